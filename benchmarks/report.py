@@ -1,0 +1,135 @@
+"""The run as tables: plain text for the terminal, Markdown for the results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks.results import Comparison, Spread, WorkloadResult
+from benchmarks.timing import DISTURBED
+
+Row = tuple[str, ...]
+
+
+def facts(machine: dict[str, Any]) -> list[str]:
+    """Return the machine, the versions, the command and the date, a line each."""
+    cores = f"{machine['cores']} of {machine['cores_of_the_machine']} cores"
+    versions = ", ".join(f"{name} {v}" for name, v in machine["versions"].items() if v)
+    return [
+        f"{machine['processor']}, {cores}; {machine['blas']}",
+        f"Python {machine['python']}, {versions}; {machine['system']}",
+        f"{machine['command']}; {machine['date']}",
+    ]
+
+
+def as_text(result: WorkloadResult) -> str:
+    """Return one workload's tables and verdicts for a terminal."""
+    lines = ["", result.title, "=" * len(result.title)]
+    for comparison in result.comparisons:
+        rows = _table(comparison)
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines += ["", comparison.case]
+        for name, *cells in rows:
+            aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+            lines.append("   ".join(["  " + name.ljust(widths[0]), *aligned]).rstrip())
+        lines += [f"  {remark}" for remark in _remarks(comparison)]
+    lines += ["", *(f"  {line}" for line in _verdicts(result))]
+    lines += [f"  ({note})" for note in result.notes]
+    return "\n".join(lines)
+
+
+def as_markdown(results: Sequence[WorkloadResult], machine: dict[str, Any]) -> str:
+    """Return the whole run as a Markdown page."""
+    lines = ["# Benchmarks", "", *(f"- {fact}" for fact in facts(machine))]
+    for result in results:
+        lines += ["", f"## {result.title}"]
+        lines += [line for note in result.notes for line in ("", note)]
+        for comparison in result.comparisons:
+            header, *rows = _table(comparison)
+            lines += ["", f"**{comparison.case}**", "", _markdown(header)]
+            lines.append("|---" + "|---:" * (len(header) - 1) + "|")
+            lines += [_markdown(row) for row in rows]
+            lines += [line for remark in _remarks(comparison) for line in ("", remark)]
+        lines += ["", *(f"- {line}" for line in _verdicts(result))]
+    return "\n".join(lines) + "\n"
+
+
+def _table(comparison: Comparison) -> list[Row]:
+    """Return the header and a row for each contender."""
+    per_unit = comparison.size > 1
+    amounts = sorted({amount for held in comparison.bytes_per_unit.values() for amount in held})
+    header = ["contender", "median", "quartiles", f"/ {comparison.baseline}", "quartiles"]
+    if per_unit:
+        header.append(f"per {comparison.unit}")
+    header += [f"bytes per {comparison.unit}, {amount}" for amount in amounts]
+    rows: list[Row] = [tuple(header)]
+    for timing in comparison.timings:
+        seconds = timing.spread
+        ratio = comparison.ratio(timing.contender, comparison.baseline)
+        row = [timing.contender, _duration(seconds.median), _durations(seconds)]
+        if ratio is None:
+            row += ["-", "-"]
+        else:
+            row += [f"{ratio.median:.3g}", f"{ratio.low:.3g} .. {ratio.high:.3g}"]
+        if per_unit:
+            row.append(_duration(seconds.median / comparison.size))
+        held = comparison.bytes_per_unit.get(timing.contender, {})
+        row += [f"{held[amount]:.0f}" if amount in held else "-" for amount in amounts]
+        rows.append(tuple(row))
+    return rows
+
+
+def _remarks(comparison: Comparison) -> list[str]:
+    """Return who is absent, and whether the machine was busy with something else."""
+    remarks = [f"not here: {name} ({reason})" for name, reason in comparison.absent.items()]
+    if comparison.rounds_dropped:
+        kept = min(len(timing.seconds) for timing in comparison.timings)
+        remarks.append(
+            f"{comparison.rounds_dropped} rounds left out, others used the machine; {kept} kept"
+        )
+    busy = comparison.busy_elsewhere
+    if busy is not None and busy >= DISTURBED:
+        remarks.append(
+            f"DISTURBED: others used {busy:.0%} of the machine all along; do not trust these times"
+        )
+    return remarks
+
+
+def _verdicts(result: WorkloadResult) -> list[str]:
+    """Return the project's targets, each met, missed or not measured."""
+    lines = [
+        f"{verdict.word}: {verdict.statement}: {verdict.measured:.3g}"
+        for verdict in result.verdicts
+        if verdict.measured is not None
+    ]
+    if open_ones := len(result.verdicts) - len(lines):
+        lines.append(f"not measured: {open_ones} of {len(result.verdicts)} targets")
+    return lines
+
+
+def _markdown(row: Row) -> str:
+    return "| " + " | ".join(row) + " |"
+
+
+UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
+
+
+def _duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    unit, factor = _unit(seconds)
+    return f"{_digits(seconds * factor)} {unit}"
+
+
+def _durations(seconds: Spread) -> str:
+    """Write the quartiles in the unit of the median."""
+    unit, factor = _unit(seconds.median)
+    return f"{_digits(seconds.low * factor)} .. {_digits(seconds.high * factor)} {unit}"
+
+
+def _unit(seconds: float) -> tuple[str, float]:
+    return next((unit for unit in UNITS if seconds * unit[1] >= 1), UNITS[-1])
+
+
+def _digits(number: float) -> str:
+    """Write three digits, or all before the point."""
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"

@@ -1,0 +1,135 @@
+"""A whole eager train step (forward, backward, SGD), float32, at four sizes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+from benchmarks.peers import by_hand
+from benchmarks.problem import Array, Problem, TrainStep, case_name
+from benchmarks.progress import Progress
+from benchmarks.results import Comparison, Verdict, WorkloadResult, at_most, times_faster
+from benchmarks.timing import Contender, Settings, compare
+
+NAME = "train-step"
+TITLE = "Whole train step: forward, backward, SGD; float32"
+
+OURS = "deltaprop eager"
+PEERS = {
+    "NumPy by hand": "by_hand",
+    OURS: "deltaprop_eager",
+    "deltaprop eager, writable data": "deltaprop_writable",
+    "PyTorch eager": "torch_eager",
+    "PyTorch nn + optim.SGD": "torch_modules",
+    "jax.jit": "jax_jit",
+    "autograd": "hips_autograd",
+    "MyGrad": "mygrad_eager",
+}
+
+# Sizes, batch, and the targets of the project: times NumPy by hand, times faster than PyTorch.
+CASES: list[tuple[tuple[int, ...], int, float, float | None]] = [
+    ((2, 16, 16, 1), 32, 2.0, 3.0),
+    ((64, 64, 64, 10), 64, 1.4, 2.5),
+    ((784, 128, 64, 10), 128, 1.2, None),
+    ((1024, 1024, 1024, 1024, 10), 512, 1.2, None),
+]
+
+# Rounding of float32 sums over a thousand terms reaches 1e-6; a wrong rule is off by far more.
+TOLERANCE = 2e-5
+
+
+def run(settings: Settings, progress: Progress) -> WorkloadResult:
+    """Check that all contenders agree, then time them, for each of the four sizes."""
+    comparisons: list[Comparison] = []
+    verdicts: list[Verdict] = []
+    for sizes, batch, by_hand_factor, torch_factor in CASES:
+        if not settings.wants_case(case_name(sizes, batch)):
+            continue
+        problem = Problem.make(sizes, batch)
+        contenders, absent = _contenders(problem, settings)
+        comparison = compare(problem.name, contenders, by_hand.NAME, settings, progress)
+        comparison.absent.update(absent)
+        comparisons.append(comparison)
+        verdicts.append(at_most(comparison, OURS, by_hand_factor, by_hand.NAME))
+        if torch_factor:
+            verdicts.append(times_faster(comparison, OURS, torch_factor, "PyTorch eager"))
+        verdicts += [at_most(comparison, OURS, 1.0, peer) for peer in ("autograd", "MyGrad")]
+    return WorkloadResult(
+        NAME,
+        TITLE,
+        comparisons,
+        verdicts,
+        [
+            "One output: tanh hidden units, mean squared error; ten outputs: relu hidden units,"
+            " softmax cross-entropy. Before timing, every contender's loss, gradients and updated"
+            " parameters were checked against NumPy by hand in float64.",
+            "jax.jit is compiled before it is timed and is here for information.",
+        ],
+    )
+
+
+def _contenders(problem: Problem, settings: Settings) -> tuple[list[Contender], dict[str, str]]:
+    """Return the checked contenders, and why the others are absent."""
+    contenders: list[Contender] = []
+    absent: dict[str, str] = {}
+    for name, module_name in PEERS.items():
+        if not settings.wants(name, by_hand.NAME):
+            continue
+        try:
+            module = import_module(f"benchmarks.peers.{module_name}")
+        except ImportError as error:
+            absent[name] = str(error)
+            continue
+        check_first_step(problem, name, module.TrainStep(problem))
+        contenders.append(Contender(name, module.TrainStep(problem).step))
+    return contenders, absent
+
+
+def check_first_step(problem: Problem, name: str, contender: TrainStep) -> None:
+    """Compare loss, gradients and the first update with NumPy by hand in float64.
+
+    Raises
+    ------
+    AssertionError
+        If a contender does not compute what the others compute: its time would mean nothing.
+    """
+    reference = by_hand.TrainStep(_in_float64(problem))
+    loss, gradients = reference.loss_and_gradients()
+    its_loss, its_gradients = contender.loss_and_gradients()
+    before = contender.parameters()
+    contender.step()
+    after = contender.parameters()
+    _close(f"{name}, {problem.name}: loss", np.array(its_loss), np.array(loss))
+    for i, gradient in enumerate(gradients):
+        where = f"{name}, {problem.name}: {'weight' if i % 2 == 0 else 'bias'} {i // 2}"
+        _close(f"{where}: gradient", its_gradients[i], gradient)
+        if its_gradients[i].dtype != np.float32 or after[i].dtype != np.float32:
+            raise AssertionError(f"{where}: {its_gradients[i].dtype}, not float32")
+        update = problem.learning_rate * gradient
+        rounding = np.finfo(np.float32).eps * np.abs(before[i]).max()
+        distance = np.abs(before[i] - update - after[i]).max()
+        if not distance <= rounding + 1e-3 * np.abs(update).max():
+            raise AssertionError(f"{where}: the update is off by {distance:.3g}")
+
+
+def _close(what: str, ours: Array, reference: Array) -> None:
+    """Raise unless the two have one shape and differ by little, relative to the reference."""
+    if ours.shape != reference.shape:
+        raise AssertionError(f"{what}: shape {ours.shape}, expected {reference.shape}")
+    distance = np.linalg.norm((ours - reference).ravel()) / np.linalg.norm(reference.ravel())
+    if not distance <= TOLERANCE:
+        raise AssertionError(f"{what}: differs from NumPy by hand by {distance:.3g} (relative)")
+
+
+def _in_float64(problem: Problem) -> Problem:
+    """Return the problem with the same numbers in double precision."""
+    Y = problem.Y if problem.Y.dtype.kind == "i" else problem.Y.astype(np.float64)
+    return Problem(
+        problem.sizes,
+        problem.X.astype(np.float64),
+        Y,
+        [W.astype(np.float64) for W in problem.weights],
+        [b.astype(np.float64) for b in problem.biases],
+        problem.learning_rate,
+    )

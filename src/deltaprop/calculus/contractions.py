@@ -1,0 +1,533 @@
+"""Contractions: products of arrays, summed over the axes that they share.
+
+`matmul`, `affine`, `einsum` and `convolve` are primitives; the others are written with
+them, by reshaping. All take NumPy's arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
+from ..graph.primitive import Array, operands
+from .domains import case
+from .elementwise import multiply, where
+from .reductions import sum
+from .shaping import expand_dims, ravel, reshape, transpose
+
+__all__ = [
+    "affine", "convolve", "correlate", "dot", "einsum", "inner", "kron", "matmul", "multi_dot",
+    "outer", "tensordot", "vdot", "vecdot",
+]  # fmt: skip
+
+
+def _array(x: Any) -> Any:
+    """A node as it is, anything else as an ndarray."""
+    return x if isinstance(x, Node) else np.asarray(x)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return np.shape(raw(x))
+
+
+def _rows(x: Any) -> Any:
+    """A vector or a stack of matrices as one matrix, of all rows."""
+    *lead, n = x.shape
+    return x.reshape((math.prod(lead), n))
+
+
+# -- matmul -------------------------------------------------------------------------------
+
+
+def _matmul(a: Any, b: Any) -> Any:
+    try:
+        return np.matmul(a, b)
+    except ValueError:
+        raise ValueError(
+            f"matmul of shapes {np.shape(a)} and {np.shape(b)}: the last axis of the first must "
+            "be as long as the last but one of the second (as its only one, if it is a vector), "
+            "axes before them must broadcast, and scalars are multiplied with *"
+        ) from None
+
+
+def _matmul_back_a(g: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 2 and a.ndim > 1:
+        return g @ b.T
+    if b.ndim == 1:
+        return g * b if a.ndim == 1 else expand_dims(g, -1) * b
+    if a.ndim == 1:
+        return sum_to((b @ expand_dims(g, -1))[..., 0], shape=a.shape)
+    return sum_to(g @ b.mT, shape=a.shape)
+
+
+def _matmul_back_b(g: Any, a: Any, b: Any) -> Any:
+    if a.ndim == 2 and b.ndim > 1:
+        return a.T @ g if b.ndim == 2 else sum_to(a.T @ g, shape=b.shape)
+    if a.ndim == 1:
+        return g * a if b.ndim == 1 else expand_dims(a, -1) * expand_dims(g, -2)
+    if b.ndim == 1:
+        return g.reshape(-1) @ _rows(a)
+    if b.ndim == 2:
+        return _rows(a).T @ _rows(g)
+    return sum_to(a.mT @ g, shape=b.shape)
+
+
+matmul_ = Bilinear(
+    "matmul",
+    _matmul,
+    _matmul_back_a,
+    _matmul_back_b,
+    cases=[
+        case((3, 4), (4, 2)),
+        case((4,), (4,)),
+        case((3, 4), (4,)),
+        case((4,), (4, 2)),
+        case((2, 3, 4), (4,)),
+        case((4,), (2, 4, 3)),
+        case((2, 3, 4), (4, 2)),
+        case((3, 4), (2, 4, 2)),
+        case((5, 1, 3, 4), (2, 4, 2)),
+        case((0, 3), (3, 2)),
+        case((2, 0), (0, 3)),
+    ],
+)
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """The matrix product ``a @ b``; vectors and stacks of matrices as in NumPy.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other; the error names both.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> w = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> (w @ [1.0, 10.0]).sum().backward()
+    >>> w.grad
+    array([[ 1., 10.],
+           [ 1., 10.]])
+    """
+    return matmul_(_array(a), _array(b))
+
+
+# -- affine: the forward pass of a dense layer --------------------------------------------
+
+
+def _affine(x: Any, w: Any, b: Any) -> Any:
+    try:
+        fits = w.ndim == 2 and b.shape == w.shape[1:] and x.shape[-1:] == w.shape[:1]
+    except AttributeError:  # a scalar Value holds a float, which has no shape
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"affine of x {np.shape(x)}, w {np.shape(w)} and b {np.shape(b)}: it wants "
+            "(..., n_in), (n_in, n_out) and (n_out,)"
+        )
+    y = x @ w
+    if y.dtype != b.dtype:
+        return y + b
+    y += b
+    return y
+
+
+def _affine_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
+    if type(g) is np.ndarray and g.ndim == 2:
+        return np.add.reduce(g, 0)
+    return g if g.ndim == 1 else sum_to(g, shape=_b.shape)
+
+
+def _affine_jvp(tangents: Sequence[Any], _y: Any, x: Any, w: Any, _b: Any) -> Any:
+    dx, dw, db = tangents
+    terms = [None if dx is None else dx @ w, None if dw is None else x @ dw, db]
+    total: Any = None
+    for term in terms:
+        if term is not None:
+            total = term if total is None else total + term
+    return total
+
+
+affine_ = Custom(
+    "affine",
+    _affine,
+    [
+        lambda g, _y, _x, w, _b: g @ w.T,
+        lambda g, _y, x, _w, _b: x.T @ g if x.ndim == 2 else _rows(x).T @ _rows(g),
+        _affine_back_b,
+    ],
+    _affine_jvp,
+    cases=[
+        case((5, 3), (3, 2), (2,)),
+        case((3,), (3, 2), (2,)),
+        case((4, 5, 3), (3, 2), (2,)),
+        case((0, 3), (3, 2), (2,)),
+    ],
+)
+
+
+def affine(x: Array, w: Array, b: Array) -> Array:
+    """``x @ w + b`` in one operation: what a dense layer computes.
+
+    Parameters
+    ----------
+    x : array_like of shape (..., n_in)
+    w : array_like of shape (n_in, n_out)
+    b : array_like of shape (n_out,)
+
+    Raises
+    ------
+    ValueError
+        If the shapes are others.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> b = dp.Value([0.0, 0.0])
+    >>> affine(np.ones((3, 2)), np.eye(2), b).sum().backward()
+    >>> b.grad
+    array([3., 3.])
+    """
+    return affine_(_array(x), _array(w), _array(b))
+
+
+# -- einsum: one multilinear rule ---------------------------------------------------------
+
+
+class Multilinear(Primitive):
+    """Linear in each of any number of arguments, as `einsum` is.
+
+    The cotangent of an argument is an einsum too: of the cotangent and the others. An
+    index that none of these has was summed over in that argument alone, so its cotangent
+    is the same all along; one that repeats within it holds a diagonal.
+    """
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        _, xs = operands(node, graph)
+        params = node.params or {}
+        return [
+            self.transpose(g, i, xs, **params) if isinstance(x, Node) else None
+            for i, x in enumerate(node.args)
+        ]
+
+    def transpose(
+        self, g: Array, i: int, xs: Sequence[Array], subscripts: str, optimize: Any
+    ) -> Any:
+        """The cotangent of argument `i`, of a shape that broadcasts to the argument's."""
+        inputs, output = _terms(subscripts)
+        mine, shape = inputs.pop(i), _shape(xs[i])
+        size = dict(zip(mine, shape, strict=True))
+        # an axis of length 1 that was stretched to fit the others is summed back
+        stretched = {
+            label
+            for term, x in zip((*inputs, output), (*xs[:i], *xs[i + 1 :], g), strict=True)
+            for label, n in zip(term, _shape(x), strict=True)
+            if size.get(label) == 1 != n
+        }
+        present = set(output).union(*inputs) - stretched
+        kept = "".join(label for label in size if label in present)
+        expression = ",".join([output, *inputs]) + "->" + kept
+        path = optimize if isinstance(optimize, bool | str) else True
+        c = self(g, *xs[:i], *xs[i + 1 :], subscripts=expression, optimize=path)
+        lengths = dict(zip(kept, _shape(c), strict=True))
+        first = [mine.index(label) == at for at, label in enumerate(mine)]
+        if _shape(c):
+            own = [lengths.get(s, 1) if f else 1 for s, f in zip(mine, first, strict=True)]
+            c = reshape(c, own)
+        return c if all(first) else _on_diagonal(c, mine, shape)
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        _, xs = operands(node, graph)
+        total: Any = None
+        for i, t in enumerate(tangents):
+            if t is not None:
+                term = self(*xs[:i], t, *xs[i + 1 :], **(node.params or {}))
+                total = term if total is None else total + term
+        return total
+
+
+def _on_diagonal(c: Any, labels: str, shape: tuple[int, ...]) -> Masked:
+    """`c` where the coordinates of equal labels are equal, and structural zeros elsewhere."""
+    mask = np.ones(shape, bool)
+    places = np.ogrid[tuple(map(slice, shape))]
+    for label, place in zip(labels, places, strict=True):
+        mask &= place == places[labels.index(label)]
+    return Masked(where(mask, c, 0.0), mask)
+
+
+def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
+    dtype = np.result_type(*xs)  # where a Python float gives way to the arrays' dtype
+    xs = tuple(np.asarray(x, dtype) if isinstance(x, float) else x for x in xs)
+    return np.einsum(subscripts, *xs, optimize=optimize)
+
+
+einsum_ = Multilinear(
+    "einsum",
+    _einsum,
+    cases=[
+        case((3, 4), (4, 2), subscripts="ab,bc->ac", optimize=False),
+        case((3, 4), subscripts="ab->ba", optimize=False),
+        case((3, 4), subscripts="ab->b", optimize=False),
+        case((3, 3), subscripts="aa->", optimize=False),
+        case((3, 2, 3), subscripts="aba->ab", optimize=False),
+        case((2, 3), (2, 3), (3,), (2,), subscripts="ab,ab,b,a->b", optimize=True),
+        case((2, 1), (2, 3), subscripts="ab,ab->a", optimize=False),
+        case((3,), (2,), subscripts="a,b->", optimize=False),
+        case((3,), (), subscripts="a,->a", optimize=False),
+        case((2, 3, 2), (2,), subscripts="aba,a->b", optimize=False),
+        case((0, 3), (3,), subscripts="ab,b->a", optimize=False),
+    ],
+)
+
+_LETTERS = string.ascii_uppercase + string.ascii_lowercase
+
+
+def _terms(subscripts: str) -> tuple[list[str], str]:
+    inputs, output = subscripts.split("->")
+    return inputs.split(","), output
+
+
+def _from_lists(args: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """The expression and the operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
+
+    def term(labels: Any) -> str:
+        return "".join("..." if i is Ellipsis else _LETTERS[i] for i in labels)
+
+    count = len(args) // 2
+    expression = ",".join(term(labels) for labels in args[1 : 2 * count : 2])
+    if len(args) % 2:
+        expression += "->" + term(args[-1])
+    return expression, args[0 : 2 * count : 2]
+
+
+def _explicit(expression: str, shapes: Sequence[tuple[int, ...]]) -> str:
+    """The expression with the output written out, and letters for each ellipsis."""
+    given = expression.replace(" ", "")
+    left, arrow, output = given.partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(shapes):
+        raise ValueError(
+            f"einsum {expression!r} names {len(inputs)} operands, but {len(shapes)} came"
+        )
+    unused = [c for c in _LETTERS if c not in given]
+    dots = [
+        len(shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, shape in zip(inputs, shapes, strict=True)
+    ]
+    ellipsis = "".join(unused[: max(dots)])
+    if not arrow:
+        letters = left.replace("...", "").replace(",", "")
+        output = "..." + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+    elif ellipsis and "..." not in output:
+        raise ValueError(f"einsum {expression!r}: the axes of '...' must be in the output too")
+    for i, (n, shape) in enumerate(zip(dots, shapes, strict=True)):
+        inputs[i] = inputs[i].replace("...", ellipsis[len(ellipsis) - n :] if n > 0 else "")
+        if len(inputs[i]) != len(shape):
+            raise ValueError(f"einsum {expression!r}: operand {i} has shape {shape}")
+    return ",".join(inputs) + "->" + output.replace("...", ellipsis)
+
+
+def einsum(*args: Any, optimize: Any = False) -> Array:
+    """Einstein summation: products summed over the indices that the output lacks.
+
+    Parameters
+    ----------
+    *args
+        An expression and its operands, ``einsum("ij,jk->ik", a, b)``, or operands and lists
+        of ints, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. Everything that `numpy.einsum`
+        takes: no output, ellipses, an index repeated in one operand.
+    optimize : bool, str or path
+        As in `numpy.einsum`: the order of the products. A path serves the forward pass
+        alone.
+
+    Raises
+    ------
+    ValueError
+        If the expression does not fit the operands.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> einsum("ii", a).backward()
+    >>> a.grad
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    expression, xs = (args[0], args[1:]) if isinstance(args[0], str) else _from_lists(args)
+    xs = [_array(x) for x in xs]
+    path = tuple(optimize) if isinstance(optimize, list) else optimize
+    return einsum_(*xs, subscripts=_explicit(expression, [*map(_shape, xs)]), optimize=path)
+
+
+# -- written with these -------------------------------------------------------------------
+
+
+def dot(a: Array, b: Array) -> Array:
+    """The product over the last axis of `a` and the last but one of `b`.
+
+    The inner product of vectors, the matrix product of matrices, and `*` with a scalar.
+    """
+    a, b = _array(a), _array(b)
+    m, n = len(_shape(a)), len(_shape(b))
+    if not m or not n:
+        return multiply(a, b)
+    return matmul(a, b) if n == 1 or max(m, n) == 2 else tensordot(a, b, (-1, -2))
+
+
+def inner(a: Array, b: Array) -> Array:
+    """The product over the last axis of both."""
+    a, b = _array(a), _array(b)
+    if not _shape(a) or not _shape(b):
+        return multiply(a, b)
+    return tensordot(a, b, (-1, -1))
+
+
+def vdot(a: Array, b: Array) -> Array:
+    """The inner product of all entries of `a` (conjugated, if complex) and of `b`."""
+    a = ravel(a)
+    return matmul(a.conj() if np.iscomplexobj(raw(a)) else a, ravel(b))
+
+
+def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
+    """The inner products of the vectors along one axis, other axes broadcast."""
+    a = _array(a)
+    return sum((a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b), axis)
+
+
+def outer(a: Array, b: Array) -> Array:
+    """The products of each entry of `a` with each of `b`, as a matrix."""
+    return matmul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
+
+
+def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
+    """The product over several axes: a number of them, last of `a` and first of `b`, or two lists.
+
+    Raises
+    ------
+    ValueError
+        If the axes differ in length; the error names both shapes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> tensordot(dp.Value(np.ones((2, 3, 4))), np.ones((4, 3, 5)), ([1, 2], [1, 0])).shape
+    (2, 5)
+    """
+    a, b = _array(a), _array(b)
+    m, n = len(_shape(a)), len(_shape(b))
+    if np.ndim(axes) == 0:
+        axes = range(m - axes, m), range(axes)
+    left, right = (
+        normalize_axis_tuple(tuple(np.atleast_1d(list(i) if np.iterable(i) else i)), k)
+        for i, k in zip(axes, (m, n), strict=True)
+    )
+    shared = tuple(_shape(a)[i] for i in left)
+    if shared != tuple(_shape(b)[i] for i in right):
+        raise ValueError(
+            f"tensordot of shapes {_shape(a)} and {_shape(b)}: axes {left} of the first must "
+            f"be as long as axes {right} of the second"
+        )
+    a = transpose(a, tuple(i for i in range(m) if i not in left) + left)
+    b = transpose(b, right + tuple(i for i in range(n) if i not in right))
+    outside = _shape(a)[: m - len(left)] + _shape(b)[len(left) :]
+    k = math.prod(shared)
+    rows, columns = (math.prod(s) for s in (_shape(a)[: m - len(left)], _shape(b)[len(left) :]))
+    return reshape(matmul(reshape(a, (rows, k)), reshape(b, (k, columns))), outside)
+
+
+def kron(a: Array, b: Array) -> Array:
+    """The Kronecker product: `b` once for each entry of `a`, multiplied by it."""
+    a, b = _array(a), _array(b)
+    ndim = max(len(_shape(a)), len(_shape(b)))
+    m, n = ((1,) * (ndim - len(_shape(x))) + _shape(x) for x in (a, b))
+    blocks = reshape(a, [k for i in m for k in (i, 1)]) * reshape(b, [k for i in n for k in (1, i)])
+    return reshape(blocks, [i * j for i, j in zip(m, n, strict=True)])
+
+
+def multi_dot(arrays: Sequence[Array]) -> Array:
+    """The product of several matrices, in the order that multiplies the fewest numbers.
+
+    The first may be a row vector and the last a column vector, of one axis.
+    """
+    xs = [_array(x) for x in arrays]
+    terms = [_LETTERS[i : i + 2] for i in range(len(xs))]
+    terms[0] = terms[0][-len(_shape(xs[0])) :]
+    terms[-1] = terms[-1][: len(_shape(xs[-1]))]
+    return einsum(",".join(terms), *xs, optimize="optimal")
+
+
+# -- convolution --------------------------------------------------------------------------
+
+# with the longer sequence first, both modes undo each other: what "full" spread over the
+# ends "valid" gathers from there
+convolve_: Bilinear = Bilinear(
+    "convolve",
+    lambda a, v, mode: np.convolve(a, v, mode),
+    lambda g, _a, v, mode: convolve_(g, v[::-1], mode="valid" if mode == "full" else "full"),
+    lambda g, a, _v, mode: (
+        convolve_(g, a[::-1], mode="valid")
+        if mode == "full"
+        else convolve_(a, g[::-1], mode="valid")[::-1]
+    ),
+    cases=[case(a, v, mode=m) for a, v in (((5,), (3,)), ((3,), (3,))) for m in ("full", "valid")],
+)
+
+
+def convolve(a: Array, v: Array, mode: str = "full") -> Array:
+    """The discrete convolution of two sequences.
+
+    Parameters
+    ----------
+    a : array_like of shape (n,)
+    v : array_like of shape (m,)
+    mode : {'full', 'same', 'valid'}
+        How much to return: n + m - 1 numbers, the middle max(n, m) of these, or those to
+        which both sequences contribute in full.
+
+    Raises
+    ------
+    ValueError
+        If a sequence is empty or the mode unknown.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> v = dp.Value([1.0, 0.5])
+    >>> convolve([1.0, 2.0, 3.0], v).sum().backward()
+    >>> v.grad
+    array([6., 6.])
+    """
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"convolve: unknown mode {mode!r}; there are 'full', 'same', 'valid'")
+    a, v = (reshape(x, -1) if not _shape(x) else _array(x) for x in (a, v))
+    if len(_shape(a)) != 1 or len(_shape(v)) != 1 or not raw(a).size or not raw(v).size:
+        raise ValueError(
+            f"convolve of shapes {_shape(a)} and {_shape(v)}: it wants two sequences, not empty"
+        )
+    if _shape(a) < _shape(v):
+        a, v = v, a
+    if mode != "same":
+        return convolve_(a, v, mode=mode)
+    start = (_shape(v)[0] - 1) // 2
+    return convolve_(a, v, mode="full")[start : start + _shape(a)[0]]
+
+
+def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
+    """The cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
+
+    Shapes, modes and errors are those of `convolve`.
+    """
+    a, v = _array(a), _array(v)
+    if np.iscomplexobj(raw(v)):
+        v = v.conj()
+    if _shape(a) < _shape(v):
+        return convolve(v, a[::-1], mode)[::-1]
+    return convolve(a, v[::-1], mode)

@@ -1,0 +1,55 @@
+"""Where operations are tested: intervals with their kinks, and cases for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+INF = float("inf")
+
+
+@dataclass(frozen=True)
+class Domain:
+    """An open interval in which an elementwise operation is smooth, but for `kinks`.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the interval.
+    kinks : tuple of float
+        Points inside it where the derivative jumps or is infinite.
+    """
+
+    low: float = -INF
+    high: float = INF
+    kinks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """Arguments for a generated test: shapes to fill with random numbers, and parameters.
+
+    Parameters
+    ----------
+    shapes : tuple of int, ...
+        One shape for each array argument.
+    params : dict
+        The operation's static arguments.
+    domain : Domain
+        Where the numbers lie.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+    params: dict[str, Any] = field(default_factory=dict)
+    domain: Domain = Domain()
+
+
+def case(*shapes: tuple[int, ...], domain: Domain = Domain(), **params: Any) -> Case:
+    """A `Case`, written the way the operation is called."""
+    return Case(shapes, params, domain)
+
+
+REAL = Domain()
+POSITIVE = Domain(0.0)
+NONZERO = Domain(kinks=(0.0,))
+UNIT = Domain(-1.0, 1.0)

@@ -1,0 +1,585 @@
+"""The elementwise operations: the function and its partials, a line each.
+
+A partial is a function of the output and the inputs, ``(y, x)`` or ``(y, a, b)``; a
+name that begins with an underscore is not needed. `1`, `-1` and `0` stand for
+themselves, None for an input that is not differentiated, and a boolean partial for a
+choice: where it is False, the output does not depend on the input at all.
+
+To add an operation, add its line. The tests find it in the table by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..graph import Elementwise, Masked, raw
+from . import special
+from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
+
+__all__ = [
+    "abs",
+    "absolute",
+    "acos",
+    "acosh",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "cbrt",
+    "ceil",
+    "clip",
+    "copysign",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "degrees",
+    "divide",
+    "elu",
+    "equal",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "fabs",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "fmod",
+    "gelu",
+    "greater",
+    "greater_equal",
+    "hard_tanh",
+    "heaviside",
+    "hypot",
+    "invert",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "log_sigmoid",
+    "logaddexp",
+    "logaddexp2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mish",
+    "multiply",
+    "nan_to_num",
+    "negative",
+    "not_equal",
+    "positive",
+    "pow",
+    "power",
+    "rad2deg",
+    "radians",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "rint",
+    "round",
+    "selu",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "silu",
+    "sin",
+    "sinc",
+    "sinh",
+    "softplus",
+    "softsign",
+    "sqrt",
+    "square",
+    "subtract",
+    "swish",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+    "where",
+    "xlogy",
+]
+
+LN2, LN10, RADIAN = math.log(2.0), math.log(10.0), math.pi / 180.0
+SQRT_HALF, SQRT_2_OVER_PI = math.sqrt(0.5), math.sqrt(2.0 / math.pi)
+INV_SQRT_PI, INV_SQRT_2PI = 1.0 / math.sqrt(math.pi), 1.0 / math.sqrt(2.0 * math.pi)
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _power(a: Any, b: Any) -> Any:
+    return a**b if isinstance(a, np.ndarray) else np.power(a, b)
+
+
+def _power_in_base(_y: Any, a: Any, b: Any) -> Any:
+    slope = b * power(a, b - 1)
+    if isinstance(b, float | int) and b != 0:
+        return slope
+    return where((raw(a) == 0) & (raw(b) == 0), 0.0, slope)
+
+
+def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
+    # 0**b is flat in b wherever it is finite, so log(0) must not be asked
+    return y * log(where(raw(a) == 0, 1.0, a))
+
+
+# named in rules above their own lines
+absolute: Elementwise
+copysign: Elementwise
+cos: Elementwise
+cosh: Elementwise
+erfc: Elementwise
+sigmoid: Elementwise
+sign: Elementwise
+sqrt: Elementwise
+where: Elementwise
+
+
+def _share(y: Any, mine: Any, other: Any) -> Masked:
+    """The part of a maximum or minimum that is `mine`: ties are split, NaN stays."""
+    y, mine, other = raw(y), raw(mine), raw(other)
+    weight = np.where(mine == other, 0.5, np.where(mine == y, 1.0, 0.0))
+    weight = np.where(np.isnan(y), np.nan, weight).astype(np.result_type(y), copy=False)
+    return Masked(weight, weight != 0)
+
+
+def _share_nan(y: Any, mine: Any, other: Any) -> Masked:
+    """As `_share`, for fmax and fmin, which prefer a number to NaN."""
+    y, mine, other = raw(y), raw(mine), raw(other)
+    weight = np.where((mine == other) | np.isnan(y), 0.5, np.where(mine == y, 1.0, 0.0))
+    return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
+
+
+def _sinc(x: Any) -> Any:
+    return np.sinc(x)
+
+
+def _sinc_slope(y: Any, x: Any) -> Any:
+    # near 0 both terms of (cos t - sinc x) / x cancel: there its Taylor series
+    small = np.abs(raw(x)) < 0.1
+    away = where(small, 1.0, x)
+    near = where(small, x, 0.0) * math.pi
+    s = near * near
+    series = -1 / 3 + s * (1 / 30 + s * (-1 / 840 + s * (1 / 45360 + s * (-1 / 3991680))))
+    return where(small, math.pi * near * series, (cos(math.pi * away) - y) / away)
+
+
+def _sigmoid(x: Any) -> Any:
+    # exp of a negative number only: it never overflows, and tiny results keep their bits
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def _sigmoid_scalar(x: float) -> float:
+    e = math.exp(-abs(x))
+    return (1.0 if x >= 0 else e) / (1.0 + e)
+
+
+def _log_sigmoid(x: Any) -> Any:
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def _silu_slope(y: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return s + y * (1 - s)
+
+
+def _mish_slope(y: Any, x: Any) -> Any:
+    t = tanh(softplus(x))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return x * np.log(np.where((x == 0) & ~np.isnan(y), 1, y))
+
+
+def _unless_zero(a: Any, y: Any) -> Any:
+    """a / y, and 0 where y is 0."""
+    return a / where(raw(y) == 0, 1.0, y)
+
+
+# arithmetic
+add = Elementwise("add", np.add, 1, 1, domain=(REAL, REAL))
+subtract = Elementwise("subtract", np.subtract, 1, -1, domain=(REAL, REAL))
+multiply = Elementwise(
+    "multiply", np.multiply, lambda _y, _a, b: b, lambda _y, a, _b: a, domain=(REAL, REAL)
+)
+divide = Elementwise(
+    "divide",
+    np.divide,
+    lambda _y, _a, b: 1 / b,
+    lambda y, _a, b: -y / b,
+    scalar=lambda a, b: a / b,
+    domain=(REAL, NONZERO),
+)
+power = Elementwise(
+    "power",
+    _power,
+    _power_in_base,
+    _power_in_exponent,
+    scalar=math.pow,
+    domain=(POSITIVE, REAL),
+)
+negative = Elementwise("negative", np.negative, -1, domain=(REAL,))
+positive = Elementwise("positive", np.positive, 1, domain=(REAL,))
+absolute = Elementwise("absolute", np.absolute, lambda _y, x: sign(x), domain=(NONZERO,))
+square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,))
+sqrt = Elementwise("sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,))
+cbrt = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
+reciprocal = Elementwise("reciprocal", np.reciprocal, lambda y, _x: -y * y, domain=(NONZERO,))
+hypot = Elementwise(
+    "hypot",
+    np.hypot,
+    lambda y, a, _b: _unless_zero(a, y),
+    lambda y, _a, b: _unless_zero(b, y),
+    domain=(NONZERO, NONZERO),
+)
+
+# steps: flat wherever they are not a jump
+sign = Elementwise("sign", np.sign, 0, domain=(NONZERO,))
+floor = Elementwise("floor", np.floor, 0, domain=(UNIT,))
+ceil = Elementwise("ceil", np.ceil, 0, domain=(UNIT,))
+trunc = Elementwise("trunc", np.trunc, 0, domain=(UNIT,))
+rint = Elementwise("rint", np.rint, 0, domain=(UNIT,))
+heaviside = Elementwise(
+    "heaviside",
+    np.heaviside,
+    0,
+    lambda _y, a, _b: raw(a) == 0,
+    chooses=True,
+    domain=(NONZERO, REAL),
+)
+copysign = Elementwise(
+    "copysign",
+    np.copysign,
+    lambda _y, a, b: sign(a) * copysign(1.0, b),
+    0,
+    domain=(NONZERO, NONZERO),
+)
+remainder = Elementwise(
+    "remainder", np.remainder, 1, lambda _y, a, b: -floor(a / b), domain=(POSITIVE, POSITIVE)
+)
+fmod = Elementwise("fmod", np.fmod, 1, lambda _y, a, b: -trunc(a / b), domain=(POSITIVE, POSITIVE))
+
+# exponentials and logarithms
+exp = Elementwise("exp", np.exp, lambda y, _x: y, scalar=math.exp, domain=(REAL,))
+exp2 = Elementwise("exp2", np.exp2, lambda y, _x: y * LN2, domain=(REAL,))
+expm1 = Elementwise("expm1", np.expm1, lambda _y, x: exp(x), scalar=math.expm1, domain=(REAL,))
+log = Elementwise("log", np.log, lambda _y, x: 1 / x, scalar=math.log, domain=(POSITIVE,))
+log2 = Elementwise("log2", np.log2, lambda _y, x: 1 / (x * LN2), domain=(POSITIVE,))
+log10 = Elementwise("log10", np.log10, lambda _y, x: 1 / (x * LN10), domain=(POSITIVE,))
+log1p = Elementwise(
+    "log1p", np.log1p, lambda _y, x: 1 / (1 + x), scalar=math.log1p, domain=(Domain(-1.0),)
+)
+logaddexp = Elementwise(
+    "logaddexp",
+    np.logaddexp,
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid(a - b)),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid(b - a)),
+    domain=(REAL, REAL),
+)
+logaddexp2 = Elementwise(
+    "logaddexp2",
+    np.logaddexp2,
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid((a - b) * LN2)),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid((b - a) * LN2)),
+    domain=(REAL, REAL),
+)
+
+# trigonometric and hyperbolic
+sin = Elementwise("sin", np.sin, lambda _y, x: cos(x), scalar=math.sin, domain=(REAL,))
+cos = Elementwise("cos", np.cos, lambda _y, x: -sin(x), scalar=math.cos, domain=(REAL,))
+tan = Elementwise("tan", np.tan, lambda y, _x: 1 + y * y, scalar=math.tan, domain=(UNIT,))
+arcsin = Elementwise("arcsin", np.arcsin, lambda _y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,))
+arccos = Elementwise(
+    "arccos", np.arccos, lambda _y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,)
+)
+arctan = Elementwise("arctan", np.arctan, lambda _y, x: 1 / (1 + x * x), domain=(REAL,))
+arctan2 = Elementwise(
+    "arctan2",
+    np.arctan2,
+    lambda _y, a, b: _unless_zero(_unless_zero(b, hypot(a, b)), hypot(a, b)),
+    lambda _y, a, b: -_unless_zero(_unless_zero(a, hypot(a, b)), hypot(a, b)),
+    domain=(NONZERO, NONZERO),
+)
+sinh = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
+cosh = Elementwise("cosh", np.cosh, lambda _y, x: sinh(x), domain=(REAL,))
+tanh = Elementwise("tanh", np.tanh, lambda y, _x: 1 - y * y, scalar=math.tanh, domain=(REAL,))
+arcsinh = Elementwise("arcsinh", np.arcsinh, lambda _y, x: 1 / hypot(1.0, x), domain=(REAL,))
+arccosh = Elementwise(
+    "arccosh",
+    np.arccosh,
+    lambda _y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),
+    domain=(Domain(1.0),),
+)
+arctanh = Elementwise("arctanh", np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=(UNIT,))
+deg2rad = Elementwise("deg2rad", np.deg2rad, lambda _y, _x: RADIAN, domain=(REAL,))
+rad2deg = Elementwise("rad2deg", np.rad2deg, lambda _y, _x: 1 / RADIAN, domain=(REAL,))
+sinc = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
+
+# choices: a branch not taken sends back a structural zero
+where = Elementwise(
+    "where",
+    np.where,
+    None,
+    lambda _y, c, _a, _b: raw(c) != 0,
+    lambda _y, c, _a, _b: raw(c) == 0,
+    chooses=True,
+    domain=(NONZERO, REAL, REAL),
+)
+maximum = Elementwise(
+    "maximum",
+    np.maximum,
+    _share,
+    lambda y, a, b: _share(y, b, a),
+    chooses=True,
+    domain=(REAL, REAL),
+)
+minimum = Elementwise(
+    "minimum",
+    np.minimum,
+    _share,
+    lambda y, a, b: _share(y, b, a),
+    chooses=True,
+    domain=(REAL, REAL),
+)
+fmax = Elementwise(
+    "fmax",
+    np.fmax,
+    _share_nan,
+    lambda y, a, b: _share_nan(y, b, a),
+    chooses=True,
+    domain=(REAL, REAL),
+)
+fmin = Elementwise(
+    "fmin",
+    np.fmin,
+    _share_nan,
+    lambda y, a, b: _share_nan(y, b, a),
+    chooses=True,
+    domain=(REAL, REAL),
+)
+
+_clip = Elementwise(
+    "clip",
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),
+    lambda _y, x, low, high: (raw(x) < raw(low)) & (raw(low) <= raw(high)),
+    lambda _y, x, low, high: (raw(x) > raw(high)) | (raw(low) > raw(high)),
+    chooses=True,
+    domain=(REAL, Domain(-2.0, -1.0), Domain(1.0, 2.0)),
+)
+
+# activations
+sigmoid = Elementwise(
+    "sigmoid", _sigmoid, lambda y, _x: y * (1 - y), scalar=_sigmoid_scalar, domain=(REAL,)
+)
+relu = Elementwise(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda y, _x: sign(y),
+    scalar=lambda x: 0.0 if x <= 0 else x,
+    domain=(NONZERO,),
+)
+_leaky_relu = Elementwise(
+    "leaky_relu",
+    lambda x, slope: np.where(x > 0, x, slope * x),
+    lambda _y, x, slope: where(raw(x) > 0, 1.0, slope),
+    lambda _y, x, _slope: minimum(x, 0.0),
+    domain=(NONZERO, UNIT),
+)
+softplus = Elementwise(
+    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: sigmoid(x), domain=(REAL,)
+)
+softsign = Elementwise(
+    "softsign",
+    lambda x: x / (1 + np.abs(x)),
+    lambda _y, x: 1 / square(1 + absolute(x)),
+    domain=(REAL,),
+)
+log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: sigmoid(-x), domain=(REAL,))
+silu = Elementwise("silu", lambda x: x * _sigmoid(x), _silu_slope, domain=(REAL,))
+mish = Elementwise("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), _mish_slope, domain=(REAL,))
+_elu = Elementwise(
+    "elu",
+    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    lambda _y, x, alpha: where(
+        (raw(x) > 0) | ((raw(x) == 0) & (raw(alpha) > 1)), 1.0, alpha * exp(minimum(x, 0.0))
+    ),
+    lambda _y, x, _alpha: expm1(minimum(x, 0.0)),
+    domain=(NONZERO, POSITIVE),
+)
+_gelu = Elementwise(
+    "gelu",
+    lambda x: 0.5 * x * special.erfc(x * -SQRT_HALF),
+    lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * exp(-0.5 * x * x) * INV_SQRT_2PI,
+    domain=(REAL,),
+)
+erf = Elementwise(
+    "erf",
+    special.erf,
+    lambda _y, x: 2 * INV_SQRT_PI * exp(-x * x),
+    scalar=math.erf,
+    domain=(REAL,),
+)
+erfc = Elementwise(
+    "erfc",
+    special.erfc,
+    lambda _y, x: -2 * INV_SQRT_PI * exp(-x * x),
+    scalar=math.erfc,
+    domain=(REAL,),
+)
+xlogy = Elementwise(
+    "xlogy",
+    _xlogy,
+    lambda _y, _x, y: log(y),
+    lambda _y, x, y: where(raw(x) == 0, 0.0, x / y),
+    domain=(REAL, POSITIVE),
+)
+
+# what has no derivative: the result is a constant
+less = Elementwise("less", np.less, None, None)
+less_equal = Elementwise("less_equal", np.less_equal, None, None)
+greater = Elementwise("greater", np.greater, None, None)
+greater_equal = Elementwise("greater_equal", np.greater_equal, None, None)
+equal = Elementwise("equal", np.equal, None, None)
+not_equal = Elementwise("not_equal", np.not_equal, None, None)
+logical_and = Elementwise("logical_and", np.logical_and, None, None)
+logical_or = Elementwise("logical_or", np.logical_or, None, None)
+logical_xor = Elementwise("logical_xor", np.logical_xor, None, None)
+logical_not = Elementwise("logical_not", np.logical_not, None)
+bitwise_and = Elementwise("bitwise_and", np.bitwise_and, None, None)
+bitwise_or = Elementwise("bitwise_or", np.bitwise_or, None, None)
+bitwise_xor = Elementwise("bitwise_xor", np.bitwise_xor, None, None)
+invert = Elementwise("invert", np.invert, None)
+isnan = Elementwise("isnan", np.isnan, None)
+isinf = Elementwise("isinf", np.isinf, None)
+isfinite = Elementwise("isfinite", np.isfinite, None)
+signbit = Elementwise("signbit", np.signbit, None)
+floor_divide = Elementwise("floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)))
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x where it is positive, slope * x elsewhere; the slope may be a Value."""
+    return _leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter, 2016: exponential linear units.
+    """
+    return _elu(x, alpha)
+
+
+def selu(x: Any) -> Any:
+    """The elu that keeps mean 0 and variance 1 through layers.
+
+    References
+    ----------
+    Klambauer et al., 2017: self-normalizing neural networks.
+    """
+    return SELU_SCALE * _elu(x, SELU_ALPHA)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x times the normal distribution function at x.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    approximate : {"none", "tanh"}
+        Exact, by erfc, or the usual approximation by tanh.
+
+    References
+    ----------
+    Hendrycks and Gimpel, 2016: Gaussian error linear units.
+    """
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+    if approximate != "none":
+        raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+    return _gelu(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """x, clipped to [-1, 1]."""
+    return clip(x, -1.0, 1.0)
+
+
+def clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    """x limited to [min, max]; the derivative is 1 on the bounds themselves.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    min, max : array_like, Value or None
+        None: no bound on that side.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([-1.0, 0.0, 0.5, 2.0])
+    >>> dp.numpy.clip(x, 0.0, 1.0).sum().backward()
+    >>> x.grad
+    array([0., 1., 1., 0.])
+    """
+    return _clip(x, -math.inf if min is None else min, math.inf if max is None else max)
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """x rounded to `decimals` places, half to even; its derivative is zero."""
+    if not decimals:
+        return rint(x)
+    return rint(x * 10.0**decimals) / 10.0**decimals
+
+
+def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """x with NaN and infinities replaced; nothing flows back where they were."""
+    largest = np.finfo(np.asarray(raw(x)).dtype).max
+    x = where(np.isnan(raw(x)), nan, x)
+    x = where(raw(x) == np.inf, largest if posinf is None else posinf, x)
+    return where(raw(x) == -np.inf, -largest if neginf is None else neginf, x)
+
+
+def power_of_floats(a: float, b: float) -> float:
+    """a**b of Python floats; raises where NumPy has a NaN or an infinity."""
+    return a**b if a > 0 or b.is_integer() else math.pow(a, b)
+
+
+# NumPy's own other names
+abs = absolute
+pow = power
+true_divide = divide
+fabs = absolute
+radians, degrees = deg2rad, rad2deg
+asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
+asinh, acosh, atanh = arcsinh, arccosh, arctanh
+swish = silu

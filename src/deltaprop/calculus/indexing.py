@@ -1,0 +1,566 @@
+"""Indexing: some entries of an array, by position, condition or order.
+
+One primitive picks entries (`getitem`), one puts them (`x.at[index].set`), and the rest
+is written with them. Contributions of ``x[i]`` are collected in the reverse sweep and
+added up once, so that a loop over the entries takes linear time.
+
+What answers with positions or truth values (argmax, nonzero, any, ...) has no gradient:
+of Values it gives a constant.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
+
+from ..graph import Masked, Node, raw
+from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
+from ..graph.node import is_mutable
+from ..graph.primitive import Array
+from .domains import case
+from .elementwise import maximum, minimum, negative, where
+from .shaping import Moving, broadcast_to, ravel, reshape
+
+
+def _picked(x: Any, index: Any) -> Any:
+    return x[index] if type(x) is np.ndarray else np.asarray(x)[index]
+
+
+def _put_back(g: Array, x: Array, index: Any) -> Any:
+    return Scattered(index, g) if np.shape(raw(x)) else unbroadcast(g, x)
+
+
+_ROWS, _MASK = np.array([2, 0, 2]), np.array([[True, False, True], [False, False, True]])
+
+_getitem = Moving(
+    "getitem",
+    _picked,
+    _put_back,
+    cases=[
+        case((3, 4), index=1),
+        case((3, 4), index=(-1, 2)),
+        case((3, 4), index=(slice(None, None, -2), None, slice(1, 3))),
+        case((3, 4), index=(Ellipsis, 0)),
+        case((3, 4), index=_ROWS),
+        case((3, 4), index=(slice(1, None), _ROWS)),
+        case((3, 4), index=(_ROWS[:, None], _ROWS)),
+        case((2, 3), index=_MASK),
+        case((2, 3), index=(_MASK[:, 0], slice(2))),
+        case((0, 3), index=slice(None)),
+        case((), index=()),
+        case((), index=None),
+    ],
+)
+
+
+def _written(x: Any, new: Any, index: Any, dtype: Any) -> np.ndarray:
+    y = np.array(x, dtype)
+    y[index] = new
+    return y
+
+
+def _unwrite(g: Array, x: Array, _new: Array, index: Any, dtype: Any) -> list[Any]:  # noqa: ARG001
+    kept = np.ones(np.shape(raw(x)), bool)
+    kept[index] = False
+    return [Masked(restrict(g, mask=kept), kept), _getitem(g, index=index)]
+
+
+# `new` has the very shape of x[index], and `index` names no entry twice
+_set = Moving(
+    "set",
+    _written,
+    _unwrite,
+    several=True,
+    cases=[
+        case((3, 4), (4,), index=1, dtype=np.dtype(float)),
+        case((3, 4), (3, 2), index=(slice(None), _ROWS[:2]), dtype=np.dtype(float)),
+        case((2, 3), (3,), index=_MASK, dtype=np.dtype(float)),
+        case((0, 3), (0, 3), index=Ellipsis, dtype=np.dtype(float)),
+        case((), (), index=(), dtype=np.dtype(float)),
+    ],
+)
+
+
+def getitem(x: Array, index: Any) -> Array:
+    """``x[index]``, for every index that NumPy takes.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    index : int, slice, None, Ellipsis, integer or boolean array, or a tuple of these
+        Arrays may be constants; they are kept safe from later writes.
+
+    Raises
+    ------
+    TypeError
+        If a differentiable Value is used as an index.
+    IndexError
+        If the index is out of bounds, or an array of neither integers nor booleans.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, -2.0, 3.0])
+    >>> (x[[0, 0, 2]].sum() + x[x < 0].sum()).backward()
+    >>> x.grad
+    array([2., 1., 1.])
+    """
+    return _getitem(x, index=index if type(index) is int else _static(index))
+
+
+def _static(index: Any) -> Any:
+    """The index without Values, and without arrays that somebody could write to."""
+    if isinstance(index, tuple):
+        return tuple([_static_entry(i) for i in index])
+    return _static_entry(index)
+
+
+def _static_entry(i: Any) -> Any:
+    if i is None or isinstance(i, int | slice):
+        return i
+    if isinstance(i, Node):
+        if not i.is_constant:
+            raise TypeError(
+                "a differentiable Value cannot be an index: the result would not depend on it "
+                "smoothly. Index with integers, a comparison, or v.detach().astype(int)"
+            )
+        i = raw(i)
+    elif isinstance(i, list | tuple | range):
+        i = np.array(i) if i else np.array(i, np.intp)
+    elif isinstance(i, np.ndarray) and is_mutable(i):
+        i = i.copy()
+    kind = getattr(i, "dtype", None)
+    if isinstance(i, float) or (kind is not None and kind.kind not in "biu"):
+        raise IndexError(f"an index is of integers or booleans, not of {kind or 'float'}")
+    return i
+
+
+def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
+    """The entries at the positions `indices` along `axis`, of the ravelled `x` if it is None.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    indices : integer or array_like of integers
+    axis : int, optional
+    mode : {"raise", "wrap", "clip"}
+        What becomes of positions out of bounds.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> take(dp.Value([1.0, 2.0, 3.0]), [4, -1], mode="wrap").data
+    array([2., 3.])
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    shape = np.shape(raw(x))
+    axis = normalize_axis_index(axis, len(shape))
+    at = np.asarray(_static_entry(indices), np.intp)
+    if mode == "wrap":
+        at = at % max(shape[axis], 1)
+    elif mode == "clip":
+        at = np.clip(at, 0, max(shape[axis] - 1, 0))
+    elif mode != "raise":
+        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
+    return _getitem(x, index=(slice(None),) * axis + (at if at.ndim else int(at),))
+
+
+def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
+    """Along `axis`, the entries at the positions that `indices` has for each of the others.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    indices : integer array
+        With the axes of `x`, of equal length or of length 1 but for `axis`: what argsort
+        and argmax(keepdims=True) give.
+    axis : int or None
+        None: of the ravelled `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> logits = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> take_along_axis(logits, [[1], [0]]).data
+    array([[2.],
+           [3.]])
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    shape = np.shape(raw(x))
+    axis = normalize_axis_index(axis, len(shape))
+    at = _static_entry(indices)
+    if np.ndim(at) != len(shape):
+        raise ValueError(f"the indices need the {len(shape)} axes of x, not shape {np.shape(at)}")
+    index = list(np.ogrid[tuple(slice(n) for n in shape)])
+    index[axis] = at
+    return _getitem(x, index=tuple(index))
+
+
+def compress(condition: Any, x: Array, axis: int | None = None) -> Array:
+    """The slices along `axis` (entries, if it is None) where the condition holds."""
+    return take(x, np.flatnonzero(raw(condition)), axis)
+
+
+def extract(condition: Any, x: Array) -> Array:
+    """The entries where the condition, of the shape of `x`, holds."""
+    return compress(np.ravel(raw(condition)), x)
+
+
+# order
+
+
+def sort(x: Array, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Array:  # noqa: ARG001
+    """The entries in ascending order, ties in the order they had.
+
+    The gradient follows the permutation. The sort is always stable, whatever `kind` and
+    `stable` say.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([3.0, 1.0, 2.0])
+    >>> (sort(x) * [1.0, 10.0, 100.0]).sum().backward()
+    >>> x.grad
+    array([100.,   1.,  10.])
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    return take_along_axis(x, np.argsort(raw(x), axis, stable=True), axis)
+
+
+def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
+    """The entries with the `kth` in its sorted place, lesser before, greater after it."""
+    if axis is None:
+        x, axis = ravel(x), 0
+    return take_along_axis(x, np.argpartition(raw(x), kth, axis), axis)
+
+
+def unique(
+    x: Array,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+) -> Any:
+    """The distinct entries, sorted; each one's gradient goes to where it stands first.
+
+    The further results are, as NumPy's, positions of the first, positions in the result
+    and numbers of occurrences.
+    """
+    data = np.asarray(raw(x))
+    _, first, inverse, counts = np.unique(data, True, True, True, axis)
+    asked = (return_index, return_inverse, return_counts)
+    wanted = zip(asked, (first, inverse, counts), strict=True)
+    further = [_constant_like(x, item) for chosen, item in wanted if chosen]
+    values = take(x, first, axis)
+    return (values, *further) if further else values
+
+
+# positions and truth values: constants
+
+
+def _constant_like(x: Any, result: Any) -> Any:
+    return type(x).leaf(result, constant=True) if isinstance(x, Node) else result
+
+
+def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The NumPy function for Values too, its result then a constant (or several)."""
+
+    def constant(x: Any, *args: Any, **kwargs: Any) -> Any:
+        given = [raw(a) for a in (x, *args)]
+        result = function(*given, **{key: raw(a) for key, a in kwargs.items()})
+        node = next((a for a in (x, *args, *kwargs.values()) if isinstance(a, Node)), None)
+        if isinstance(result, tuple):
+            return tuple([_constant_like(node, item) for item in result])
+        return _constant_like(node, result)
+
+    name = function.__name__
+    constant.__name__ = constant.__qualname__ = name
+    constant.__doc__ = f"`numpy.{name}`, without a gradient: of Values, a constant."
+    return constant
+
+
+argsort = _constant_of(np.argsort)
+argpartition = _constant_of(np.argpartition)
+argmax = _constant_of(np.argmax)
+argmin = _constant_of(np.argmin)
+searchsorted = _constant_of(np.searchsorted)
+nonzero = _constant_of(np.nonzero)
+flatnonzero = _constant_of(np.flatnonzero)
+argwhere = _constant_of(np.argwhere)
+count_nonzero = _constant_of(np.count_nonzero)
+any = _constant_of(np.any)
+all = _constant_of(np.all)
+
+
+# updates
+
+
+def _update(formula: str, function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
+    def update(self: At, new: Array) -> Array:
+        return self._updated(function, new)
+
+    update.__doc__ = f"{formula} there."
+    return update
+
+
+class At:
+    """``x.at[index].set(new)`` and its kin: a copy of `x`, updated, and differentiable.
+
+    An entry that the index names several times is updated as often, one after the other.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    index : as `getitem` takes it
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x, new = dp.Value([1.0, 2.0, 3.0]), dp.Value(10.0)
+    >>> y = x.at[1].set(new)
+    >>> y.data
+    array([ 1., 10.,  3.])
+    >>> y.sum().backward()
+    >>> x.grad, new.grad
+    (array([1., 0., 1.]), 1.0)
+    """
+
+    __slots__ = ("_index", "_x")
+
+    def __init__(self, x: Array, *index: Any) -> None:
+        self._x = x if isinstance(x, Node) else np.asarray(x)
+        self._index = index
+
+    def __getitem__(self, index: Any) -> At:
+        return At(self._x, _static(index))
+
+    def _place(self) -> tuple[Any, tuple[int, ...]]:
+        """The index and the shape of what it picks."""
+        if not self._index:
+            raise TypeError("say where: x.at[index].set(new), not x.at.set(new)")
+        (index,) = self._index
+        return index, np.broadcast_to(False, np.shape(raw(self._x)))[index].shape
+
+    def get(self) -> Array:
+        """``x[index]``."""
+        index, _ = self._place()
+        return _getitem(self._x, index=index)
+
+    def set(self, new: Array) -> Array:
+        """`new` there; of several for one entry the last counts, as in an assignment.
+
+        Raises
+        ------
+        ValueError
+            If the shape of `new` does not broadcast to that of ``x[index]``.
+        """
+        return self._updated(None, new)
+
+    def add(self, new: Array) -> Array:
+        """x[index] + new there."""
+        x = self._x
+        index, shape = self._place()
+        new = _spread(new, shape)
+        dtype = _dtype(x, new)
+        return x + scatter(new, indices=(index,), shape=np.shape(raw(x)), dtype=dtype)
+
+    def subtract(self, new: Array) -> Array:
+        """x[index] - new there."""
+        return self.add(negative(new))
+
+    multiply = _update("x[index] * new", operator.mul)
+    divide = _update("x[index] / new", operator.truediv)
+    power = _update("x[index] ** new", operator.pow)
+    min = _update("minimum(x[index], new)", minimum)
+    max = _update("maximum(x[index], new)", maximum)
+
+    def apply(self, function: Callable[[Array], Array]) -> Array:
+        """``function(x[index])`` there, for a function that keeps the shape."""
+        return self.set(function(self.get()))
+
+    def _updated(self, function: Callable[..., Array] | None, new: Array) -> Array:
+        index, shape = self._place()
+        new = _spread(new, shape)
+        if not _may_repeat(index):
+            return _assigned(self._x, index, function, new)
+        # round k updates each entry with what is k-th for it; an assignment takes the last
+        x, new, whole = ravel(self._x), ravel(new), np.shape(raw(self._x))
+        flat = np.arange(x.size).reshape(whole)[index].ravel()
+        turn = _turns(flat) if function else _turns(flat[::-1])[::-1]
+        for k in range(turn.max(initial=-1) + 1 if function else 1):
+            (mine,) = np.nonzero(turn == k)
+            x = _assigned(x, flat[mine], function, _getitem(new, index=mine))
+        return reshape(x, whole)
+
+
+def _spread(new: Array, shape: tuple[int, ...]) -> Array:
+    given = np.shape(raw(new))
+    if given == shape:
+        return new
+    try:
+        return broadcast_to(new, shape)
+    except ValueError:
+        raise ValueError(
+            f"the index picks shape {shape}; what is put there has shape {given}, "
+            "which does not broadcast to it"
+        ) from None
+
+
+def _dtype(x: Array, new: Array) -> np.dtype[Any]:
+    """That of `x`, unless it would truncate `new`."""
+    given = raw(new)
+    kind = np.result_type(given) if isinstance(given, np.ndarray | np.generic) else type(given)
+    dtype: np.dtype[Any] = np.asarray(raw(x)).dtype
+    return dtype if np.can_cast(kind, dtype, "same_kind") else np.result_type(dtype, given)
+
+
+def _assigned(x: Array, index: Any, function: Callable[..., Array] | None, new: Array) -> Array:
+    if function is not None:
+        new = function(_getitem(x, index=index), new)
+    return _set(x, new, index=index, dtype=_dtype(x, new))
+
+
+def _may_repeat(index: Any) -> bool:
+    """Whether the index could name an entry twice: with integer arrays only."""
+    entries = index if isinstance(index, tuple) else (index,)
+    arrays = [i for i in entries if isinstance(i, np.ndarray) and i.dtype != bool]
+    return max((i.size for i in arrays), default=0) > 1
+
+
+def _turns(flat: np.ndarray) -> np.ndarray:
+    """For each entry of `flat`, how many equal ones stand before it."""
+    order = np.argsort(flat, stable=True)
+    ordered = flat[order]
+    turns = np.empty_like(order)
+    turns[order] = np.arange(flat.size) - np.searchsorted(ordered, ordered)
+    return turns
+
+
+# branches
+
+
+def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Array = 0) -> Array:
+    """Entry by entry, the choice of the first condition that holds.
+
+    A choice is not differentiated where it is not taken: no NaN leaks from there.
+
+    Parameters
+    ----------
+    condlist : sequence of bool array_like or constant
+    choicelist : sequence of array_like or Value
+        As many as conditions; all broadcast together.
+    default : array_like or Value
+        Where no condition holds.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many choices as conditions, or none.
+    TypeError
+        If a condition is not boolean.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([-1.0, 0.0, 4.0])
+    >>> select([x < 0, x > 0], [-x, x * x]).sum().backward()
+    >>> x.grad
+    array([-1.,  0.,  8.])
+    """
+    if len(condlist) != len(choicelist) or not len(condlist):
+        raise ValueError(
+            "select needs a choice for each condition, and one at least: got "
+            f"{len(condlist)} conditions and {len(choicelist)} choices"
+        )
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        dtype = np.asarray(raw(condition)).dtype
+        if dtype.kind != "b":
+            raise TypeError(f"conditions are boolean arrays, not of {dtype}; write x > 0, say")
+        result = where(condition, choice, result)
+    return result
+
+
+def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
+    """A function given in pieces, each computed of its own entries of `x` alone.
+
+    So neither a value nor a derivative is asked for where a piece is not defined.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    condlist : bool array of the shape of x, or a sequence of such
+        Of several that hold the last counts.
+    funclist : sequence of callable, number or Value
+        One for each condition, and optionally one more for where none holds (else 0).
+        ``function(entries, *args, **kw)`` gets a 1-d array and returns one as long, or a
+        number.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of conditions and functions do not fit.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([-1.0, 0.0, 4.0])
+    >>> y = piecewise(x, [x > 0], [lambda t: t**0.5, 0.0])
+    >>> y.data
+    array([0., 0., 2.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0.  , 0.  , 0.25])
+    """
+    shape = np.shape(raw(x))
+    masks = _own_parts(condlist, shape, len(funclist))
+    flat = ravel(x)
+    indices: list[Any] = []
+    pieces: list[Array] = []
+    for mask, function in zip(masks, funclist, strict=True):
+        count = np.count_nonzero(mask)
+        if count:
+            own = _getitem(flat, index=mask)
+            piece = function(own, *args, **kw) if callable(function) else function
+            indices.append(mask)
+            pieces.append(_spread(piece, (int(count),)))
+    dtype = np.asarray(raw(x)).dtype
+    if dtype.kind not in "fc":
+        dtype = np.result_type(dtype, *map(raw, pieces))
+    whole = scatter(*pieces, indices=tuple(indices), shape=np.shape(raw(flat)), dtype=dtype)
+    if isinstance(x, Node) and not isinstance(whole, Node):
+        whole = where(False, flat, whole)  # of a Value a Value, even if all pieces are numbers
+    return reshape(whole, shape)
+
+
+def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.ndarray]:
+    """Disjoint masks of the ravelled array, one for each of `count` functions."""
+    one = isinstance(condlist, Node | np.ndarray | bool) and np.ndim(raw(condlist)) == len(shape)
+    conditions = [condlist] if one else list(condlist)
+    if count - len(conditions) not in (0, 1):
+        raise ValueError(
+            f"{len(conditions)} conditions need as many functions or one more, not {count}"
+        )
+    taken = np.zeros(np.prod(shape, dtype=int), bool)
+    masks = []
+    for condition in reversed(conditions):
+        mask = np.broadcast_to(np.asarray(raw(condition), bool), shape).ravel() & ~taken
+        taken |= mask
+        masks.append(mask)
+    masks.reverse()
+    return masks if count == len(conditions) else [*masks, ~taken]
+
+
+__all__ = ["At"] + [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
+]

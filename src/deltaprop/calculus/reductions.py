@@ -1,0 +1,592 @@
+"""Reductions and running totals: many numbers become fewer.
+
+Everywhere below `axis` is None (all of the array), an int, or, where several make sense,
+a tuple of ints, negative ones counting from the end; with `keepdims` the axes reduced
+stay, of length 1. As in NumPy, and with NumPy's errors for an axis that does not exist.
+
+A rule may return a cotangent that only broadcasts to the argument's shape: the rule of a
+sum over everything returns the one number it was given, and copies nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..graph import Custom, Linear, Masked, Node, broadcast_to, raw
+from .domains import Case, case
+from .elementwise import absolute, exp, sign, sqrt, square, where
+from .indexing import sort
+from .shaping import concatenate, moveaxis, reshape, transpose
+
+__all__ = [
+    "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
+    "mean", "median", "min", "norm", "percentile", "prod", "ptp", "quantile", "softmax", "std",
+    "sum", "trapezoid", "var",
+]  # fmt: skip
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+# -- axes ---------------------------------------------------------------------------------
+
+
+def _array(x: Any) -> Any:
+    """A node as it is, anything else as an ndarray."""
+    return x if isinstance(x, Node) else np.asarray(x)
+
+
+def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
+    ndim = np.ndim(raw(x))
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def _count(x: Any, y: Any) -> int:
+    """How many entries of `x` went into each of its reduction `y`."""
+    return int(np.size(raw(x)) // (np.size(raw(y)) or 1))
+
+
+def _kept(y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """A reduction of `x`, reshaped so that it broadcasts against `x`."""
+    if axis is None or keepdims or not np.ndim(raw(y)):
+        return y
+    shape = list(np.shape(raw(x)))
+    for i in axis if isinstance(axis, tuple) else (axis,):
+        shape[i] = 1
+    return y.reshape(tuple(shape))
+
+
+def _cut(axis: int, *bounds: int | None) -> tuple[Any, ...]:
+    """The index that cuts a slice along one axis."""
+    if axis < 0:
+        return (..., slice(*bounds), *(slice(None),) * (-axis - 1))
+    return (*(slice(None),) * axis, slice(*bounds))
+
+
+def _backwards(axis: int) -> tuple[Any, ...]:
+    return _cut(axis, None, None, -1)
+
+
+def _reductions(**params: Any) -> list[Case]:
+    return [
+        case((3, 4), axis=None, keepdims=False, **params),
+        case((3, 4), axis=-1, keepdims=True, **params),
+        case((2, 3, 4), axis=(0, -1), keepdims=False, **params),
+        case((0, 3), axis=1, keepdims=False, **params),
+        case((), axis=None, keepdims=False, **params),
+    ]
+
+
+_RUNNING = [case((5,), axis=0), case((2, 3, 4), axis=-2), case((0, 3), axis=0)]
+_NORMALISED = [case((3, 4), axis=-1), case((2, 3, 4), axis=(0, -1)), case((0, 3), axis=0)]
+
+
+# -- sums ---------------------------------------------------------------------------------
+
+
+def _mean(x: Any, axis: Axis, keepdims: Any) -> Any:
+    if type(x) is np.ndarray and x.size and x.dtype.kind == "f" and x.itemsize > 2:
+        total = np.add.reduce(x, axis, keepdims=keepdims)
+        return total / (x.size // total.size)
+    return np.mean(x, axis, keepdims=keepdims)
+
+
+sum_ = Linear(
+    "sum",
+    lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
+    lambda g, x, axis, keepdims: _kept(g, x, axis, keepdims),
+    cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
+)
+mean_ = Linear(
+    "mean",
+    _mean,
+    lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),
+    cases=_reductions(),
+)
+cumsum_: Linear = Linear(
+    "cumsum",
+    lambda x, axis: np.add.accumulate(x, axis),
+    lambda g, _x, axis: cumsum_(g[_backwards(axis)], axis=axis)[_backwards(axis)],
+    cases=_RUNNING,
+)
+
+
+# -- reductions whose derivative is one weight per entry ----------------------------------
+
+
+def _weighted(
+    name: str, forward: Callable[..., Any], weight: Callable[..., Any], cases: Sequence[Case]
+) -> Custom:
+    """A reduction whose tangent is the sum of its entries' tangents times their weights.
+
+    ``weight(y, x, axis, **params)`` gets the output with the axes kept. It may return
+    `Masked` weights: outside the mask an entry has no part in the output at all.
+    """
+
+    def times(t: Any, y: Any, x: Any, axis: Axis, keepdims: bool, **params: Any) -> Any:
+        w = weight(_kept(y, x, axis, keepdims), x, axis, **params)
+        if isinstance(w, Masked):
+            return Masked(where(w.mask, t * w.values, 0.0), w.mask)
+        return t * w
+
+    def vjp(g: Any, y: Any, x: Any, axis: Axis, keepdims: bool, **params: Any) -> Any:
+        return times(_kept(g, x, axis, keepdims), y, x, axis, keepdims, **params)
+
+    def jvp(
+        tangents: Sequence[Any], y: Any, x: Any, axis: Axis, keepdims: bool, **params: Any
+    ) -> Any:
+        t = times(tangents[0], y, x, axis, keepdims, **params)
+        return sum_(getattr(t, "values", t), axis=axis, keepdims=keepdims)
+
+    return Custom(name, forward, [vjp], jvp, cases=cases)
+
+
+def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
+    """Ties share evenly; where the extreme is NaN, so are all shares."""
+    y, x = raw(y), raw(x)
+    chosen = (x == y) | np.isnan(y)
+    share = np.where(np.isnan(y), np.nan, 1 / np.add.reduce(chosen, axis, keepdims=True))
+    return Masked(share.astype(np.result_type(x)), chosen)
+
+
+def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
+    free = _count(x, y) - ddof
+    return (2 / free if free > 0 else math.inf) * (x - mean_(x, axis=axis, keepdims=True))
+
+
+def _share_of_total(y: Any, x: Any, _axis: Axis) -> Any:
+    """exp(x) over its sum; 0 where every entry is -inf and there is nothing to share."""
+    return exp(x - where(raw(y) == -np.inf, 0.0, y))
+
+
+def _others(_y: Any, x: Any, axis: int) -> Any:
+    """For each entry the product of all others: no division, so any zero is right."""
+    back = _backwards(axis)
+    return _before(x, axis) * _before(x[back], axis)[back]
+
+
+def _before(x: Any, axis: int) -> Any:
+    """For each entry the product of those before it."""
+    first = np.ones_like(raw(x)[_cut(axis, None, 1)])
+    return concatenate([first, cumprod_(x[_cut(axis, None, -1)], axis=axis)], axis)
+
+
+def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
+    """`x` less its largest entry, against overflow, and what was taken off."""
+    x = np.asarray(x)
+    x = x.astype(float) if x.dtype.kind in "biu" else x
+    top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    return x - top, top
+
+
+def _log_total(z: Any, axis: Axis) -> Any:
+    with np.errstate(divide="ignore"):  # log(0), where every entry is -inf
+        return np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+
+
+def _logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
+    z, top = _shifted(x, axis)
+    y = _log_total(z, axis) + top
+    return y if keepdims else y.squeeze(axis)
+
+
+max_ = _weighted(
+    "max",
+    lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims),
+    _share_of_extreme,
+    _reductions(),
+)
+min_ = _weighted(
+    "min",
+    lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims),
+    _share_of_extreme,
+    _reductions(),
+)
+var_ = _weighted(
+    "var",
+    lambda x, axis, ddof, keepdims: np.var(x, axis, ddof=ddof, keepdims=keepdims),
+    _deviation,
+    [*_reductions(ddof=0), *_reductions(ddof=0.5)[:3]],
+)
+logsumexp_ = _weighted("logsumexp", _logsumexp, _share_of_total, _reductions())
+prod_ = _weighted(
+    "prod",
+    lambda x, axis, keepdims: np.multiply.reduce(x, axis, keepdims=keepdims),
+    _others,
+    [
+        case((5,), axis=0, keepdims=False),
+        case((2, 3, 4), axis=-2, keepdims=True),
+        case((0, 3), axis=0, keepdims=False),
+    ],
+)
+
+
+# -- running products, softmax ------------------------------------------------------------
+
+
+def _tails(a: Any, g: Any, axis: int) -> Any:
+    """s[i] = g[i] + a[i] * s[i + 1], each turn reaching twice as far as the one before."""
+    reach = 1
+    while reach < np.shape(raw(g))[axis]:
+        near, far, end = _cut(axis, None, -reach), _cut(axis, reach, None), _cut(axis, -reach, None)
+        g = concatenate([g[near] + a * g[far], g[end]], axis)
+        a = a[near] * a[far]
+        reach *= 2
+    return g
+
+
+def _cumprod_vjp(g: Any, _y: Any, x: Any, axis: int) -> Any:
+    return _before(x, axis) * _tails(x[_cut(axis, 1, None)], g, axis)
+
+
+def _cumprod_jvp(tangents: Sequence[Any], _y: Any, x: Any, axis: int) -> Any:
+    back, t = _backwards(axis), tangents[0] * _before(x, axis)
+    return _tails(x[_cut(axis, 1, None)][back], t[back], axis)[back]
+
+
+def _softmax(x: Any, axis: Axis) -> Any:
+    e = np.exp(_shifted(x, axis)[0])
+    return e / np.add.reduce(e, axis, keepdims=True)
+
+
+def _log_softmax(x: Any, axis: Axis) -> Any:
+    z, _ = _shifted(x, axis)
+    return z - _log_total(z, axis)
+
+
+def _softmax_slope(t: Any, y: Any, axis: Axis) -> Any:
+    """The symmetric Jacobian times a tangent or a cotangent."""
+    return y * (t - sum_(t * y, axis=axis, keepdims=True))
+
+
+cumprod_ = Custom(
+    "cumprod",
+    lambda x, axis: np.multiply.accumulate(x, axis),
+    [_cumprod_vjp],
+    _cumprod_jvp,
+    cases=_RUNNING,
+)
+softmax_ = Custom(
+    "softmax",
+    _softmax,
+    [lambda g, y, _x, axis: _softmax_slope(g, y, axis)],
+    lambda tangents, y, _x, axis: _softmax_slope(tangents[0], y, axis),
+    cases=_NORMALISED,
+)
+log_softmax_ = Custom(
+    "log_softmax",
+    _log_softmax,
+    [lambda g, y, _x, axis: g - exp(y) * sum_(g, axis=axis, keepdims=True)],
+    lambda ts, y, _x, axis: ts[0] - sum_(ts[0] * exp(y), axis=axis, keepdims=True),
+    cases=_NORMALISED,
+)
+
+
+# -- what users call ----------------------------------------------------------------------
+
+
+def sum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The sum of the entries.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> (10 * sum(x)).backward()
+    >>> x.grad
+    array([10., 10.])
+    """
+    return sum_(x, axis=axis, keepdims=keepdims)
+
+
+def mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The arithmetic mean; NaN where there is nothing to average."""
+    return mean_(x, axis=axis, keepdims=keepdims)
+
+
+def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+    """The weighted mean ``sum(weights * x) / sum(weights)``.
+
+    Weights have the shape of `x`, or that of its axes `axis` alone.
+
+    Raises
+    ------
+    ValueError
+        If the weights have any other shape.
+    ZeroDivisionError
+        If weights sum to zero.
+    """
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    x, weights = _array(x), _array(weights)
+    shape, axes, given = np.shape(raw(x)), _axes(x, axis), np.shape(raw(weights))
+    if given != shape:
+        if given != tuple(shape[i] for i in axes):
+            raise ValueError(
+                f"average: weights of shape {given} fit neither the shape {shape} nor its "
+                f"axes {axes}; give one weight per entry, or per place along these axes"
+            )
+        in_order = transpose(weights, tuple(np.argsort(axes).tolist()))
+        weights = reshape(in_order, tuple(m if i in axes else 1 for i, m in enumerate(shape)))
+    total = sum(weights, axis, keepdims=keepdims)
+    if np.any(raw(total) == 0):
+        raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
+    return sum(x * weights, axis, keepdims=keepdims) / total
+
+
+def prod(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The product of the entries; its derivative is right with any number of zeros.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([0.0, 2.0, 3.0])
+    >>> prod(x).backward()
+    >>> x.grad
+    array([6., 0., 0.])
+    """
+    x = _array(x)
+    for i in sorted(_axes(x, axis), reverse=True):
+        x = prod_(x, axis=i, keepdims=keepdims)
+    return x
+
+
+def max(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The largest entry; tied entries share the derivative evenly, NaN stays NaN.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 3.0, 3.0])
+    >>> max(x).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
+    return max_(x, axis=axis, keepdims=keepdims)
+
+
+def min(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The smallest entry, with the conventions of `max`."""
+    return min_(x, axis=axis, keepdims=keepdims)
+
+
+amax, amin = max, min
+
+
+def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The largest entry less the smallest."""
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+
+
+def var(
+    x: Any, axis: Axis = None, *, ddof: float = 0, correction: Any = None, keepdims: bool = False
+) -> Any:
+    """The squared deviations from the mean, summed, over their number less `ddof`.
+
+    `correction` is the Array API's name for `ddof`; where given, it counts.
+    """
+    ddof = ddof if correction is None else correction
+    return var_(x, axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+def std(
+    x: Any, axis: Axis = None, *, ddof: float = 0, correction: Any = None, keepdims: bool = False
+) -> Any:
+    """The square root of `var`; its derivative is 0 where all entries are equal."""
+    return _root(var(x, axis, ddof=ddof, correction=correction, keepdims=keepdims), 2)
+
+
+def _root(s: Any, p: float) -> Any:
+    """The p-th root, with derivative 0 at 0: a structural zero, not infinity times zero."""
+    return where(s == 0, 0.0, sqrt(s) if p == 2 else s ** (1 / p))
+
+
+def norm(
+    x: Any, ord: float | str | None = None, axis: Axis = None, *, keepdims: bool = False
+) -> Any:
+    """The norm of vectors, or of matrices where that takes no singular values.
+
+    Its derivative is 0 at the zero vector, and in entries that are 0.
+
+    Parameters
+    ----------
+    x : array_like
+    ord : {None, 'fro', 0, 1, 2, inf, -inf} or float
+        For vectors ``sum(|x|**ord)**(1/ord)`` and its limits; None is 2. For matrices 'fro'
+        (or None), and 1, -1, inf, -inf: the largest or smallest sum of a column or a row.
+    axis : int or tuple of int, optional
+        One axis holds vectors, two hold matrices. None: all, as one vector if `ord` is None.
+
+    Raises
+    ------
+    ValueError
+        If there is no such norm of so many axes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([3.0, 4.0])
+    >>> norm(x).backward()
+    >>> x.grad
+    array([0.6, 0.8])
+    """
+    x = _array(x)
+    axes = _axes(x, axis)
+    if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
+        return _root(sum(square(x), axes, keepdims=keepdims), 2)
+    size = absolute(x)
+    if len(axes) == 1 and not isinstance(ord, str):
+        return _vector_norm(size, float(ord), axes, keepdims)
+    if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
+        lines = sum(size, axes[0] if abs(float(ord)) == 1 else axes[1], keepdims=True)
+        return (max if float(ord) > 0 else min)(lines, axes, keepdims=keepdims)
+    raise ValueError(
+        f"norm: ord={ord!r} over {len(axes)} axes of shape {np.shape(raw(x))}; vectors (one "
+        "axis) take any number, matrices (two) 'fro', 1, -1, inf or -inf; say which axes "
+        "are meant with axis="
+    )
+
+
+def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
+    if math.isinf(p):
+        return (max if p > 0 else min)(size, axes, keepdims=keepdims)
+    if p in (0, 1):
+        return sum(size if p else sign(size), axes, keepdims=keepdims)
+    # |x|**p at 0 is flat, or as steep to the left as to the right: nothing flows through it
+    powers = where(size == 0, 0.0 if p > 0 else math.inf, size**p)
+    return _root(sum(powers, axes, keepdims=keepdims), p)
+
+
+def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The middle entry, or the mean of the middle two.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([4.0, 1.0, 2.0, 9.0])
+    >>> median(x).backward()
+    >>> x.grad
+    array([0.5, 0. , 0.5, 0. ])
+    """
+    return quantile(x, 0.5, axis, keepdims=keepdims)
+
+
+def percentile(
+    x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
+) -> Any:
+    """As `quantile`, with `q` from 0 to 100."""
+    return quantile(x, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
+
+
+def quantile(
+    x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
+) -> Any:
+    """The entry, or the mixture of two, below which a fraction `q` of the entries lies.
+
+    Parameters
+    ----------
+    x : array_like
+    q : float or array_like
+        From 0 to 1, not differentiated; its axes come first in the result.
+    method : str
+        Any of `numpy.quantile`'s.
+
+    Raises
+    ------
+    ValueError
+        If `q` is out of range, the method unknown, or there are no entries.
+    """
+    x, q = _array(x), np.asarray(q)
+    axes, shape, dtype = _axes(x, axis), np.shape(raw(x)), np.result_type(raw(x))
+    n, rest = math.prod(shape[i] for i in axes), [m for i, m in enumerate(shape) if i not in axes]
+    if not n:
+        raise ValueError(f"quantile: no entries along axis {axis} of shape {shape}")
+    rows = sort(reshape(moveaxis(x, axes, tuple(range(len(axes)))), (n, *rest)), axis=0)
+    # the quantile of 0, 1, ..., n - 1 is a place: on an entry, or between two
+    place = np.quantile(np.arange(n), q, method=method)
+    low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
+    y = rows[low]
+    if np.any(low != high):
+        t = np.reshape(place - low, q.shape + (1,) * len(rest))
+        t = t.astype(dtype if dtype.kind == "f" else float)
+        y = where(t == 0, y, y * (1 - t) + rows[high] * t)
+    last = rows[-1]
+    y = y * where(last != last, math.nan, 1.0)  # NaN is sorted last, and stays
+    if keepdims:
+        y = reshape(y, q.shape + tuple(1 if i in axes else m for i, m in enumerate(shape)))
+    return y
+
+
+def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Each entry less the one before it, `n` times over; ends may be attached first.
+
+    Raises
+    ------
+    ValueError
+        If `x` has no axis, or `n` is negative.
+    """
+    x = _array(x)
+    shape = list(np.shape(raw(x)))
+    if n < 0 or not shape:
+        raise ValueError(f"diff needs n >= 0 and an axis; it got n={n}, shape {tuple(shape)}")
+    shape[axis] = 1
+    parts = [part for part in (prepend, x, append) if part is not None]
+    if len(parts) > 1:
+        whole = (
+            part if np.ndim(raw(part)) else broadcast_to(part, shape=tuple(shape)) for part in parts
+        )
+        x = concatenate(whole, axis)
+    for _ in range(n):
+        x = x[_cut(axis, 1, None)] - x[_cut(axis, None, -1)]
+    return x
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """The integral of samples `y`, at places `x` or `dx` apart, by the trapezoidal rule."""
+    y = _array(y)
+    if x is not None and np.ndim(raw(_array(x))) == 1:
+        dx = reshape(diff(x), (-1,) + (1,) * (np.ndim(raw(y)) - 1 - axis % np.ndim(raw(y))))
+    elif x is not None:
+        dx = diff(x, axis=axis)
+    return sum(dx * (y[_cut(axis, 1, None)] + y[_cut(axis, None, -1)]) / 2, axis)
+
+
+def cumsum(x: Any, axis: int | None = None) -> Any:
+    """The sums of the entries up to each; of the flattened array if `axis` is None."""
+    x = _array(x)
+    return cumsum_(reshape(x, -1) if axis is None else x, axis=axis or 0)
+
+
+def cumprod(x: Any, axis: int | None = None) -> Any:
+    """The products of the entries up to each, zeros welcome; flattened as `cumsum`."""
+    x = _array(x)
+    return cumprod_(reshape(x, -1) if axis is None else x, axis=axis or 0)
+
+
+def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """``log(sum(exp(x)))`` without overflow; its derivative is 0 where all of `x` is -inf.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1000.0, 1000.0])
+    >>> logsumexp(x).backward()
+    >>> x.grad
+    array([0.5, 0.5])
+    """
+    return logsumexp_(x, axis=axis, keepdims=keepdims)
+
+
+def softmax(x: Any, axis: Axis = -1) -> Any:
+    """``exp(x) / sum(exp(x))`` along `axis`, without overflow."""
+    return softmax_(x, axis=axis)
+
+
+def log_softmax(x: Any, axis: Axis = -1) -> Any:
+    """``x - logsumexp(x)`` along `axis`, accurate for large `x` too."""
+    return log_softmax_(x, axis=axis)

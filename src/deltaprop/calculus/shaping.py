@@ -1,0 +1,555 @@
+"""Shaping: the same entries in another shape, order or company.
+
+Every operation here moves entries and computes nothing with them. Six primitives do it
+(reshape, transpose, concatenate, stack, roll, astype); the rest is written with them,
+with basic indexing and with broadcasting.
+
+Arguments are those of the NumPy function of the same name, and so are errors. `x` may be
+a Value, an array or nested lists; of raw arguments the result is raw, and a view where
+NumPy gives one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from types import FunctionType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..graph import Linear, Masked, Node, raw
+from ..graph import broadcast_to as _broadcast_to
+from ..graph.cotangent import Scattered, materialize, scatter
+from ..graph.primitive import Array
+from .domains import case
+from .elementwise import where
+
+Axes: TypeAlias = int | Sequence[int]
+
+
+class Moving(Linear):
+    """A linear operation that only moves, copies or drops entries.
+
+    Its transpose therefore moves the masks of structural zeros as it moves cotangents:
+    no NaN leaks through ``where(x > 0, log(x).reshape(-1), 0)`` either.
+    """
+
+    accepts_masks = True
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        values = super().pull(materialize(g, node._data), node, graph)
+        if not isinstance(g, Masked | Scattered):
+            return values
+        mask = g.mask if isinstance(g, Masked) else g.mask(_shape(node))
+        mask = np.broadcast_to(mask, _shape(node)).astype(float)
+        masks = super().pull(mask, node, False)
+        return [
+            None if v is None else Masked(materialize(v, raw(x)), _positive(m, _shape(x)))
+            for v, m, x in zip(values, masks, node.args, strict=True)
+        ]
+
+
+def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
+    return materialize(mask, np.broadcast_to(0.0, shape)) > 0
+
+
+def _array(x: Any) -> Array:
+    return x if isinstance(x, Node) else np.asarray(x)
+
+
+def _shape(x: Array) -> tuple[int, ...]:
+    return np.shape(raw(x))
+
+
+def _dtype(x: Array) -> np.dtype[Any]:
+    return np.asarray(raw(x)).dtype
+
+
+def _part(x: Array, axis: int, index: Any) -> Array:
+    return _array(x)[(slice(None),) * axis + (index,)]
+
+
+def _pieces(g: Array, *xs: Array, axis: int) -> list[Array]:
+    """The parts of a concatenation that came from each array."""
+    stops = np.cumsum([0] + [_shape(x)[axis] for x in xs]).tolist()
+    return [_part(g, axis, slice(*ends)) for ends in pairwise(stops)]
+
+
+_reshape: Moving = Moving(
+    "reshape",
+    lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
+    lambda g, x, shape, order: _reshape(g, shape=_shape(x), order=order),
+    cases=[
+        case((3, 4), shape=(2, -1), order="C"),
+        case((3, 4), shape=(2, 6), order="F"),
+        case((), shape=(1, 1), order="C"),
+        case((1, 1), shape=(), order="F"),
+        case((0, 3), shape=(3, 0, 2), order="C"),
+    ],
+)
+_transpose: Moving = Moving(
+    "transpose",
+    lambda x, axes: np.asarray(x).transpose(axes),
+    lambda g, x, axes: _transpose(g, axes=tuple(np.argsort(axes).tolist())),
+    cases=[case((2, 3, 4), axes=(2, 0, 1)), case((0, 3), axes=(1, 0)), case((), axes=())],
+)
+_concatenate = Moving(
+    "concatenate",
+    lambda *xs, axis: np.concatenate(xs, axis),
+    _pieces,
+    several=True,
+    cases=[case((2, 3), (4, 3), axis=0), case((2, 3), (2, 0), (2, 1), axis=1)],
+)
+_stack = Moving(
+    "stack",
+    lambda *xs, axis: np.stack(xs, axis),
+    lambda g, *xs, axis: [_part(g, axis, i) for i in range(len(xs))],
+    several=True,
+    cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
+)
+_roll: Moving = Moving(
+    "roll",
+    lambda x, shift, axis: np.roll(x, shift, axis),
+    lambda g, x, shift, axis: _roll(g, shift=tuple([-s for s in shift]), axis=axis),
+    cases=[
+        case((3, 4), shift=(2,), axis=None),
+        case((3, 4), shift=(1, -2), axis=(0, -1)),
+        case((0, 3), shift=(1,), axis=1),
+        case((), shift=(1,), axis=None),
+    ],
+)
+# the cotangent is cast back when it reaches the argument
+_astype = Moving(
+    "astype",
+    lambda x, dtype: np.asarray(x).astype(dtype),
+    lambda g, x, dtype: g,
+    cases=[case((2, 3), dtype=np.dtype(np.float64)), case((), dtype=np.dtype(np.float64))],
+)
+
+
+# one shape to another
+
+
+def reshape(x: Array, shape: Axes, order: str = "C") -> Array:
+    """The entries in another shape, in the order C or F, or A: the one they lie in.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> reshape(x, -1, order="F").data
+    array([1., 3., 2., 4.])
+    """
+    if order == "A":
+        order = "F" if np.asarray(raw(x)).flags.fnc else "C"
+    return _reshape(x, shape=_lengths(shape), order=order)
+
+
+def _lengths(shape: Axes) -> tuple[int, ...]:
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(map(int, shape))
+
+
+def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
+    """Reshaped as NumPy's function does it, which an array of one byte is asked."""
+    return reshape(x, function(np.broadcast_to(False, _shape(x)), *args).shape)
+
+
+def ravel(x: Array, order: str = "C") -> Array:
+    """All entries in one row."""
+    return reshape(x, (-1,), order)
+
+
+def expand_dims(x: Array, axis: Axes) -> Array:
+    """Axes of length 1 inserted; `axis` says where they are in the result."""
+    return _reshaped(np.expand_dims, x, axis)
+
+
+def squeeze(x: Array, axis: Axes | None = None) -> Array:
+    """Axes of length 1 removed, all of them or those named."""
+    return _reshaped(np.squeeze, x, axis)
+
+
+def _at_least(function: Callable[..., np.ndarray], arrays: Sequence[Array]) -> Any:
+    results = tuple([_reshaped(function, x) for x in arrays])
+    return results[0] if len(results) == 1 else results
+
+
+def atleast_1d(*arrays: Array) -> Any:
+    """Each array with one axis at least; a tuple, if there are several arrays."""
+    return _at_least(np.atleast_1d, arrays)
+
+
+def atleast_2d(*arrays: Array) -> Any:
+    """Each array with two axes at least, the missing ones in front."""
+    return _at_least(np.atleast_2d, arrays)
+
+
+def atleast_3d(*arrays: Array) -> Any:
+    """Each array with three axes at least: (n,) becomes (1, n, 1) and (m, n) (m, n, 1)."""
+    return _at_least(np.atleast_3d, arrays)
+
+
+# the order of axes and entries
+
+
+def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
+    """Transposed as NumPy's function does it: a shape (0, 1, 2, ...) shows where axes go."""
+    axes = function(np.empty(range(len(_shape(x)))), *args).shape
+    return _transpose(x, axes=axes)
+
+
+def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
+    """The axes in the order `axes`; reversed, if None."""
+    return _reordered(np.transpose, x, axes)
+
+
+permute_dims = transpose
+
+
+def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
+    """The axes `source` moved to `destination`, the others in their order."""
+    return _reordered(np.moveaxis, x, source, destination)
+
+
+def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
+    """Two axes exchanged."""
+    return _reordered(np.swapaxes, x, axis1, axis2)
+
+
+def matrix_transpose(x: Array) -> Array:
+    """The last two axes exchanged."""
+    return swapaxes(x, -1, -2)
+
+
+def flip(x: Array, axis: Axes | None = None) -> Array:
+    """The entries reversed along all axes or those named."""
+    ndim = len(_shape(x))
+    named = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
+    return _array(x)[tuple([slice(None, None, -1 if i in named else None) for i in range(ndim)])]
+
+
+def fliplr(x: Array) -> Array:
+    """The columns reversed."""
+    return flip(x, 1)
+
+
+def flipud(x: Array) -> Array:
+    """The rows reversed."""
+    return flip(x, 0)
+
+
+def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
+    """A quarter turn, `k` times, from the first of `axes` towards the second."""
+    first, second = normalize_axis_tuple(axes, len(_shape(x)))
+    turned = (_array(x), flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
+    return swapaxes(turned, first, second) if k % 2 else turned
+
+
+def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
+    """The entries moved on by `shift` along `axis`; what leaves at the end enters in front."""
+    return _roll(x, shift=_lengths(shift), axis=None if axis is None else _lengths(axis))
+
+
+# copies
+
+
+def broadcast_to(x: Array, shape: Axes) -> Array:
+    """The entries repeated, without copying, along axes that are missing or of length 1."""
+    return _broadcast_to(x, shape=_lengths(shape))
+
+
+def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
+    """All arrays, broadcast to the one shape that they share."""
+    shape = np.broadcast_shapes(*map(_shape, arrays))
+    return tuple([_broadcast_to(x, shape=shape) for x in arrays])
+
+
+def tile(x: Array, reps: Axes) -> Array:
+    """The whole array repeated, `reps` times along each axis."""
+    counts, shape = _lengths(reps), _shape(x)
+    ndim = max(len(counts), len(shape))
+    counts, shape = (1,) * (ndim - len(counts)) + counts, (1,) * (ndim - len(shape)) + shape
+    pairs = list(zip(counts, shape, strict=True))
+    apart = reshape(x, [n for _, size in pairs for n in (1, size)])
+    copies = broadcast_to(apart, [n for pair in pairs for n in pair])
+    return reshape(copies, [count * size for count, size in pairs])
+
+
+def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
+    """Each entry along `axis` repeated, all as often or each as often as `repeats` says.
+
+    Without an axis, `x` is ravelled.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = repeat(x, [1, 3])
+    >>> y.data
+    array([1., 2., 2., 2.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 3.])
+    """
+    if axis is None:
+        x, axis = ravel(x), 0
+    shape = _shape(x)
+    axis = normalize_axis_index(axis, len(shape))
+    counts = np.asarray(raw(repeats))
+    if counts.size != 1:
+        return _part(x, axis, np.repeat(np.arange(shape[axis]), counts))
+    before, (n, *after), count = shape[:axis], shape[axis:], int(counts.item())
+    copies = broadcast_to(expand_dims(x, axis + 1), (*before, n, count, *after))
+    return reshape(copies, (*before, n * count, *after))
+
+
+def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Array, ...]:
+    """The coordinates of a grid: array i varies along axis i (xy: the first two swapped)."""
+    thin = np.meshgrid(*[np.empty(np.size(raw(x))) for x in xi], indexing=indexing, sparse=True)  # type: ignore[call-overload]
+    axes = tuple([reshape(x, like.shape) for x, like in zip(xi, thin, strict=True)])
+    return axes if sparse else broadcast_arrays(*axes)
+
+
+def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
+    """`x` with a border.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    pad_width : int, (before, after) or a pair for each axis
+    mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
+    constant_values : number, (before, after) or a pair for each axis
+        For the mode "constant".
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> y = pad(x, (2, 0), mode="reflect")
+    >>> y.data
+    array([3., 2., 1., 2., 3.])
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 2., 2.])
+    """
+    known = ("constant", "edge", "reflect", "symmetric", "wrap")
+    if mode not in known:
+        raise ValueError(f"pad knows the modes {', '.join(known)}, not {mode!r}")
+    shape = _shape(x)
+    widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
+    if mode == "constant":
+        return _framed(x, widths, constant_values)
+    for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
+        positions: Any = np.pad(np.arange(n), width, mode=mode)  # type: ignore[call-overload]
+        x = _part(x, axis, positions) if width != [0, 0] else x
+    return _array(x)
+
+
+def _framed(x: Array, widths: Sequence[Sequence[int]], border: Any) -> Array:
+    shape, dtype = _shape(x), _dtype(x)
+    frame = np.pad(np.zeros(shape, dtype), widths, constant_values=border)
+    inside = tuple([slice(a, a + n) for (a, _), n in zip(widths, shape, strict=True)])
+    padded = scatter(_array(x), indices=(inside,), shape=frame.shape, dtype=dtype)
+    return padded + frame if frame.any() else padded
+
+
+# several arrays in one, and one in several
+
+
+def concatenate(arrays: Iterable[Array], axis: int | None = 0) -> Array:
+    """The arrays one after the other along `axis`; ravelled first, if it is None.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like or Value
+        Of equal shapes but for `axis`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> concatenate([x, [10.0], x]).data
+    array([ 1.,  2., 10.,  1.,  2.])
+    """
+    given = [ravel(x) if axis is None else _array(x) for x in arrays]
+    if axis and given:
+        axis = normalize_axis_index(axis, len(_shape(given[0])))
+    return _concatenate(*given, axis=axis or 0)
+
+
+def stack(arrays: Iterable[Array], axis: int = 0) -> Array:
+    """The arrays, all of one shape, side by side along a new axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a, b = dp.Value(1.0), dp.Value(2.0)
+    >>> stack([a, b, 3.0]).data
+    array([1., 2., 3.])
+    """
+    given = [_array(x) for x in arrays]
+    if axis and given:
+        axis = normalize_axis_index(axis, len(_shape(given[0])) + 1)
+    return _stack(*given, axis=axis)
+
+
+def hstack(arrays: Iterable[Array]) -> Array:
+    """The arrays joined along the second axis (1-d arrays: along the only one)."""
+    given = [atleast_1d(x) for x in arrays]
+    return concatenate(given, 0 if given and len(_shape(given[0])) == 1 else 1)
+
+
+def vstack(arrays: Iterable[Array]) -> Array:
+    """The arrays joined along the first axis, 1-d arrays as rows."""
+    return concatenate([atleast_2d(x) for x in arrays], 0)
+
+
+def dstack(arrays: Iterable[Array]) -> Array:
+    """The arrays joined along the third axis."""
+    return concatenate([atleast_3d(x) for x in arrays], 2)
+
+
+def column_stack(arrays: Iterable[Array]) -> Array:
+    """The arrays joined along the second axis, 1-d arrays as columns."""
+    given = [x if np.ndim(raw(x)) > 1 else reshape(x, (-1, 1)) for x in arrays]
+    return concatenate(given, 1)
+
+
+def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """Parts of `x`: a number of nearly equal ones, or those between the given indices."""
+    axis = normalize_axis_index(axis, len(_shape(x)))
+    n = _shape(x)[axis]
+    if np.ndim(indices_or_sections):
+        cuts = list(indices_or_sections)
+    else:
+        parts = np.array_split(np.empty(n), indices_or_sections)
+        cuts = np.cumsum([part.size for part in parts[:-1]]).tolist()
+    ends = zip([0, *cuts], [*cuts, n], strict=True)
+    return [_part(x, axis, slice(start, stop)) for start, stop in ends]
+
+
+def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+    """As `array_split`, but a number of parts must divide the axis.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
+    n = _shape(x)[normalize_axis_index(axis, len(_shape(x)))]
+    if not np.ndim(indices_or_sections) and indices_or_sections and n % indices_or_sections:
+        raise ValueError(
+            f"an axis of length {n} does not split into {indices_or_sections} equal parts; "
+            "array_split makes nearly equal ones"
+        )
+    return array_split(x, indices_or_sections, axis)
+
+
+def hsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along the second axis (1-d: along the only one)."""
+    return split(x, indices_or_sections, 0 if len(_shape(x)) == 1 else 1)
+
+
+def vsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along the first axis."""
+    return split(x, indices_or_sections, 0)
+
+
+def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
+    """The slices along an axis, one array each: what `stack` joined."""
+    axis = normalize_axis_index(axis, len(_shape(x)))
+    return tuple([_part(x, axis, i) for i in range(_shape(x)[axis])])
+
+
+# triangles and diagonals
+
+
+def _below(x: Array, k: int) -> Any:
+    rows, columns = (_shape(x) * 2)[-2:]  # a vector stands for a square matrix of it
+    return np.tri(rows, columns, k, bool)
+
+
+def tril(x: Array, k: int = 0) -> Array:
+    """The lower triangles of the matrices `x`, zero above diagonal `k`."""
+    return where(_below(x, k), x, np.zeros((), _dtype(x)))
+
+
+def triu(x: Array, k: int = 0) -> Array:
+    """The upper triangles of the matrices `x`, zero below diagonal `k`."""
+    return where(_below(x, k - 1), np.zeros((), _dtype(x)), x)
+
+
+def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
+    """Where a diagonal lies in a ravelled matrix."""
+    length = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
+    start = offset if offset >= 0 else -offset * columns
+    return slice(start, start + max(length, 0) * (columns + 1), columns + 1)
+
+
+def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The entries (i, i + offset) of two axes, along a new last axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> diagonal(dp.Value([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), 1).data
+    array([2., 6.])
+    """
+    x = moveaxis(x, (axis1, axis2), (-2, -1))
+    *lead, rows, columns = _shape(x)
+    flat = reshape(x, (*lead, rows * columns))
+    return _part(flat, len(lead), _along_diagonal(rows, columns, offset))
+
+
+def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The sum of a diagonal."""
+    return diagonal(x, offset, axis1, axis2).sum(axis=-1)
+
+
+def diag(x: Array, k: int = 0) -> Array:
+    """The diagonal `k` of a matrix, or the matrix with the vector `x` on it.
+
+    Raises
+    ------
+    ValueError
+        If `x` is neither a matrix nor a vector.
+    """
+    shape = _shape(x)
+    if len(shape) == 2:
+        return diagonal(x, k)
+    if len(shape) != 1:
+        raise ValueError(f"diag takes a vector or a matrix, not an array of shape {shape}")
+    n = shape[0] + abs(k)
+    place = _along_diagonal(n, n, k)
+    flat = scatter(_array(x), indices=(place,), shape=(n * n,), dtype=_dtype(x))
+    return reshape(flat, (n, n))
+
+
+# dtypes
+
+
+def astype(x: Array, dtype: Any) -> Array:
+    """The entries converted to `dtype`; gradients come back in the dtype of `x`.
+
+    Integers and booleans have no gradient: converted to them, a Value is a constant. A
+    scalar Value is rounded to the precision of `dtype`, and stays a Python number.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> astype(dp.Value([1.5, 2.5]), "float32").dtype
+    dtype('float32')
+    """
+    dtype = np.dtype(dtype)
+    if isinstance(x, Node) and dtype.kind not in "fc":
+        return type(x).leaf(np.asarray(raw(x)).astype(dtype), constant=True)
+    return _astype(x, dtype=dtype)
+
+
+__all__ = [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
+]

@@ -1,0 +1,391 @@
+"""The closed-form layer deltas of a multilayer perceptron, in plain NumPy.
+
+Rows are samples. Layer l turns A_(l-1) into A_l, starting from A_0 = X:
+
+    Z_l = A_(l-1) W_l + b_l               A_l = f_l(Z_l)
+
+With e_l = dL/dA_l, the error at the output of layer l, and delta_l = dL/dZ_l, the way back is
+
+    e_L     = dL/dA_L                     the derivative of the loss            (1)
+    delta_l = e_l * f_l'(Z_l)             back through the activation           (2)
+    dW_l    = A_(l-1)^T delta_l           what each weight did to the loss      (3)
+    db_l    = sum of delta_l over rows    what each bias did                    (4)
+    e_(l-1) = delta_l W_l^T               back through the weights              (5)
+
+(1) and (2) merge where a loss is made for an activation: sigmoid + binary cross-entropy and
+softmax + cross-entropy leave delta_L = (A_L - T) / count, with no f' that could vanish.
+
+The sigmoid's f' = s (1 - s) is at most 1/4 (at z = 0): (2) shrinks the error at every layer.
+What happens without it is the question of `error_propagation`:
+
+- "exact":  the equations above, which give the gradient;
+- "rashid": (5) becomes e_(l-1) = e_l W_l^T, while f' stays in each layer's own update, (2)-(4);
+- "linear": also (2) becomes delta_l = e_l, and no f' is left.
+
+No code is shared with the autodiff, or `compare` would be worth nothing.
+
+Sources: Rumelhart, Hinton and Williams (Nature 323, 1986); Bishop, "Pattern Recognition and
+Machine Learning" (2006), 5.3; for "rashid", T. Rashid, "Make Your Own Neural Network" (2016).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import nn  # for `compare`, which runs the other side; the formulas never touch it
+
+Array = npt.NDArray[Any]
+Binary = Callable[[Array, Array], Any]
+Table = dict[str, tuple[Callable[[Array], Any], Binary]]
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+_SELU, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _sigmoid(z: Array) -> Any:
+    """1 / (1 + exp(-z)), where exp never sees a positive number and so never overflows."""
+    t = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, t) / (1 + t)
+
+
+def _normal_cdf(z: Array) -> Any:
+    return np.asarray(_erfc(z.astype(np.float64) / -math.sqrt(2)) / 2, z.dtype)
+
+
+def _gelu_sigmoid(z: Array) -> Any:
+    """(1 + tanh(u)) / 2 = sigmoid(2 u), the factor by which gelu_tanh replaces the normal cdf."""
+    return _sigmoid(2 * math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
+
+
+def _gelu_tanh_slope(z: Array, a: Array) -> Any:
+    s = _gelu_sigmoid(z)
+    return s + a * (1 - s) * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
+
+
+def _mish_slope(z: Array, a: Array) -> Any:
+    t = np.tanh(np.logaddexp(z, 0))
+    return t + z * (1 - t * t) * _sigmoid(z)
+
+
+def _softmax(z: Array) -> Any:
+    t = np.exp(z - z.max(axis=1, keepdims=True))
+    return t / t.sum(axis=1, keepdims=True)
+
+
+def _log_softmax(z: Array) -> Any:
+    z = z - z.max(axis=1, keepdims=True)
+    return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+
+
+# name: (f(z), f'(z, a)) with a = f(z). At a kink f' is the side of least norm, except that
+# hard_tanh' is 1 on both of its bounds, so that a unit on its bound can still move inward.
+_ELEMENTWISE: Table = {
+    "identity": (lambda z: z, lambda z, a: np.ones_like(z)),
+    "sigmoid": (_sigmoid, lambda z, a: a * (1 - a)),  # at most 1/4
+    "tanh": (np.tanh, lambda z, a: 1 - a * a),
+    "relu": (lambda z: np.maximum(z, 0), lambda z, a: z > 0),
+    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z, a: np.where(z > 0, 1, 0.01)),
+    "elu": (  # Clevert et al., 2015, with alpha = 1
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+        lambda z, a: np.exp(np.minimum(z, 0)),
+    ),
+    "selu": (  # Klambauer et al., 2017
+        lambda z: _SELU * np.where(z > 0, z, _SELU_ALPHA * np.expm1(np.minimum(z, 0))),
+        lambda z, a: _SELU * np.where(z >= 0, 1, _SELU_ALPHA * np.exp(np.minimum(z, 0))),
+    ),
+    "gelu": (  # Hendrycks and Gimpel, 2016: z Phi(z), and its approximation by tanh
+        lambda z: z * _normal_cdf(z),
+        lambda z, a: _normal_cdf(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
+    ),
+    "gelu_tanh": (lambda z: z * _gelu_sigmoid(z), _gelu_tanh_slope),
+    "silu": (lambda z: z * _sigmoid(z), lambda z, a: _sigmoid(z) + a * _sigmoid(-z)),
+    "mish": (lambda z: z * np.tanh(np.logaddexp(z, 0)), _mish_slope),  # Misra, 2019
+    "softplus": (lambda z: np.logaddexp(z, 0), lambda z, a: _sigmoid(z)),
+    "softsign": (lambda z: z / (1 + np.abs(z)), lambda z, a: 1 / (1 + np.abs(z)) ** 2),
+    "log_sigmoid": (lambda z: -np.logaddexp(-z, 0), lambda z, a: _sigmoid(-z)),
+    "hard_tanh": (lambda z: np.clip(z, -1, 1), lambda z, a: np.abs(z) <= 1),
+}
+
+# name: (f(z), J^T e) for the activations that mix the units of a row: f' is a matrix J there.
+_ROWWISE: Table = {
+    "softmax": (_softmax, lambda e, a: a * (e - (e * a).sum(axis=1, keepdims=True))),
+    "log_softmax": (_log_softmax, lambda e, a: e - np.exp(a) * e.sum(axis=1, keepdims=True)),
+}
+
+
+def _activate(name: str, Z: Array) -> Any:
+    return (_ELEMENTWISE.get(name) or _ROWWISE[name])[0](Z).astype(Z.dtype, copy=False)
+
+
+def _through_activation(name: str, e: Array, Z: Array, A: Array) -> Any:
+    """Carry dL/dA to dL/dZ: equation (2)."""
+    if name in _ROWWISE:
+        return _ROWWISE[name][1](e, A)
+    return e * _ELEMENTWISE[name][1](Z, A).astype(Z.dtype, copy=False)
+
+
+def _cross_entropy(A: Array, T: Array) -> Any:
+    """-T log A - (1 - T) log(1 - A), where a factor of zero drops its term."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return -np.where(T > 0, T * np.log(A), 0) - np.where(T < 1, (1 - T) * np.log1p(-A), 0)
+
+
+def _cross_entropy_slope(A: Array, T: Array) -> Any:
+    """Give (A - T) / (A (1 - A)) in two terms that drop out likewise."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(T < 1, (1 - T) / (1 - A), 0) - np.where(T > 0, T / A, 0)
+
+
+# name: (terms, their derivative in A); the loss is the sum of the terms / count. The last two
+# take logits, the A = Z of an identity layer, and apply sigmoid or softmax themselves: here is
+# their short form. (A row of T sums to one, in float32 not quite; so its sum stays a factor.)
+_LOSSES: dict[str, tuple[Binary, Binary]] = {
+    "mse": (lambda A, T: (A - T) ** 2, lambda A, T: 2 * (A - T)),
+    "binary_cross_entropy": (_cross_entropy, _cross_entropy_slope),
+    "binary_cross_entropy_with_logits": (
+        lambda A, T: np.logaddexp(A, 0) - T * A,
+        lambda A, T: _sigmoid(A) - T,
+    ),
+    "softmax_cross_entropy": (
+        lambda A, T: -T * _log_softmax(A),
+        lambda A, T: T.sum(axis=1, keepdims=True) * _softmax(A) - T,
+    ),
+}
+_APPLIES = {"binary_cross_entropy_with_logits": "sigmoid", "softmax_cross_entropy": "softmax"}
+
+
+@dataclass(frozen=True, eq=False)
+class LayerDeltas:
+    """One layer: Z, A and delta of shape (N, n_out), dW (n_in, n_out), db (n_out,) or None."""
+
+    Z: Array
+    A: Array
+    delta: Array
+    dW: Array
+    db: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Deltas:
+    """The loss of a batch, and the `LayerDeltas` of each layer from the first to the last."""
+
+    loss: float
+    layers: tuple[LayerDeltas, ...]
+
+
+def layer_deltas(
+    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str = "exact"
+) -> Deltas:
+    """Z, A, delta, dW and db of every layer by the formulas, in the dtype of the first weight.
+
+    Parameters
+    ----------
+    mlp : nn.MLP
+        Only its `.layers` are read: `.weight`, `.bias`, and the name of the `.activation`.
+    X : array_like (N, n_0)
+        Inputs, a row for each sample.
+    T : array_like (N, n_L)
+        Targets; for "softmax_cross_entropy" also class labels, integers of shape (N,).
+    loss : str
+        "mse"; "binary_cross_entropy" of probabilities A; "binary_cross_entropy_with_logits":
+        means over all entries. "softmax_cross_entropy" of logits: a mean over rows.
+    error_propagation : {"exact", "rashid", "linear"}
+        See the top of this file. With a sigmoid output and "binary_cross_entropy", "exact" and
+        "rashid" take the short form for delta_L, which contains f'. What "rashid" carries back
+        and "linear" takes for delta_L is e_L = dL/dA_L = (A - T) / (A (1 - A)) / count.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 3, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> X, T = [[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]]
+    >>> last = dp.deltas.layer_deltas(mlp, X, T, loss="binary_cross_entropy").layers[-1]
+    >>> bool((last.delta == (last.A - T) / 2).all())  # the short form
+    True
+    """
+    _known("error propagation", error_propagation, ("exact", "rashid", "linear"))
+    X, T = _checked(mlp, X, T, loss)
+    W = [layer.weight.numpy() for layer in mlp.layers]
+
+    A, Z = [X], []  # layer k turns A[k] into A[k + 1]
+    for k, layer in enumerate(mlp.layers):
+        Z.append(A[k] @ W[k] if layer.bias is None else A[k] @ W[k] + layer.bias.numpy())
+        A.append(_activate(layer.activation, Z[k]))
+    output = A[-1]
+    if loss == "binary_cross_entropy" and np.any((output < 0) | (output > 1)):
+        raise ValueError(
+            f"{loss} takes probabilities, but the output has {output.min():.3g} to "
+            f"{output.max():.3g}: use output='sigmoid', or 'identity' and {loss}_with_logits"
+        )
+    terms, slope = _LOSSES[loss]
+    count = len(output) if loss == "softmax_cross_entropy" else output.size
+    short_form = loss == "binary_cross_entropy" and mlp.layers[-1].activation == "sigmoid"
+    e = slope(output, T) / count
+    found: list[LayerDeltas] = []
+    for k, layer in reversed(list(enumerate(mlp.layers))):
+        if error_propagation == "linear":
+            delta = e
+        elif short_form and not found:
+            delta = (output - T) / count
+        else:
+            delta = _through_activation(layer.activation, e, Z[k], A[k + 1])
+        db = None if layer.bias is None else delta.sum(axis=0)
+        found.append(LayerDeltas(Z[k], A[k + 1], delta, A[k].T @ delta, db))
+        if k > 0:
+            e = (e if error_propagation == "rashid" else delta) @ W[k].T
+    return Deltas(float(terms(output, T).sum() / count), tuple(reversed(found)))
+
+
+def _known(what: str, name: Any, known: Iterable[str]) -> None:
+    if name not in (names := list(known)):
+        raise ValueError(f"unknown {what} {name!r}; known: {', '.join(names)}")
+
+
+def _checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
+    """X and T as the formulas need them, in the model's dtype, class labels as one-hot rows."""
+    _known("loss", loss, _LOSSES)
+    for layer in mlp.layers:
+        _known("activation", layer.activation, [*_ELEMENTWISE, *_ROWWISE])
+    if (output := mlp.layers[-1].activation) == _APPLIES.get(loss):
+        raise ValueError(f"{loss} takes logits: use output='identity', not {output!r}")
+    first, last = mlp.layers[0].weight, mlp.layers[-1].weight
+    n_in, n_out = first.shape[0], last.shape[1]
+    X, T = np.asarray(X), np.asarray(T)
+    for name, array in (("X", X), ("T", T)):
+        if array.dtype.kind not in "iuf":
+            raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
+    if X.ndim != 2 or X.shape[1] != n_in or len(X) == 0:
+        raise ValueError(f"X must have shape (N, {n_in}) with N >= 1, but it has {X.shape}")
+    if T.shape[:1] != X.shape[:1]:
+        raise ValueError(f"X and T must be of one length, but have shapes {X.shape}, {T.shape}")
+    if loss == "softmax_cross_entropy" and T.ndim == 1:
+        if T.dtype.kind == "f" or T.min() < 0 or T.max() >= n_out:
+            raise ValueError(
+                f"class labels must be integers from 0 to {n_out - 1}, but T has dtype "
+                f"{T.dtype} and goes from {T.min()} to {T.max()}"
+            )
+        T = np.eye(n_out)[T]
+    if T.shape != (len(X), n_out):
+        raise ValueError(f"T must have shape {(len(X), n_out)}, but it has {T.shape}: reshape it")
+    if loss != "mse" and not np.all((T >= 0) & (T <= 1)):
+        raise ValueError(f"{loss} takes targets from 0 to 1, but T has {T.min()} to {T.max()}")
+    if loss == "softmax_cross_entropy" and np.any(np.abs(T.sum(axis=1) - 1) > 1e-3):
+        raise ValueError("each row of T must be one-hot, or probabilities that sum to 1")
+    return X.astype(first.dtype), T.astype(first.dtype)
+
+
+class Row(NamedTuple):
+    """How far autodiff is from the formulas in one layer, in units in the last place (ulp)."""
+
+    layer: str
+    delta: float
+    dW: float
+    db: float | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Formulas beside autodiff: `str()` is a table of `rows`, `agree` the verdict.
+
+    One ulp is eps of the dtype x the largest absolute entry of the formulas' array. Near a
+    minimum A - T is small beside A: there the two agree only if their A are equal bit by bit,
+    as they are where both sides make the same calls of NumPy.
+    """
+
+    title: str
+    formulas: Deltas
+    autodiff: Deltas
+    rows: tuple[Row, ...]
+
+    @property
+    def largest(self) -> float:
+        """The largest difference in the table; NaN if any is."""
+        return float(np.max([ulps for row in self.rows for ulps in row[1:] if ulps is not None]))
+
+    @property
+    def agree(self) -> bool:
+        """Whether no difference is larger than 16 ulp."""
+        return self.largest <= 16
+
+    def __str__(self) -> str:
+        dtype = self.formulas.layers[0].dW.dtype
+        lines = [
+            f"{self.title}: loss {self.formulas.loss:.6g}, by autodiff {self.autodiff.loss:.6g}",
+            f"largest difference in ulp, where 1 ulp = eps of {dtype} x largest absolute entry",
+            f"{'layer':<32}{'delta':>10}{'dW':>10}{'db':>10}",
+        ]
+        for layer, delta, dW, db in self.rows:
+            last = "-" if db is None else f"{db:.2g}"
+            lines.append(f"{layer:<32}{delta:>10.2g}{dW:>10.2g}{last:>10}")
+        verdict = "agree" if self.agree else "DISAGREE"
+        return "\n".join([*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is 16"])
+
+    __repr__ = __str__
+
+
+def compare(
+    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str | None = None
+) -> Comparison:
+    """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
+
+    Arguments and errors are those of `layer_deltas`; `error_propagation` must be what the model
+    was built with, and is that by default. The model's gradients are left as they were.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 3, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> comparison = dp.deltas.compare(mlp, [[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]])
+    >>> comparison.agree
+    True
+    """
+    built_with = mlp.layers[0].error_propagation
+    if error_propagation not in (None, built_with):
+        raise ValueError(
+            f"the model was built with error_propagation={built_with!r}, so autodiff cannot do "
+            f"{error_propagation!r}: build it with nn.MLP(..., error_propagation=...)"
+        )
+    formulas = layer_deltas(mlp, X, T, loss, built_with)
+    autodiff = _autodiff(mlp, *_checked(mlp, X, T, loss), loss)
+    rows: list[Row] = []
+    for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
+        name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
+        delta, dW = _ulps(ours.delta, theirs.delta), _ulps(ours.dW, theirs.dW)
+        rows.append(Row(name, delta, dW, None if ours.db is None else _ulps(ours.db, theirs.db)))
+    return Comparison(f"{loss}, {built_with}", formulas, autodiff, tuple(rows))
+
+
+def _ulps(ours: Array, theirs: Any) -> float:
+    if np.shape(theirs) != ours.shape or theirs.dtype != ours.dtype:
+        return math.inf  # NumPy would broadcast or promote, and hide it
+    info = np.finfo(ours.dtype)
+    ulp = max(float(info.eps) * float(np.abs(ours).max()), float(info.smallest_subnormal))
+    return float(np.abs(ours.astype(np.float64) - theirs).max()) / ulp
+
+
+def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
+    """Run a forward pass and a backward sweep of autodiff, for the same quantities."""
+    kept = [(parameter, parameter.grad) for parameter in mlp.parameters()]
+    try:
+        for parameter, _ in kept:
+            parameter.grad = None
+        passed, A = [], X
+        for layer in mlp.layers:
+            Z = layer.linear(A)
+            A = layer.activate(Z)
+            passed.append((layer, Z, A))
+        value = nn.LOSSES[loss](A, T)
+        value.backward()
+        found = []
+        for layer, Z, A in passed:
+            db = None if layer.bias is None else layer.bias.grad
+            found.append(LayerDeltas(Z.numpy(), A.numpy(), Z.grad, layer.weight.grad, db))
+        return Deltas(value.item(), tuple(found))
+    finally:
+        for parameter, gradient in kept:
+            parameter.grad = gradient

@@ -1,0 +1,14 @@
+"""Ground floor: nodes, operations with their derivative rules, and the two sweeps."""
+
+from .cotangent import Masked as Masked
+from .cotangent import broadcast_to as broadcast_to
+from .cotangent import raw as raw
+from .cotangent import sum_to as sum_to
+from .elementwise import Elementwise as Elementwise
+from .node import Node as Node
+from .node import topological_order as topological_order
+from .primitive import REGISTRY as REGISTRY
+from .primitive import Bilinear as Bilinear
+from .primitive import Custom as Custom
+from .primitive import Linear as Linear
+from .primitive import Primitive as Primitive

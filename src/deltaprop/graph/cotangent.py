@@ -1,0 +1,187 @@
+"""What travels along an edge of the graph in the reverse sweep.
+
+A cotangent of a node of shape S is one of
+
+- a raw array or number (a Node under `create_graph`) of shape S, or of a shape that
+  broadcasts to S: the cotangent of a sum is one number, not an array of copies;
+- `Masked`: values, and a mask of the entries that the output depends on at all;
+- `Scattered`: contributions of indexing, collected and added up once;
+- `ZERO`: the output does not depend on the node (a *structural* zero).
+
+A structural zero stays zero whatever a partial says; a numeric zero times inf is NaN.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .node import Node
+from .primitive import Linear
+
+
+class Masked:
+    """Values that are zero outside `mask`, where the output does not depend on the node."""
+
+    __slots__ = ("mask", "values")
+
+    def __init__(self, values: Any, mask: Any) -> None:
+        self.values = values
+        self.mask = mask
+
+
+ZERO = Masked(0.0, False)
+
+
+class Scattered:
+    """A sum of contributions to parts of an array, and of one to all of it."""
+
+    __slots__ = ("dense", "parts")
+
+    def __init__(self, index: Any, values: Any) -> None:
+        self.parts = [(index, values)]
+        self.dense: Any = None
+
+    def mask(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The entries that any contribution touches."""
+        mask = np.full(shape, self.dense is not None)
+        if self.dense is None:
+            for index, _ in self.parts:
+                mask[index] = True
+        return mask
+
+
+def raw(x: Any) -> Any:
+    """The data of a node; anything else as it is."""
+    return x._data if isinstance(x, Node) else x
+
+
+def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
+    lead = x.ndim - len(shape)
+    if lead and x.shape[lead:] == shape:
+        return np.add.reduce(x, 0 if lead == 1 else tuple(range(lead)))
+    stretched = [lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1]
+    return np.add.reduce(x, (*range(lead), *stretched)).reshape(shape)
+
+
+def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
+    out = np.zeros(shape, dtype)
+    for index, value in zip(indices, values, strict=True):
+        if is_basic(index):
+            out[index] += value
+        else:
+            np.add.at(out, index, value)
+    return out
+
+
+broadcast_to: Linear
+
+# The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
+# each other's transposes: broadcasting is undone here and nowhere else.
+sum_to = Linear("sum_to", _sum_to, lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))))
+broadcast_to = Linear(
+    "broadcast_to",
+    lambda x, shape: np.broadcast_to(x, shape),
+    lambda g, x, shape: unbroadcast(g, x),
+)
+restrict = Linear(
+    "restrict", lambda x, mask: np.where(mask, x, 0), lambda g, x, mask: Masked(g, mask)
+)
+scatter = Linear(
+    "scatter",
+    _scatter,
+    lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
+    several=True,
+)
+
+
+def is_basic(index: Any) -> bool:
+    """Whether NumPy takes `index` as basic indexing, which never repeats an entry."""
+    for i in index if isinstance(index, tuple) else (index,):
+        if type(i) is bool or not (
+            i is None or i is Ellipsis or isinstance(i, slice | int | np.integer)
+        ):
+            return False
+    return True
+
+
+def unbroadcast(g: Any, like: Any) -> Any:
+    """Sum a full cotangent back to the shape of what was broadcast to it."""
+    shape = np.shape(raw(like))
+    if np.shape(raw(g)) == shape:
+        return g
+    return sum_to(g, shape=shape)
+
+
+def materialize(g: Any, like: Any) -> Any:
+    """The cotangent as a raw array, number or Node of the very shape and dtype of `like`.
+
+    Every gradient passes here, so here is the assert that no rule has lost a broadcast sum.
+    """
+    kind = type(g)
+    if type(like) is float:
+        if kind is float:
+            return g
+    elif kind is np.ndarray:
+        if g.shape == like.shape and g.dtype == like.dtype:
+            return g
+    elif kind is float:
+        full = np.empty_like(like)
+        full.fill(g)
+        return full
+    if kind is Masked:
+        return materialize(g.values, like)
+    if kind is Scattered:
+        return _gather(g, like)
+    return _fit(g, like)
+
+
+def _gather(g: Scattered, like: Any) -> Any:
+    indices = tuple(index for index, _ in g.parts)
+    values = [value for _, value in g.parts]
+    total = scatter(*values, indices=indices, shape=like.shape, dtype=like.dtype)
+    return total if g.dense is None else total + materialize(g.dense, like)
+
+
+def _fit(g: Any, like: Any) -> Any:
+    shape, dtype = np.shape(like), np.asarray(like).dtype
+    if np.iscomplexobj(raw(g)) and dtype.kind != "c":
+        g = g.real
+    given = np.shape(raw(g))
+    if given != shape:
+        if len(given) > len(shape) or np.broadcast_shapes(given, shape) != shape:
+            raise AssertionError(
+                f"a derivative rule gave a cotangent of shape {given} for an argument of "
+                f"shape {shape}; it must sum over what it broadcast"
+            )
+        g = broadcast_to(g, shape=shape)
+    if isinstance(g, Node):
+        return g if not shape or g._data.dtype == dtype else g.astype(dtype)  # type: ignore[attr-defined]
+    return np.array(g, dtype) if shape else dtype.type(g).item()
+
+
+def accumulate(a: Any, b: Any) -> Any:
+    """The sum of two cotangents of one node."""
+    if type(a) is float and type(b) is float:
+        return a + b
+    if a is ZERO:
+        return b
+    if b is ZERO:
+        return a
+    if isinstance(a, Scattered) or isinstance(b, Scattered):
+        if not isinstance(a, Scattered):
+            a, b = b, a
+        if isinstance(b, Scattered):
+            a.parts += b.parts
+            b = b.dense
+        elif isinstance(b, Masked):
+            b = b.values
+        if b is not None:
+            a.dense = b if a.dense is None else a.dense + b
+        return a
+    if isinstance(a, Masked):
+        if isinstance(b, Masked):
+            return Masked(a.values + b.values, a.mask | b.mask)
+        return a.values + b
+    return a + (b.values if isinstance(b, Masked) else b)

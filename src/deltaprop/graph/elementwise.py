@@ -1,0 +1,198 @@
+"""The elementwise kind: one local partial per input, broadcasting, structural zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .cotangent import (
+    ZERO,
+    Masked,
+    Scattered,
+    broadcast_to,
+    materialize,
+    raw,
+    restrict,
+    unbroadcast,
+)
+from .node import MODE, Node
+from .primitive import Array, Primitive, Rule, needed, operands
+
+Partial: TypeAlias = Rule | int | None
+_ONE, _MINUS_ONE, _ZERO = 1, -1, 0
+
+
+class Elementwise(Primitive):
+    """An operation that acts on each entry alone.
+
+    Parameters
+    ----------
+    name : str
+    forward : callable
+        A NumPy ufunc, or any function of arrays that broadcasts.
+    *partials : callable, 1, -1, 0 or None
+        For each input ``partial(y, *xs)``, the derivative of the output `y` in it. 1 and
+        -1 cost no multiplication; 0 is zero everywhere (`sign`, `floor`); None is an
+        input that is no number to be differentiated (a condition).
+    scalar : callable, optional
+        The same on Python floats, faster; where it raises, `forward` is asked.
+    chooses : bool
+        The output is, entry by entry, one of the inputs. The partials then return a
+        boolean array (1 where True; where False, the output does not depend on the input
+        at all) or `Masked` values.
+    domain : sequence, optional
+        Where the operation is smooth, one entry per input, for the generated tests.
+    """
+
+    accepts_masks = True
+
+    def __init__(
+        self,
+        name: str,
+        forward: Rule,
+        *partials: Partial,
+        scalar: Callable[..., Any] | None = None,
+        chooses: bool = False,
+        domain: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(name, forward)
+        self.evaluate = self._evaluate if scalar is not None else forward
+        self.partials = partials
+        self.scalar = scalar
+        self.chooses = chooses
+        self.domain = tuple(domain)
+        rows = [needed(p, 1, len(partials)) for p in partials]
+        self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
+        self.smooth = None not in partials
+
+    def differentiable(self, args: Sequence[Any]) -> bool:
+        for x, p in zip(args, self.partials, strict=True):
+            if p is not None and isinstance(x, Node):
+                return True
+        return False
+
+    def __call__(self, *args: Array) -> Any:
+        x = args[0]
+        kind = type(x)
+        if kind is np.ndarray and len(args) == 1:
+            return self.forward(x)
+        mode = MODE.get()
+        if mode is not None:
+            return mode.record(self, args, {})
+        if len(args) == 1 and isinstance(x, Node) and x.op is not None and self.smooth:
+            # the commonest call, an activation of a result, without the general way's loops
+            data = x._data
+            y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
+            return x.recorded(self, (x,), y)
+        return self.apply(args, {})
+
+    def _evaluate(self, *data: Any) -> Any:
+        for x in data:
+            if type(x) is not float:
+                return self.forward(*data)
+        try:
+            return self.scalar(*data)  # type: ignore[misc]
+        except (ArithmeticError, ValueError):
+            return self.forward(*data).item()  # Python raises where IEEE has an answer
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        kind = type(g)
+        if graph or kind is Masked or kind is Scattered or self.chooses:
+            return self._pull_masked(g, node, graph)
+        y, args, partials = node._data, node.args, self.partials
+        scalar = type(y) is not np.ndarray
+        shape = () if scalar else y.shape
+        xs: Any = None
+        out: list[Any] = []
+        for i, x in enumerate(args):
+            if not isinstance(x, Node):
+                out.append(None)
+                continue
+            p = partials[i]
+            if p is _ONE:
+                c = g
+            elif p is _ZERO:
+                out.append(ZERO)
+                continue
+            elif p is _MINUS_ONE:
+                c = -g
+            else:
+                if xs is None:
+                    xs = [x._data if isinstance(x, Node) else x for x in args]
+                try:
+                    c = g * p(y, *xs)  # type: ignore[operator,misc]
+                except (ArithmeticError, ValueError):
+                    if not scalar:
+                        raise
+                    # Python raises where IEEE arithmetic has an answer
+                    c = g * p(np.float64(y), *map(np.float64, xs))  # type: ignore[operator,misc]
+            if scalar:
+                out.append(c if type(c) is float or type(c) is complex else c.item())
+                continue
+            data = x._data
+            if (data.shape if type(data) is np.ndarray else ()) != shape:
+                if np.shape(c) != shape:
+                    c = np.broadcast_to(c, shape)
+                c = unbroadcast(c, data)
+            out.append(c)
+        return out
+
+    def _pull_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        """As `pull`, with everything that can happen: masks, and rules on nodes."""
+        y, xs = operands(node, graph)
+        shape = np.shape(node._data)
+        mask: Any = None
+        if isinstance(g, Masked):
+            g, mask = g.values, g.mask
+        elif isinstance(g, Scattered):
+            g, mask = materialize(g, node._data), g.mask(shape)
+        out: list[Any] = []
+        for x, p in zip(node.args, self.partials, strict=True):
+            if p is None or not isinstance(x, Node):
+                out.append(None)
+                continue
+            if p is _ZERO:
+                out.append(ZERO)
+                continue
+            c, allowed = _times(g, p, y, xs, mask)
+            if np.shape(x._data) != shape:
+                if np.shape(raw(c)) != shape:
+                    c = broadcast_to(c, shape=shape)
+                c = unbroadcast(c, x)
+                if allowed is not None:
+                    allowed = unbroadcast(np.broadcast_to(allowed, shape), x._data) > 0
+            if allowed is not None:
+                c = Masked(c, allowed) if shape or allowed else ZERO
+            out.append(c)
+        return out
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        y, xs = operands(node, graph)
+        total: Any = None
+        for t, p in zip(tangents, self.partials, strict=True):
+            if t is not None and p is not None and p is not _ZERO:
+                t, _ = _times(t, p, y, xs, None)
+                total = t if total is None else total + t
+        return total
+
+
+def _split(p: Any) -> tuple[Any, Any]:
+    """A partial's values and its mask (None: no structural zeros)."""
+    if isinstance(p, Masked):
+        return p.values, p.mask
+    data = raw(p)
+    if type(data) is bool or getattr(data, "dtype", None) == np.bool_:
+        return _ONE, data
+    return p, None
+
+
+def _times(g: Any, p: Any, y: Any, xs: tuple[Any, ...], mask: Any) -> tuple[Any, Any]:
+    """The product of a cotangent (or tangent) and a partial where both masks allow it."""
+    if p is not _ONE and p is not _MINUS_ONE:
+        p, allowed = _split(p(y, *xs))
+        if allowed is not None:
+            mask = allowed if mask is None else mask & allowed
+    c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
+    return (c if mask is None else restrict(c, mask=mask)), mask

@@ -1,0 +1,37 @@
+"""The forward sweep: tangents from the leaves up to the roots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .cotangent import materialize
+from .node import Node, owner, topological_order
+
+
+def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = False) -> list[Any]:
+    """Carry the tangents of some leaves up through the graph.
+
+    Parameters
+    ----------
+    roots : sequence of Node
+    tangents : mapping
+        From leaves to their tangents, of the leaves' shapes.
+    graph : bool
+        Run the rules on nodes, so that the result can be differentiated again.
+
+    Returns
+    -------
+    list
+        The tangent of each root, or None where it depends on none of the leaves.
+    """
+    known: dict[int, Any] = {leaf.serial: t for leaf, t in tangents.items()}
+    for node in topological_order(*map(owner, roots)):
+        if node.op is None:
+            continue
+        given = [known.get(owner(x).serial) if isinstance(x, Node) else None for x in node.args]
+        if any(t is not None for t in given):
+            t = node.op.push(given, node, graph)
+            if t is not None:
+                known[node.serial] = materialize(t, node._data)
+    return [known.get(owner(root).serial) for root in roots]

@@ -1,0 +1,143 @@
+"""Modes: what watches or changes the recording within a `with` block."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ContextDecorator
+from contextvars import Token
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from .cotangent import Masked, Scattered, raw
+from .node import MODE, Node
+from .primitive import Primitive
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class AnomalyError(FloatingPointError):
+    """A NaN or an infinity appeared under `detect_anomaly`."""
+
+
+class Mode(ContextDecorator):
+    """A `with` block that sees every operation on Values; blocks nest."""
+
+    def __init__(self) -> None:
+        self._entered: list[tuple[Token[Any], Mode | None]] = []
+
+    def __enter__(self) -> Self:
+        outer = MODE.get()
+        self._entered.append((MODE.set(self), outer))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        token, _ = self._entered.pop()
+        MODE.reset(token)
+
+    @property
+    def outer(self) -> Mode | None:
+        return self._entered[-1][1]
+
+    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        """Apply the operation as the block outside this one would."""
+        if self.outer is None:
+            return primitive.apply(args, params)
+        return self.outer.record(primitive, args, params)
+
+    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        """See what the reverse sweep sends from `node` to its arguments."""
+        if self.outer is not None:
+            self.outer.pulled(node, contributions)
+
+
+class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere in the field
+    """Record nothing: operations on Values give constants.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value(3.0)
+    >>> with dp.no_grad():
+    ...     y = x * x
+    >>> y.is_constant
+    True
+    """
+
+    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        result = super().record(primitive, args, params)
+        return result.leaf(result._data, constant=True) if isinstance(result, Node) else result
+
+
+class detect_anomaly(Mode):  # noqa: N801
+    """Stop at the first NaN or infinity, forward or backward, and say who made it.
+
+    Raises
+    ------
+    AnomalyError
+        Names the operation, its arguments and the line of the caller that ran it.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 0.0])
+    >>> with dp.detect_anomaly():
+    ...     dp.numpy.log(x)
+    Traceback (most recent call last):
+    ...
+    deltaprop.graph.modes.AnomalyError: log gave -inf at index (1,) (forward), made at ...
+    """
+
+    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        origin = _caller()
+        with np.errstate(all="ignore"):
+            result = super().record(primitive, args, params)
+        if isinstance(result, Node):
+            result.extra.origin = origin
+        bad = _first_bad(raw(result))
+        if bad:
+            already = [f"argument {i} held {b}" for i, x in enumerate(args) if (b := _bad_arg(x))]
+            came = f"; {' and '.join(already)} already" if already else ""
+            raise AnomalyError(f"{primitive} gave {bad} (forward), made at {origin}{came}")
+        return result
+
+    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        for i, c in enumerate(contributions):
+            values = c.values if isinstance(c, Masked) else None if isinstance(c, Scattered) else c
+            bad = None if values is None else _first_bad(raw(values))
+            if bad:
+                origin = node.extra.origin or "a line recorded outside detect_anomaly"
+                raise AnomalyError(
+                    f"the derivative of {node.op} in argument {i} gave {bad} (backward), "
+                    f"made at {origin}"
+                )
+        super().pulled(node, contributions)
+
+
+def _bad_arg(x: Any) -> str | None:
+    data = raw(x)
+    return _first_bad(data) if isinstance(data, float | complex | np.ndarray) else None
+
+
+def _first_bad(data: Any) -> str | None:
+    """The first entry that is not finite, and where it is; None if all are finite."""
+    array = np.asarray(data)
+    if array.dtype.kind not in "fc":
+        return None
+    finite = np.isfinite(array)
+    if finite.all():
+        return None
+    if not array.ndim:
+        return str(array.item())
+    index = tuple(int(i) for i in np.argwhere(~finite)[0])
+    return f"{array[index].item()} at index {index}"
+
+
+def _caller() -> str:
+    """The innermost line of code outside this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -1,0 +1,218 @@
+"""Node: one value of a recorded computation, and the reading of a variable.
+
+A graph is made of nodes that point to their inputs. A node recorded by an
+operation never changes. A *leaf* is a variable: its data may be replaced at any
+time, so a graph never points to the variable alone but to a *reading* of it, a
+node that holds what the variable was when it was read. That is why a graph
+differentiates what was recorded, whatever is written afterwards.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+
+# Later nodes get smaller numbers: a min-heap of serials pops the newest node
+# first, and "newest first" is a reverse topological order for free.
+_serial = count(0, -1)
+
+# What watches the recording at present: None (record plainly), or an object with
+# a method `record(primitive, args, params)` such as no_grad and detect_anomaly.
+MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
+
+
+class Extra:
+    """What few nodes have: a name, hooks, an origin; and the state of a leaf."""
+
+    __slots__ = ("constant", "exposed", "hooks", "name", "origin", "owns_grad", "reading")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.hooks: dict[int, Callable[[Any], Any]] | None = None
+        self.origin: str | None = None
+        self.reading: weakref.ref[Node] | None = None
+        self.exposed = False
+        self.owns_grad = False
+        self.constant = False
+
+
+class Node:
+    """One value of a graph: its data, the operation and the inputs that made it.
+
+    Attributes
+    ----------
+    op : Primitive or None
+        The operation that made the node; None for a leaf.
+    args : tuple
+        What the operation was applied to: nodes, and constants as raw data.
+    params : dict or None
+        The operation's static arguments (an axis, a shape, ...).
+    serial : int
+        Unique, and smaller for nodes recorded later.
+    """
+
+    __slots__ = ("__weakref__", "_data", "_extra", "_grad", "args", "op", "params", "serial")
+
+    _data: Any
+    _grad: Any
+    _extra: Extra | None
+    args: tuple[Any, ...]
+    op: Primitive | None
+    params: dict[str, Any] | None
+    serial: int
+
+    __hash__ = object.__hash__
+
+    @classmethod
+    def recorded(
+        cls, op: Primitive, args: tuple[Any, ...], data: Any, params: dict[str, Any] | None = None
+    ) -> Self:
+        """A node that `op` made; a 0-d result is held as a Python number."""
+        if type(data) is not np.ndarray or not data.ndim:
+            data = scalar(data)
+        node = object.__new__(cls)
+        node.op = op
+        node.args = args
+        node.params = params
+        node.serial = next(_serial)
+        node._data = data
+        node._grad = None
+        node._extra = None
+        return node
+
+    @classmethod
+    def leaf(cls, data: Any, *, constant: bool = False, exposed: bool = False) -> Self:
+        """A variable or a constant that holds `data` itself (no copy)."""
+        node = object.__new__(cls)
+        node._become_leaf(data, constant, exposed)
+        return node
+
+    def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
+        self.op = None
+        self.args = ()
+        self.params = None
+        self.serial = next(_serial)
+        self._data = data
+        self._grad = None
+        self._extra = extra = Extra()
+        extra.constant = constant
+        extra.exposed = exposed
+
+    @property
+    def extra(self) -> Extra:
+        """The node's extras, made on first use."""
+        if self._extra is None:
+            self._extra = Extra()
+        return self._extra
+
+    @property
+    def is_constant(self) -> bool:
+        return self.op is None and self.extra.constant
+
+    def read(self, keep: bool = True) -> Any:
+        """What a graph records of this leaf: a reading, or a constant's raw data.
+
+        With `keep`, a later write to the leaf must not show in the reading. A leaf
+        whose buffer the user may hold (`exposed`) is copied for that; any other is
+        only ever rebound, so that one reading serves until the next write.
+        """
+        extra = self._extra
+        assert extra is not None, "only leaves are read"
+        if extra.constant:
+            return self._data
+        data = self._data
+        if extra.exposed:
+            return type(self).recorded(READ, (self,), data.copy() if keep else data)
+        reading = None if extra.reading is None else extra.reading()
+        if reading is None:
+            reading = type(self).recorded(READ, (self,), data)
+            extra.reading = weakref.ref(reading)
+        return reading
+
+    def write(self, data: Any) -> None:
+        """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
+        extra = self.extra
+        if extra.exposed:
+            self._data[...] = data
+        else:
+            self._data = data
+            extra.reading = None
+
+    def expose(self) -> Any:
+        """A leaf's data for the user to write into; from now on readings copy it."""
+        extra = self.extra
+        if not extra.exposed and not extra.constant and type(self._data) is np.ndarray:
+            self._data = self._data.copy()
+            extra.exposed = True
+            extra.reading = None
+        return self._data
+
+
+class _Read:
+    """The identity that stands between a variable and those who read it."""
+
+    name = "read"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+READ: Any = _Read()
+
+
+def scalar(data: Any) -> Any:
+    """A Python number for 0-d data; dtypes that have none stay as they are."""
+    if isinstance(data, np.ndarray | np.generic):
+        return data.item()
+    return data
+
+
+def owner(node: Node) -> Node:
+    """The variable behind a reading, or the node itself."""
+    return node.args[0] if node.op is READ else node
+
+
+def parents(node: Node) -> Iterator[Node]:
+    """The nodes that `node` was computed from, variables for their readings."""
+    for x in node.args:
+        if isinstance(x, Node):
+            yield owner(x)
+
+
+def is_mutable(array: np.ndarray) -> bool:
+    """Whether somebody could still write to the memory of `array`."""
+    while True:
+        if array.flags.writeable:
+            return True
+        base = array.base
+        if not isinstance(base, np.ndarray):
+            return base is not None and not isinstance(base, bytes)
+        array = base
+
+
+def topological_order(*roots: Node) -> list[Node]:
+    """Every node that the roots depend on, inputs before their consumers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value(2.0)
+    >>> [node.op for node in topological_order(x * x + x)]
+    [None, multiply, add]
+    """
+    seen = {node.serial: node for node in roots}
+    stack = list(roots)
+    while stack:
+        for x in parents(stack.pop()):
+            if x.serial not in seen:
+                seen[x.serial] = x
+                stack.append(x)
+    return [seen[serial] for serial in sorted(seen, reverse=True)]

@@ -1,0 +1,275 @@
+"""Primitive: an operation together with its derivative rule; four kinds of rule.
+
+The kind knows broadcasting and forward mode, an operation states only what is its
+own. A rule is written once and run in two ways: on raw arrays (first order) and on
+nodes (`create_graph=True`), where it records itself and can be differentiated again.
+So a rule uses operators and other calculus functions, never bare NumPy on values.
+
+A rule's parameter that begins with an underscore is not needed for the derivative;
+such a value need not be kept safe from later writes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from types import MethodType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .node import MODE, Node, _serial, is_mutable, scalar
+
+Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
+Rule: TypeAlias = Callable[..., Any]
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """An operation on arrays that records itself when an argument is a node.
+
+    Parameters
+    ----------
+    name : str
+        Unique; shown in drawings, programs and errors.
+    forward : callable
+        ``forward(*arrays, **params)`` on raw NumPy arrays.
+    cases : sequence, optional
+        What the generated tests call it with.
+    """
+
+    # which arguments' values the derivative (or a view) needs; None: all of them
+    keeps: tuple[bool, ...] | None = None
+    # whether it has a derivative in every argument
+    smooth = True
+    # whether its rule understands masks, or wants plain cotangents
+    accepts_masks = False
+
+    def __init__(self, name: str, forward: Rule, *, cases: Sequence[Any] = ()) -> None:
+        if name in REGISTRY:
+            raise ValueError(f"an operation named {name!r} exists already; choose another name")
+        self.name = name
+        self.forward = forward
+        self.evaluate = forward  # the operation on raw data; a kind may do more
+        self.cases = tuple(cases)
+        self.__name__ = name
+        self.__doc__ = getattr(forward, "__doc__", None)
+        REGISTRY[name] = self
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        # a class may hold an operation as a method
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, *args: Array, **params: Any) -> Any:
+        mode = MODE.get()
+        if mode is None:
+            return self.apply(args, params)
+        return mode.record(self, args, params)
+
+    def apply(self, args: Sequence[Array], params: dict[str, Any]) -> Any:
+        """Apply the operation; record it if a variable is among the arguments.
+
+        Without a node among them the result is raw, with constants alone a constant.
+        """
+        keeps = self.keeps
+        variable: Node | None = None
+        leaf: Node | None = None
+        arrays = False
+        sources: list[Any] = []
+        data: list[Any] = []
+        for x in args:
+            if isinstance(x, Node):
+                if x.op is None:
+                    leaf = x
+                    x = x.read(keeps is None or keeps[len(data)])
+                    if isinstance(x, Node):
+                        variable = x
+                        data.append(x._data)
+                    else:
+                        data.append(x)
+                else:
+                    variable = x
+                    data.append(x._data)
+            else:
+                arrays = arrays or type(x) is np.ndarray
+                data.append(x)
+            sources.append(x)
+        if variable is None:
+            result = self.evaluate(*data, **params) if params else self.evaluate(*data)
+            return result if leaf is None else leaf.leaf(result, constant=True)
+        if arrays:
+            for i, x in enumerate(sources):
+                if type(x) is np.ndarray and (keeps is None or keeps[i]) and is_mutable(x):
+                    sources[i] = data[i] = x.copy()
+        result = self.evaluate(*data, **params) if params else self.evaluate(*data)
+        if not self.smooth and not self.differentiable(sources):
+            return variable.leaf(result, constant=True)
+        if type(result) is not np.ndarray or not result.ndim:
+            result = scalar(result)
+        # Node.recorded written out: this is the line every operation passes
+        node = object.__new__(type(variable))
+        node.op = self
+        node.args = tuple(sources)
+        node.params = params or None
+        node.serial = next(_serial)
+        node._data = result
+        node._grad = None
+        node._extra = None
+        return node
+
+    def differentiable(self, args: Sequence[Any]) -> bool:
+        """Whether a node is among the arguments that the operation has a derivative in."""
+        return self.smooth and any(isinstance(x, Node) for x in args)
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        """The cotangents of the node's arguments, None for raw ones.
+
+        Parameters
+        ----------
+        g : array or Node
+            The cotangent of `node`.
+        graph : bool
+            Whether the rule runs on nodes (and records) or on raw data.
+        """
+        raise NotImplementedError
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        """The tangent of `node` from those of its arguments (None: zero)."""
+        raise NotImplementedError
+
+
+def operands(node: Node, graph: bool) -> tuple[Any, tuple[Any, ...]]:
+    """The output and the arguments, as nodes or as raw data."""
+    if graph:
+        return node, node.args
+    return node._data, tuple([x._data if isinstance(x, Node) else x for x in node.args])
+
+
+def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
+    """Which of `count` positional parameters from `first` on a rule needs."""
+    if not callable(rule):
+        return [False] * count
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(rule).parameters.values()
+    names = [p.name for p in parameters if p.kind in kinds][first : first + count]
+    if len(names) < count:  # *args: be safe
+        return [True] * count
+    return [not name.startswith("_") for name in names]
+
+
+class Linear(Primitive):
+    """Linear in all its array arguments; ``transpose(g, *xs, **params)`` undoes it.
+
+    The transpose gets the arguments for their shapes and dtypes only. With several
+    arguments (``several=True``: concatenate, stack) it returns a sequence, one each.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Rule,
+        transpose: Rule,
+        *,
+        several: bool = False,
+        cases: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(name, forward, cases=cases)
+        self.transpose = transpose
+        self.several = several
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        _, xs = operands(node, graph)
+        params = node.params
+        cotangents = self.transpose(g, *xs, **params) if params else self.transpose(g, *xs)
+        if not self.several:
+            return (cotangents,)
+        return [
+            c if isinstance(x, Node) else None for x, c in zip(node.args, cotangents, strict=True)
+        ]
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        _, xs = operands(node, graph)
+        given = [x * 0 if t is None else t for t, x in zip(tangents, xs, strict=True)]
+        return self(*given, **(node.params or {}))
+
+
+class Bilinear(Primitive):
+    """Linear in each of two arguments: one transpose ``(g, a, b, **params)`` for each."""
+
+    def __init__(
+        self,
+        name: str,
+        forward: Rule,
+        transpose_a: Rule,
+        transpose_b: Rule,
+        *,
+        cases: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(name, forward, cases=cases)
+        self.transposes = (transpose_a, transpose_b)
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        _, (a, b) = operands(node, graph)
+        params = node.params or {}
+        x, y = node.args
+        return (
+            self.transposes[0](g, a, b, **params) if isinstance(x, Node) else None,
+            self.transposes[1](g, a, b, **params) if isinstance(y, Node) else None,
+        )
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        _, (a, b) = operands(node, graph)
+        (s, t), params = tangents, node.params or {}
+        left = None if s is None else self(s, b, **params)
+        right = None if t is None else self(a, t, **params)
+        return right if left is None else left if right is None else left + right
+
+
+class Custom(Primitive):
+    """Any other operation: its vjp, a function per argument, and its jvp.
+
+    Parameters
+    ----------
+    vjps : sequence of callables or None
+        ``vjp(g, y, *xs, **params)`` gives the cotangent of one argument; None marks an
+        argument that is not differentiated.
+    jvp : callable
+        ``jvp(tangents, y, *xs, **params)`` with None for the tangent of a constant.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        forward: Rule,
+        vjps: Sequence[Rule | None],
+        jvp: Rule,
+        *,
+        cases: Sequence[Any] = (),
+    ) -> None:
+        super().__init__(name, forward, cases=cases)
+        self.vjps = tuple(vjps)
+        self.jvp = jvp
+        rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps if rule is not None]
+        self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
+        self.smooth = None not in self.vjps
+
+    def differentiable(self, args: Sequence[Any]) -> bool:
+        pairs = zip(args, self.vjps, strict=False)
+        return any(rule is not None and isinstance(x, Node) for x, rule in pairs)
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        y, xs = operands(node, graph)
+        params = node.params or {}
+        # zip(strict=True) costs as much as the rest of this line
+        return [
+            rule(g, y, *xs, **params) if rule is not None and isinstance(x, Node) else None
+            for x, rule in zip(node.args, self.vjps)  # noqa: B905
+        ]
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        y, xs = operands(node, graph)
+        return self.jvp(tangents, y, *xs, **(node.params or {}))

@@ -1,0 +1,147 @@
+"""Initialisers: where training starts. Each is ``init(shape, rng, dtype) -> ndarray``.
+
+`rng` is a `numpy.random.Generator`, a seed for one, or None for an unpredictable one; NumPy's
+global state is never touched. Numbers are drawn in float64 and rounded, so that a seed means
+the same start in every dtype. The last axis of a shape counts outputs, the others inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .names import by_name
+
+Shape: TypeAlias = tuple[int, ...]
+Rng: TypeAlias = np.random.Generator | int | None
+Initializer: TypeAlias = Callable[..., Any]
+
+
+def zeros(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:  # noqa: ARG001
+    """All zero: for biases. (Weights that start equal stay equal for ever.)"""
+    return np.zeros(shape, dtype)
+
+
+def constant(
+    shape: Shape,
+    rng: Rng = None,  # noqa: ARG001
+    dtype: Any = np.float64,
+    value: float = 1.0,
+) -> Any:
+    """All `value`; another one by ``functools.partial(constant, value=0.1)``."""
+    return np.full(shape, value, dtype)
+
+
+def uniform(
+    shape: Shape, rng: Rng = None, dtype: Any = np.float64, low: float = -1.0, high: float = 1.0
+) -> Any:
+    """Uniform in [low, high)."""
+    return np.random.default_rng(rng).uniform(low, high, shape).astype(dtype)
+
+
+def normal(
+    shape: Shape, rng: Rng = None, dtype: Any = np.float64, mean: float = 0.0, std: float = 1.0
+) -> Any:
+    """Normal with this mean and standard deviation."""
+    return np.random.default_rng(rng).normal(mean, std, shape).astype(dtype)
+
+
+def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: float = 1.0) -> Any:
+    """`gain` times a random matrix whose columns are orthonormal, or rows if those are fewer.
+
+    References
+    ----------
+    Saxe, McClelland and Ganguli, 2014: exact solutions to the nonlinear dynamics of learning;
+    Mezzadri, 2007: how to generate random matrices (why R's signs are multiplied in).
+    """
+    n_in, n_out = _fans(shape)
+    Q, R = np.linalg.qr(normal((max(n_in, n_out), min(n_in, n_out)), rng))
+    Q *= gain * np.copysign(1.0, np.diagonal(R))
+    return (Q if n_in >= n_out else Q.T).reshape(shape).astype(dtype)
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    """How many inputs feed an output, and how many outputs an input feeds."""
+    if len(shape) < 2 or 0 in shape:
+        raise ValueError(
+            f"this initialiser depends on the numbers of inputs and outputs: it needs a shape "
+            f"(n_in, n_out), not {shape}; for a vector take zeros, constant, uniform or normal"
+        )
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def _scaling(
+    name: str, formula: str, variance: Callable[[int, int], float]
+) -> tuple[Initializer, Initializer]:
+    """A uniform and a normal initialiser with mean 0 and a variance that fits the shape."""
+
+    def uniform_(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:
+        limit = math.sqrt(3.0 * variance(*_fans(shape)))
+        return uniform(shape, rng, dtype, -limit, limit)
+
+    def normal_(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:
+        return normal(shape, rng, dtype, std=math.sqrt(variance(*_fans(shape))))
+
+    for function, kind in ((uniform_, "uniform"), (normal_, "normal")):
+        function.__name__ = function.__qualname__ = f"{name}_{kind}"
+        function.__doc__ = f"{kind.capitalize()} with mean 0 and variance {formula}."
+    return uniform_, normal_
+
+
+# Glorot and Bengio, 2010: understanding the difficulty of training deep feedforward networks
+glorot_uniform, glorot_normal = _scaling(
+    "glorot", "2 / (n_in + n_out)", lambda n_in, n_out: 2 / (n_in + n_out)
+)
+# He, Zhang, Ren and Sun, 2015: delving deep into rectifiers (relu halves the second moment)
+he_uniform, he_normal = _scaling("he", "2 / n_in", lambda n_in, _: 2 / n_in)
+# LeCun, Bottou, Orr and Müller, 1998: efficient backprop
+lecun_uniform, lecun_normal = _scaling("lecun", "1 / n_in", lambda n_in, _: 1 / n_in)
+
+INITIALIZERS: dict[str, Initializer] = {
+    function.__name__: function
+    for function in (
+        *(glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal),
+        *(orthogonal, zeros, constant, uniform, normal),
+    )
+}
+_LIKE_RELU = {"relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "swish", "mish"}
+
+
+def initializer(name: str | Initializer) -> Initializer:
+    """The initialiser of that name; a function stands for itself.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing the known ones.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> W = dp.nn.initializer("glorot_uniform")((3, 5), rng=0)
+    >>> W.shape, bool(abs(W).max() <= (6 / (3 + 5)) ** 0.5)
+    ((3, 5), True)
+    """
+    return by_name("initialiser", name, INITIALIZERS)
+
+
+def suited_to(activation: str) -> Initializer:
+    """The customary initialiser of weights before an activation.
+
+    Examples
+    --------
+    >>> suited_to("relu").__name__, suited_to("selu").__name__, suited_to("tanh").__name__
+    ('he_normal', 'lecun_normal', 'glorot_uniform')
+    """
+    if activation in _LIKE_RELU:
+        return he_normal
+    return lecun_normal if activation == "selu" else glorot_uniform
+
+
+__all__ = [
+    "INITIALIZERS", "constant", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform",
+    "initializer", "lecun_normal", "lecun_uniform", "normal", "orthogonal", "uniform", "zeros",
+]  # fmt: skip

@@ -1,0 +1,310 @@
+"""Layers and the multilayer perceptron. Rows are samples: Z = X W + b, A = f(Z)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..calculus.contractions import affine_, matmul
+from ..graph import Node, raw
+from ..value import Value
+from .activations import Activation
+from .activations import activation as activation_by_name
+from .initializers import Initializer, Rng, initializer, suited_to
+from .module import Module
+from .propagation import PROPAGATIONS, activate, cut
+
+
+class Dense(Module):
+    """A fully connected layer, A = f(X W + b).
+
+    Parameters
+    ----------
+    n_in, n_out : int
+        Widths of the input and the output.
+    activation : str or callable
+        One of `ACTIVATIONS`, or any differentiable function of a Value.
+    bias : bool
+        Whether there is a b, at first zero.
+    init : str or callable, optional
+        One of `INITIALIZERS` or a function (shape, rng, dtype). By default what suits the
+        activation: He for those like relu, LeCun for selu, Glorot for the others.
+    rng : numpy.random.Generator, int or None
+        Where the weights come from; the same seed gives the same weights.
+    dtype : dtype
+        Of the parameters: floating.
+    error_propagation : {"exact", "rashid", "linear"}
+        What the layer hands back: the gradient, or one of two pseudo-gradients that leave
+        out f' (see `deltaprop.nn.propagation`).
+
+    Attributes
+    ----------
+    weight : Value (n_in, n_out)
+    bias : Value (n_out,) or None
+    activation : str
+        The activation's name.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For widths that are not positive integers, unknown names, a dtype that is not floating.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> layer = dp.nn.Dense(3, 2, activation="tanh", rng=0)
+    >>> layer([[0.0, 1.0, 2.0]]).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        activation: str | Activation = "identity",
+        bias: bool = True,
+        init: str | Initializer | None = None,
+        *,
+        rng: Rng = None,
+        dtype: Any = np.float64,
+        error_propagation: str = "exact",
+    ) -> None:
+        self.n_in, self.n_out = _width("n_in", n_in), _width("n_out", n_out)
+        self._function = activation_by_name(activation)
+        self.activation = _name(self._function)
+        if error_propagation not in PROPAGATIONS:
+            raise ValueError(
+                f"unknown error propagation {error_propagation!r}; known: {', '.join(PROPAGATIONS)}"
+            )
+        self.error_propagation = error_propagation
+        self._dtype = np.dtype(dtype)
+        if self._dtype.kind != "f":
+            raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
+        draw = suited_to(self.activation) if init is None else initializer(init)
+        self.weight = Value(draw((n_in, n_out), np.random.default_rng(rng), self._dtype))
+        self.bias = Value(np.zeros(n_out, self._dtype)) if bias else None
+
+    def __call__(self, x: Any) -> Any:
+        """A = f(X W + b), of shape (..., n_out) for X of shape (..., n_in).
+
+        A raw X is converted to the layer's dtype, and no gradient is computed for it.
+        """
+        return self.activate(self.linear(x))
+
+    def linear(self, x: Any) -> Any:
+        """Z = X W + b; its gradient is the layer's delta, dL/dZ."""
+        if not isinstance(x, Node):
+            x = self._as_input(x)
+        elif self.error_propagation == "rashid":
+            x = cut(x)
+        try:
+            if self.bias is None:
+                return matmul(x, self.weight)
+            return affine_(x, self.weight, self.bias)
+        except ValueError as error:
+            shape = np.shape(raw(x))
+            if shape[-1:] == (self.n_in,):
+                raise
+            raise ValueError(
+                f"{self!r} takes inputs of shape (N, {self.n_in}), as its weight has shape "
+                f"{self.weight.shape}, but this input has shape {shape}"
+            ) from error
+
+    def activate(self, z: Any) -> Any:
+        """A = f(Z), for a Z that `linear` has made."""
+        if self.error_propagation == "exact":
+            return self._function(z)
+        return activate(z, self._function, self.error_propagation)
+
+    def _as_input(self, x: Any) -> Any:
+        if type(x) is np.ndarray and x.dtype == self._dtype:
+            return x
+        given = np.asarray(x)
+        if given.dtype.kind not in "biuf":
+            raise TypeError(f"{self!r} takes real numbers, but the input's dtype is {given.dtype}")
+        x = given.astype(self._dtype)
+        x.flags.writeable = False  # nobody else holds it: recording need not copy it
+        return x
+
+    def __repr__(self) -> str:
+        options = [f", activation={self.activation!r}"] if self.activation != "identity" else []
+        if self.bias is None:
+            options.append(", bias=False")
+        if self.error_propagation != "exact":
+            options.append(f", error_propagation={self.error_propagation!r}")
+        return f"Dense({self.n_in}, {self.n_out}{''.join(options)})"
+
+
+class Dropout(Module):
+    """Zero each entry with probability `p` while training, and scale the rest by 1 / (1 - p).
+
+    The scale keeps the expected value ("inverted" dropout), so evaluation does nothing.
+
+    Parameters
+    ----------
+    p : float
+        In [0, 1).
+    rng : numpy.random.Generator, int or None
+
+    References
+    ----------
+    Srivastava et al., 2014: Dropout: a simple way to prevent neural networks from overfitting.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dropout = dp.nn.Dropout(0.5, rng=0)
+    >>> dropout.eval()(dp.Value([1.0, 2.0])).numpy()
+    array([1., 2.])
+    """
+
+    def __init__(self, p: float = 0.5, rng: Rng = None) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"the probability of dropping must be in [0, 1), not {p!r}")
+        self.p = p
+        self.rng = np.random.default_rng(rng)
+
+    def __call__(self, x: Any) -> Any:
+        """x with some entries zeroed, or x itself in evaluation."""
+        if not self.training or not self.p:
+            return x
+        data = x._data if isinstance(x, Node) else np.asarray(x)
+        factor = (self.rng.random(np.shape(data)) >= self.p).astype(np.result_type(data, 0.0))
+        factor *= 1 / (1 - self.p)
+        factor.flags.writeable = False  # nobody else holds it: recording need not copy it
+        return x * factor
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"
+
+
+class Sequential(Module):
+    """Layers, or any functions of a Value, one after the other.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.Sequential(dp.nn.Dense(2, 3, rng=0), dp.nn.softplus, dp.nn.Dense(3, 1, rng=1))
+    Sequential(Dense(2, 3), softplus, Dense(3, 1))
+    """
+
+    def __init__(self, *layers: Callable[[Any], Any]) -> None:
+        for layer in layers:
+            if not callable(layer):
+                raise TypeError(f"Sequential takes layers and functions, not {layer!r}")
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Any:
+        """The last layer's output."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def __repr__(self) -> str:
+        names = [repr(f) if isinstance(f, Module) else _name(f) for f in self.layers]
+        return f"Sequential({', '.join(names)})"
+
+
+class MLP(Module):
+    """A multilayer perceptron: dense layers, one activation for the hidden ones.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        [n_0, n_1, ..., n_L]: the width of the input, of each hidden layer, of the output.
+    activation, output : str or callable
+        Activation of the hidden layers and of the last.
+    bias : bool
+        Whether the layers have biases.
+    init : str or callable, optional
+        For every layer's weight; by default what suits its activation.
+    rng : numpy.random.Generator, int or None
+        For weights and dropout; the same seed gives the same network.
+    dtype : dtype
+        Of the parameters: floating.
+    error_propagation : {"exact", "rashid", "linear"}
+        See `Dense`.
+    dropout : float
+        Probability of dropping a hidden unit while training.
+
+    Attributes
+    ----------
+    layers : list of Dense
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 16, 1], activation="tanh", rng=0)
+    >>> mlp
+    MLP([2, 16, 1], activation='tanh', output='identity')
+    >>> mlp([[0.5, -1.0], [1.0, 2.0]]).shape
+    (2, 1)
+    >>> [name for name, _ in mlp.named_parameters()]
+    ['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias']
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str | Activation = "tanh",
+        output: str | Activation = "identity",
+        bias: bool = True,
+        init: str | Initializer | None = None,
+        rng: Rng = None,
+        dtype: Any = np.float64,
+        error_propagation: str = "exact",
+        dropout: float = 0.0,
+    ) -> None:
+        self.sizes = [_width("a width", n) for n in sizes]
+        if len(self.sizes) < 2:
+            raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {list(sizes)}")
+        generator = np.random.default_rng(rng)
+        last = len(self.sizes) - 2
+        self.layers = [
+            Dense(
+                self.sizes[i],
+                self.sizes[i + 1],
+                output if i == last else activation,
+                bias,
+                init,
+                rng=generator,
+                dtype=dtype,
+                error_propagation=error_propagation,
+            )
+            for i in range(last + 1)
+        ]
+        self.dropout = Dropout(dropout, rng=generator) if dropout else None
+
+    def __call__(self, x: Any) -> Any:
+        """The output A_L of shape (N, n_L) for X of shape (N, n_0)."""
+        if self.dropout is None or not self.training:
+            for layer in self.layers:
+                x = layer(x)
+            return x
+        for layer in self.layers[:-1]:
+            x = self.dropout(layer(x))
+        return self.layers[-1](x)
+
+    def __repr__(self) -> str:
+        hidden, last = self.layers[0], self.layers[-1]
+        text = f"MLP({self.sizes}, activation={hidden.activation!r}, output={last.activation!r}"
+        if last.bias is None:
+            text += ", bias=False"
+        if last.error_propagation != "exact":
+            text += f", error_propagation={last.error_propagation!r}"
+        return text + (f", dropout={self.dropout.p})" if self.dropout else ")")
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _width(what: str, n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise ValueError(f"{what} must be a positive integer, not {n!r}")
+    return int(n)
+
+
+__all__ = ["MLP", "Dense", "Dropout", "Sequential"]

@@ -1,0 +1,476 @@
+"""Losses: ``loss(prediction, target, ..., reduction="mean")``.
+
+`prediction` and `target` have one shape, exactly: (N,) against (N, 1) is an error, never an
+(N, N) array. A raw target is converted to the prediction's dtype. With the reduction "mean" the
+result is the mean over all entries, or over rows where a loss belongs to a row (softmax
+cross-entropy, Kullback-Leibler); with "sum" their sum; with "none" all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..calculus.domains import POSITIVE, REAL, Domain, case
+from ..calculus.elementwise import absolute, clip, log, log1p, maximum, relu, sigmoid, square
+from ..calculus.elementwise import subtract as _subtract
+from ..calculus.reductions import log_softmax
+from ..calculus.reductions import mean as _mean
+from ..calculus.reductions import sum as _sum
+from ..graph import Bilinear, Custom, Elementwise, Node, raw
+from .names import by_name
+
+# -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
+
+_PROBABILITY = Domain(0.0, 1.0)
+
+
+def _tiny(x: Any) -> Any:
+    """The smallest normal number: a probability below it counts as it, to stay finite."""
+    return np.finfo(np.result_type(raw(x))).tiny
+
+
+def _mean_square(p: Any, t: Any) -> Any:
+    d = p - t
+    return np.vdot(d, d) / np.size(d)
+
+
+def _mean_square_slope(g: Any, _y: Any, p: Any, t: Any) -> Any:
+    return (2.0 / np.size(raw(p)) * g) * (p - t)
+
+
+def _mean_square_change(tangents: Any, _y: Any, p: Any, t: Any) -> Any:
+    tp, tt = tangents
+    change = -tt if tp is None else tp if tt is None else tp - tt
+    return _sum((p - t) * change) * (2.0 / np.size(raw(p)))
+
+
+mean_square = Custom(
+    "mean_squared_error",
+    _mean_square,
+    [_mean_square_slope, lambda g, y, p, t: _mean_square_slope(g, y, t, p)],
+    _mean_square_change,
+    cases=[case((3, 4), (3, 4)), case((), ())],
+)
+
+
+def _binary(p: Any, t: Any) -> Any:
+    floor = np.log(_tiny(p))
+    with np.errstate(divide="ignore"):
+        return -(t * np.maximum(np.log(p), floor) + (1 - t) * np.maximum(np.log1p(-p), floor))
+
+
+def _binary_slope(_y: Any, p: Any, t: Any) -> Any:
+    return (1 - t) / maximum(1 - p, _tiny(p)) - t / maximum(p, _tiny(p))
+
+
+binary = Elementwise(
+    "binary_cross_entropy",
+    _binary,
+    _binary_slope,
+    lambda _y, p, _t: log1p(-p) - log(p),
+    domain=(_PROBABILITY, _PROBABILITY),
+)
+binary_of_logits = Elementwise(
+    "binary_cross_entropy_with_logits",
+    lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+    lambda _y, z, t: sigmoid(z) - t,
+    lambda _y, z, _t: -z,
+    domain=(REAL, REAL),
+)
+relative = Elementwise(
+    "relative_entropy",
+    lambda p, t: t * (np.log(np.maximum(t, _tiny(p))) - np.log(np.maximum(p, _tiny(p)))),
+    lambda _y, p, t: -t / maximum(p, _tiny(p)),
+    lambda _y, p, t: log(t) - log(p) + 1,
+    domain=(POSITIVE, POSITIVE),
+)
+
+
+def _surprise(log_p: Any, q: Any, divisor: float | None) -> Any:
+    finite = np.where(q, log_p, 0)  # a class that cannot be and is not adds 0, and not 0 * inf
+    return -np.add.reduce(finite * q, -1) if divisor is None else -np.vdot(finite, q) / divisor
+
+
+def _each_row(g: Any, divisor: float | None) -> Any:
+    return -g[..., None] if divisor is None else -g / divisor
+
+
+# -sum of q * log_p over the classes: of each row, or of all rows and then divided
+surprise = Bilinear(
+    "cross_entropy",
+    _surprise,
+    lambda g, _log_p, q, divisor: _each_row(g, divisor) * q,
+    lambda g, log_p, _q, divisor: _each_row(g, divisor) * log_p,
+    cases=[case((3, 4), (3, 4), divisor=None), case((3, 4), (3, 4), divisor=3.0)],
+)
+
+# -- checks
+
+
+def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
+    """The two as they are, or as floating data of one dtype; an error unless of one shape."""
+    p, t = raw(prediction), raw(target)
+    alike = type(p) is type(t) is np.ndarray and p.shape == t.shape and p.dtype is t.dtype
+    if alike and p.dtype.kind == "f" and p.size:
+        return prediction, target
+    if not isinstance(prediction, Node):
+        p = prediction = _floating("prediction", prediction, np.float64)
+    if not isinstance(target, Node):
+        t = target = _floating("target", target, np.result_type(p))
+    if np.shape(p) != np.shape(t):
+        raise ValueError(
+            f"prediction has shape {np.shape(p)} and target {np.shape(t)}; they must be equal: "
+            "reshape one, nothing is broadcast here"
+        )
+    if not np.size(p):
+        raise ValueError(f"a loss of nothing: prediction and target have shape {np.shape(p)}")
+    return prediction, target
+
+
+def _floating(what: str, x: Any, dtype: Any) -> Any:
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"the {what} must hold real numbers, but its dtype is {array.dtype}")
+    if what == "prediction" and array.dtype.kind == "f":
+        return array
+    return array.astype(dtype, copy=False)
+
+
+def _within(what: str, x: Any, low: float, high: float, advice: str = "") -> None:
+    data = raw(x)
+    smallest, largest = np.min(data), np.max(data)
+    if smallest < low or largest > high:
+        raise ValueError(
+            f"{what} must be in [{low:g}, {high:g}], but goes from {smallest:.6g} to "
+            f"{largest:.6g}{advice}"
+        )
+
+
+_REDUCTIONS: dict[str, Callable[[Any], Any]] = {
+    "mean": _mean,
+    "sum": _sum,
+    "none": lambda values: values,
+}
+
+
+def _reduce(values: Any, reduction: str) -> Any:
+    return by_name("reduction", reduction, _REDUCTIONS)(values)
+
+
+# -- the losses
+
+
+def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """Squared error, (prediction - target)².
+
+    Parameters
+    ----------
+    prediction, target : Value or array_like, of one shape
+    reduction : {"mean", "sum", "none"}
+        Over all entries.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no entries, or the reduction is unknown.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> y = dp.Value([1.0, 2.0])
+    >>> loss = dp.nn.mse(y, [0.0, 4.0])
+    >>> loss.backward()
+    >>> loss.item(), y.grad
+    (2.5, array([ 1., -2.]))
+    """
+    prediction, target = _pair(prediction, target)
+    if reduction == "mean":
+        return mean_square(prediction, target)
+    return _reduce(square(_subtract(prediction, target)), reduction)
+
+
+def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """Absolute error, |prediction - target|; parameters and errors as of `mse`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.mae(dp.Value([1.0, 2.0]), [0.0, 4.0]).item()
+    1.5
+    """
+    return _reduce(absolute(_subtract(*_pair(prediction, target))), reduction)
+
+
+def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Any:
+    """d² / 2 where the error d is at most `delta`, and beyond that its tangent.
+
+    Parameters and errors as of `mse`; `delta` must be positive.
+
+    References
+    ----------
+    Huber, 1964: robust estimation of a location parameter.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.huber(dp.Value([1.0, 2.0]), [0.0, 5.0], reduction="none").numpy()
+    array([0.5, 2.5])
+    """
+    if not delta > 0:
+        raise ValueError(f"huber's delta must be positive, not {delta!r}")
+    d = _subtract(*_pair(prediction, target))
+    near = clip(d, -delta, delta)
+    return _reduce(near * (d - 0.5 * near), reduction)
+
+
+def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """-t log p - (1 - t) log(1 - p) for probabilities p.
+
+    A probability nearer to 0 or 1 than the smallest normal number of its dtype counts as that
+    number, so that loss and gradient stay finite. What a target of exactly 0 or 1 rules out
+    adds nothing to either.
+
+    Parameters
+    ----------
+    prediction, target : Value or array_like, of one shape, entries in [0, 1]
+    reduction : {"mean", "sum", "none"}
+        Over all entries.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no entries, or entries lie outside [0, 1].
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> p = dp.Value([0.0, 1.0])
+    >>> loss = dp.nn.binary_cross_entropy(p, [0, 1])
+    >>> loss.backward()
+    >>> loss.item(), p.grad
+    (0.0, array([ 0.5, -0.5]))
+    """
+    prediction, target = _pair(prediction, target)
+    _within("probabilities", prediction, 0, 1, ": for logits use binary_cross_entropy_with_logits")
+    _within("targets", target, 0, 1)
+    return _reduce(binary(prediction, target), reduction)
+
+
+def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """Binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
+
+    Its derivative by a logit is p - t: no sigmoid' that could vanish. Parameters and errors as
+    of `binary_cross_entropy`, but that any prediction will do.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> z = dp.Value([0.0, 100.0])
+    >>> dp.nn.binary_cross_entropy_with_logits(z, [1, 0], reduction="sum").backward()
+    >>> z.grad
+    array([-0.5,  1. ])
+    """
+    prediction, target = _pair(prediction, target)
+    _within("targets", target, 0, 1)
+    return _reduce(binary_of_logits(prediction, target), reduction)
+
+
+def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as `mse`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.hinge(dp.Value([0.5, 3.0]), [-1, 1]).item()
+    0.75
+    """
+    prediction, target = _pair(prediction, target)
+    if np.any(np.abs(raw(target)) != 1):
+        raise ValueError(
+            f"hinge takes targets of -1 and 1, but got {np.unique(raw(target))[:5]}: "
+            "for 0 and 1 give it 2 * target - 1"
+        )
+    return _reduce(relu(1.0 - prediction * target), reduction)
+
+
+def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """Kullback-Leibler divergence of rows: the sum of t log(t / p) over the last axis.
+
+    Parameters
+    ----------
+    prediction, target : Value or array_like (..., C), entries in [0, 1]
+        Probabilities (not their logarithms). A prediction below the smallest normal number
+        counts as it.
+    reduction : {"mean", "sum", "none"}
+        Over rows.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, there are no entries, or entries lie outside [0, 1].
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.kl_divergence(dp.Value([[0.5, 0.5]]), [[0.0, 1.0]]).item()
+    0.6931471805599453
+    """
+    prediction, target = _pair(prediction, target)
+    _within("probabilities", prediction, 0, 1, ": put them through softmax")
+    _within("targets", target, 0, 1)
+    return _reduce(_sum(relative(prediction, target), axis=-1), reduction)
+
+
+def softmax_cross_entropy(
+    logits: Any,
+    target: Any,
+    reduction: str = "mean",
+    *,
+    label_smoothing: float = 0.0,
+    class_weights: Any = None,
+) -> Any:
+    """-sum of q log softmax(logits) over the classes of each row, for the distribution q.
+
+    Its derivative by the logits of a row is softmax(logits) - q.
+
+    Parameters
+    ----------
+    logits : Value or array_like (..., C)
+    target : array_like of int (...,), or Value or array_like (..., C)
+        The number of each row's class, from 0 to C - 1; or one-hot rows or probabilities.
+    reduction : {"mean", "sum", "none"}
+        Over rows. With class weights, "mean" divides by the sum of the targets' weights (as
+        PyTorch does for class numbers; here one-hot rows give the same).
+    label_smoothing : float
+        In [0, 1]: the share of q that is spread evenly over the classes.
+    class_weights : array_like (C,), optional
+        Factors of the classes' terms, not negative.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, classes lie outside 0 to C - 1, rows are no probabilities, or a
+        parameter is out of its range.
+    TypeError
+        If class numbers are not integers.
+
+    References
+    ----------
+    Szegedy et al., 2016: rethinking the Inception architecture (label smoothing).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> z = dp.Value([[0.0, 0.0], [0.0, 0.0]])
+    >>> loss = dp.nn.softmax_cross_entropy(z, [0, 1])
+    >>> loss.backward()
+    >>> loss.item(), z.grad
+    (0.6931471805599453, array([[-0.25,  0.25],
+           [ 0.25, -0.25]]))
+    """
+    by_name("reduction", reduction, _REDUCTIONS)
+    if not isinstance(logits, Node):
+        logits = _floating("prediction", logits, np.float64)
+    q = _distribution(logits, target)
+    shape = raw(logits).shape
+    divisor: Any = math.prod(shape[:-1]) if reduction == "mean" else 1.0
+    weight = None
+    if class_weights is not None:
+        weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
+        if reduction == "mean":
+            divisor = _sum(q * weight)
+    if label_smoothing:
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
+        q = (1.0 - label_smoothing) * q + label_smoothing / shape[-1]
+    if weight is not None:
+        q = q * weight
+    log_p = log_softmax(logits)
+    if reduction == "none" and len(shape) > 1:
+        return surprise(log_p, q, divisor=None)
+    if isinstance(divisor, Node):
+        return surprise(log_p, q, divisor=1.0) / divisor
+    return surprise(log_p, q, divisor=float(divisor))
+
+
+def _distribution(logits: Any, target: Any) -> Any:
+    """The target as rows of probabilities: class numbers become one-hot rows."""
+    z = raw(logits)
+    shape = np.shape(z)
+    if not shape or not z.size:
+        raise ValueError(f"logits must have shape (..., C) and entries, but have shape {shape}")
+    t = np.asarray(raw(target))
+    if t.shape == shape:
+        if not isinstance(target, Node):
+            t = target = _floating("target", t, z.dtype)
+        _within("target probabilities", t, 0, 1)
+        if np.any(np.abs(t.sum(-1) - 1) > 1e-3):
+            raise ValueError("each row of the target must be one-hot, or probabilities of sum 1")
+        return target
+    if t.shape != shape[:-1]:
+        raise ValueError(
+            f"logits have shape {shape} and the target {t.shape}; it must hold a class number "
+            f"for each row, {shape[:-1]}, or a row of probabilities for each, {shape}"
+        )
+    if t.dtype.kind not in "iu":
+        raise TypeError(
+            f"class numbers must be integers, but the target's dtype is {t.dtype}: if they are "
+            "whole, convert them with .astype(int)"
+        )
+    hits = t[..., None] == np.arange(shape[-1])
+    if np.count_nonzero(hits) != t.size:
+        raise ValueError(
+            f"classes must be in 0 to {shape[-1] - 1}, as logits have shape {shape}, but the "
+            f"target goes from {t.min()} to {t.max()}"
+        )
+    one_hot = hits.astype(z.dtype)
+    one_hot.flags.writeable = False  # nobody else holds it: recording need not copy it
+    return one_hot
+
+
+def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
+    weight = _floating("class weights", given, np.float64).astype(dtype)
+    if weight.shape != (classes,) or not np.all((weight >= 0) & np.isfinite(weight)):
+        raise ValueError(
+            f"class_weights must be {classes} finite numbers, none negative, but are {given!r}"
+        )
+    return weight
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "mse": mse,
+    "mae": mae,
+    "huber": huber,
+    "binary_cross_entropy": binary_cross_entropy,
+    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "hinge": hinge,
+    "kl_divergence": kl_divergence,
+}
+
+
+def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
+    """The loss of that name; a function stands for itself.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing the known ones.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.loss("mse") is dp.nn.mse
+    True
+    """
+    return by_name("loss", name, LOSSES)
+
+
+__all__ = [
+    "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge", "huber",
+    "kl_divergence", "loss", "mae", "mse", "softmax_cross_entropy",
+]  # fmt: skip

@@ -1,0 +1,78 @@
+"""What a dense layer hands back: the gradient, or what people take for it.
+
+With e = dL/dA, the error at a layer's output A = f(Z), Z = X W + b, backpropagation says
+
+    delta = e * f'(Z)      dW = X^T delta      db = sum of delta      error to the input: delta W^T
+
+"exact"    is that.
+"rashid"   hands e W^T to the input, without f', and keeps f' in the layer's own dW and db
+           (T. Rashid, "Make Your Own Neural Network", 2016).
+"linear"   drops f' everywhere: delta = e.
+
+The operations below hold the two pseudo-gradients. What each hands back is linear in what it
+is handed, so second order and forward mode (the transpose of the reverse) are defined too.
+In every mode the gradient of Z is the layer's delta.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..calculus.domains import case
+from ..graph import Custom, Node
+from ..graph.cotangent import ZERO
+from .activations import Activation, identity
+
+PROPAGATIONS = ("exact", "rashid", "linear")
+
+# What these operations return is what they were given, so it must not be written to later: hence
+# their rules "need" it. The generated tests compare with true derivatives, so the cases are those
+# in which the pseudo-gradient is true: f is the identity, or the input has no entries.
+
+# "linear": the activation on the way forward, nothing on the way back
+pass_error = Custom(
+    "pass_error",
+    lambda z, activation: activation(z),
+    [lambda g, _y, z, activation: g],
+    lambda tangents, _y, z, activation: tangents[0],
+    cases=[case((3, 4), activation=identity)],
+)
+
+# "rashid": Z hands nothing to the input, whose gradient is `cut` off; instead the activation's
+# output hands it e W^T by the `bypass`. Z still gets the delta, and passes it to W and b.
+cut = Custom(
+    "cut",
+    lambda x: x,
+    [lambda _g, _y, x: ZERO],
+    lambda tangents, _y, x: 0 * x,
+    cases=[case((3, 0))],
+)
+bypass = Custom(
+    "bypass",
+    lambda a, x, w: a,
+    [lambda g, _y, a, _x, _w: g, lambda g, _y, _a, _x, w: g @ w.T, None],
+    lambda tangents, _y, a, _x, w: _through(tangents, a, w),
+    cases=[case((3, 4), (3, 0), (0, 4))],
+)
+
+
+def _through(tangents: Any, a: Any, w: Any) -> Any:
+    ta, tx, _ = tangents
+    ta = 0 * a if ta is None else ta
+    return ta if tx is None else ta + tx @ w
+
+
+def activate(z: Any, activation: Activation, propagation: str) -> Any:
+    """The activation of Z, with the derivative that `propagation` asks for.
+
+    For "rashid" the input and the weights are found where Z recorded them: Z must have been
+    computed from `cut(x)`, else there is no input to hand anything to.
+    """
+    if propagation == "linear":
+        return pass_error(z, activation=activation)
+    a = activation(z)
+    if propagation == "rashid" and isinstance(z, Node) and z.args:
+        source, weight = z.args[:2]
+        if isinstance(source, Node) and source.op is cut:
+            return bypass(a, source.args[0], weight)
+    return a

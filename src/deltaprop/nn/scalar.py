@@ -1,0 +1,120 @@
+"""A network of scalar Values, one node for every sum and product: micrograd's API.
+
+Slow and transparent: nothing is hidden in an array. After A. Karpathy's micrograd, whose
+users change the import and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..value import Value
+from .initializers import Rng
+
+
+class Module:
+    """What has parameters."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the parameters."""
+        for p in self.parameters():
+            p._grad = None
+
+    def parameters(self) -> list[Value]:
+        """The scalar Values to be trained."""
+        return []
+
+
+class Neuron(Module):
+    """relu(w . x + b), or w . x + b if not `nonlin`; the weights start uniform in [-1, 1).
+
+    Examples
+    --------
+    >>> from deltaprop.nn.scalar import Neuron
+    >>> Neuron(2, rng=0)
+    ReLUNeuron(2)
+    """
+
+    def __init__(self, nin: int, nonlin: bool = True, rng: Rng = None) -> None:
+        generator = np.random.default_rng(rng)
+        self.w = [Value(w) for w in generator.uniform(-1.0, 1.0, nin).tolist()]
+        self.b = Value(0.0)
+        self.nonlin = nonlin
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        """The neuron's output, a scalar Value; x holds numbers or scalar Values."""
+        if len(x) != len(self.w):
+            raise ValueError(f"{self!r} takes {len(self.w)} inputs, but got {len(x)}")
+        z: Any = self.b
+        for w, xi in zip(self.w, x, strict=True):
+            z = z + w * xi
+        return z.relu() if self.nonlin else z
+
+    def parameters(self) -> list[Value]:
+        """The weights and the bias."""
+        return [*self.w, self.b]
+
+    def __repr__(self) -> str:
+        return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
+
+
+class Layer(Module):
+    """`nout` neurons that see the same inputs."""
+
+    def __init__(self, nin: int, nout: int, nonlin: bool = True, rng: Rng = None) -> None:
+        generator = np.random.default_rng(rng)
+        self.neurons = [Neuron(nin, nonlin, generator) for _ in range(nout)]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        """The neurons' outputs as a list; the output itself if there is one neuron."""
+        outputs = [neuron(x) for neuron in self.neurons]
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def parameters(self) -> list[Value]:
+        """Those of the neurons, in order."""
+        return [p for neuron in self.neurons for p in neuron.parameters()]
+
+    def __repr__(self) -> str:
+        return f"Layer of [{', '.join(map(str, self.neurons))}]"
+
+
+class MLP(Module):
+    """Layers of relu neurons (of linear ones if not `nonlin`), and a linear last one.
+
+    Examples
+    --------
+    >>> from deltaprop.nn.scalar import MLP
+    >>> model = MLP(3, [4, 4, 1], rng=0)
+    >>> len(model.parameters())
+    41
+    >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
+    >>> loss.backward()
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], nonlin: bool = True, rng: Rng = None
+    ) -> None:
+        generator = np.random.default_rng(rng)
+        sizes = [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [
+            Layer(sizes[i], sizes[i + 1], nonlin and i < last, generator) for i in range(len(nouts))
+        ]
+
+    def __call__(self, x: Sequence[Any]) -> Any:
+        """The outputs as a list of scalar Values; the Value itself if there is one."""
+        for layer in self.layers[:-1]:
+            x = layer(x)
+            if not isinstance(x, list):  # a hidden layer of one neuron
+                x = [x]
+        return self.layers[-1](x)
+
+    def parameters(self) -> list[Value]:
+        """Those of the layers, in order."""
+        return [p for layer in self.layers for p in layer.parameters()]
+
+    def __repr__(self) -> str:
+        return f"MLP of [{', '.join(map(str, self.layers))}]"

@@ -1,0 +1,577 @@
+"""Optimisers, gradient clipping and learning-rate schedules.
+
+    optimizer = dp.optim.Adam(model.parameters(), lr=1e-3)
+    schedule = dp.optim.CosineDecay(optimizer, steps=1000)
+    for X, Y in batches:
+        optimizer.zero_grad()
+        dp.nn.mse(model(X), Y).backward()
+        optimizer.step()
+        schedule.step()
+
+The rule of an optimiser is its pure function ``update(p, g, state, lr, ...)``, which gives the
+new parameter and state. It is written once, with operators and calculus functions, and takes raw
+arrays and Values alike.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .calculus.elementwise import sqrt
+from .graph import raw
+from .value import Value
+
+State: TypeAlias = tuple[Any, ...]
+Betas: TypeAlias = tuple[float, float]
+
+
+class Optimizer:
+    """Parameters, a learning rate, the rule's options and, for each parameter, its state.
+
+    Parameters
+    ----------
+    parameters : iterable of Value
+        Variables, e.g. ``model.parameters()``.
+    lr : float
+        The learning rate; the attribute may be set at any time.
+    slots : tuple of str
+        What the state of a parameter holds: arrays of its shape, and "count", a number.
+    **options
+        What the rule takes besides.
+
+    Raises
+    ------
+    ValueError
+        For no parameters, the same one twice, or numbers out of range: a rate that is negative
+        or NaN, a momentum of 1, ...
+    TypeError
+        For parameters that are no variables.
+    """
+
+    # the rule: (p, g, state, lr, **options) -> (new p, new state), of floats, arrays or Values
+    update: Callable[..., tuple[Any, State]]
+
+    def __init__(
+        self, parameters: Iterable[Value], lr: float, slots: tuple[str, ...] = (), **options: Any
+    ) -> None:
+        self.parameters = _variables(parameters)
+        self.lr = lr
+        self.options = {name: _option(name, given) for name, given in options.items()}
+        self.slots = slots
+        self.state: list[State] = [
+            tuple(0.0 if slot == "count" else p._data * 0 for slot in slots)
+            for p in self.parameters
+        ]
+
+    @property
+    def lr(self) -> float:
+        """The learning rate."""
+        return self._lr
+
+    @lr.setter
+    def lr(self, new: float) -> None:
+        self._lr = _number("the learning rate", new)
+
+    def step(self) -> None:
+        """Update each parameter that has a gradient."""
+        update, lr, options, states = self.update, self._lr, self.options, self.state
+        for i, p in enumerate(self.parameters):
+            g = p._grad
+            if g is not None:
+                new, states[i] = update(p._data, raw(g), states[i], lr, **options)
+                p.write(new)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the parameters."""
+        for p in self.parameters:
+            p._grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The learning rate, the options, and copies of the state as "<parameter>.<slot>"."""
+        state = {
+            f"{i}.{slot}": np.array(entry)
+            for i, entries in enumerate(self.state)
+            for slot, entry in zip(self.slots, entries, strict=True)
+        }
+        return {"lr": self.lr, "options": dict(self.options), "state": state}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken.
+
+        Raises
+        ------
+        ValueError
+            If that was another kind of optimiser, or one of parameters of other shapes; nothing
+            is changed then.
+        """
+        state = saved["state"]
+        given = {name: np.shape(entry) for name, entry in state.items()}
+        here = {name: entry.shape for name, entry in self.state_dict()["state"].items()}
+        wrong = sorted(name for name in given | here if given.get(name) != here.get(name))
+        if wrong or saved["options"].keys() != self.options.keys():
+            raise ValueError(
+                f"the saved state does not fit {self!r}: its options are {sorted(saved['options'])}"
+                f"; missing, unexpected or of another shape are its entries {wrong}"
+            )
+        options = {name: _option(name, given) for name, given in saved["options"].items()}
+        self.lr, self.options = saved["lr"], options
+        slots = self.slots
+        self.state = [
+            tuple(
+                _like(entry, state[f"{i}.{slot}"])
+                for slot, entry in zip(slots, entries, strict=True)
+            )
+            for i, entries in enumerate(self.state)
+        ]
+
+    def __repr__(self) -> str:
+        options = "".join(f", {name}={given!r}" for name, given in self.options.items())
+        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr}{options})"
+
+
+class SGD(Optimizer):
+    """Gradient descent: p - lr g, or with momentum p - lr v, where v = momentum v + g.
+
+    Parameters
+    ----------
+    parameters, lr
+        See `Optimizer`.
+    momentum : float
+        In [0, 1).
+    nesterov : bool
+        Look ahead: g + momentum v takes the place of v.
+    weight_decay : float
+        Adds weight_decay p to g: the derivative of an L2 penalty.
+
+    References
+    ----------
+    Sutskever et al., 2013: on the importance of initialization and momentum in deep learning;
+    in PyTorch's form, in which v does not contain lr.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> w = dp.Value([1.0, 2.0])
+    >>> optimizer = dp.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy()
+    array([0.8, 1.6])
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
+    ) -> None:
+        if nesterov and not momentum:
+            raise ValueError("nesterov=True needs a momentum, e.g. momentum=0.9")
+        options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
+        super().__init__(parameters, lr, ("velocity",) if momentum else (), **options)
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, state: State, lr: Any, momentum: float, nesterov: bool, weight_decay: float
+    ) -> tuple[Any, State]:
+        if weight_decay:
+            g = g + weight_decay * p
+        if not momentum:
+            return p - lr * g, state
+        velocity = momentum * state[0] + g
+        return p - lr * (g + momentum * velocity if nesterov else velocity), (velocity,)
+
+
+class RMSprop(Optimizer):
+    """p - lr g / (sqrt(s) + eps) with the running mean square s = decay s + (1 - decay) g².
+
+    Parameters
+    ----------
+    parameters, lr, momentum, weight_decay
+        See `SGD`; the velocity is that of the scaled gradient.
+    decay : float
+        In [0, 1).
+    eps : float
+        Keeps the step finite where g was always zero.
+
+    References
+    ----------
+    Tieleman and Hinton, 2012: Neural Networks for Machine Learning, lecture 6.5.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 0.01,
+        decay: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        options = {"decay": decay, "eps": eps, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(parameters, lr, ("mean_square", "velocity"), **options)
+
+    @staticmethod
+    def update(
+        p: Any,
+        g: Any,
+        state: State,
+        lr: Any,
+        decay: float,
+        eps: float,
+        momentum: float,
+        weight_decay: float,
+    ) -> tuple[Any, State]:
+        mean_square, velocity = state
+        if weight_decay:
+            g = g + weight_decay * p
+        mean_square = decay * mean_square + (1 - decay) * (g * g)
+        step = g / (sqrt(mean_square) + eps)
+        if momentum:
+            step = velocity = momentum * velocity + step
+        return p - lr * step, (mean_square, velocity)
+
+
+class Adam(Optimizer):
+    """p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
+
+    Parameters
+    ----------
+    parameters, lr, weight_decay
+        See `SGD`.
+    betas : (float, float)
+        How much m and s keep of themselves in each step, in [0, 1).
+    eps : float
+        Keeps the step finite where g was always zero.
+
+    References
+    ----------
+    Kingma and Ba, 2015: Adam: a method for stochastic optimization.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value(3.0)
+    >>> optimizer = dp.optim.Adam([x], lr=0.5)
+    >>> for _ in range(100):
+    ...     optimizer.zero_grad()
+    ...     ((x + 2.0) ** 2).backward()
+    ...     optimizer.step()
+    >>> round(x.item(), 1)
+    -2.0
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        options = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(parameters, lr, ("mean", "mean_square", "count"), **options)
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, state: State, lr: Any, betas: Betas, eps: float, weight_decay: float
+    ) -> tuple[Any, State]:
+        mean, mean_square, count = state
+        if weight_decay:
+            g = g + weight_decay * p
+        count = count + 1.0
+        mean = betas[0] * mean + (1 - betas[0]) * g
+        mean_square = betas[1] * mean_square + (1 - betas[1]) * (g * g)
+        # both means start from 0; dividing by what they have seen of g undoes that bias
+        scale = sqrt(mean_square) / sqrt(1 - betas[1] ** count) + eps
+        return p - lr / (1 - betas[0] ** count) * (mean / scale), (mean, mean_square, count)
+
+
+class AdamW(Adam):
+    """`Adam` whose weight decay bypasses the running means: first p becomes p - lr decay p.
+
+    References
+    ----------
+    Loshchilov and Hutter, 2019: decoupled weight decay regularization.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        lr: float = 1e-3,
+        betas: Betas = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    @staticmethod
+    def update(
+        p: Any, g: Any, state: State, lr: Any, betas: Betas, eps: float, weight_decay: float
+    ) -> tuple[Any, State]:
+        return Adam.update(p * (1 - lr * weight_decay), g, state, lr, betas, eps, 0.0)
+
+
+def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
+    """Scale all gradients together so that their common 2-norm is at most `max_norm`.
+
+    Returns
+    -------
+    float
+        The norm before. If it is NaN nothing was clipped; if it is inf, what was inf is NaN now.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 1.0])
+    >>> (x * [3.0, 4.0]).sum().backward()
+    >>> dp.optim.clip_grad_norm([x], 1.0), x.grad
+    (5.0, array([0.6, 0.8]))
+    """
+    limit = _number("max_norm", max_norm)
+    graded = [p for p in parameters if p._grad is not None]
+    # in float64, where the square of no float32 overflows; and hypot never does
+    norm = math.hypot(*[np.linalg.norm(np.asarray(raw(p._grad), np.float64)) for p in graded])
+    if norm > limit:
+        for p in graded:
+            p._grad = raw(p._grad) * (limit / norm)
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
+    """Limit every entry of every gradient to [-max_value, max_value]."""
+    limit = _number("max_value", max_value)
+    for p in parameters:
+        if p._grad is not None:
+            p._grad = _like(p._data, np.clip(raw(p._grad), -limit, limit))
+
+
+class Schedule(ABC):
+    """A learning rate that changes: the optimiser's is set at once and after each `step()`.
+
+    Attributes
+    ----------
+    base : float
+        The rate that the optimiser had.
+    count : int
+        The number of steps done.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.StepDecay(optimizer, every=2, factor=0.5)
+    >>> for _ in range(5):
+    ...     print(optimizer.lr, end=" ")
+    ...     schedule.step()
+    1.0 1.0 0.5 0.5 0.25
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.base = optimizer.lr
+        self.count = 0
+        optimizer.lr = self.rate()
+
+    @abstractmethod
+    def rate(self) -> float:
+        """The learning rate after `count` steps."""
+
+    def step(self, metric: float | None = None) -> None:  # noqa: ARG002 - ReduceOnPlateau's
+        """Count a step (of an epoch or a batch, as you like) and set the rate."""
+        self.count += 1
+        self.optimizer.lr = self.rate()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All numbers of the schedule."""
+        return {name: entry for name, entry in vars(self).items() if name != "optimizer"}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken; a ValueError if that was another kind."""
+        if saved.keys() != self.state_dict().keys():
+            raise ValueError(
+                f"a {type(self).__name__} has the entries {sorted(self.state_dict())}, but the "
+                f"saved state {sorted(saved)}"
+            )
+        vars(self).update(saved)
+        self.optimizer.lr = self.rate()
+
+
+class StepDecay(Schedule):
+    """Times `factor` after every `every` steps."""
+
+    def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
+        self.every, self.factor = _positive("every", every), _number("factor", factor)
+        super().__init__(optimizer)
+
+    def rate(self) -> float:
+        """base factor^(count // every)."""
+        return self.base * self.factor ** (self.count // self.every)
+
+
+class ExponentialDecay(Schedule):
+    """Times `factor` after every step."""
+
+    def __init__(self, optimizer: Optimizer, factor: float) -> None:
+        self.factor = _number("factor", factor)
+        super().__init__(optimizer)
+
+    def rate(self) -> float:
+        """base factor^count."""
+        return self.base * self.factor**self.count
+
+
+class CosineDecay(Schedule):
+    """Half a cosine from the base rate down to `final` in `steps` steps; there it stays.
+
+    References
+    ----------
+    Loshchilov and Hutter, 2017: SGDR: stochastic gradient descent with warm restarts.
+    """
+
+    def __init__(self, optimizer: Optimizer, steps: int, final: float = 0.0) -> None:
+        self.steps, self.final = _positive("steps", steps), _number("final", final)
+        super().__init__(optimizer)
+
+    def rate(self) -> float:
+        """final + (base - final) (1 + cos(pi count / steps)) / 2."""
+        return _half_cosine(self.base, self.final, self.count / self.steps)
+
+
+class OneCycle(Schedule):
+    """Half a cosine up from peak / 25 to `peak`, another down to 1e-4 of where it began.
+
+    There are `steps` rates, of which the part `rising` goes up; the last one stays.
+
+    References
+    ----------
+    Smith and Topin, 2018: super-convergence; with the numbers that PyTorch takes.
+    """
+
+    def __init__(self, optimizer: Optimizer, peak: float, steps: int, rising: float = 0.3) -> None:
+        self.peak, self.last = _number("peak", peak), _positive("steps", steps) - 1
+        self.top = rising * steps - 1
+        if not 0 < self.top < self.last:
+            raise ValueError(
+                f"{steps} steps of which {rising!r} rise leave none to rise or none to fall"
+            )
+        super().__init__(optimizer)
+
+    def rate(self) -> float:
+        """Up to the peak at rising * steps - 1, then down."""
+        start = self.peak / 25
+        if self.count <= self.top:
+            return _half_cosine(start, self.peak, self.count / self.top)
+        fallen = (self.count - self.top) / (self.last - self.top)
+        return _half_cosine(self.peak, start * 1e-4, fallen)
+
+
+class ReduceOnPlateau(Schedule):
+    """Times `factor` when a metric of which less is better has stopped to improve.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    factor : float
+    patience : int
+        So many steps without improvement are borne; the next one reduces the rate.
+    threshold : float
+        An improvement is a metric below best (1 - threshold).
+    final : float
+        The rate is never set below it.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.ReduceOnPlateau(optimizer, factor=0.5, patience=1)
+    >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+    ...     schedule.step(loss)
+    >>> optimizer.lr
+    0.5
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        final: float = 0.0,
+    ) -> None:
+        self.factor, self.final = _number("factor", factor, below=1.0), _number("final", final)
+        self.patience, self.threshold = patience, _number("threshold", threshold)
+        self.best, self.waited = math.inf, 0
+        super().__init__(optimizer)
+
+    def rate(self) -> float:
+        """The base rate, which this schedule itself lowers."""
+        return self.base
+
+    def step(self, metric: float | None = None) -> None:
+        """Count a step at whose end the metric had this value."""
+        if metric is None:
+            raise TypeError("ReduceOnPlateau.step(metric) needs the metric that it watches")
+        if metric < self.best * (1 - self.threshold):
+            self.best, self.waited = float(metric), 0
+        else:
+            self.waited += 1
+        if self.waited > self.patience:
+            self.base, self.waited = max(self.base * self.factor, self.final), 0
+        super().step()
+
+
+def _half_cosine(start: float, end: float, part: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2
+
+
+def _variables(parameters: Iterable[Value]) -> list[Value]:
+    if isinstance(parameters, Value):
+        raise TypeError("the parameters must be a list of Values, not one Value: write [value]")
+    found = list(parameters)
+    for p in found:
+        if not isinstance(p, Value) or p.op is not None or p.is_constant:
+            raise TypeError(
+                f"parameters must be variables, dp.Value(data), not {type(p).__name__} {p!r}"
+            )
+    if not found:
+        raise ValueError("no parameters to optimise: the list is empty")
+    if len({id(p) for p in found}) < len(found):
+        raise ValueError("a parameter is in the list twice, and would be updated twice")
+    return found
+
+
+def _number(name: str, given: Any, below: float = math.inf) -> float:
+    """A Python float (a NumPy scalar would widen float32), finite and not negative."""
+    number = float(given)
+    if not 0 <= number < below:
+        limit = "finite" if below == math.inf else f"below {below:g}"
+        raise ValueError(f"{name} must not be negative, and {limit}, but is {given!r}")
+    return number
+
+
+def _positive(name: str, given: int) -> int:
+    if not given >= 1 or int(given) != given:
+        raise ValueError(f"{name} must be a positive whole number, not {given!r}")
+    return int(given)
+
+
+def _option(name: str, given: Any) -> Any:
+    if name == "nesterov":
+        return bool(given)
+    if name == "betas":
+        first, second = given
+        return (_number("a beta", first, below=1.0), _number("a beta", second, below=1.0))
+    return _number(name, given, below=1.0 if name in ("momentum", "decay") else math.inf)
+
+
+def _like(entry: Any, new: Any) -> Any:
+    """A copy of `new` as a float or as an array of the dtype of `entry`."""
+    return float(new) if type(entry) is float else np.array(new, entry.dtype)

@@ -1,0 +1,658 @@
+"""Value: the node users hold. Operators, methods, NumPy's protocols."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from .calculus import contractions, elementwise, indexing, reductions, shaping
+from .graph import Elementwise, Node
+from .graph.cotangent import materialize
+from .graph.node import MODE, _serial, parents, scalar
+from .graph.reverse import backward
+
+_new = object.__new__
+_hook_keys = count()
+_NUMBERS = (np.ndarray, np.generic, float, int, complex)
+
+
+def _operators(
+    primitive: Elementwise, on_floats: Callable[[float, float], Any]
+) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
+    """A binary operator and its reflection, with a short way for two scalars.
+
+    The short way is `primitive(a, b)` written out: a graph of scalars is nothing but
+    these calls, and each costs about a third of the general way.
+    """
+
+    def method(self: Value, other: Any) -> Any:
+        a = self._data
+        kind = type(other)
+        if type(a) is float and MODE.get() is None:
+            if kind is Value:
+                b = other._data
+            elif kind is int:
+                b = other = float(other)
+            else:
+                b = other
+            if type(b) is float:
+                left: Any = self.read() if self.op is None else self
+                if kind is Value and other.op is None:
+                    other = other.read()
+                try:
+                    data = on_floats(a, b)
+                except (ArithmeticError, ValueError):
+                    return primitive(self, other)
+                if type(left) is Value or type(other) is Value:
+                    node = _new(Value)
+                    node.op = primitive
+                    node.args = (left, other)
+                    node.params = None
+                    node.serial = next(_serial)
+                    node._data = data
+                    node._grad = None
+                    node._extra = None
+                    return node
+                return Value.leaf(data, constant=True)
+        if kind is list or kind is tuple:
+            other = _array(other)
+        elif kind is not Value and not isinstance(other, _NUMBERS):
+            return NotImplemented
+        return primitive(self, other)
+
+    def reflected(self: Value, other: Any) -> Any:
+        if type(other) is list or type(other) is tuple:
+            other = _array(other)
+        elif not isinstance(other, _NUMBERS):
+            return NotImplemented
+        return primitive(float(other) if type(other) is int else other, self)
+
+    return method, reflected
+
+
+def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
+    def method(self: Value, other: Any) -> Any:
+        if not isinstance(other, Node | np.ndarray | np.generic | float | int | complex):
+            return NotImplemented
+        return primitive(self, other)
+
+    return method
+
+
+class Value(Node):
+    """A number or an array that remembers how it was computed.
+
+    A `Value` made from data is a variable: floating, and differentiated with respect
+    to. Operations on Values give Values that point to their inputs; `backward()` walks
+    them back and leaves in `.grad` the derivative of the result in each.
+
+    Parameters
+    ----------
+    data : float, array_like or Value
+        A number is held as a Python float, anything else as an ndarray. Integers become
+        float64, floating and complex dtypes stay.
+    name : str, optional
+        Shown in drawings and errors.
+    dtype : dtype, optional
+        A floating or complex dtype to convert to.
+    copy : bool
+        False adopts a floating ndarray as it is: writing to it writes to the Value.
+
+    Raises
+    ------
+    TypeError
+        If the data is bool, text, objects, ragged, or a list of Values.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a, b = dp.Value(2.0), dp.Value(3.0)
+    >>> c = a * b + a
+    >>> c.backward()
+    >>> a.grad, b.grad
+    (4.0, 2.0)
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        name: str | None = None,
+        dtype: Any = None,
+        copy: bool = True,
+    ) -> None:
+        if type(data) is float and dtype is None:
+            self._become_leaf(data)
+        else:
+            held = _variable_data(data, dtype, copy)
+            self._become_leaf(held, exposed=isinstance(held, np.ndarray) and not copy)
+        if name is not None:
+            self.extra.name = name
+
+    # -- what it holds ------------------------------------------------------------------
+
+    @property
+    def data(self) -> Any:
+        """The float or ndarray. A variable's can be written to; a result's is read-only."""
+        held = self._data
+        if type(held) is not np.ndarray:
+            return held
+        if self.op is None and not self.extra.constant:
+            return self.expose()
+        view = held.view()
+        view.flags.writeable = False
+        return view
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        if new is not self._data or self.op is not None:
+            self.assign(new)
+
+    def assign(self, new: Any) -> Self:
+        """Replace a variable's data; graphs recorded before keep the old.
+
+        Parameters
+        ----------
+        new : float or array_like
+            Of the variable's shape; converted to its dtype and copied.
+
+        Raises
+        ------
+        TypeError
+            If this is a result or a constant.
+        ValueError
+            If the shape differs.
+        """
+        if self.op is not None or self.extra.constant:
+            what = "a constant" if self.op is None else f"a result (of {self.op})"
+            raise TypeError(f"only a variable can be assigned to; this Value is {what}")
+        if isinstance(new, Node):
+            new = new._data
+        if np.shape(new) != self.shape:
+            raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
+        self.write(np.array(new, self.dtype) if self.shape else _variable_data(new, None, True))
+        return self
+
+    @property
+    def grad(self) -> Any:
+        """The derivative of what `backward()` was called on in this Value, or None."""
+        g = self._grad
+        if g is None or isinstance(g, Node) or (type(g) is float and type(self._data) is float):
+            return g
+        if not self.extra.owns_grad:
+            # the sweep shares arrays freely; who asks for one gets a copy of his own
+            g = materialize(g, self._data)
+            self._grad = g = g.copy() if isinstance(g, np.ndarray) else g
+            self.extra.owns_grad = True
+        return g
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        if new is self._grad:
+            return
+        if new is None or (isinstance(new, int | float) and new == 0):
+            self._grad = None
+            return
+        if np.shape(getattr(new, "_data", new)) != self.shape:
+            raise ValueError(
+                f"a gradient has the shape of its Value, {self.shape}, not {np.shape(new)}"
+            )
+        keep = isinstance(new, Node)
+        self._grad = new if keep else np.array(new, self.dtype) if self.shape else float(new)
+
+    @property
+    def name(self) -> str | None:
+        """What the user called it."""
+        return None if self._extra is None else self._extra.name
+
+    @name.setter
+    def name(self, new: str | None) -> None:
+        self.extra.name = new
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The Values this one was computed from."""
+        return tuple(parents(self))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        held = self._data
+        return () if type(held) is float else np.shape(held)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.size(self._data))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        held = self._data
+        return held.dtype if isinstance(held, np.ndarray | np.generic) else np.dtype(type(held))
+
+    @property
+    def T(self) -> Any:
+        """The transpose: all axes reversed."""
+        return shaping.transpose(self)
+
+    @property
+    def mT(self) -> Any:
+        """The matrix transpose: the last two axes swapped."""
+        return shaping.swapaxes(self, -1, -2)
+
+    @property
+    def at(self) -> indexing.At:
+        """``v.at[index].set(x)``, ``.add(x)``, ...: an updated copy, differentiable."""
+        return indexing.At(self)
+
+    def item(self) -> Any:
+        """The one entry as a Python number.
+
+        Raises
+        ------
+        ValueError
+            If there is not exactly one entry.
+        """
+        if self.size != 1:
+            raise ValueError(f"item() needs one entry; this Value has shape {self.shape}")
+        held = self._data
+        return held.item() if isinstance(held, np.ndarray | np.generic) else held
+
+    def numpy(self) -> np.ndarray:
+        """The values as an ndarray of your own, without the gradient."""
+        return np.array(self._data)
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists, or one number."""
+        return np.asarray(self._data).tolist()
+
+    def detach(self) -> Value:
+        """The same values as a constant: no gradient flows through it."""
+        held = self._data
+        shared = self.op is not None and not isinstance(held, np.ndarray)
+        return Value.leaf(held if shared else _copied(held), constant=True)
+
+    # -- differentiating ----------------------------------------------------------------
+
+    def backward(
+        self, gradient: Any = None, *, create_graph: bool = False, retain_grads: bool = True
+    ) -> None:
+        """Leave in `.grad` of every Value below the derivative of this one.
+
+        Gradients add up over calls until `zero_grad()`.
+
+        Parameters
+        ----------
+        gradient : float or array_like, optional
+            The derivative of whatever comes after in this Value, of its shape; 1 for a
+            scalar.
+        create_graph : bool
+            Record the derivatives, so that `.grad` is a Value to differentiate again.
+        retain_grads : bool
+            Keep the gradients of intermediate Values too, not of the variables alone.
+
+        Raises
+        ------
+        ValueError
+            If this Value is no scalar and no gradient is given, or its shape differs.
+        TypeError
+            If this Value is a constant.
+
+        Examples
+        --------
+        >>> import deltaprop as dp
+        >>> x = dp.Value([1.0, 2.0])
+        >>> (x * x).backward([1.0, 10.0])
+        >>> x.grad
+        array([ 2., 40.])
+        """
+        if self.op is None and self.extra.constant:
+            raise TypeError("backward() on a constant: nothing it came from is a variable")
+        if gradient is None:
+            if self.shape:
+                raise ValueError(
+                    f"backward() of a Value of shape {self.shape} needs the gradient of the "
+                    "output: backward(gradient), or reduce it first, e.g. with .sum()"
+                )
+            gradient = 1.0
+        else:
+            given = np.shape(getattr(gradient, "_data", gradient))
+            if given != self.shape:
+                raise ValueError(
+                    f"the output gradient has shape {given}, the Value {self.shape}; "
+                    "they must be equal"
+                )
+            if not isinstance(gradient, Node):
+                gradient = np.array(gradient, self.dtype) if given else scalar(gradient)
+                gradient = float(gradient) if type(gradient) is int else gradient
+            elif not create_graph:
+                gradient = gradient._data
+        backward(self, gradient, graph=create_graph, retain=retain_grads)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient."""
+        self._grad = None
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call `hook(gradient)` in each sweep when this Value's gradient is complete.
+
+        What the hook returns, unless None, replaces the gradient.
+
+        Returns
+        -------
+        callable
+            Removes the hook.
+
+        Examples
+        --------
+        >>> import deltaprop as dp
+        >>> x = dp.Value(2.0)
+        >>> y = x * x
+        >>> remove = y.register_hook(lambda g: 10 * g)
+        >>> (3 * y).backward()
+        >>> y.grad, x.grad
+        (30.0, 120.0)
+        """
+        hooks, key = self.extra.hooks, next(_hook_keys)
+        if hooks is None:
+            hooks = self.extra.hooks = {}
+        hooks[key] = hook
+        return lambda: hooks.pop(key, None) and None
+
+    # -- operators ----------------------------------------------------------------------
+
+    __add__, __radd__ = _operators(elementwise.add, operator.add)
+    __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
+    __mul__, __rmul__ = _operators(elementwise.multiply, operator.mul)
+    __truediv__, __rtruediv__ = _operators(elementwise.divide, operator.truediv)
+    __pow__, __rpow__ = _operators(elementwise.power, elementwise.power_of_floats)
+    __mod__, __rmod__ = _operators(elementwise.remainder, operator.mod)
+    __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
+    __lt__ = _comparison(elementwise.less)
+    __le__ = _comparison(elementwise.less_equal)
+    __gt__ = _comparison(elementwise.greater)
+    __ge__ = _comparison(elementwise.greater_equal)
+    __eq__ = _comparison(elementwise.equal)
+    __ne__ = _comparison(elementwise.not_equal)
+    __and__ = __rand__ = _comparison(elementwise.bitwise_and)
+    __or__ = __ror__ = _comparison(elementwise.bitwise_or)
+    __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
+    __hash__ = object.__hash__
+
+    def __matmul__(self, other: Any) -> Any:
+        return contractions.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return contractions.matmul(other, self)
+
+    def __neg__(self) -> Any:
+        return elementwise.negative(self)
+
+    def __pos__(self) -> Any:
+        return elementwise.positive(self)
+
+    def __abs__(self) -> Any:
+        return elementwise.absolute(self)
+
+    def __invert__(self) -> Any:
+        return elementwise.invert(self)
+
+    def __getitem__(self, index: Any) -> Any:
+        return indexing.getitem(self, index)
+
+    def __setitem__(self, index: Any, new: Any) -> None:
+        raise TypeError(
+            "a Value's entries cannot be assigned: graphs would lose what they recorded. "
+            "Write v = v.at[index].set(new), or v.data[index] = new for a variable's data"
+        )
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar Value has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return operator.index(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(self._data)
+
+    def __repr__(self) -> str:
+        kind = "constant" if self.is_constant else "Value"
+        name = f", name={self.name!r}" if self.name else ""
+        if not self.shape:
+            grad = "" if self.is_constant else f", grad={self.grad!r}"
+            return f"{kind}(data={self._data!r}{grad}{name})"
+        text = np.array2string(self._data, separator=", ", prefix=f"{kind}(", threshold=100)
+        return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
+
+    def __copy__(self) -> Value:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        if self.op is not None:
+            raise TypeError("a result cannot be copied apart from its graph; copy v.detach()")
+        twin = Value.leaf(_copied(self._data), constant=self.is_constant)
+        twin.extra.name = self.name
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        if self.op is not None:
+            raise TypeError("a result cannot be pickled apart from its graph; use v.detach()")
+        return _restore, (self._data, self.is_constant, self.name)
+
+    # -- functions as methods -----------------------------------------------------------
+
+    sum = reductions.sum
+    mean = reductions.mean
+    prod = reductions.prod
+    var = reductions.var
+    std = reductions.std
+    max = reductions.max
+    min = reductions.min
+    cumsum = reductions.cumsum
+    cumprod = reductions.cumprod
+    dot = contractions.dot
+    ravel = flatten = shaping.ravel
+    swapaxes = shaping.swapaxes
+    squeeze = shaping.squeeze
+    repeat = shaping.repeat
+    diagonal = shaping.diagonal
+    trace = shaping.trace
+    astype = shaping.astype
+    take = indexing.take
+    sort = indexing.sort
+    argsort = indexing.argsort
+    argmax = indexing.argmax
+    argmin = indexing.argmin
+    searchsorted = indexing.searchsorted
+    nonzero = indexing.nonzero
+    any = indexing.any
+    all = indexing.all
+    clip = elementwise.clip
+    round = elementwise.round
+    exp = elementwise.exp
+    log = elementwise.log
+    sqrt = elementwise.sqrt
+    sin = elementwise.sin
+    cos = elementwise.cos
+    tanh = elementwise.tanh
+    sigmoid = elementwise.sigmoid
+    relu = elementwise.relu
+
+    def reshape(self, *shape: Any, order: str = "C") -> Any:
+        """The same entries in another shape, given as one tuple or as numbers."""
+        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, given as one tuple or as numbers; reversed if none."""
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        return shaping.transpose(self, order or None)
+
+    # -- NumPy's protocols --------------------------------------------------------------
+
+    _functions: ClassVar[dict[Any, Callable[..., Any]]] = {}
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if not self.is_constant:
+            raise TypeError(
+                "turning a Value into an ndarray would lose its gradient in silence: use "
+                "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
+            )
+        if dtype is None and not copy:
+            return np.asarray(self._data)
+        return np.array(self._data, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__} cannot write a Value into an ndarray (out=, or += on an "
+                "array): its gradient would be lost. Write a = a + v"
+            )
+        function = self._functions.get(ufunc if method == "__call__" else (ufunc, method))
+        if function is not None:
+            return function(*inputs, **kwargs)
+        return _on_constants(getattr(ufunc, method), inputs, kwargs)
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        function = self._functions.get(func)
+        if function is not None:
+            return function(*args, **kwargs)
+        return _on_constants(func, args, kwargs)
+
+
+def _on_constants(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """NumPy's own function, where nothing differentiable goes in."""
+
+    def strip(x: Any) -> Any:
+        if isinstance(x, Node):
+            if not x.is_constant:
+                name = getattr(function, "__qualname__", str(function))
+                raise TypeError(
+                    f"np.{name} has no derivative rule here: give it v.numpy() or v.detach() if "
+                    "no gradient is needed, or define the operation (deltaprop.custom_gradient)"
+                )
+            return x._data
+        if isinstance(x, list | tuple):
+            return type(x)(strip(item) for item in x)
+        return x
+
+    result = function(*strip(tuple(args)), **{k: strip(v) for k, v in kwargs.items()})
+    wrap = isinstance(result, np.ndarray | np.generic)
+    return Value.leaf(result, constant=True) if wrap else result
+
+
+def _register() -> None:
+    """Tell NumPy's protocols which function of ours stands for which of NumPy's."""
+    table = Value._functions
+    for module in (elementwise, reductions, contractions, shaping, indexing):
+        for name in module.__all__:
+            for theirs in (getattr(np, name, None), getattr(np.linalg, name, None)):
+                if callable(theirs):
+                    table[theirs] = getattr(module, name)
+    table[np.add, "reduce"] = reductions.sum
+    table[np.multiply, "reduce"] = reductions.prod
+    table[np.maximum, "reduce"] = reductions.max
+    table[np.minimum, "reduce"] = reductions.min
+    table[np.multiply, "outer"] = contractions.outer
+
+
+_register()
+
+
+def constant(data: Any, dtype: Any = None) -> Value:
+    """A Value that is not differentiated, of any dtype.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> c = dp.constant([1, 2])
+    >>> x = dp.Value([1.0, 1.0])
+    >>> (c * x).sum().backward()
+    >>> x.grad
+    array([1., 2.])
+    """
+    if isinstance(data, Node):
+        data = data._data
+    return Value.leaf(np.array(data, dtype) if np.ndim(data) or dtype else data, constant=True)
+
+
+def _restore(data: Any, is_constant: bool, name: str | None) -> Value:
+    value = Value.leaf(data, constant=is_constant)
+    value.extra.name = name
+    return value
+
+
+def _copied(held: Any) -> Any:
+    return held.copy() if isinstance(held, np.ndarray) else held
+
+
+def _array(data: Any) -> np.ndarray:
+    """An ndarray of nested lists, with an error that says what is wrong with them."""
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise TypeError(
+            f"ragged data: the rows of {_short(data)} differ in length; "
+            "a Value holds a rectangular array"
+        ) from error
+
+
+def _short(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _variable_data(data: Any, dtype: Any, copy: bool) -> Any:
+    """`data` as a Python float or complex, or as a floating ndarray of its own."""
+    if isinstance(data, Node):
+        if not data.is_constant:
+            raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
+        data = data._data
+    array = _array(data)
+    kind = array.dtype.kind
+    if kind not in "fciu":
+        what = {"b": "bool", "O": "object", "U": "str", "S": "bytes"}.get(kind, str(array.dtype))
+        raise TypeError(
+            f"a Value holds floating numbers, got {what} data: {_short(data)}. "
+            "Convert it first, or use deltaprop.constant for data without a gradient"
+        )
+    wanted = np.dtype(dtype) if dtype is not None else array.dtype
+    if wanted.kind not in "fc":
+        if dtype is not None:
+            raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")
+        wanted = np.dtype(np.float64)
+    if not array.ndim:
+        number = wanted.type(array[()]).item()
+        return number
+    if copy or wanted != array.dtype:
+        return np.array(array, wanted)
+    return array

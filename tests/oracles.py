@@ -1,0 +1,148 @@
+"""What gradients are compared with: finite differences, and points to take them at."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from deltaprop.calculus.domains import REAL, Domain
+from deltaprop.graph import Node, reverse
+from deltaprop.graph.forward import push
+from deltaprop.value import Value
+
+
+def slope(phi: Callable[[float], float]) -> tuple[float, float]:
+    """phi'(0) by central differences, extrapolated on a ladder of steps, and its error.
+
+    The step is the one where two neighbours on the ladder agree best.
+    """
+    steps = [2.0**-k for k in range(4, 22)]
+    central = [(phi(h) - phi(-h)) / (2 * h) for h in steps]
+    better = [(4 * b - a) / 3 for a, b in itertools.pairwise(central)]
+    gaps = [abs(b - a) for a, b in itertools.pairwise(better)]
+    best = int(np.nanargmin(gaps))
+    return better[best + 1], gaps[best]
+
+
+def point(rng: np.random.Generator, shape: tuple[int, ...], domain: Domain = REAL) -> Any:
+    """Random numbers well inside a domain, away from its ends and kinks."""
+    low = max(domain.low, -3.0) if domain.high > -3.0 else domain.high - 2.0
+    high = min(domain.high, low + 4.0 if domain.low > 3.0 else max(3.0, low + 2.0))
+    margin = 0.08 * (high - low)
+    x = rng.uniform(low + margin, high - margin, shape)
+    for kink in domain.kinks:
+        near = np.abs(x - kink) < 0.2
+        x = np.where(near, kink + np.where(x < kink, -1, 1) * (np.abs(x - kink) + 0.2), x)
+    return np.asarray(x) if shape else float(x)
+
+
+def inner(a: Any, b: Any) -> float:
+    return float(np.sum(np.asarray(a, np.float64) * np.asarray(b, np.float64)))
+
+
+def data(x: Any) -> Any:
+    return x._data if isinstance(x, Node) else x
+
+
+def leaves_of(xs: Sequence[Any], dtype: Any = np.float64) -> list[Value]:
+    return [Value(np.asarray(x, dtype)) for x in xs]
+
+
+def check(
+    f: Callable[..., Any],
+    xs: Sequence[Any],
+    rng: np.random.Generator,
+    *,
+    second: bool = True,
+    rtol: float = 1e-6,
+) -> None:
+    """f's reverse and forward derivatives at xs, first and second order, are right.
+
+    One random cotangent w and one random direction v: <w, J v> by reverse mode, by
+    forward mode and by differences of f; then the same for the gradient <w, J> itself.
+    """
+    leaves = leaves_of(xs)
+    y = f(*leaves)
+    w = rng.standard_normal(np.shape(data(y)))
+    vs = [rng.standard_normal(np.shape(x)) for x in xs]
+
+    def phi(h: float) -> float:
+        moved = [np.asarray(x) + h * v for x, v in zip(xs, vs, strict=True)]
+        return inner(w, data(f(*[m if m.ndim else float(m) for m in moved])))
+
+    with np.errstate(all="ignore"):
+        grads = gradients(y, w, leaves)
+        reverse_slope = sum(inner(g, v) for g, v in zip(grads, vs, strict=True))
+        (tangent,) = push([y], dict(zip(leaves, map(_as_cotangent, vs), strict=True)))
+        numeric, error = slope(phi)
+    scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(grads, vs, strict=True))
+    bound = rtol * max(scale, abs(numeric)) + 10 * error
+    assert all(np.all(np.isfinite(g)) for g in grads), f"gradient not finite: {grads}"
+    assert abs(reverse_slope - numeric) <= bound, (
+        f"reverse {reverse_slope}, differences {numeric} +- {error}"
+    )
+    forward_slope = 0.0 if tangent is None else inner(w, tangent)
+    assert abs(forward_slope - reverse_slope) <= 1e-11 * max(scale, abs(forward_slope)), (
+        f"forward {forward_slope}, reverse {reverse_slope}"
+    )
+    if second:
+
+        def gradient(*points: Any) -> list[Any]:
+            inputs = leaves_of(points)
+            return gradients(f(*inputs), w, inputs)
+
+        check_second(f, xs, w, vs, gradient, rng, rtol)
+
+
+def check_second(
+    f: Callable[..., Any],
+    xs: Sequence[Any],
+    w: Any,
+    vs: Sequence[Any],
+    gradient: Callable[..., list[Any]],
+    rng: np.random.Generator,
+    rtol: float,
+) -> None:
+    us = [rng.standard_normal(np.shape(x)) for x in xs]
+    leaves = leaves_of(xs)
+    with np.errstate(all="ignore"):
+        recorded = reverse.sweep(f(*leaves), _as_cotangent(w), graph=True)
+        total: Any = 0.0
+        for leaf, u in zip(leaves, us, strict=True):
+            g = recorded.get(leaf, 0.0)
+            total = total + (g * u).sum() if isinstance(g, Node) else total
+        seconds = (
+            gradients(total, 1.0, leaves)
+            if isinstance(total, Node) and not total.is_constant
+            else [np.zeros(np.shape(x)) for x in xs]
+        )
+
+    def phi(h: float) -> float:
+        grads = gradient(*[np.asarray(x) + h * v for x, v in zip(xs, vs, strict=True)])
+        return sum(inner(g, u) for g, u in zip(grads, us, strict=True))
+
+    with np.errstate(all="ignore"):
+        numeric, error = slope(phi)
+    found = sum(inner(g, v) for g, v in zip(seconds, vs, strict=True))
+    scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(seconds, vs, strict=True))
+    first = sum(float(np.sum(np.abs(g * u))) for g, u in zip(gradient(*xs), us, strict=True))
+    bound = rtol * max(scale, abs(numeric)) + 10 * error + 1e-12 * first
+    assert abs(found - numeric) <= bound, f"second {found}, differences {numeric} +- {error}"
+
+
+def _as_cotangent(w: Any) -> Any:
+    return float(w) if np.ndim(w) == 0 else np.asarray(w)
+
+
+def gradients(y: Any, w: Any, leaves: Sequence[Value]) -> list[Any]:
+    """The cotangents of the leaves for the cotangent w of y; zeros where there is no path."""
+    found = reverse.sweep(y, _as_cotangent(w)) if isinstance(y, Node) else {}
+    return [found.get(leaf, np.zeros(leaf.shape)) for leaf in leaves]
+
+
+def parameter_names(function: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(function).parameters)

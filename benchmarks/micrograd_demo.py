@@ -37,8 +37,9 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
         except ImportError as error:
             absent[name] = str(error)
             continue
-        first_steps[name] = _Demo(mlp, value).first_step()
-        contenders.append(Contender(name, _Demo(mlp, value).step))
+        demo = _Demo(mlp, value)
+        first_steps[name] = demo.first_step()
+        contenders.append(Contender(name, demo.step))
     _check(first_steps)
     comparison = compare(case, contenders, MICROGRAD, settings, progress)
     comparison.absent.update(absent)
@@ -47,9 +48,7 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
         TITLE,
         [comparison],
         [times_faster(comparison, OURS, 8.0, MICROGRAD)],
-        [
-            "The data are Python floats: micrograd is as fast on them as on the demo's NumPy numbers."
-        ],
+        ["The data are Python floats; micrograd is as fast on them as on its demo's arrays."],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.report import duration
 from benchmarks.results import Comparison, WorkloadResult
 
 # Okabe and Ito's palette, told apart by readers of every kind of colour vision; names are written
@@ -36,10 +37,12 @@ def save(results: Sequence[WorkloadResult], machine: dict[str, Any], path: Path)
 
     panels: list[tuple[str, list[Comparison]]] = []
     for result in results:
+        if not any(comparison.timings for comparison in result.comparisons):
+            continue
         if all(comparison.size > 1 for comparison in result.comparisons):
             panels.append((result.title, result.comparisons))
         else:
-            panels += [(f"{result.name}: {c.case}", [c]) for c in result.comparisons]
+            panels += [(f"{result.name}: {c.case}", [c]) for c in result.comparisons if c.timings]
     columns = 2 if len(panels) > 1 else 1
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(7.5 * columns, 3.2 * rows + 0.4), layout="constrained")
@@ -47,7 +50,8 @@ def save(results: Sequence[WorkloadResult], machine: dict[str, Any], path: Path)
     for axis in axes[len(panels) :]:
         axis.remove()
     for axis, (title, comparisons) in zip(axes, panels, strict=False):
-        axis.set_title(title, fontsize=9)
+        disturbed = any(comparison.disturbed for comparison in comparisons)
+        axis.set_title(f"{title} (disturbed)" if disturbed else title, fontsize=9)
         if comparisons[0].size > 1:
             _lines(axis, comparisons)
         else:
@@ -75,7 +79,7 @@ def _bars(axis: Any, comparison: Comparison) -> None:
             ecolor="#777777",
         )
         ratio = comparison.ratio(timing.contender, comparison.baseline)
-        label = f"{seconds.median:,.{0 if seconds.median >= 100 else 1}f} us"
+        label = duration(timing.spread.median)
         if ratio is not None and timing.contender != comparison.baseline:
             label += f"   {ratio.median:.2f} x"
         axis.annotate(
@@ -92,7 +96,8 @@ def _bars(axis: Any, comparison: Comparison) -> None:
     axis.invert_yaxis()
     axis.set_xscale("log")
     medians = [timing.spread.median * 1e6 for timing in comparison.timings]
-    axis.set_xlim(min(medians) / 2, max(medians) * 8)
+    axis.set_xlim(min(medians) / 5, max(medians) * 8)
+    axis.minorticks_off()
     axis.set_xlabel(f"microseconds per call (x: against {comparison.baseline})", fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)
 

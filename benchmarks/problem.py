@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -71,7 +72,7 @@ class Problem:
         rng = np.random.default_rng(seed)
         regression = sizes[-1] == 1
         weights, biases = [], []
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        for n_in, n_out in pairwise(sizes):
             scale = np.float32(np.sqrt(2 / (n_in + n_out) if regression else 2 / n_in))
             weights.append(scale * rng.standard_normal((n_in, n_out), dtype=np.float32))
             biases.append(np.float32(0.1) * rng.standard_normal(n_out, dtype=np.float32))

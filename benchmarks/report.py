@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.results import Comparison, Spread, WorkloadResult
-from benchmarks.timing import DISTURBED
 
 Row = tuple[str, ...]
 
@@ -18,7 +17,7 @@ def facts(machine: dict[str, Any]) -> list[str]:
     return [
         f"{machine['processor']}, {cores}; {machine['blas']}",
         f"Python {machine['python']}, {versions}; {machine['system']}",
-        f"{machine['command']}; {machine['date']}",
+        f"{machine['command']}; revision {machine['revision']}; {machine['date']}",
     ]
 
 
@@ -54,6 +53,15 @@ def as_markdown(results: Sequence[WorkloadResult], machine: dict[str, Any]) -> s
     return "\n".join(lines) + "\n"
 
 
+UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
+
+
+def duration(seconds: float) -> str:
+    """Write a time with three digits, in the unit that suits it."""
+    unit, factor = _unit(seconds)
+    return f"{_digits(seconds * factor)} {unit}"
+
+
 def _table(comparison: Comparison) -> list[Row]:
     """Return the header and a row for each contender."""
     per_unit = comparison.size > 1
@@ -66,13 +74,13 @@ def _table(comparison: Comparison) -> list[Row]:
     for timing in comparison.timings:
         seconds = timing.spread
         ratio = comparison.ratio(timing.contender, comparison.baseline)
-        row = [timing.contender, _duration(seconds.median), _durations(seconds)]
+        row = [timing.contender, duration(seconds.median), _durations(seconds)]
         if ratio is None:
             row += ["-", "-"]
         else:
             row += [f"{ratio.median:.3g}", f"{ratio.low:.3g} .. {ratio.high:.3g}"]
         if per_unit:
-            row.append(_duration(seconds.median / comparison.size))
+            row.append(duration(seconds.median / comparison.size))
         held = comparison.bytes_per_unit.get(timing.contender, {})
         row += [f"{held[amount]:.0f}" if amount in held else "-" for amount in amounts]
         rows.append(tuple(row))
@@ -85,12 +93,12 @@ def _remarks(comparison: Comparison) -> list[str]:
     if comparison.rounds_dropped:
         kept = min(len(timing.seconds) for timing in comparison.timings)
         remarks.append(
-            f"{comparison.rounds_dropped} rounds left out, others used the machine; {kept} kept"
+            f"{comparison.rounds_dropped} rounds left out, others used the cores; {kept} kept"
         )
-    busy = comparison.busy_elsewhere
-    if busy is not None and busy >= DISTURBED:
+    if comparison.disturbed:
         remarks.append(
-            f"DISTURBED: others used {busy:.0%} of the machine all along; do not trust these times"
+            f"DISTURBED: others used {comparison.busy_elsewhere:.0%} of the cores all along;"
+            " do not trust these times"
         )
     return remarks
 
@@ -109,15 +117,6 @@ def _verdicts(result: WorkloadResult) -> list[str]:
 
 def _markdown(row: Row) -> str:
     return "| " + " | ".join(row) + " |"
-
-
-UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
-
-
-def _duration(seconds: float) -> str:
-    """Write a time in the unit that suits it."""
-    unit, factor = _unit(seconds)
-    return f"{_digits(seconds * factor)} {unit}"
 
 
 def _durations(seconds: Spread) -> str:

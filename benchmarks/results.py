@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+DISTURBED = 0.1
+"""Share of our cores used by others from which on a round is called disturbed."""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -80,6 +83,11 @@ class Comparison:
     busy_elsewhere: float | None = None
     rounds_dropped: int = 0
 
+    @property
+    def disturbed(self) -> bool:
+        """Whether others used so much of the machine that the times say little."""
+        return self.busy_elsewhere is not None and self.busy_elsewhere >= DISTURBED
+
     def timing(self, contender: str) -> Timing | None:
         """Return the timing of the contender, or None where it was not measured."""
         return next((t for t in self.timings if t.contender == contender), None)
@@ -94,21 +102,39 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target of the project and what was measured; ``measured`` is None where nothing was."""
+    """A target of the project and what was measured.
+
+    Attributes
+    ----------
+    statement : str
+        What is measured, and its bound.
+    bound : float
+    measured : float or None
+        None where nothing was measured.
+    at_least : bool
+        The bound is a lower one.
+    disturbed : bool
+        Others used the machine, so the number says little.
+    """
 
     statement: str
     bound: float
     measured: float | None
+    at_least: bool = False
+    disturbed: bool = False
 
     @property
     def met(self) -> bool | None:
-        """Whether the measured number is at most the bound; None where nothing was measured."""
-        return None if self.measured is None else self.measured <= self.bound
+        """Whether the bound is kept; None where nothing was measured."""
+        if self.measured is None:
+            return None
+        return self.measured >= self.bound if self.at_least else self.measured <= self.bound
 
     @property
     def word(self) -> str:
-        """``met``, ``MISSED`` or ``not measured``."""
-        return {True: "met", False: "MISSED", None: "not measured"}[self.met]
+        """``met``, ``MISSED`` or ``not measured``; with a warning where it cannot be trusted."""
+        word = {True: "met", False: "MISSED", None: "not measured"}[self.met]
+        return f"{word} (disturbed)" if self.disturbed and self.met is not None else word
 
 
 @dataclass
@@ -131,9 +157,10 @@ class WorkloadResult:
             "targets": [
                 {
                     "statement": v.statement,
-                    "at_most": v.bound,
+                    "at_least" if v.at_least else "at_most": v.bound,
                     "measured": v.measured,
                     "met": v.met,
+                    "disturbed": v.disturbed,
                 }
                 for v in self.verdicts
             ],
@@ -144,20 +171,22 @@ def at_most(comparison: Comparison, contender: str, factor: float, against: str)
     """Judge "`contender` takes at most `factor` times as long as `against`"."""
     ratio = comparison.ratio(contender, against)
     return Verdict(
-        f"{comparison.case}: {contender} at most {factor:g} x {against}",
+        f"{comparison.case}: {contender} at most {factor:g} x the time of {against}",
         factor,
         None if ratio is None else ratio.median,
+        disturbed=comparison.disturbed,
     )
 
 
 def times_faster(comparison: Comparison, contender: str, factor: float, against: str) -> Verdict:
-    """Judge "`contender` is at least `factor` times faster than `against`", as a ratio of times."""
-    ratio = comparison.ratio(contender, against)
+    """Judge "`contender` is at least `factor` times faster than `against`"."""
+    ratio = comparison.ratio(against, contender)
     return Verdict(
-        f"{comparison.case}: {contender} at least {factor:g} x faster than {against}"
-        f" (at most {1 / factor:.3g} x its time)",
-        1 / factor,
+        f"{comparison.case}: {contender} at least {factor:g} x faster than {against}",
+        factor,
         None if ratio is None else ratio.median,
+        at_least=True,
+        disturbed=comparison.disturbed,
     )
 
 

@@ -13,16 +13,17 @@ from typing import Any
 
 from benchmarks.machine import Busyness
 from benchmarks.progress import Progress
-from benchmarks.results import Comparison, Timing
+from benchmarks.results import DISTURBED, Comparison, Timing
 
-DISTURBED = 0.1
-"""Share of the machine used by others from which on a round is called disturbed."""
+SHORTEST_ROUND = 0.2
+"""Seconds that a round lasts at least: what others use is told in ticks of 0.01 s."""
 
 
 @dataclass(frozen=True)
 class Contender:
     """A name and the call that is timed; the call keeps whatever state it needs.
 
+    It has been made once before it is timed: what is compiled or cached at first is there.
     With `own_clock` the call returns the seconds that count: a part of it is being timed.
     """
 
@@ -42,13 +43,17 @@ class Contender:
         return (time.perf_counter_ns() - start) / number * 1e-9
 
     def calls_to_fill(self, turn: float) -> int:
-        """Return how many calls last `turn` seconds once warm; a slow call is made once only."""
+        """Return how many calls last `turn` seconds; a very slow call is made once only."""
         gc.collect()
         wait_until_quiet()
         number = 1
-        while (spent := number * self.seconds(number)) < turn:
+        while True:
+            cost = self.seconds(number)
+            if cost < 0.3:
+                cost = min(cost, self.seconds(number))
+            if number * cost >= turn:
+                return max(1, round(turn / cost))
             number *= 2
-        return max(1, round(number * turn / spent))
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Settings:
     rounds, minimum_rounds : int
         Rounds wanted, and the fewest where ``budget`` would cut them.
     turn : float
-        Seconds a contender's turn should last: fast calls are repeated to fill it.
+        Seconds a contender's turn should last at least: fast calls are repeated to fill it.
     budget : float
         Seconds that the rounds of one comparison should take.
     patience : float
@@ -99,7 +104,7 @@ class Settings:
     @staticmethod
     def short() -> Settings:
         """Return the settings of ``--quick``: about twenty seconds for everything."""
-        return Settings(7, 3, 0.004, 1.0, 0.0, quick=True)
+        return Settings(7, 3, 0.004, 0.7, 0.0, quick=True)
 
 
 def compare(
@@ -117,10 +122,13 @@ def compare(
     stays on during a turn. Ratios are meant to be taken within a round.
     """
     contenders = [c for c in contenders if settings.wants(c.name, baseline)]
+    if not contenders:
+        return Comparison(case, [], baseline)
     rounds: list[_Round] = []
     with _fair_garbage_collection():
         patience = _wait_for_the_machine(settings.patience)
-        numbers = [contender.calls_to_fill(settings.turn) for contender in contenders]
+        turn = max(settings.turn, SHORTEST_ROUND / len(contenders))
+        numbers = [contender.calls_to_fill(turn) for contender in contenders]
         order = list(range(len(contenders)))
         shuffle = random.Random(0).shuffle
         for _ in progress.rounds(case, settings.rounds):

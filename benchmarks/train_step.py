@@ -81,8 +81,9 @@ def _contenders(problem: Problem, settings: Settings) -> tuple[list[Contender], 
         except ImportError as error:
             absent[name] = str(error)
             continue
-        check_first_step(problem, name, module.TrainStep(problem))
-        contenders.append(Contender(name, module.TrainStep(problem).step))
+        contender: TrainStep = module.TrainStep(problem)
+        check_first_step(problem, name, contender)
+        contenders.append(Contender(name, contender.step))
     return contenders, absent
 
 

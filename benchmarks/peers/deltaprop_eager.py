@@ -25,8 +25,9 @@ class TrainStep:
             dtype=np.float32,
         )
         for layer, (W, b) in zip(self.model.layers, problem.copies(), strict=True):
-            layer.weight.data = W
-            layer.bias.data = b
+            assert layer.bias is not None
+            layer.weight.assign(W)
+            layer.bias.assign(b)
         self.loss = mse if problem.loss == "mse" else softmax_cross_entropy
         self.optimizer = SGD(self.model.parameters(), lr=problem.learning_rate)
         self.X, self.Y = problem.X, problem.Y

@@ -54,17 +54,17 @@ def _sigmoid(z: Array) -> Any:
 
 
 def _normal_cdf(z: Array) -> Any:
-    return np.asarray(_erfc(z.astype(np.float64) / -math.sqrt(2)) / 2, z.dtype)
+    return np.asarray(_erfc(z * -math.sqrt(0.5)) / 2, z.dtype)
 
 
-def _gelu_sigmoid(z: Array) -> Any:
-    """(1 + tanh(u)) / 2 = sigmoid(2 u), the factor by which gelu_tanh replaces the normal cdf."""
-    return _sigmoid(2 * math.sqrt(2 / math.pi) * (z + 0.044715 * z**3))
+def _gelu_tanh(z: Array) -> Any:
+    """(1 + tanh(u)) / 2, the factor by which gelu_tanh replaces the normal cdf."""
+    return 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z * z * z)))
 
 
 def _gelu_tanh_slope(z: Array, a: Array) -> Any:
-    s = _gelu_sigmoid(z)
-    return s + a * (1 - s) * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
+    s = _gelu_tanh(z)
+    return s + a * (1 - s) * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
 
 
 def _mish_slope(z: Array, a: Array) -> Any:
@@ -102,12 +102,15 @@ _ELEMENTWISE: Table = {
         lambda z: z * _normal_cdf(z),
         lambda z, a: _normal_cdf(z) + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi),
     ),
-    "gelu_tanh": (lambda z: z * _gelu_sigmoid(z), _gelu_tanh_slope),
+    "gelu_tanh": (lambda z: z * _gelu_tanh(z), _gelu_tanh_slope),
     "silu": (lambda z: z * _sigmoid(z), lambda z, a: _sigmoid(z) + a * _sigmoid(-z)),
     "mish": (lambda z: z * np.tanh(np.logaddexp(z, 0)), _mish_slope),  # Misra, 2019
     "softplus": (lambda z: np.logaddexp(z, 0), lambda z, a: _sigmoid(z)),
     "softsign": (lambda z: z / (1 + np.abs(z)), lambda z, a: 1 / (1 + np.abs(z)) ** 2),
-    "log_sigmoid": (lambda z: -np.logaddexp(-z, 0), lambda z, a: _sigmoid(-z)),
+    "log_sigmoid": (
+        lambda z: np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z))),
+        lambda z, a: _sigmoid(-z),
+    ),
     "hard_tanh": (lambda z: np.clip(z, -1, 1), lambda z, a: np.abs(z) <= 1),
 }
 
@@ -225,7 +228,7 @@ def layer_deltas(
     terms, slope = _LOSSES[loss]
     count = len(output) if loss == "softmax_cross_entropy" else output.size
     short_form = loss == "binary_cross_entropy" and mlp.layers[-1].activation == "sigmoid"
-    e = slope(output, T) / count
+    e = slope(output, T) * (1 / count)
     found: list[LayerDeltas] = []
     for k, layer in reversed(list(enumerate(mlp.layers))):
         if error_propagation == "linear":

@@ -1,16 +1,12 @@
 """Optimisers, gradient clipping and learning-rate schedules.
 
-    optimizer = dp.optim.Adam(model.parameters(), lr=1e-3)
-    schedule = dp.optim.CosineDecay(optimizer, steps=1000)
-    for X, Y in batches:
-        optimizer.zero_grad()
-        dp.nn.mse(model(X), Y).backward()
-        optimizer.step()
-        schedule.step()
-
-The rule of an optimiser is its pure function ``update(p, g, state, lr, ...)``, which gives the
-new parameter and state. It is written once, with operators and calculus functions, and takes raw
-arrays and Values alike.
+optimizer = dp.optim.Adam(model.parameters(), lr=1e-3)
+schedule = dp.optim.CosineDecay(optimizer, steps=1000)
+for X, Y in batches:
+    optimizer.zero_grad()
+    dp.nn.mse(model(X), Y).backward()
+    optimizer.step()
+    schedule.step()
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -27,11 +23,14 @@ from .graph import raw
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
-Betas: TypeAlias = tuple[float, float]
 
 
 class Optimizer:
-    """Parameters, a learning rate, the rule's options and, for each parameter, its state.
+    """Parameters, a learning rate, and a rule that moves each parameter by its gradient.
+
+    The rule is the pure function ``update(p, g, state, lr, **options)``, which returns the new
+    p and state. It is written with operators and calculus functions, so it takes raw numbers,
+    arrays and Values alike. Its keyword arguments, with their defaults, are the options.
 
     Parameters
     ----------
@@ -39,10 +38,8 @@ class Optimizer:
         Variables, e.g. ``model.parameters()``.
     lr : float
         The learning rate; the attribute may be set at any time.
-    slots : tuple of str
-        What the state of a parameter holds: arrays of its shape, and "count", a number.
     **options
-        What the rule takes besides.
+        See the optimiser.
 
     Raises
     ------
@@ -50,23 +47,35 @@ class Optimizer:
         For no parameters, the same one twice, or numbers out of range: a rate that is negative
         or NaN, a momentum of 1, ...
     TypeError
-        For parameters that are no variables.
+        For parameters that are no variables, and for unknown options.
     """
 
-    # the rule: (p, g, state, lr, **options) -> (new p, new state), of floats, arrays or Values
     update: Callable[..., tuple[Any, State]]
+    # What the state of a parameter holds: arrays of its shape, at first zero, and the number
+    # "count". A "velocity" is there with a momentum only.
+    slots: ClassVar[tuple[str, ...]]
 
-    def __init__(
-        self, parameters: Iterable[Value], lr: float, slots: tuple[str, ...] = (), **options: Any
-    ) -> None:
+    def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
         self.parameters = _variables(parameters)
         self.lr = lr
-        self.options = {name: _option(name, given) for name, given in options.items()}
-        self.slots = slots
+        self.options = self._checked(options)
+        self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
         self.state: list[State] = [
-            tuple(0.0 if slot == "count" else p._data * 0 for slot in slots)
+            tuple(0.0 if slot == "count" else _like(p._data, 0.0) for slot in self._slots)
             for p in self.parameters
         ]
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        known: dict[str, Any] = self.update.__kwdefaults__ or {}
+        if unknown := sorted(options.keys() - known.keys()):
+            raise TypeError(
+                f"{type(self).__name__} has no option {', '.join(unknown)}; it has the learning "
+                f"rate lr and {', '.join(known)}"
+            )
+        checked = {name: _option(name, given) for name, given in {**known, **options}.items()}
+        if checked.get("nesterov") and not checked["momentum"]:
+            raise ValueError("nesterov=True needs a momentum, e.g. momentum=0.9")
+        return checked
 
     @property
     def lr(self) -> float:
@@ -96,35 +105,32 @@ class Optimizer:
         state = {
             f"{i}.{slot}": np.array(entry)
             for i, entries in enumerate(self.state)
-            for slot, entry in zip(self.slots, entries, strict=True)
+            for slot, entry in zip(self._slots, entries, strict=True)
         }
         return {"lr": self.lr, "options": dict(self.options), "state": state}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken.
+        """Continue where `state_dict` was taken, on parameters of the same shapes.
 
         Raises
         ------
         ValueError
-            If that was another kind of optimiser, or one of parameters of other shapes; nothing
-            is changed then.
+            If the state is of another kind of optimiser, or of parameters of other shapes;
+            nothing is changed then.
         """
-        state = saved["state"]
+        lr, options, state = saved["lr"], self._checked(saved["options"]), saved["state"]
         given = {name: np.shape(entry) for name, entry in state.items()}
         here = {name: entry.shape for name, entry in self.state_dict()["state"].items()}
-        wrong = sorted(name for name in given | here if given.get(name) != here.get(name))
-        if wrong or saved["options"].keys() != self.options.keys():
+        if wrong := sorted(name for name in given | here if given.get(name) != here.get(name)):
             raise ValueError(
-                f"the saved state does not fit {self!r}: its options are {sorted(saved['options'])}"
-                f"; missing, unexpected or of another shape are its entries {wrong}"
+                f"the saved state does not fit {self!r}: missing, unexpected or of another shape "
+                f"are {', '.join(wrong)}"
             )
-        options = {name: _option(name, given) for name, given in saved["options"].items()}
-        self.lr, self.options = saved["lr"], options
-        slots = self.slots
+        self.lr, self.options = lr, options
         self.state = [
             tuple(
                 _like(entry, state[f"{i}.{slot}"])
-                for slot, entry in zip(slots, entries, strict=True)
+                for slot, entry in zip(self._slots, entries, strict=True)
             )
             for i, entries in enumerate(self.state)
         ]
@@ -135,18 +141,10 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent: p - lr g, or with momentum p - lr v, where v = momentum v + g.
+    """Gradient descent: p - lr g, or with a momentum p - lr v, where v = momentum v + g.
 
-    Parameters
-    ----------
-    parameters, lr
-        See `Optimizer`.
-    momentum : float
-        In [0, 1).
-    nesterov : bool
-        Look ahead: g + momentum v takes the place of v.
-    weight_decay : float
-        Adds weight_decay p to g: the derivative of an L2 penalty.
+    With `nesterov`, g + momentum v takes the place of v. `weight_decay` adds weight_decay p to
+    g: the derivative of an L2 penalty.
 
     References
     ----------
@@ -164,23 +162,20 @@ class SGD(Optimizer):
     array([0.8, 1.6])
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        lr: float,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        weight_decay: float = 0.0,
-    ) -> None:
-        if nesterov and not momentum:
-            raise ValueError("nesterov=True needs a momentum, e.g. momentum=0.9")
-        options = {"momentum": momentum, "nesterov": nesterov, "weight_decay": weight_decay}
-        super().__init__(parameters, lr, ("velocity",) if momentum else (), **options)
+    slots = ("velocity",)
 
     @staticmethod
     def update(
-        p: Any, g: Any, state: State, lr: Any, momentum: float, nesterov: bool, weight_decay: float
+        p: Any,
+        g: Any,
+        state: State,
+        lr: Any,
+        *,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float = 0.0,
     ) -> tuple[Any, State]:
+        """The new p and state."""
         if weight_decay:
             g = g + weight_decay * p
         if not momentum:
@@ -192,31 +187,14 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """p - lr g / (sqrt(s) + eps) with the running mean square s = decay s + (1 - decay) g².
 
-    Parameters
-    ----------
-    parameters, lr, momentum, weight_decay
-        See `SGD`; the velocity is that of the scaled gradient.
-    decay : float
-        In [0, 1).
-    eps : float
-        Keeps the step finite where g was always zero.
+    `momentum` and `weight_decay` are those of `SGD`; the velocity is that of the scaled gradient.
 
     References
     ----------
     Tieleman and Hinton, 2012: Neural Networks for Machine Learning, lecture 6.5.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        lr: float = 0.01,
-        decay: float = 0.99,
-        eps: float = 1e-8,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-    ) -> None:
-        options = {"decay": decay, "eps": eps, "momentum": momentum, "weight_decay": weight_decay}
-        super().__init__(parameters, lr, ("mean_square", "velocity"), **options)
+    slots = ("mean_square", "velocity")
 
     @staticmethod
     def update(
@@ -224,32 +202,27 @@ class RMSprop(Optimizer):
         g: Any,
         state: State,
         lr: Any,
-        decay: float,
-        eps: float,
-        momentum: float,
-        weight_decay: float,
+        *,
+        decay: float = 0.99,
+        eps: float = 1e-8,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
     ) -> tuple[Any, State]:
-        mean_square, velocity = state
+        """The new p and state."""
         if weight_decay:
             g = g + weight_decay * p
-        mean_square = decay * mean_square + (1 - decay) * (g * g)
+        mean_square = decay * state[0] + (1 - decay) * (g * g)
         step = g / (sqrt(mean_square) + eps)
-        if momentum:
-            step = velocity = momentum * velocity + step
-        return p - lr * step, (mean_square, velocity)
+        if not momentum:
+            return p - lr * step, (mean_square,)
+        velocity = momentum * state[1] + step
+        return p - lr * velocity, (mean_square, velocity)
 
 
 class Adam(Optimizer):
     """p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
 
-    Parameters
-    ----------
-    parameters, lr, weight_decay
-        See `SGD`.
-    betas : (float, float)
-        How much m and s keep of themselves in each step, in [0, 1).
-    eps : float
-        Keeps the step finite where g was always zero.
+    `betas` say how much m and s keep of themselves in each step; `weight_decay` is that of `SGD`.
 
     References
     ----------
@@ -268,55 +241,54 @@ class Adam(Optimizer):
     -2.0
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        lr: float = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
-        options = {"betas": betas, "eps": eps, "weight_decay": weight_decay}
-        super().__init__(parameters, lr, ("mean", "mean_square", "count"), **options)
+    slots = ("mean", "mean_square", "count")
 
     @staticmethod
     def update(
-        p: Any, g: Any, state: State, lr: Any, betas: Betas, eps: float, weight_decay: float
+        p: Any,
+        g: Any,
+        state: State,
+        lr: Any,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
     ) -> tuple[Any, State]:
+        """The new p and state."""
         mean, mean_square, count = state
         if weight_decay:
             g = g + weight_decay * p
         count = count + 1.0
         mean = betas[0] * mean + (1 - betas[0]) * g
         mean_square = betas[1] * mean_square + (1 - betas[1]) * (g * g)
-        # both means start from 0; dividing by what they have seen of g undoes that bias
+        # both means start from 0; dividing by how much of g they hold undoes that bias
         scale = sqrt(mean_square) / sqrt(1 - betas[1] ** count) + eps
         return p - lr / (1 - betas[0] ** count) * (mean / scale), (mean, mean_square, count)
 
 
-class AdamW(Adam):
-    """`Adam` whose weight decay bypasses the running means: first p becomes p - lr decay p.
+class AdamW(Optimizer):
+    """`Adam` whose weight decay bypasses the means: before the step, p becomes p - lr decay p.
 
     References
     ----------
     Loshchilov and Hutter, 2019: decoupled weight decay regularization.
     """
 
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        lr: float = 1e-3,
-        betas: Betas = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, lr, betas, eps, weight_decay)
+    slots = Adam.slots
 
     @staticmethod
     def update(
-        p: Any, g: Any, state: State, lr: Any, betas: Betas, eps: float, weight_decay: float
+        p: Any,
+        g: Any,
+        state: State,
+        lr: Any,
+        *,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
     ) -> tuple[Any, State]:
-        return Adam.update(p * (1 - lr * weight_decay), g, state, lr, betas, eps, 0.0)
+        """The new p and state."""
+        return Adam.update(p * (1 - lr * weight_decay), g, state, lr, betas=betas, eps=eps)
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
@@ -416,16 +388,11 @@ class StepDecay(Schedule):
         return self.base * self.factor ** (self.count // self.every)
 
 
-class ExponentialDecay(Schedule):
+class ExponentialDecay(StepDecay):
     """Times `factor` after every step."""
 
     def __init__(self, optimizer: Optimizer, factor: float) -> None:
-        self.factor = _number("factor", factor)
-        super().__init__(optimizer)
-
-    def rate(self) -> float:
-        """base factor^count."""
-        return self.base * self.factor**self.count
+        super().__init__(optimizer, 1, factor)
 
 
 class CosineDecay(Schedule):
@@ -474,18 +441,9 @@ class OneCycle(Schedule):
 
 
 class ReduceOnPlateau(Schedule):
-    """Times `factor` when a metric of which less is better has stopped to improve.
+    """Times `factor`, down to `final`, when a metric (less is better) no longer improves.
 
-    Parameters
-    ----------
-    optimizer : Optimizer
-    factor : float
-    patience : int
-        So many steps without improvement are borne; the next one reduces the rate.
-    threshold : float
-        An improvement is a metric below best (1 - threshold).
-    final : float
-        The rate is never set below it.
+    That is when for more than `patience` steps it was not below (1 - threshold) its best.
 
     Examples
     --------
@@ -529,7 +487,8 @@ class ReduceOnPlateau(Schedule):
 
 
 def _half_cosine(start: float, end: float, part: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * min(part, 1.0))) / 2
+    share = (1 + math.cos(math.pi * min(part, 1.0))) / 2
+    return share * start + (1 - share) * end
 
 
 def _variables(parameters: Iterable[Value]) -> list[Value]:
@@ -573,5 +532,5 @@ def _option(name: str, given: Any) -> Any:
 
 
 def _like(entry: Any, new: Any) -> Any:
-    """A copy of `new` as a float or as an array of the dtype of `entry`."""
-    return float(new) if type(entry) is float else np.array(new, entry.dtype)
+    """A copy of `new` as a float, or as an array of the shape and dtype of `entry`."""
+    return float(new) if type(entry) is float else np.full_like(entry, new)

@@ -149,6 +149,11 @@ def test_moves_as_numpy_does(name: str, data: st.DataObject, seed: int) -> None:
     check_moves(f, data.draw(shapes(fewest)), seed)
 
 
+@pytest.mark.parametrize("name", ["moveaxis", "reshape F", "roll axes", "rot90", "transpose axes"])
+def test_equal_sides_hide_no_wrong_axis(name: str) -> None:
+    check_moves(ONE[name][1], (3, 3, 3), 0)
+
+
 EMPTY = ("array_split", "diagonal", "expand_dims", "flip", "pad", "repeat", "reshape", "stack")
 
 

@@ -18,7 +18,7 @@ from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
 from ..graph.primitive import Array, operands
 from .domains import case
 from .elementwise import multiply, where
-from .reductions import sum
+from .reductions import sum as _sum
 from .shaping import expand_dims, ravel, reshape, transpose
 
 __all__ = [
@@ -399,7 +399,7 @@ def vdot(a: Array, b: Array) -> Array:
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """The inner products of the vectors along one axis, other axes broadcast."""
     a = _array(a)
-    return sum((a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b), axis)
+    return _sum((a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b), axis)
 
 
 def outer(a: Array, b: Array) -> Array:

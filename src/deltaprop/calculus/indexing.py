@@ -32,7 +32,7 @@ def _picked(x: Any, index: Any) -> Any:
 
 
 def _put_back(g: Array, x: Array, index: Any) -> Any:
-    return Scattered(index, g) if np.shape(raw(x)) else unbroadcast(g, x)
+    return Scattered(index, g) if isinstance(raw(x), np.ndarray) else unbroadcast(g, x)
 
 
 _ROWS, _MASK = np.array([2, 0, 2]), np.array([[True, False, True], [False, False, True]])

@@ -147,10 +147,11 @@ def _weighted(
 
 def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
     """Ties share evenly; where the extreme is NaN, so are all shares."""
-    y, x = raw(y), raw(x)
-    chosen = (x == y) | np.isnan(y)
-    share = np.where(np.isnan(y), np.nan, 1 / np.add.reduce(chosen, axis, keepdims=True))
-    return Masked(share.astype(np.result_type(x)), chosen)
+    x = raw(x)
+    chosen = x == raw(y)
+    count = np.add.reduce(chosen, axis, keepdims=True)
+    share = np.where(count, 1 / np.maximum(count, 1), np.nan).astype(np.result_type(x))
+    return Masked(share, chosen | (count == 0))
 
 
 def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
@@ -158,9 +159,9 @@ def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
     return (2 / free if free > 0 else math.inf) * (x - mean_(x, axis=axis, keepdims=True))
 
 
-def _share_of_total(y: Any, x: Any, _axis: Axis) -> Any:
+def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
     """exp(x) over its sum; 0 where every entry is -inf and there is nothing to share."""
-    return exp(x - where(raw(y) == -np.inf, 0.0, y))
+    return where(raw(y) == -np.inf, 0.0, softmax_(x, axis=axis))
 
 
 def _others(_y: Any, x: Any, axis: int) -> Any:
@@ -516,7 +517,7 @@ def quantile(
         t = t.astype(dtype if dtype.kind == "f" else float)
         y = where(t == 0, y, y * (1 - t) + rows[high] * t)
     last = rows[-1]
-    y = y * where(last != last, math.nan, 1.0)  # NaN is sorted last, and stays
+    y = where(last != last, y * math.nan, y)  # NaN is sorted last, and stays
     if keepdims:
         y = reshape(y, q.shape + tuple(1 if i in axes else m for i, m in enumerate(shape)))
     return y
@@ -534,6 +535,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     shape = list(np.shape(raw(x)))
     if n < 0 or not shape:
         raise ValueError(f"diff needs n >= 0 and an axis; it got n={n}, shape {tuple(shape)}")
+    if n == 0:
+        return x
     shape[axis] = 1
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:

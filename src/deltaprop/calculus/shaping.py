@@ -202,6 +202,8 @@ def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arr
 
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """The axes in the order `axes`; reversed, if None."""
+    if axes is None:
+        return _transpose(x, axes=tuple(range(len(_shape(x)) - 1, -1, -1)))
     return _reordered(np.transpose, x, axes)
 
 

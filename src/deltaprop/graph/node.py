@@ -124,22 +124,23 @@ class Node:
         whose buffer the user may hold (`exposed`) is copied for that; any other is
         only ever rebound, so that one reading serves until the next write.
         """
-        extra = self._extra
-        assert extra is not None, "only leaves are read"
-        if extra.constant:
-            return self._data
+        extra: Any = self._extra  # every leaf has one
+        if extra.reading is not None:
+            reading = extra.reading()
+            if reading is not None:
+                return reading
         data = self._data
+        if extra.constant:
+            return data
         if extra.exposed:
             return type(self).recorded(READ, (self,), data.copy() if keep else data)
-        reading = None if extra.reading is None else extra.reading()
-        if reading is None:
-            reading = type(self).recorded(READ, (self,), data)
-            extra.reading = weakref.ref(reading)
+        reading = type(self).recorded(READ, (self,), data)
+        extra.reading = weakref.ref(reading)
         return reading
 
     def write(self, data: Any) -> None:
         """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
-        extra = self.extra
+        extra: Any = self._extra
         if extra.exposed:
             self._data[...] = data
         else:

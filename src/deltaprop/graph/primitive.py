@@ -86,16 +86,15 @@ class Primitive:
                 if x.op is None:
                     leaf = x
                     x = x.read(keeps is None or keeps[len(data)])
-                    if isinstance(x, Node):
-                        variable = x
-                        data.append(x._data)
-                    else:
+                    if not isinstance(x, Node):
+                        sources.append(x)
                         data.append(x)
-                else:
-                    variable = x
-                    data.append(x._data)
+                        continue
+                variable = x
+                data.append(x._data)
             else:
-                arrays = arrays or type(x) is np.ndarray
+                if type(x) is np.ndarray:
+                    arrays = True
                 data.append(x)
             sources.append(x)
         if variable is None:
@@ -262,13 +261,25 @@ class Custom(Primitive):
         return any(rule is not None and isinstance(x, Node) for x, rule in pairs)
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        y, xs = operands(node, graph)
-        params = node.params or {}
-        # zip(strict=True) costs as much as the rest of this line
-        return [
-            rule(g, y, *xs, **params) if rule is not None and isinstance(x, Node) else None
-            for x, rule in zip(node.args, self.vjps)  # noqa: B905
-        ]
+        args = node.args
+        xs: Any = args
+        if graph:
+            y: Any = node
+        else:
+            y = node._data
+            xs = [x._data if isinstance(x, Node) else x for x in args]
+        params = node.params
+        out: list[Any] = []
+        i = 0
+        for rule in self.vjps:
+            if rule is None or not isinstance(args[i], Node):
+                out.append(None)
+            elif params:
+                out.append(rule(g, y, *xs, **params))
+            else:
+                out.append(rule(g, y, *xs))
+            i += 1
+        return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = operands(node, graph)

@@ -32,10 +32,15 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
         The leaves reached and their cotangents, materialised.
     """
     mode = MODE.get()
-    leaves: dict[Node, Any] = {}
     root = owner(root)
-    pending: dict[int, Any] = {root.serial: [root, seed]}
-    frontier = [root.serial]
+    leaves: dict[Node, Any] = {}
+    pending: dict[int, Any] = {}
+    frontier: list[int] = []
+    if root.op is None:
+        leaves[root] = seed
+    else:
+        pending[root.serial] = [root, seed]
+        frontier.append(root.serial)
     while frontier:
         node, g = pending.pop(heappop(frontier))
         op = node.op
@@ -44,35 +49,38 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             extra.owns_grad = False
             if extra.hooks is not None:
                 g = _hooked(node, g)
-        if op is None:
-            leaves[node] = materialize(g, node._data)
-            continue
-        if not op.accepts_masks and g is not ZERO:
-            g = materialize(g, node._data)
-        if retain:
-            kept = node._grad
-            node._grad = g if kept is None else _added(kept, g, node)
         if g is ZERO:
             contributions: Any = [ZERO if isinstance(x, Node) else None for x in node.args]
         else:
+            if not op.accepts_masks:
+                g = materialize(g, node._data)
             contributions = op.pull(g, node, graph)
+        if retain:
+            kept = node._grad
+            node._grad = g if kept is None else _added(kept, g, node)
         if mode is not None:
             mode.pulled(node, contributions)
+        args = node.args
         i = 0
-        for x in node.args:
-            c = contributions[i]
+        for c in contributions:
+            if c is not None:
+                x = args[i]
+                if x.op is READ:
+                    x = x.args[0]
+                    leaves[x] = accumulate(leaves[x], c) if x in leaves else c
+                else:
+                    serial = x.serial
+                    if serial in pending:
+                        entry = pending[serial]
+                        entry[1] = accumulate(entry[1], c)
+                    else:
+                        pending[serial] = [x, c]
+                        heappush(frontier, serial)
             i += 1
-            if c is None:
-                continue
-            if x.op is READ:
-                x = x.args[0]
-            serial = x.serial
-            entry = pending.get(serial)
-            if entry is None:
-                pending[serial] = [x, c]
-                heappush(frontier, serial)
-            else:
-                entry[1] = accumulate(entry[1], c)
+    for leaf, g in leaves.items():
+        extra = leaf._extra
+        extra.owns_grad = False  # type: ignore[union-attr]
+        leaves[leaf] = materialize(g, leaf._data) if extra.hooks is None else _hooked(leaf, g)  # type: ignore[union-attr]
     return leaves
 
 

@@ -84,6 +84,10 @@ class Dense(Module):
             raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
         draw = suited_to(self.activation) if init is None else initializer(init)
         self.weight = Value(draw((n_in, n_out), np.random.default_rng(rng), self._dtype))
+        if self.weight.shape != (n_in, n_out):
+            raise ValueError(
+                f"the initialiser gave shape {self.weight.shape}, but was asked for {n_in, n_out}"
+            )
         self.bias = Value(np.zeros(n_out, self._dtype)) if bias else None
 
     def __call__(self, x: Any) -> Any:

@@ -383,6 +383,8 @@ def softmax_cross_entropy(
         weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
         if reduction == "mean":
             divisor = _sum(q * weight)
+            if not raw(divisor) > 0:
+                raise ValueError("no mean: the class weights of all these targets are zero")
     if label_smoothing:
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")

@@ -71,8 +71,7 @@ def activate(z: Any, activation: Activation, propagation: str) -> Any:
     if propagation == "linear":
         return pass_error(z, activation=activation)
     a = activation(z)
-    if propagation == "rashid" and isinstance(z, Node) and z.args:
-        source, weight = z.args[:2]
-        if isinstance(source, Node) and source.op is cut:
-            return bypass(a, source.args[0], weight)
+    source = z.args[0] if isinstance(z, Node) and z.args else None
+    if propagation == "rashid" and isinstance(source, Node) and source.op is cut:
+        return bypass(a, source.args[0], z.args[1])
     return a

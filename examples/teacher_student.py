@@ -1,0 +1,184 @@
+"""A student network learns what a teacher network knows, from examples alone.
+
+The teacher is a multilayer perceptron with random weights; what it says about random points X is
+the data set, T. The student has another depth and other widths, and random weights of its own.
+For its layers l = 1 ... L, from A_0 = X:
+
+    forward   Z_l = A_(l-1) W_l + b_l,   A_l = sigmoid(Z_l)
+    error     E = mean of (A_L - T)^2
+    deltas    delta_L = dE/dA_L * sigmoid'(Z_L)
+              delta_l = (delta_(l+1) W_(l+1)^T) * sigmoid'(Z_l)
+    gradient  dE/dW_l = A_(l-1)^T delta_l,   dE/db_l = sum of the rows of delta_l
+    update    W_l <- W_l - alpha dE/dW_l,    b_l <- b_l - alpha dE/db_l
+
+Autodiff knows none of these formulas: it records the forward pass and differentiates it, one
+operation after the other. `deltaprop.deltas` knows nothing but these formulas. Before and after
+training the two are compared, layer by layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from _script import BLUE, GREY, ORANGE, VERMILLION, figure, parser, progress, save, table
+
+from deltaprop import deltas, nn, optim
+
+WEIGHT_SCALE = 4.0  # of the teacher: with small weights a sigmoid network is almost a plane
+
+
+class Lesson(NamedTuple):
+    """What is left of a training: E per epoch on both data sets, and the deltas' comparisons."""
+
+    train: list[float]
+    held_out: list[float]
+    start: deltas.Comparison
+    end: deltas.Comparison
+
+
+def points(rng: np.random.Generator, count: int) -> Any:
+    """Return inputs: points (x1, x2) of the square from -1 to 1."""
+    return rng.uniform(-1, 1, (count, 2))
+
+
+def random_teacher(hidden: Sequence[int], rng: np.random.Generator) -> nn.MLP:
+    """Return a network whose output varies enough to be worth learning."""
+    teacher = nn.MLP(
+        [2, *hidden, 1],
+        activation="sigmoid",
+        output="sigmoid",
+        init=lambda shape, rng, dtype: rng.normal(0, WEIGHT_SCALE, shape).astype(dtype),
+        rng=rng,
+    )
+    A = points(rng, 1000)
+    for layer in teacher.layers:
+        # centre each unit's Z, so that it works where the sigmoid is steep, not where it is flat
+        layer.bias.assign(-layer.linear(A).numpy().mean(axis=0))
+        A = layer(A).numpy()
+    return teacher
+
+
+def teach(
+    student: nn.MLP, X: Any, T: Any, held_out: Any, epochs: int, alpha: float, batch: int, rng: Any
+) -> Lesson:
+    """Train the student on X and T, in batches drawn anew in each epoch."""
+    # Adam gives each weight its own alpha, by the size of its gradients so far (Kingma, Ba 2015)
+    optimizer = optim.Adam(student.parameters(), lr=alpha)
+    schedule = optim.CosineDecay(optimizer, steps=epochs)
+    train_error, held_out_error = [], []
+    start = deltas.compare(student, X, T, loss="mse")
+    for _ in progress(range(epochs), "the student learns"):
+        order = rng.permutation(len(X))
+        for rows in np.array_split(order, max(1, len(X) // batch)):
+            A = student(X[rows])  # forward: Z = A W + b, A = sigmoid(Z), layer by layer
+            E = nn.mse(A, T[rows])
+            optimizer.zero_grad()
+            E.backward()  # dE/dW and dE/db, by the chain rule
+            optimizer.step()  # W <- W - alpha dE/dW
+        schedule.step()
+        train_error.append(error(student, X, T))
+        held_out_error.append(error(student, *held_out))
+    end = deltas.compare(student, X, T, loss="mse")
+    return Lesson(train_error, held_out_error, start, end)
+
+
+def error(student: nn.MLP, X: Any, T: Any) -> float:
+    """Return E of all rows."""
+    return float(np.mean((student(X).numpy() - T) ** 2))
+
+
+def draw_functions(panels: Any, teacher: nn.MLP, student: nn.MLP) -> None:
+    """Draw what teacher and student say over the square, and the difference."""
+    side = np.linspace(-1, 1, 121)
+    grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    said = [network(grid).numpy().reshape(len(side), -1) for network in (teacher, student)]
+    for axes, Z, network in zip(panels, said, (teacher, student), strict=False):
+        shades = axes.contourf(side, side, Z, np.linspace(0, 1, 21), cmap="cividis")
+        axes.contour(side, side, Z, [0.5], colors="white", linewidths=1.2)
+        who = "teacher" if network is teacher else "student"
+        axes.set(title=f"{who} {network.sizes}")
+    axes.figure.colorbar(shades, ax=panels[:2], ticks=[0, 0.5, 1], shrink=0.9, pad=0.02)
+    difference = said[1] - said[0]
+    most = np.abs(difference).max()
+    shades = panels[2].pcolormesh(side, side, difference, cmap="PuOr", vmin=-most, vmax=most)
+    axes.figure.colorbar(shades, ax=panels[2], shrink=0.9, pad=0.02)
+    panels[2].set(title=f"student − teacher: at most {most:.2g}")
+    for axes in panels:
+        axes.set(xlabel="x₁", ylabel="x₂", aspect="equal")
+        axes.grid(False)
+
+
+def draw_lesson(panels: Any, lesson: Lesson, said: Any, T: Any) -> None:
+    """Draw the error by epoch, outputs against targets, and the deltas found by both ways."""
+    loss, fit, sizes = panels
+    epochs = np.arange(1, len(lesson.train) + 1)
+    loss.semilogy(epochs, lesson.train, color=BLUE, label="training points")
+    loss.semilogy(epochs, lesson.held_out, "--", color=VERMILLION, label="held-out points")
+    loss.set(title="error E", xlabel="epoch", ylabel="mean of (A − T)²")
+    loss.legend()
+
+    fit.plot([0, 1], [0, 1], color=GREY, linewidth=1)
+    fit.plot(T, said, ".", color=BLUE, alpha=0.4, markersize=4)
+    fit.set(title="held-out points", xlabel="teacher", ylabel="student", aspect="equal")
+
+    for name, found, colour in (("start", lesson.start, ORANGE), ("end", lesson.end, BLUE)):
+        for way, style in (("formulas", {"ms": 11, "mfc": "none"}), ("autodiff", {"ms": 5})):
+            rms = [np.sqrt(np.mean(d.delta**2)) for d in getattr(found, way).layers]
+            layers = np.arange(1, len(rms) + 1)
+            sizes.semilogy(layers, rms, "o", color=colour, label=f"{way}, {name}", **style)
+    sizes.set(title="size of the deltas dE/dZ", xlabel="layer", ylabel="root mean square")
+    sizes.set(xticks=layers, xlim=(0.5, len(layers) + 0.5))
+    sizes.legend()
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Teach, print and draw; return R² on held-out points and the two verdicts."""
+    options = parser(__doc__ or "")
+    widths = {"type": int, "nargs": "+", "metavar": "WIDTH"}
+    options.add_argument("--teacher", default=[8, 6, 4], help="hidden widths (8 6 4)", **widths)
+    options.add_argument("--student", default=[32, 24], help="hidden widths (32 24)", **widths)
+    options.add_argument("--epochs", type=int, help="times through the data (300; quick: 60)")
+    options.add_argument("--rate", type=float, default=0.03, help="alpha at the start (0.03)")
+    options.add_argument("--samples", type=int, help="training points (2000; quick: 500)")
+    args = options.parse_args(argv)
+    epochs = args.epochs or (60 if args.quick else 300)
+    samples = args.samples or (500 if args.quick else 2000)
+
+    rng = np.random.default_rng(args.seed)
+    teacher = random_teacher(args.teacher, rng)
+    X, held_out_X = points(rng, samples), points(rng, 1000)
+    T, held_out_T = teacher(X).numpy(), teacher(held_out_X).numpy()
+    student = nn.MLP([2, *args.student, 1], activation="sigmoid", output="sigmoid", rng=rng)
+    print(f"teacher: {teacher.sizes}; its output varies by {T.std():.2f} (standard deviation)")
+    print(f"student: {student.sizes}, {epochs} epochs of {samples} points\n")
+
+    held_out = held_out_X, held_out_T
+    before = error(student, X, T), error(student, *held_out)
+    lesson = teach(student, X, T, held_out, epochs, args.rate, 100, rng)
+    print(f"At the start: {lesson.start}\n\nAt the end: {lesson.end}\n")
+
+    # R², the explained variance: 1 is perfect, 0 is no better than always saying the mean
+    after = lesson.train[-1], lesson.held_out[-1]
+    rows = [
+        [name, f"{first:.6f}", f"{last:.6f}", f"{1 - last / target.var():.5f}"]
+        for name, first, last, target in zip(
+            ("training", "held out"), before, after, (T, held_out_T), strict=True
+        )
+    ]
+    table(["points", "E at the start", "E at the end", "R²"], rows)
+
+    picture = figure(13, 8, "A student learns its teacher")
+    panels = picture.subplots(2, 3)
+    draw_functions(panels[0], teacher, student)
+    draw_lesson(panels[1], lesson, student(held_out_X).numpy(), held_out_T)
+    save(picture, args.output, "teacher_student")
+    return {
+        "r2": 1 - after[1] / held_out_T.var(),
+        "agree": lesson.start.agree and lesson.end.agree,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,556 @@
+"""Value: what it holds, what it refuses, and how NumPy's own functions and operators see it."""
+
+from __future__ import annotations
+
+import copy
+import operator
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import deltaprop as dp
+import deltaprop.numpy as dnp
+from deltaprop import Value
+
+X = np.array([[0.5, 1.5, 2.0], [3.0, 0.7, 1.1]])
+
+# -- what it holds -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "dtype"),
+    [
+        ([1, 2], np.float64),
+        (np.arange(3, dtype=np.uint8), np.float64),
+        (np.ones(2, np.float32), np.float32),
+        (np.ones(2, np.float16), np.float16),
+        (np.ones((2, 0)), np.float64),
+        ([[1.0], [2.0]], np.float64),
+        ([], np.float64),
+        (np.ones(2, np.complex64), np.complex64),
+        (dp.constant([1, 2]), np.float64),
+        (range(3), np.float64),
+    ],
+)
+def test_tensors_are_floating_and_keep_a_floating_dtype(data: Any, dtype: Any) -> None:
+    v = Value(data)
+    assert type(v.data) is np.ndarray
+    assert v.dtype == dtype
+    assert v.shape == np.shape(data)
+    assert (v.ndim, v.size) == (np.ndim(v.data), np.size(v.data))
+    assert not v.is_constant
+
+
+@pytest.mark.parametrize(
+    "data", [2, 2.0, np.float32(2), np.int8(2), np.array(2), np.array(2.0, np.float32), 2**70]
+)
+def test_a_scalar_is_a_python_float(data: Any) -> None:
+    for v in (Value(data), Value(data, copy=False)):
+        assert type(v.data) is float
+        assert v.data == float(data)
+        assert (v.shape, v.ndim, v.size, v.dtype) == ((), 0, 1, np.float64)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (True, "bool"),
+        (np.bool_(False), "bool"),
+        ([True, False], "bool"),
+        ("1.5", "str"),
+        (["a", "b"], "str"),
+        (b"1", "bytes"),
+        (None, "object"),
+        ({}, "object"),
+        ([1.0, None], "object"),
+        ([[1.0, 2.0], [3.0]], "ragged"),
+        (np.array([1, "a"], object), "object"),
+        (np.datetime64("2020-01-01"), "datetime"),
+        ([Value(1.0), Value(2.0)], "stack"),
+        ([1.0, Value(2.0)], "stack"),
+        (Value(1.0), "detach"),
+    ],
+)
+def test_data_that_is_no_number_is_refused(data: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        Value(data)
+
+
+def test_a_dtype_must_be_floating() -> None:
+    assert Value([1, 2], dtype="float32").dtype == np.float32
+    assert Value(0.1, dtype=np.float32).data == float(np.float32(0.1))
+    for dtype in (int, bool, "U3"):
+        with pytest.raises(TypeError, match="constant"):
+            Value([1.0], dtype=dtype)
+
+
+@pytest.mark.parametrize("data", [[1, 2], [True, False], 3, True, np.ones(2, np.float32)])
+def test_a_constant_has_any_dtype_and_no_gradient(data: Any) -> None:
+    for c in (dp.constant(data), dnp.asarray(data)):
+        assert c.is_constant
+        assert c.numpy().dtype == np.asarray(data).dtype
+        x = Value(np.ones(np.shape(data)))
+        y = c * x
+        y.backward(np.ones(y.shape))
+        np.testing.assert_array_equal(x.grad, np.asarray(data, float))
+        assert c.grad is None
+
+
+@pytest.mark.parametrize("op", [operator.add, operator.mul, operator.sub, operator.pow])
+def test_constants_compute_as_numpy_does(op: Any) -> None:
+    for a, b in [(2, [1, 2]), ([1, 2], 2), (1.5, [1, 2]), ([1, 2], [3, 4])]:
+        left = dp.constant(a) if isinstance(a, list) else a
+        right = dp.constant(b) if isinstance(b, list) else b
+        want = op(*[np.array(v) if isinstance(v, list) else v for v in (a, b)])
+        found = op(left, right)
+        assert found.is_constant
+        assert found.dtype == want.dtype
+        np.testing.assert_array_equal(found.data, want)
+
+
+# -- dtypes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x * 2 + 1,
+        lambda x: 2.5 / x - True,
+        lambda x: x**2 + 2**x + x**-0.5,
+        lambda x: x * Value(3.0),
+        lambda x: Value(3.0) ** x,
+        lambda x: x * x.sum() / x.size,
+        lambda x: x - x.mean(axis=0) + x.max() * x[0, 0],
+        lambda x: dnp.where(x > 1, x, 0) * dnp.maximum(x, 1.0),
+        lambda x: dnp.softmax(x) @ x.T,
+        lambda x: dnp.norm(x, axis=1) + dnp.std(x),
+        lambda x: dnp.concatenate([x, x * np.float32(2)]),
+        lambda x: dnp.sigmoid(x) + dnp.gelu(x) + dnp.erf(x) + dnp.sinc(x),
+        lambda x: x[x > 1] * x[[0, 1, 1, 0], [0, 1, 2, 2]].sum(),
+        lambda x: x.at[0].set(1.0).at[1, 1].add(2),
+        lambda x: dnp.clip(x, 0, 1) + x % 2 + dnp.median(x),
+        lambda x: np.multiply(np.ones(3, np.float32), x),
+    ],
+)
+def test_float32_in_float32_out_float32_gradients(f: Any) -> None:
+    x = Value(X.astype(np.float32))
+    y = f(x)
+    assert y.dtype == np.float32
+    y.backward(np.ones(y.shape))
+    assert x.grad.dtype == np.float32
+    assert y.grad.dtype == np.float32
+    exact = Value(X)
+    f(exact).backward(np.ones(y.shape))
+    np.testing.assert_allclose(x.grad, exact.grad, rtol=3e-5)
+
+
+OPERATORS = [
+    operator.add,
+    operator.sub,
+    operator.mul,
+    operator.truediv,
+    operator.pow,
+    operator.mod,
+    operator.floordiv,
+]
+numbers = st.sampled_from([0.5, 1.0, 2.0, 3.0])
+operands = st.one_of(
+    numbers,
+    st.integers(1, 3),
+    numbers.map(np.float64),
+    numbers.map(np.float32),
+    st.integers(1, 3).map(np.int64),
+    st.builds(
+        np.full, st.sampled_from([(), (3,), (2, 1)]), numbers, st.sampled_from(["f4", "f8", "i8"])
+    ),
+    st.lists(numbers, min_size=3, max_size=3),
+    st.tuples(numbers, numbers, numbers),
+)
+
+
+@given(
+    op=st.sampled_from(OPERATORS),
+    other=operands,
+    mine=st.one_of(
+        numbers, st.builds(np.full, st.just((2, 3)), numbers, st.sampled_from(["f4", "f8"]))
+    ),
+    reflected=st.booleans(),
+)
+def test_operators_agree_with_numpy(op: Any, other: Any, mine: Any, reflected: bool) -> None:
+    """With anything on either side: one Value, of NumPy's values, shape and dtype."""
+    v = Value(mine)
+    plain = np.asarray(other) if isinstance(other, list | tuple) else other
+    found = op(other, v) if reflected else op(v, other)
+    want = op(plain, mine) if reflected else op(mine, plain)
+    assert type(found) is Value
+    assert found.op is not None
+    assert found.shape == np.shape(want)
+    if found.shape:
+        assert found.dtype == np.asarray(want).dtype
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-6)
+    found.backward(np.ones(found.shape))
+    assert np.shape(v.grad) == v.shape
+
+
+@given(
+    op=st.sampled_from(OPERATORS),
+    shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3, min_side=0),
+)
+def test_operators_between_values_broadcast(op: Any, shapes: Any) -> None:
+    a, b = (np.full(s, v) for s, v in zip(shapes.input_shapes, (2.0, 3.0), strict=True))
+    x, y = Value(a), Value(b)
+    z = op(x, y)
+    np.testing.assert_array_equal(z.numpy(), op(a, b))
+    z.backward(np.ones(z.shape))
+    assert (np.shape(x.grad), np.shape(y.grad)) == (a.shape, b.shape)
+
+
+@pytest.mark.parametrize("f", [operator.neg, operator.pos, abs])
+def test_unary_operators(f: Any) -> None:
+    np.testing.assert_array_equal(f(Value(X)).data, f(X))
+    assert f(Value(-2.0)).data == f(-2.0)
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize("other", ["a", None, {}, object()])
+def test_operators_refuse_what_is_no_number(op: Any, other: Any) -> None:
+    for v in (Value(1.0), Value(X)):
+        with pytest.raises(TypeError):
+            op(v, other)
+        with pytest.raises(TypeError):
+            op(other, v)
+
+
+def test_shapes_that_do_not_fit_are_both_named() -> None:
+    with pytest.raises(ValueError, match=r"\(2,\).*\(3,\)"):
+        Value([1.0, 2.0]) + Value([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"\(2, ?3\).*\(2, ?3\)|3.*2"):
+        Value(X) @ Value(X)
+    with pytest.raises(TypeError, match="ragged"):
+        Value(X) * [[1.0], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize("left", [X.T, X.T.tolist(), Value(X.T), X.T.astype(np.float32)])
+def test_matmul_on_either_side(left: Any) -> None:
+    v = Value(X)
+    for found in (left @ v, (v.T @ Value(X)) if isinstance(left, Value) else left @ v):
+        assert type(found) is Value
+        np.testing.assert_allclose(found.data, X.T @ X, rtol=1e-6)
+    assert type(v @ left) is Value
+
+
+class Weight(Value):
+    """A user's own kind of Value."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("data", [2.0, X])
+def test_a_subclass_of_value_is_a_value(data: Any) -> None:
+    w, v = Weight(data), Value(data)
+    for y in (w * w, w * v, v * w, v + w, w - 1, 1 - w):
+        assert isinstance(y, Value)
+    (w * v + w * w).sum().backward()
+    np.testing.assert_array_equal(w.grad, 3 * np.asarray(data))
+
+
+# -- comparisons, truth, hash --------------------------------------------------------------------
+
+COMPARISONS = [operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne]
+
+
+@pytest.mark.parametrize("op", COMPARISONS)
+@pytest.mark.parametrize("other", [1.5, 1, X[0], X[0].tolist(), np.float64(1.5), Value(1.5)])
+def test_comparisons_are_elementwise_constants(op: Any, other: Any) -> None:
+    v = Value(X)
+    plain = other.data if isinstance(other, Value) else np.asarray(other)
+    for found, want in [(op(v, other), op(X, plain)), (op(other, v), op(plain, X))]:
+        assert type(found) is Value
+        assert found.is_constant
+        assert found.dtype == bool
+        np.testing.assert_array_equal(found.data, want)
+    assert bool(op(Value(1.0), 1.5)) is op(1.0, 1.5)
+
+
+def test_truth_and_hash() -> None:
+    assert Value(2.0)
+    assert not Value(0.0)
+    assert Value([[3.0]])
+    with pytest.raises(ValueError, match="ambiguous"):
+        bool(Value(X))
+    a, b = Value(1.0), Value(1.0)
+    assert len({a, b, a}) == 2
+    assert {a: "a", b: "b"}[b] == "b"
+    assert a in [b, a]
+    assert (a == None) is False  # noqa: E711
+    assert (a != None) is True  # noqa: E711
+    assert sorted([Value(2.0), Value(1.0)])[0].data == 1.0
+    assert max(a * 3, b * 2).data == 3.0
+
+
+# -- parts and conversions -----------------------------------------------------------------------
+
+
+def test_iteration_and_length() -> None:
+    v = Value(X)
+    assert len(v) == 2
+    first, second = v
+    (first * 2 + second).sum().backward()
+    np.testing.assert_array_equal(v.grad, [[2.0] * 3, [1.0] * 3])
+    assert [row.shape for row in reversed(v)] == [(3,), (3,)]
+    for f in (len, iter, list):
+        with pytest.raises(TypeError, match="scalar|0-d"):
+            f(Value(1.0))
+    with pytest.raises(IndexError):
+        Value(1.0)[0]
+
+
+@pytest.mark.parametrize("make", [lambda: Value(X), lambda: Value(X) * 2, lambda: dp.constant(X)])
+def test_assigning_entries_names_the_way_to_do_it(make: Any) -> None:
+    v = make()
+    with pytest.raises(TypeError, match=r"\.at\["):
+        v[0] = 1.0
+    with pytest.raises(TypeError, match=r"\.at\["):
+        v[0, 0] += 1.0
+
+
+def test_conversions_of_one_entry() -> None:
+    for v in (Value(2.7), Value([[2.7]]), Value([2.7, 1.0])[0]):
+        assert float(v) == v.item() == 2.7
+        assert int(v) == 2
+        assert complex(v) == 2.7
+        assert isinstance(v.item(), float)
+    for f in (float, int, complex, Value.item):
+        with pytest.raises(ValueError, match=r"\(2, 3\)"):
+            f(Value(X))
+    assert Value(X).tolist() == X.tolist()
+    with pytest.raises(TypeError):
+        range(Value(2.0))
+
+
+@pytest.mark.parametrize("data", [2.0, X, X.astype(np.float32)])
+@pytest.mark.parametrize("kind", [Value, dp.constant])
+def test_leaves_are_copied_and_pickled(data: Any, kind: Any) -> None:
+    v = kind(data)
+    v.name = "weights"
+    twins = [copy.deepcopy(v), pickle.loads(pickle.dumps(v)), copy.deepcopy({"a": [v, v]})["a"][0]]
+    for twin in twins:
+        assert (twin.name, twin.dtype, twin.is_constant) == ("weights", v.dtype, v.is_constant)
+        np.testing.assert_array_equal(twin.data, v.data)
+        if not twin.is_constant:
+            twin.data = np.zeros(v.shape)
+            (twin * 2).sum().backward()
+    np.testing.assert_array_equal(v.data, data)
+    assert v.grad is None
+
+
+def test_results_are_not_copied_apart_from_their_graph() -> None:
+    y = Value(2.0) * 3
+    for f in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="detach"):
+            f(y)
+    assert pickle.loads(pickle.dumps(y.detach())).data == 6.0
+
+
+@pytest.mark.parametrize(
+    ("v", "parts"),
+    [
+        (Value(2.0, name="w"), ["Value", "2.0", "grad=None", "w"]),
+        (Value([1.0, 2.0]) * 2, ["Value", "[2., 4.]", "(2,)", "float64"]),
+        (Value(np.ones((50, 50), np.float32)), ["...", "(50, 50)", "float32"]),
+        (dp.constant([1, 2]), ["constant", "[1, 2]", "int64"]),
+        (Value(1.0) > 0, ["constant", "True"]),
+        (Value(np.ones((0, 3))), ["(0, 3)"]),
+    ],
+)
+def test_repr(v: Value, parts: list[str]) -> None:
+    text = repr(v)
+    assert all(part in text for part in parts), text
+    assert len(text) < 1000
+
+
+def test_names_operations_and_inputs() -> None:
+    x = Value(2.0, name="x")
+    y = x * 3.0
+    assert (x.name, y.name, x.op, x.inputs) == ("x", None, None, ())
+    assert repr(y.op) == "multiply"
+    assert y.inputs == (x,)
+    y.name = "triple"
+    assert "triple" in repr(y)
+
+
+METHODS: dict[str, Callable[[Any], Any]] = {
+    "T": lambda x: x.T,
+    "mT": lambda x: x.mT,
+    "sum": lambda x: x.sum(axis=0, keepdims=True),
+    "mean": lambda x: x.mean(0),
+    "prod": lambda x: x.prod(axis=1),
+    "var": lambda x: x.var(ddof=1),
+    "std": lambda x: x.std(axis=-1),
+    "max": lambda x: x.max(axis=1) - x.min(),
+    "cumsum": lambda x: x.cumsum(axis=1) + x.cumprod(axis=0),
+    "dot": lambda x: x.dot(x.T),
+    "ravel": lambda x: x.ravel() + x.flatten(),
+    "reshape": lambda x: x.reshape(3, 2) + x.reshape((3, -1)),
+    "transpose": lambda x: x.transpose(1, 0) + x.transpose() + x.transpose((1, 0)),
+    "swapaxes": lambda x: x.swapaxes(0, 1),
+    "squeeze": lambda x: x[None].squeeze(),
+    "repeat": lambda x: x.repeat(2, axis=0),
+    "diagonal": lambda x: x.diagonal() * x.trace(),
+    "astype": lambda x: x.astype(np.float64),
+    "take": lambda x: x.take([0, 2], axis=1),
+    "clip": lambda x: x.clip(0.6, 2.5),
+    "argmax": lambda x: x.argmax(axis=1) + x.argmin(),
+    "argsort": lambda x: x.argsort(),
+    "any": lambda x: (x > 1).any(axis=0) | (x > 1).all(),
+    "round": lambda x: x.round(1),
+    "nonzero": lambda x: (x > 1).nonzero()[0],
+    "searchsorted": lambda x: x[0].searchsorted(1.0),
+}
+
+
+@pytest.mark.parametrize("f", METHODS.values(), ids=METHODS.keys())
+def test_methods_agree_with_ndarray(f: Any) -> None:
+    want = f(X)
+    found = f(Value(X))
+    assert type(found) is Value
+    assert found.shape == np.shape(want)
+    assert found.numpy().dtype == want.dtype
+    np.testing.assert_allclose(found.numpy(), want)
+
+
+# -- NumPy's functions and protocols -------------------------------------------------------------
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    "sin": np.sin,
+    "abs": np.abs,
+    "add": lambda x: np.add(1.0, x),
+    "power": lambda x: np.power(2, x) + np.float_power(x, 2) if x is None else np.power(2, x),
+    "maximum": lambda x: np.maximum(x, 1.0),
+    "sum": lambda x: np.sum(x, axis=0) + np.sum(x),
+    "mean": lambda x: np.mean(x, 0) + np.average(x, axis=0),
+    "std": lambda x: np.std(x, ddof=1),
+    "amax": lambda x: np.amax(x, axis=1),
+    "median": lambda x: np.median(x, axis=0),
+    "concatenate": lambda x: np.concatenate([x, X, x], axis=1),
+    "stack": lambda x: np.stack([x, x]) + np.hstack([x]).sum() + np.vstack([x]),
+    "where": lambda x: np.where(x > 1, x, 0.0),
+    "where, positions": lambda x: np.where(x > 1)[1],
+    "norm": np.linalg.norm,
+    "trace": lambda x: np.linalg.trace(np.stack([x.T @ x, x.T @ x])),
+    "diagonal": lambda x: np.linalg.diagonal(np.stack([x, x])),
+    "matmul": lambda x: np.matmul(x, x.T) + np.dot(x, x.T) + np.inner(x, x),
+    "einsum": lambda x: np.einsum("ij,ij->", x, x),
+    "tensordot": lambda x: np.tensordot(x, x, axes=2),
+    "reshape": lambda x: np.reshape(x, (3, 2)) + np.transpose(x),
+    "expand_dims": lambda x: np.expand_dims(x, 0),
+    "clip": lambda x: np.clip(x, 0, 1) + np.clip(x, a_min=0.0, a_max=1.0),
+    "round": lambda x: np.round(x, 1) + np.around(x, 1),
+    "cumsum": lambda x: np.cumsum(x, axis=1),
+    "sort": lambda x: np.sort(x, axis=None),
+    "argmax": lambda x: np.argmax(x, axis=0),
+    "add.reduce": lambda x: np.add.reduce(x),
+    "add.reduce, all": lambda x: np.add.reduce(x, axis=None),
+    "maximum.reduce": lambda x: np.maximum.reduce(x),
+    "multiply.reduce": lambda x: np.multiply.reduce(x, axis=1, keepdims=True),
+    "multiply.outer": lambda x: np.multiply.outer(x, X),
+    "logaddexp": lambda x: np.logaddexp(x, x[::-1]),
+    "zeros_like": lambda x: np.zeros_like(x) + np.ones_like(x),
+    "tile": lambda x: np.tile(x, 2),
+    "isfinite": lambda x: np.isfinite(x) & np.isclose(x, 0.5),
+}
+
+
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_functions_of_numpy_agree_with_numpy(f: Any) -> None:
+    want = f(X)
+    found = f(Value(X))
+    assert type(found) is Value
+    assert found.shape == np.shape(want)
+    assert found.numpy().dtype == np.asarray(want).dtype
+    np.testing.assert_allclose(found.numpy(), want, rtol=1e-14)
+
+
+@pytest.mark.parametrize("v", [Value(X), Value(X) * 1.0, dp.constant(X)])
+def test_questions_about_shape_are_answered(v: Value) -> None:
+    assert (np.shape(v), np.ndim(v), np.size(v)) == ((2, 3), 2, 6)
+    assert np.allclose(v, X)
+    assert np.array_equal(v, X)
+    np.testing.assert_allclose(v.numpy(), X)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.array,
+        lambda v: np.array([v, v]),
+        lambda v: np.array([1.0, v], dtype=object if v is None else None),
+        lambda v: np.asarray(v, dtype=float),
+        lambda v: np.sum([v, v]),
+    ],
+)
+@pytest.mark.parametrize("v", [Value(2.0), Value(2.0) * 3])
+def test_a_gradient_is_never_lost_in_silence(convert: Any, v: Value) -> None:
+    with pytest.raises(TypeError, match=r"numpy\(\).*stack"):
+        convert(v)
+
+
+def test_constants_become_arrays() -> None:
+    c = dp.constant(X)
+    np.testing.assert_array_equal(np.asarray(c), X)
+    assert np.asarray(c, dtype=np.float32).dtype == np.float32
+    np.testing.assert_array_equal(np.array([c[0], c[1]]), X)
+
+
+def add_in_place(v: Value) -> None:
+    array = np.ones(3)
+    array += v
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (add_in_place, r"a = a \+ v"),
+        (lambda v: np.sin(v, out=np.ones(3)), "out"),
+        (lambda v: np.add(1.0, np.ones(3), out=v), "out"),
+        (lambda v: np.sum(v, out=np.ones(())), "out"),
+        (lambda v: np.sin(v, where=[True, False, True]), "where"),
+        (lambda v: np.add.at(np.ones(3), [0, 1, 2], v), r"numpy\(\)"),
+        (lambda v: np.fft.fft(v), r"fft.*detach"),
+        (lambda v: np.unwrap(v), r"unwrap.*numpy\(\)"),
+        (lambda v: np.modf(v), r"modf.*numpy\(\)"),
+        (lambda v: np.subtract.accumulate(v), r"numpy\(\)"),
+    ],
+)
+def test_what_numpy_cannot_do_with_a_value_is_said(f: Any, words: str) -> None:
+    v = Value([1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match=words):
+        f(v)
+    assert (v.inputs, v.grad) == ((), None)
+
+
+def test_numpy_functions_without_a_rule_work_on_constants() -> None:
+    c = dp.constant([1.0, 2.0])
+    found = np.unwrap(c)
+    assert isinstance(found, Value)
+    assert found.is_constant
+    np.testing.assert_array_equal(found.data, [1.0, 2.0])
+    assert np.array_equal(c, [1.0, 2.0]) is True
+
+
+def test_the_left_array_never_takes_a_value_apart() -> None:
+    v = Value([1.0, 2.0, 3.0])
+    for left in (np.ones(3), np.ones((2, 3)), np.float64(2), np.float32(2), np.arange(3)):
+        for op in OPERATORS[:-1]:
+            y = op(left, v)
+            assert type(y) is Value
+            assert y.dtype == np.float64
+    assert sys.getrefcount(v) < 10

@@ -54,8 +54,10 @@ def random_teacher(hidden: Sequence[int], rng: np.random.Generator) -> nn.MLP:
     )
     A = points(rng, 1000)
     for layer in teacher.layers:
-        # centre each unit's Z, so that it works where the sigmoid is steep, not where it is flat
-        layer.bias.assign(-layer.linear(A).numpy().mean(axis=0))
+        # let each unit's Z = 0, where the sigmoid is steepest, run through one of the points
+        Z = layer.linear(A).numpy()
+        chosen = rng.integers(len(Z), size=layer.n_out)
+        layer.bias.assign(-Z[chosen, np.arange(layer.n_out)])
         A = layer(A).numpy()
     return teacher
 

@@ -127,9 +127,9 @@ def check_second(
 
     with np.errstate(all="ignore"):
         numeric, error = slope(phi)
+        first = sum(float(np.sum(np.abs(g * u))) for g, u in zip(gradient(*xs), us, strict=True))
     found = sum(inner(g, v) for g, v in zip(seconds, vs, strict=True))
     scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(seconds, vs, strict=True))
-    first = sum(float(np.sum(np.abs(g * u))) for g, u in zip(gradient(*xs), us, strict=True))
     bound = rtol * max(scale, abs(numeric)) + 10 * error + 1e-12 * first
     assert abs(found - numeric) <= bound, f"second {found}, differences {numeric} +- {error}"
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import operator
 import pickle
-import sys
 from collections.abc import Callable
 from typing import Any
 
-import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -151,15 +149,8 @@ def test_float32_in_float32_out_float32_gradients(f: Any) -> None:
     np.testing.assert_allclose(x.grad, exact.grad, rtol=3e-5)
 
 
-OPERATORS = [
-    operator.add,
-    operator.sub,
-    operator.mul,
-    operator.truediv,
-    operator.pow,
-    operator.mod,
-    operator.floordiv,
-]
+NAMES = ["add", "sub", "mul", "truediv", "pow", "mod", "floordiv"]
+OPERATORS = [getattr(operator, n) for n in NAMES]
 numbers = st.sampled_from([0.5, 1.0, 2.0, 3.0])
 operands = st.one_of(
     numbers,
@@ -199,33 +190,15 @@ def test_operators_agree_with_numpy(op: Any, other: Any, mine: Any, reflected: b
     assert np.shape(v.grad) == v.shape
 
 
-@given(
-    op=st.sampled_from(OPERATORS),
-    shapes=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3, min_side=0),
-)
-def test_operators_between_values_broadcast(op: Any, shapes: Any) -> None:
-    a, b = (np.full(s, v) for s, v in zip(shapes.input_shapes, (2.0, 3.0), strict=True))
-    x, y = Value(a), Value(b)
-    z = op(x, y)
-    np.testing.assert_array_equal(z.numpy(), op(a, b))
-    z.backward(np.ones(z.shape))
-    assert (np.shape(x.grad), np.shape(y.grad)) == (a.shape, b.shape)
-
-
-@pytest.mark.parametrize("f", [operator.neg, operator.pos, abs])
-def test_unary_operators(f: Any) -> None:
-    np.testing.assert_array_equal(f(Value(X)).data, f(X))
-    assert f(Value(-2.0)).data == f(-2.0)
-
-
 @pytest.mark.parametrize("op", OPERATORS)
 @pytest.mark.parametrize("other", ["a", None, {}, object()])
 def test_operators_refuse_what_is_no_number(op: Any, other: Any) -> None:
     for v in (Value(1.0), Value(X)):
         with pytest.raises(TypeError):
             op(v, other)
-        with pytest.raises(TypeError):
-            op(other, v)
+        if op is not operator.mod or other != "a":  # text % anything is Python's formatting
+            with pytest.raises(TypeError):
+                op(other, v)
 
 
 def test_shapes_that_do_not_fit_are_both_named() -> None:
@@ -306,7 +279,7 @@ def test_iteration_and_length() -> None:
     np.testing.assert_array_equal(v.grad, [[2.0] * 3, [1.0] * 3])
     assert [row.shape for row in reversed(v)] == [(3,), (3,)]
     for f in (len, iter, list):
-        with pytest.raises(TypeError, match="scalar|0-d"):
+        with pytest.raises(TypeError, match="scalar"):
             f(Value(1.0))
     with pytest.raises(IndexError):
         Value(1.0)[0]
@@ -376,19 +349,16 @@ def test_repr(v: Value, parts: list[str]) -> None:
     assert len(text) < 1000
 
 
-def test_names_operations_and_inputs() -> None:
+def test_operation_inputs_and_name() -> None:
     x = Value(2.0, name="x")
     y = x * 3.0
-    assert (x.name, y.name, x.op, x.inputs) == ("x", None, None, ())
+    assert (x.name, y.name, x.op, x.inputs, y.inputs) == ("x", None, None, (), (x,))
     assert repr(y.op) == "multiply"
-    assert y.inputs == (x,)
-    y.name = "triple"
-    assert "triple" in repr(y)
 
 
 METHODS: dict[str, Callable[[Any], Any]] = {
-    "T": lambda x: x.T,
-    "mT": lambda x: x.mT,
+    "T": lambda x: x.T + x.mT,
+    "unary": lambda x: abs(-x) * +x,
     "sum": lambda x: x.sum(axis=0, keepdims=True),
     "mean": lambda x: x.mean(0),
     "prod": lambda x: x.prod(axis=1),
@@ -432,7 +402,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sin": np.sin,
     "abs": np.abs,
     "add": lambda x: np.add(1.0, x),
-    "power": lambda x: np.power(2, x) + np.float_power(x, 2) if x is None else np.power(2, x),
+    "power": lambda x: np.power(2, x) + np.power(x, 2),
     "maximum": lambda x: np.maximum(x, 1.0),
     "sum": lambda x: np.sum(x, axis=0) + np.sum(x),
     "mean": lambda x: np.mean(x, 0) + np.average(x, axis=0),
@@ -492,7 +462,7 @@ def test_questions_about_shape_are_answered(v: Value) -> None:
         np.asarray,
         np.array,
         lambda v: np.array([v, v]),
-        lambda v: np.array([1.0, v], dtype=object if v is None else None),
+        lambda v: np.array([1.0, v]),
         lambda v: np.asarray(v, dtype=float),
         lambda v: np.sum([v, v]),
     ],
@@ -501,13 +471,6 @@ def test_questions_about_shape_are_answered(v: Value) -> None:
 def test_a_gradient_is_never_lost_in_silence(convert: Any, v: Value) -> None:
     with pytest.raises(TypeError, match=r"numpy\(\).*stack"):
         convert(v)
-
-
-def test_constants_become_arrays() -> None:
-    c = dp.constant(X)
-    np.testing.assert_array_equal(np.asarray(c), X)
-    assert np.asarray(c, dtype=np.float32).dtype == np.float32
-    np.testing.assert_array_equal(np.array([c[0], c[1]]), X)
 
 
 def add_in_place(v: Value) -> None:
@@ -543,14 +506,5 @@ def test_numpy_functions_without_a_rule_work_on_constants() -> None:
     assert isinstance(found, Value)
     assert found.is_constant
     np.testing.assert_array_equal(found.data, [1.0, 2.0])
-    assert np.array_equal(c, [1.0, 2.0]) is True
-
-
-def test_the_left_array_never_takes_a_value_apart() -> None:
-    v = Value([1.0, 2.0, 3.0])
-    for left in (np.ones(3), np.ones((2, 3)), np.float64(2), np.float32(2), np.arange(3)):
-        for op in OPERATORS[:-1]:
-            y = op(left, v)
-            assert type(y) is Value
-            assert y.dtype == np.float64
-    assert sys.getrefcount(v) < 10
+    np.testing.assert_array_equal(np.array([c[0], c[1]]), np.asarray(c))
+    assert np.asarray(c, dtype=np.float32).dtype == np.float32

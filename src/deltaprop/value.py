@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .calculus import contractions, elementwise, indexing, reductions, shaping
-from .graph import Elementwise, Node
+from .graph import Elementwise, Node, raw
 from .graph.cotangent import materialize
 from .graph.node import MODE, _serial, parents, scalar
 from .graph.reverse import backward
@@ -575,14 +575,36 @@ def _register() -> None:
     table = Value._functions
     for module in (elementwise, reductions, contractions, shaping, indexing):
         for name in module.__all__:
-            for theirs in (getattr(np, name, None), getattr(np.linalg, name, None)):
-                if callable(theirs):
-                    table[theirs] = getattr(module, name)
+            theirs = getattr(np, name, None)
+            if callable(theirs):
+                table[theirs] = getattr(module, name)
+    for name in ("matmul", "multi_dot", "outer", "tensordot", "vecdot"):
+        table[getattr(np.linalg, name)] = getattr(contractions, name)
+    table[np.linalg.norm] = reductions.norm
+    # in np.linalg these two are about the last axes, in np about the first
+    table[np.linalg.diagonal] = lambda x, *, offset=0: shaping.diagonal(x, offset, -2, -1)
+    table[np.linalg.trace] = lambda x, *, offset=0: shaping.trace(x, offset, -2, -1)
     table[np.add, "reduce"] = reductions.sum
     table[np.multiply, "reduce"] = reductions.prod
     table[np.maximum, "reduce"] = reductions.max
     table[np.minimum, "reduce"] = reductions.min
     table[np.multiply, "outer"] = contractions.outer
+    table[np.where] = _where
+    for shape_of in (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.result_type):
+        table[shape_of] = _of_data(shape_of)
+
+
+def _where(condition: Any, *branches: Any) -> Any:
+    return elementwise.where(condition, *branches) if branches else indexing.nonzero(condition)
+
+
+def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
+    """NumPy's own function of shapes and dtypes, on the data of Values."""
+
+    def on_data(*args: Any, **kwargs: Any) -> Any:
+        return function(*[raw(x) for x in args], **kwargs)
+
+    return on_data
 
 
 _register()

@@ -44,7 +44,6 @@ def dual_maximum(a: Dual, b: Dual) -> Dual:
 UNARY: dict[str, tuple[Callable[[Any], Any], Callable[[Dual], Dual]]] = {
     "sin": (dnp.sin, lambda a: a.unary(np.sin(a.value), np.cos(a.value))),
     "tanh": (dnp.tanh, lambda a: a.unary(np.tanh(a.value), 1 - np.tanh(a.value) ** 2)),
-    "negative": (lambda a: -a, lambda a: a.unary(-a.value, -np.ones_like(a.value))),
     "square": (lambda a: a**2 / 2, lambda a: a.unary(a.value**2 / 2, a.value)),
     "relu": (dnp.relu, lambda a: a.unary(np.maximum(a.value, 0), (a.value > 0) * 1.0)),
     "sum": (
@@ -193,23 +192,16 @@ def test_every_value_keeps_its_gradient_unless_told_not_to() -> None:
     np.testing.assert_array_equal(x.grad, [18.0, 36.0])
 
 
-def test_graphs_that_share_a_part_or_a_leaf() -> None:
-    x = Value(2.0)
-    y = x * x
+def test_graphs_that_share_a_part_and_parts_not_reached() -> None:
+    x, w = Value(2.0), Value(5.0)
+    y = x * x + 0 * w.detach()
     y.backward()
     z = 3 * y
     z.backward()
-    assert (x.grad, y.grad, z.grad) == (16.0, 4.0, 1.0)
+    assert (x.grad, y.grad, z.grad, w.grad) == (16.0, 4.0, 1.0, None)
     x.backward()
-    assert x.grad == 17.0
-
-
-def test_unreached_values_have_no_gradient_and_detached_ones_pass_none() -> None:
-    x, w = Value(2.0), Value(5.0)
-    y = x.detach() * x + 0 * w.detach()
-    y.backward()
-    assert x.grad == 2.0
-    assert w.grad is None
+    (x.detach() * x).backward()
+    assert x.grad == 19.0
     c = dp.constant([1.0])
     (c * x).sum().backward()
     assert c.grad is None
@@ -265,7 +257,7 @@ def test_a_hook_sees_the_whole_gradient_once_a_sweep() -> None:
         np.testing.assert_array_equal(seen[-1], [8.0, 8.0])
 
 
-def test_hooks_replace_in_order_and_can_be_removed() -> None:
+def test_hooks_replace_in_order_can_be_removed_and_must_keep_the_shape() -> None:
     x = Value(2.0)
     y = x * x
     remove = [y.register_hook(lambda g: 10 * g), y.register_hook(lambda g: g + 1)]
@@ -279,15 +271,12 @@ def test_hooks_replace_in_order_and_can_be_removed() -> None:
     leaf()
     y.backward()
     assert (y.grad, x.grad) == (2.0, 8.0)
-
-
-def test_a_hook_of_the_wrong_shape_is_an_error_that_says_so() -> None:
-    x = Value([1.0, 2.0])
-    y = x * 2
-    y.register_hook(lambda g: np.ones(3))
+    v = Value([1.0, 2.0])
+    w = v * 2
+    w.register_hook(lambda g: np.ones(3))
     with pytest.raises(ValueError, match=r"hook.*\(3,\).*\(2,\)"):
-        y.sum().backward()
-    assert x.grad is None
+        w.sum().backward()
+    assert v.grad is None
 
 
 # -- higher orders -----------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Node, raw
+from ..graph import Masked, Moving, Node, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import maximum, minimum, negative, where
-from .shaping import Moving, broadcast_to, ravel, reshape
+from .shaping import broadcast_to, ravel, reshape
 
 
 def _picked(x: Any, index: Any) -> Any:
@@ -76,6 +76,7 @@ _set = Moving(
     _written,
     _unwrite,
     several=True,
+    views=False,
     cases=[
         case((3, 4), (4,), index=1, dtype=np.dtype(float)),
         case((3, 4), (3, 2), index=(slice(None), _ROWS[:2]), dtype=np.dtype(float)),

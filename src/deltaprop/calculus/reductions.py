@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Node, broadcast_to, raw
+from ..graph import Custom, Linear, Masked, Moving, Node, broadcast_to, raw
 from .domains import Case, case
 from .elementwise import absolute, exp, sign, sqrt, square, where
 from .indexing import sort
@@ -95,13 +95,13 @@ def _mean(x: Any, axis: Axis, keepdims: Any) -> Any:
     return np.mean(x, axis, keepdims=keepdims)
 
 
-sum_ = Linear(
+sum_ = Moving(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
     lambda g, x, axis, keepdims: _kept(g, x, axis, keepdims),
     cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
 )
-mean_ = Linear(
+mean_ = Moving(
     "mean",
     _mean,
     lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),

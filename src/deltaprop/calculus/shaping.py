@@ -19,40 +19,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Linear, Masked, Node, raw
+from ..graph import Moving, Node, raw
 from ..graph import broadcast_to as _broadcast_to
-from ..graph.cotangent import Scattered, materialize, scatter
+from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import where
 
 Axes: TypeAlias = int | Sequence[int]
-
-
-class Moving(Linear):
-    """A linear operation that only moves, copies or drops entries.
-
-    Its transpose therefore moves the masks of structural zeros as it moves cotangents:
-    no NaN leaks through ``where(x > 0, log(x).reshape(-1), 0)`` either.
-    """
-
-    accepts_masks = True
-
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        values = super().pull(materialize(g, node._data), node, graph)
-        if not isinstance(g, Masked | Scattered):
-            return values
-        mask = g.mask if isinstance(g, Masked) else g.mask(_shape(node))
-        mask = np.broadcast_to(mask, _shape(node)).astype(float)
-        masks = super().pull(mask, node, False)
-        return [
-            None if v is None else Masked(materialize(v, raw(x)), _positive(m, _shape(x)))
-            for v, m, x in zip(values, masks, node.args, strict=True)
-        ]
-
-
-def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
-    return materialize(mask, np.broadcast_to(0.0, shape)) > 0
 
 
 def _array(x: Any) -> Array:
@@ -100,6 +74,7 @@ _concatenate = Moving(
     lambda *xs, axis: np.concatenate(xs, axis),
     _pieces,
     several=True,
+    views=False,
     cases=[case((2, 3), (4, 3), axis=0), case((2, 3), (2, 0), (2, 1), axis=1)],
 )
 _stack = Moving(
@@ -107,12 +82,14 @@ _stack = Moving(
     lambda *xs, axis: np.stack(xs, axis),
     lambda g, *xs, axis: [_part(g, axis, i) for i in range(len(xs))],
     several=True,
+    views=False,
     cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
 )
 _roll: Moving = Moving(
     "roll",
     lambda x, shift, axis: np.roll(x, shift, axis),
     lambda g, x, shift, axis: _roll(g, shift=tuple([-s for s in shift]), axis=axis),
+    views=False,
     cases=[
         case((3, 4), shift=(2,), axis=None),
         case((3, 4), shift=(1, -2), axis=(0, -1)),
@@ -125,6 +102,7 @@ _astype = Moving(
     "astype",
     lambda x, dtype: np.asarray(x).astype(dtype),
     lambda g, x, dtype: g,
+    views=False,
     cases=[case((2, 3), dtype=np.dtype(np.float64)), case((), dtype=np.dtype(np.float64))],
 )
 

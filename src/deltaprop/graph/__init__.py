@@ -1,6 +1,7 @@
 """Ground floor: nodes, operations with their derivative rules, and the two sweeps."""
 
 from .cotangent import Masked as Masked
+from .cotangent import Moving as Moving
 from .cotangent import broadcast_to as broadcast_to
 from .cotangent import raw as raw
 from .cotangent import sum_to as sum_to

@@ -13,6 +13,7 @@ A structural zero stays zero whatever a partial says; a numeric zero times inf i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,32 @@ def raw(x: Any) -> Any:
     return x._data if isinstance(x, Node) else x
 
 
+class Moving(Linear):
+    """A linear operation whose weights are not negative: it moves, drops or adds entries.
+
+    What holds for the entries holds for a mask of them: the transpose carries both, so
+    that a structural zero stays one through ``where(x > 0, log(x).reshape(-1), 0)``.
+    """
+
+    accepts_masks = True
+
+    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+        values = super().pull(materialize(g, node._data), node, graph)
+        if not isinstance(g, Masked | Scattered):
+            return values
+        shape = np.shape(node._data)
+        mask = g.mask if isinstance(g, Masked) else g.mask(shape)
+        masks = super().pull(np.broadcast_to(mask, shape).astype(float), node, False)
+        return [
+            None if v is None else Masked(materialize(v, raw(x)), _positive(m, np.shape(raw(x))))
+            for v, m, x in zip(values, masks, node.args, strict=True)
+        ]
+
+
+def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
+    return materialize(mask, np.broadcast_to(0.0, shape)) > 0
+
+
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     lead = x.ndim - len(shape)
     if lead and x.shape[lead:] == shape:
@@ -75,25 +102,36 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
     return out
 
 
-broadcast_to: Linear
+broadcast_to: Moving
+restrict: Linear
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
 # each other's transposes: broadcasting is undone here and nowhere else.
-sum_to = Linear("sum_to", _sum_to, lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))))
-broadcast_to = Linear(
+sum_to = Moving(
+    "sum_to",
+    _sum_to,
+    lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))),
+    views=False,
+)
+broadcast_to = Moving(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     lambda g, x, shape: unbroadcast(g, x),
 )
 restrict = Linear(
-    "restrict", lambda x, mask: np.where(mask, x, 0), lambda g, x, mask: Masked(g, mask)
+    "restrict", lambda x, mask: np.where(mask, x, 0), lambda g, x, mask: _restricted(g, x, mask)
 )
-scatter = Linear(
+scatter = Moving(
     "scatter",
     _scatter,
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
     several=True,
 )
+
+
+def _restricted(g: Any, x: Any, mask: Any) -> Any:
+    g = restrict(g, mask=mask)
+    return Masked(g, mask) if np.shape(raw(x)) == np.shape(mask) else unbroadcast(g, x)
 
 
 def is_basic(index: Any) -> bool:

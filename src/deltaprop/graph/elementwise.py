@@ -121,13 +121,7 @@ class Elementwise(Primitive):
             else:
                 if xs is None:
                     xs = [x._data if isinstance(x, Node) else x for x in args]
-                try:
-                    c = g * p(y, *xs)  # type: ignore[operator,misc]
-                except (ArithmeticError, ValueError):
-                    if not scalar:
-                        raise
-                    # Python raises where IEEE arithmetic has an answer
-                    c = g * p(np.float64(y), *map(np.float64, xs))  # type: ignore[operator,misc]
+                c = g * (_partial(p, y, xs) if scalar else p(y, *xs))  # type: ignore[operator,misc]
             if scalar:
                 out.append(c if type(c) is float or type(c) is complex else c.item())
                 continue
@@ -178,6 +172,15 @@ class Elementwise(Primitive):
         return total
 
 
+def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
+    """A partial, also where Python's floats raise and IEEE arithmetic has an answer."""
+    try:
+        return p(y, *xs)
+    except (ArithmeticError, ValueError):
+        y, *xs = [np.float64(x) if type(x) is float else x for x in (y, *xs)]
+        return p(y, *xs)
+
+
 def _split(p: Any) -> tuple[Any, Any]:
     """A partial's values and its mask (None: no structural zeros)."""
     if isinstance(p, Masked):
@@ -191,7 +194,7 @@ def _split(p: Any) -> tuple[Any, Any]:
 def _times(g: Any, p: Any, y: Any, xs: tuple[Any, ...], mask: Any) -> tuple[Any, Any]:
     """The product of a cotangent (or tangent) and a partial where both masks allow it."""
     if p is not _ONE and p is not _MINUS_ONE:
-        p, allowed = _split(p(y, *xs))
+        p, allowed = _split(_partial(p, y, xs))
         if allowed is not None:
             mask = allowed if mask is None else mask & allowed
     c = g if p is _ONE else -g if p is _MINUS_ONE else g * p

@@ -26,6 +26,11 @@ Rule: TypeAlias = Callable[..., Any]
 REGISTRY: dict[str, Primitive] = {}
 
 
+def named(name: str) -> Primitive:
+    """The operation of that name."""
+    return REGISTRY[name]
+
+
 class Primitive:
     """An operation on arrays that records itself when an argument is a node.
 
@@ -40,7 +45,7 @@ class Primitive:
     """
 
     # which arguments' values the derivative (or a view) needs; None: all of them
-    keeps: tuple[bool, ...] | None = None
+    keeps: tuple[bool, ...] | _Nothing | None = None
     # whether it has a derivative in every argument
     smooth = True
     # whether its rule understands masks, or wants plain cotangents
@@ -59,6 +64,10 @@ class Primitive:
 
     def __repr__(self) -> str:
         return self.name
+
+    def __reduce__(self) -> Any:
+        # a copy, or what a pickle brings back, is the operation itself
+        return named, (self.name,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         # a class may hold an operation as a method
@@ -160,11 +169,22 @@ def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
     return [not name.startswith("_") for name in names]
 
 
+class _Nothing:
+    """False for any argument, however many there are."""
+
+    def __getitem__(self, i: int) -> bool:
+        return False
+
+
+_NONE = _Nothing()
+
+
 class Linear(Primitive):
     """Linear in all its array arguments; ``transpose(g, *xs, **params)`` undoes it.
 
     The transpose gets the arguments for their shapes and dtypes only. With several
     arguments (``several=True``: concatenate, stack) it returns a sequence, one each.
+    ``views=False`` says that the result never shares memory with an argument.
     """
 
     def __init__(
@@ -174,9 +194,11 @@ class Linear(Primitive):
         transpose: Rule,
         *,
         several: bool = False,
+        views: bool = True,
         cases: Sequence[Any] = (),
     ) -> None:
         super().__init__(name, forward, cases=cases)
+        self.keeps = None if views else _NONE
         self.transpose = transpose
         self.several = several
 
@@ -192,7 +214,10 @@ class Linear(Primitive):
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         _, xs = operands(node, graph)
-        given = [x * 0 if t is None else t for t, x in zip(tangents, xs, strict=True)]
+        given = [
+            np.zeros_like(x._data if isinstance(x, Node) else x) if t is None else t
+            for t, x in zip(tangents, xs, strict=True)
+        ]
         return self(*given, **(node.params or {}))
 
 
@@ -252,7 +277,7 @@ class Custom(Primitive):
         super().__init__(name, forward, cases=cases)
         self.vjps = tuple(vjps)
         self.jvp = jvp
-        rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps if rule is not None]
+        rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps]
         self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
         self.smooth = None not in self.vjps
 
@@ -278,7 +303,7 @@ class Custom(Primitive):
                 out.append(rule(g, y, *xs, **params))
             else:
                 out.append(rule(g, y, *xs))
-            i += 1
+            i += 1  # noqa: SIM113 - enumerate's tuples cost a tenth of the sweep
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:

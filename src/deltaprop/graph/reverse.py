@@ -76,7 +76,7 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
                     else:
                         pending[serial] = [x, c]
                         heappush(frontier, serial)
-            i += 1
+            i += 1  # noqa: SIM113 - enumerate's tuples cost a tenth of the sweep
     for leaf, g in leaves.items():
         extra = leaf._extra
         extra.owns_grad = False  # type: ignore[union-attr]

@@ -69,8 +69,8 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
             "One output: tanh hidden units, mean squared error; ten outputs: relu hidden units,"
             " softmax cross-entropy. Before timing, every contender's loss, gradients and updated"
             " parameters were checked against NumPy by hand in float64.",
-            "PyTorch is here twice: as its tutorials write it, which is what ours compares with, and"
-            " without modules and optimiser, which is as fast as eager PyTorch gets.",
+            "PyTorch eager is here twice: as its tutorials write it (modules, an optimiser), and as"
+            " fast as it gets (functions alone).",
             "jax.jit is compiled before it is timed and is here for information.",
         ],
     )

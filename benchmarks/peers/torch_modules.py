@@ -1,4 +1,4 @@
-"""PyTorch eager as its tutorials write it: ``nn.Sequential`` of ``nn.Linear``, ``torch.optim.SGD``."""
+"""PyTorch eager as its tutorials write it: ``nn.Linear`` in ``nn.Sequential``, ``optim.SGD``."""
 
 from __future__ import annotations
 

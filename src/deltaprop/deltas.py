@@ -67,7 +67,7 @@ def _gelu_tanh_slope(z: Array, a: Array) -> Any:
     return s + a * (1 - s) * 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z * z)
 
 
-def _mish_slope(z: Array, a: Array) -> Any:
+def _mish_slope(z: Array, _a: Array) -> Any:
     t = np.tanh(np.logaddexp(z, 0))
     return t + z * (1 - t * t) * _sigmoid(z)
 
@@ -169,7 +169,7 @@ class LayerDeltas:
     Z: Array
     A: Array
     delta: Array
-    dW: Array
+    dW: Array  # noqa: N815 - the formulas' name
     db: Array | None
 
 
@@ -287,7 +287,7 @@ class Row(NamedTuple):
 
     layer: str
     delta: float
-    dW: float
+    dW: float  # noqa: N815
     db: float | None
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from .calculus import contractions, elementwise, indexing, reductions, shaping
 from .graph import Elementwise, Node, raw
 from .graph.cotangent import materialize
-from .graph.node import MODE, _serial, parents, scalar
+from .graph.node import MODE, _serial, parents
 from .graph.reverse import backward
 
 _new = object.__new__
 _hook_keys = count()
-_NUMBERS = (np.ndarray, np.generic, float, int, complex)
+_OPERANDS = (Node, np.ndarray, np.generic, float, int, complex)
 
 
 def _operators(
@@ -47,7 +47,7 @@ def _operators(
                     data = on_floats(a, b)
                 except (ArithmeticError, ValueError):
                     return primitive(self, other)
-                if type(left) is Value or type(other) is Value:
+                if type(left) is not float or type(other) is not float:
                     node = _new(Value)
                     node.op = primitive
                     node.args = (left, other)
@@ -60,23 +60,29 @@ def _operators(
                 return Value.leaf(data, constant=True)
         if kind is list or kind is tuple:
             other = _array(other)
-        elif kind is not Value and not isinstance(other, _NUMBERS):
+        elif kind is not Value and not isinstance(other, _OPERANDS):
             return NotImplemented
         return primitive(self, other)
 
     def reflected(self: Value, other: Any) -> Any:
         if type(other) is list or type(other) is tuple:
             other = _array(other)
-        elif not isinstance(other, _NUMBERS):
+        elif not isinstance(other, _OPERANDS):
             return NotImplemented
-        return primitive(float(other) if type(other) is int else other, self)
+        elif type(other) is int and type(self._data) is float:
+            other = float(other)
+            if primitive is elementwise.add and not self.is_constant:
+                return method(self, other)  # sum() starts from 0
+        return primitive(other, self)
 
     return method, reflected
 
 
 def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
-        if not isinstance(other, Node | np.ndarray | np.generic | float | int | complex):
+        if isinstance(other, list | tuple):
+            other = _array(other)
+        elif not isinstance(other, _OPERANDS):
             return NotImplemented
         return primitive(self, other)
 
@@ -331,11 +337,9 @@ class Value(Node):
                     f"the output gradient has shape {given}, the Value {self.shape}; "
                     "they must be equal"
                 )
-            if not isinstance(gradient, Node):
-                gradient = np.array(gradient, self.dtype) if given else scalar(gradient)
-                gradient = float(gradient) if type(gradient) is int else gradient
-            elif not create_graph:
-                gradient = gradient._data
+            if not (create_graph and isinstance(gradient, Node)):
+                gradient = np.array(raw(gradient), self.dtype)
+                gradient = gradient if given else gradient.item()
         backward(self, gradient, graph=create_graph, retain=retain_grads)
 
     def zero_grad(self) -> None:
@@ -430,6 +434,8 @@ class Value(Node):
         return int(self.item())
 
     def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.size != 1:
+            raise TypeError(f"a Value of shape {self.shape} and dtype {self.dtype} is no index")
         return operator.index(self.item())
 
     def __complex__(self) -> complex:
@@ -521,8 +527,10 @@ class Value(Node):
                 "turning a Value into an ndarray would lose its gradient in silence: use "
                 "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
             )
-        if dtype is None and not copy:
-            return np.asarray(self._data)
+        if not copy and (dtype is None or dtype == self.dtype):
+            shown = np.asarray(self._data).view()
+            shown.flags.writeable = False
+            return shown
         return np.array(self._data, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -534,7 +542,7 @@ class Value(Node):
         function = self._functions.get(ufunc if method == "__call__" else (ufunc, method))
         if function is not None:
             return function(*inputs, **kwargs)
-        return _on_constants(getattr(ufunc, method), inputs, kwargs)
+        return _on_constants(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
 
     def __array_function__(
         self,
@@ -546,16 +554,15 @@ class Value(Node):
         function = self._functions.get(func)
         if function is not None:
             return function(*args, **kwargs)
-        return _on_constants(func, args, kwargs)
+        return _on_constants(func, func.__name__, args, kwargs)
 
 
-def _on_constants(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+def _on_constants(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
     """NumPy's own function, where nothing differentiable goes in."""
 
     def strip(x: Any) -> Any:
         if isinstance(x, Node):
             if not x.is_constant:
-                name = getattr(function, "__qualname__", str(function))
                 raise TypeError(
                     f"np.{name} has no derivative rule here: give it v.numpy() or v.detach() if "
                     "no gradient is needed, or define the operation (deltaprop.custom_gradient)"
@@ -584,25 +591,55 @@ def _register() -> None:
     # in np.linalg these two are about the last axes, in np about the first
     table[np.linalg.diagonal] = lambda x, *, offset=0: shaping.diagonal(x, offset, -2, -1)
     table[np.linalg.trace] = lambda x, *, offset=0: shaping.trace(x, offset, -2, -1)
-    table[np.add, "reduce"] = reductions.sum
-    table[np.multiply, "reduce"] = reductions.prod
-    table[np.maximum, "reduce"] = reductions.max
-    table[np.minimum, "reduce"] = reductions.min
-    table[np.multiply, "outer"] = contractions.outer
+    table[np.add, "reduce"] = _reduce(reductions.sum)
+    table[np.multiply, "reduce"] = _reduce(reductions.prod)
+    table[np.maximum, "reduce"] = _reduce(reductions.max)
+    table[np.minimum, "reduce"] = _reduce(reductions.min)
+    table[np.multiply, "outer"] = lambda a, b: contractions.tensordot(a, b, 0)
     table[np.where] = _where
-    for shape_of in (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.result_type):
-        table[shape_of] = _of_data(shape_of)
+    table[np.clip] = _clip
+    table[np.around] = elementwise.round
+    for name in _QUESTIONS:
+        table[getattr(np, name)] = _of_data(getattr(np, name))
 
 
 def _where(condition: Any, *branches: Any) -> Any:
     return elementwise.where(condition, *branches) if branches else indexing.nonzero(condition)
 
 
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
+    return elementwise.clip(x, a_min if min is None else min, a_max if max is None else max)
+
+
+def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A reduction as a ufunc's method: along the first axis unless said otherwise."""
+    return lambda x, axis=0, keepdims=False: function(x, axis, keepdims=keepdims)
+
+
+# functions whose answers have no derivative
+_QUESTIONS = (
+    "allclose",
+    "array_equal",
+    "full_like",
+    "isclose",
+    "iscomplexobj",
+    "isrealobj",
+    "ndim",
+    "ones_like",
+    "result_type",
+    "shape",
+    "size",
+    "zeros_like",
+)
+
+
 def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's own function of shapes and dtypes, on the data of Values."""
+    """NumPy's own function, on the data of Values."""
 
     def on_data(*args: Any, **kwargs: Any) -> Any:
-        return function(*[raw(x) for x in args], **kwargs)
+        result = function(*[raw(x) for x in args], **{k: raw(v) for k, v in kwargs.items()})
+        wrap = isinstance(result, np.ndarray)
+        return Value.leaf(result, constant=True) if wrap else result
 
     return on_data
 
@@ -624,7 +661,9 @@ def constant(data: Any, dtype: Any = None) -> Value:
     """
     if isinstance(data, Node):
         data = data._data
-    return Value.leaf(np.array(data, dtype) if np.ndim(data) or dtype else data, constant=True)
+    array = np.array(data, dtype)
+    number = not array.ndim and dtype is None and isinstance(data, float | complex)
+    return Value.leaf(data if number else array[()], constant=True)
 
 
 def _restore(data: Any, is_constant: bool, name: str | None) -> Value:
@@ -659,7 +698,7 @@ def _variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
         data = data._data
-    array = _array(data)
+    array = _array(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":
         what = {"b": "bool", "O": "object", "U": "str", "S": "bytes"}.get(kind, str(array.dtype))

@@ -214,7 +214,7 @@ def test_no_grad_inside_and_outside() -> None:
 def test_what_is_finite_passes_unchanged(order: int) -> None:
     def run() -> Any:
         x = Value([0.0, 0.5, 2.0])
-        y = dnp.where(x > 0, dnp.sqrt(x), 0.0) @ np.ones((3, 2)) + x[0] * x.max()
+        y = dnp.where(x > 0, dnp.sqrt(x), 0.0) @ np.ones((3, 2)) + x[0] ** x[0] * x.max()
         y.sum().backward(create_graph=order == 2)
         return x.grad if order == 1 else x.grad.numpy()
 

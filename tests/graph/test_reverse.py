@@ -332,6 +332,21 @@ def test_second_order_through_a_choice_with_a_scalar_cotangent() -> None:
     np.testing.assert_array_equal(x.grad, [4.0, 0.0, 4.0])
 
 
+def test_output_gradients_and_hooks_take_part_in_recorded_derivatives() -> None:
+    x, g = Value([1.0, 2.0]), Value(np.array([3.0, 4.0], np.float32))
+    y = x * x
+    y.register_hook(lambda c: c * c)
+    y.backward(g, create_graph=True)
+    np.testing.assert_array_equal(x.grad.numpy(), [18.0, 64.0])
+    found = x.grad
+    for leaf in (x, g):
+        leaf.zero_grad()
+    found.sum().backward()
+    np.testing.assert_array_equal(x.grad, [18.0, 32.0])
+    np.testing.assert_array_equal(g.grad, [12.0, 32.0])
+    assert g.grad.dtype == np.float32
+
+
 def test_create_graph_accumulates_too() -> None:
     x = Value(3.0)
     y = x**3

@@ -136,10 +136,10 @@ def _power(a: Any, b: Any) -> Any:
 
 
 def _power_in_base(_y: Any, a: Any, b: Any) -> Any:
-    slope = b * power(a, b - 1)
-    if isinstance(b, float | int) and b != 0:
-        return slope
-    return where((raw(a) == 0) & (raw(b) == 0), 0.0, slope)
+    if not isinstance(b, float | int) or b == 0:
+        # 0**0 is flat in the base: 0 * 0**-1 must not be asked
+        a = where((raw(a) == 0) & (raw(b) == 0), 1.0, a)
+    return b * power(a, b - 1)
 
 
 def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
@@ -409,7 +409,9 @@ relu = Elementwise(
 _leaky_relu = Elementwise(
     "leaky_relu",
     lambda x, slope: np.where(x > 0, x, slope * x),
-    lambda _y, x, slope: where(raw(x) > 0, 1.0, slope),
+    lambda _y, x, slope: where(
+        (raw(x) > 0) | ((raw(x) == 0) & (np.abs(raw(slope)) > 1)), 1.0, slope
+    ),
     lambda _y, x, _slope: minimum(x, 0.0),
     domain=(NONZERO, UNIT),
 )

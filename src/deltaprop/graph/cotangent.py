@@ -46,10 +46,10 @@ class Scattered:
 
     def mask(self, shape: tuple[int, ...]) -> np.ndarray:
         """The entries that any contribution touches."""
-        mask = np.full(shape, self.dense is not None)
-        if self.dense is None:
-            for index, _ in self.parts:
-                mask[index] = True
+        whole = self.dense.mask if isinstance(self.dense, Masked) else self.dense is not None
+        mask = np.broadcast_to(whole, shape).copy()
+        for index, _ in self.parts:
+            mask[index] = True
         return mask
 
 
@@ -213,10 +213,8 @@ def accumulate(a: Any, b: Any) -> Any:
         if isinstance(b, Scattered):
             a.parts += b.parts
             b = b.dense
-        elif isinstance(b, Masked):
-            b = b.values
         if b is not None:
-            a.dense = b if a.dense is None else a.dense + b
+            a.dense = b if a.dense is None else accumulate(a.dense, b)
         return a
     if isinstance(a, Masked):
         if isinstance(b, Masked):

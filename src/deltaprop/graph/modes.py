@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import ContextDecorator
-from contextvars import Token
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,42 +15,55 @@ from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .primitive import Primitive
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 class AnomalyError(FloatingPointError):
     """A NaN or an infinity appeared under `detect_anomaly`."""
 
 
+class _Entered:
+    """A mode inside the block that surrounds it."""
+
+    __slots__ = ("mode", "outer")
+
+    def __init__(self, mode: Mode, outer: _Entered | None) -> None:
+        self.mode = mode
+        self.outer = outer
+
+    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        return self.mode.record(self.outer, primitive, args, params)
+
+    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        self.mode.pulled(node, contributions)
+        if self.outer is not None:
+            self.outer.pulled(node, contributions)
+
+
 class Mode(ContextDecorator):
     """A `with` block that sees every operation on Values; blocks nest."""
 
-    def __init__(self) -> None:
-        self._entered: list[tuple[Token[Any], Mode | None]] = []
-
     def __enter__(self) -> Self:
-        outer = MODE.get()
-        self._entered.append((MODE.set(self), outer))
+        MODE.set(_Entered(self, MODE.get()))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        token, _ = self._entered.pop()
-        MODE.reset(token)
+        MODE.set(MODE.get().outer)
 
-    @property
-    def outer(self) -> Mode | None:
-        return self._entered[-1][1]
-
-    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def record(
+        self,
+        outer: _Entered | None,
+        primitive: Primitive,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Any:
         """Apply the operation as the block outside this one would."""
-        if self.outer is None:
+        if outer is None:
             return primitive.apply(args, params)
-        return self.outer.record(primitive, args, params)
+        return outer.record(primitive, args, params)
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
         """See what the reverse sweep sends from `node` to its arguments."""
-        if self.outer is not None:
-            self.outer.pulled(node, contributions)
 
 
 class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere in the field
@@ -66,8 +79,14 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
     True
     """
 
-    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        result = super().record(primitive, args, params)
+    def record(
+        self,
+        outer: _Entered | None,
+        primitive: Primitive,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Any:
+        result = super().record(outer, primitive, args, params)
         return result.leaf(result._data, constant=True) if isinstance(result, Node) else result
 
 
@@ -90,10 +109,16 @@ class detect_anomaly(Mode):  # noqa: N801
     deltaprop.graph.modes.AnomalyError: log gave -inf at index (1,) (forward), made at ...
     """
 
-    def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    def record(
+        self,
+        outer: _Entered | None,
+        primitive: Primitive,
+        args: Sequence[Any],
+        params: dict[str, Any],
+    ) -> Any:
         origin = _caller()
         with np.errstate(all="ignore"):
-            result = super().record(primitive, args, params)
+            result = super().record(outer, primitive, args, params)
         if isinstance(result, Node):
             result.extra.origin = origin
         bad = _first_bad(raw(result))
@@ -113,7 +138,6 @@ class detect_anomaly(Mode):  # noqa: N801
                     f"the derivative of {node.op} in argument {i} gave {bad} (backward), "
                     f"made at {origin}"
                 )
-        super().pulled(node, contributions)
 
 
 def _bad_arg(x: Any) -> str | None:

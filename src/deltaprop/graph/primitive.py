@@ -44,8 +44,10 @@ class Primitive:
         What the generated tests call it with.
     """
 
-    # which arguments' values the derivative (or a view) needs; None: all of them
+    # which arguments' values the derivative needs; None: all of them
     keeps: tuple[bool, ...] | _Nothing | None = None
+    # whether the result may share memory with an argument
+    views = False
     # whether it has a derivative in every argument
     smooth = True
     # whether its rule understands masks, or wants plain cotangents
@@ -102,7 +104,11 @@ class Primitive:
                 variable = x
                 data.append(x._data)
             else:
-                if type(x) is np.ndarray:
+                kind = type(x)
+                if kind is np.ndarray:
+                    arrays = True
+                elif kind is not float and isinstance(x, list | tuple | np.ndarray):
+                    x = np.asarray(x)  # of nested lists, or of a subclass's data
                     arrays = True
                 data.append(x)
             sources.append(x)
@@ -111,9 +117,11 @@ class Primitive:
             return result if leaf is None else leaf.leaf(result, constant=True)
         if arrays:
             for i, x in enumerate(sources):
-                if type(x) is np.ndarray and (keeps is None or keeps[i]) and is_mutable(x):
+                if isinstance(x, np.ndarray) and (keeps is None or keeps[i]) and is_mutable(x):
                     sources[i] = data[i] = x.copy()
         result = self.evaluate(*data, **params) if params else self.evaluate(*data)
+        if self.views and _shows(result, leaf, sources if arrays else ()):
+            result = result.copy()
         if not self.smooth and not self.differentiable(sources):
             return variable.leaf(result, constant=True)
         if type(result) is not np.ndarray or not result.ndim:
@@ -148,6 +156,15 @@ class Primitive:
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError
+
+
+def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
+    """Whether `result` is a view that a later write to an argument would show in."""
+    if type(result) is not np.ndarray or result.base is None:
+        return False
+    if leaf is not None and leaf.extra.exposed:
+        return True
+    return any(isinstance(x, np.ndarray) and is_mutable(x) for x in sources)
 
 
 def operands(node: Node, graph: bool) -> tuple[Any, tuple[Any, ...]]:
@@ -198,7 +215,8 @@ class Linear(Primitive):
         cases: Sequence[Any] = (),
     ) -> None:
         super().__init__(name, forward, cases=cases)
-        self.keeps = None if views else _NONE
+        self.keeps = _NONE
+        self.views = views
         self.transpose = transpose
         self.several = several
 

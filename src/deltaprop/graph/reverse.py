@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .cotangent import ZERO, accumulate, materialize
+from .cotangent import ZERO, accumulate, materialize, raw
 from .node import MODE, READ, Node, owner
 
 
@@ -56,8 +56,7 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
                 g = materialize(g, node._data)
             contributions = op.pull(g, node, graph)
         if retain:
-            kept = node._grad
-            node._grad = g if kept is None else _added(kept, g, node)
+            _retain(node, g, graph)
         if mode is not None:
             mode.pulled(node, contributions)
         args = node.args
@@ -85,23 +84,37 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
 
 
 def _hooked(node: Node, g: Any) -> Any:
-    g = materialize(g, node._data)
     for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
-        replaced = hook(g.copy() if isinstance(g, np.ndarray) else g)
+        full = materialize(g, node._data)
+        replaced = hook(full.copy() if isinstance(full, np.ndarray) else full)
         if replaced is not None:
-            g = materialize(replaced, node._data)
+            g = _checked(replaced, node)
     return g
 
 
-def _added(kept: Any, g: Any, node: Node) -> Any:
-    return materialize(kept, node._data) + materialize(g, node._data)
+def _checked(replaced: Any, node: Node) -> Any:
+    if np.shape(raw(replaced)) != np.shape(node._data):
+        raise ValueError(
+            f"a hook returned a gradient of shape {np.shape(raw(replaced))} for a Value of shape "
+            f"{np.shape(node._data)}; they must be equal"
+        )
+    g = materialize(replaced, node._data)
+    return g.copy() if isinstance(g, np.ndarray) else g
+
+
+def _retain(node: Node, g: Any, graph: bool) -> None:
+    kept = node._grad
+    if kept is None and not graph:
+        node._grad = g  # as it came: whoever asks for it gets it materialised
+        return
+    g = materialize(g, node._data)
+    if graph and not isinstance(g, Node):
+        g = node.leaf(g, constant=True)
+    node._grad = g if kept is None else materialize(kept, node._data) + g
 
 
 def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> None:
     """Sweep, and add each leaf's cotangent to its gradient."""
     with np.errstate(all="ignore"):
         for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
-            if graph and not isinstance(g, Node):
-                g = type(root).leaf(g, constant=True)
-            kept = leaf._grad
-            leaf._grad = g if kept is None else kept + g
+            _retain(leaf, g, graph)

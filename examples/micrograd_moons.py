@@ -1,0 +1,106 @@
+"""micrograd's demo: two moons told apart by a network of scalar Values.
+
+Nothing is hidden in an array here: every weight is a number, and every sum and every product is
+a node of the graph that `backward()` walks. The network, MLP(2, [16, 16, 1]) with relu, gives a
+score s for a point; the point belongs to the moon y = +1 if s > 0, to y = -1 otherwise. The loss is
+
+    mean of max(0, 1 - y s)  +  1e-4 * sum of all parameters squared
+
+the max-margin loss of a support vector machine, and a penalty that keeps the weights small.
+After the demo of A. Karpathy's micrograd, https://github.com/karpathy/micrograd.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from _script import BLACK, BLUE, ORANGE, figure, parser, progress, save, table
+
+import deltaprop as dp
+from deltaprop.nn.scalar import MLP
+
+
+def load(samples: int, seed: int) -> tuple[list[list[float]], list[float]]:
+    """Return the points as pairs of numbers, and which moon each is of: -1 or 1."""
+    from sklearn.datasets import make_moons
+
+    X, y = make_moons(samples, noise=0.1, random_state=seed)
+    return X.tolist(), (2.0 * y - 1).tolist()
+
+
+def loss(model: MLP, X: Sequence[Sequence[float]], y: Sequence[float]) -> tuple[Any, float]:
+    """Return the loss, a scalar Value, and the share of points told right."""
+    scores = [model(point) for point in X]
+    margin = sum((1 - yi * si).relu() for yi, si in zip(y, scores, strict=True)) / len(y)
+    penalty = 1e-4 * sum(p * p for p in model.parameters())
+    right = [(yi > 0) == (si.data > 0) for yi, si in zip(y, scores, strict=True)]
+    return margin + penalty, sum(right) / len(y)
+
+
+def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> Any:
+    """Draw the score over the plane with the points, and loss and accuracy by step."""
+    picture = figure(12, 5, "micrograd's demo: two moons, a network of scalar Values")
+    plane, curves = picture.subplots(1, 2, width_ratios=[1.25, 1])
+    side = np.linspace(-1.6, 2.6, 211), np.linspace(-1.2, 1.7, 146)
+    # the same neurons take arrays for numbers, so the plane is computed in one go
+    with dp.no_grad():
+        score = model(np.meshgrid(*side)).data
+    shown = np.clip(score, -3, 3)
+    shades = plane.contourf(*side, shown, np.linspace(-3, 3, 25), cmap="PuOr_r", alpha=0.75)
+    picture.colorbar(shades, ax=plane, label="score, cut at −3 and 3", ticks=[-3, -1, 0, 1, 3])
+    lines = plane.contour(*side, score, [-1, 0, 1], colors=BLACK, linestyles=[":", "-", ":"])
+    plane.clabel(lines, fmt={-1: "−1", 0: "0", 1: "1"})
+    X, y = np.array(X), np.array(y)
+    for moon, colour, marker in ((-1, BLUE, "o"), (1, ORANGE, "s")):
+        points = X[y == moon].T
+        plane.scatter(*points, c=colour, marker=marker, edgecolors="white", label=f"y = {moon}")
+    plane.set(title="decision boundary (score 0) and margins (−1, 1)", xlabel="x₁", ylabel="x₂")
+    plane.grid(False)
+    plane.legend(loc="upper right")
+
+    losses, right = np.array(history).T
+    curves.plot(losses, color=BLUE, label="loss")
+    curves.plot(right, "--", color=ORANGE, label="accuracy")
+    curves.set(title="learning", xlabel="step", ylim=(0, None))
+    curves.legend(loc="center right")
+    return picture
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, float]:
+    """Learn, print and draw; return the last loss, the accuracy and the seconds per step."""
+    options = parser(__doc__ or "")
+    options.add_argument("--steps", type=int, help="of gradient descent (100; quick: 20)")
+    args = options.parse_args(argv)
+    steps = args.steps or (20 if args.quick else 100)
+
+    X, y = load(100, args.seed)
+    model = MLP(2, [16, 16, 1], rng=args.seed)
+    print(f"{len(X)} points, {len(model.parameters())} parameters\n")
+    history, seconds = [], []
+    for k in progress(range(steps), "learning"):
+        begin = time.perf_counter()
+        total, right = loss(model, X, y)
+        model.zero_grad()
+        total.backward()
+        rate = 1.0 - 0.9 * k / steps
+        for p in model.parameters():
+            p.data -= rate * p.grad
+        seconds.append(time.perf_counter() - begin)
+        history.append((total.item(), right))
+    total, right = loss(model, X, y)
+    history.append((total.item(), right))
+
+    shown = sorted({*range(0, steps, max(1, steps // 10)), steps})
+    rows = [[str(k), f"{history[k][0]:.4f}", f"{history[k][1]:.0%}"] for k in shown]
+    table(["step", "loss", "accuracy"], rows)
+    step = float(np.median(seconds))
+    print(f"{1000 * step:.0f} ms a step: forward, backward and update (the median)")
+    save(draw(model, X, y, history), args.output, "micrograd_moons")
+    return {"loss": history[-1][0], "accuracy": right, "seconds": step}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Reading handwritten digits: scikit-learn's 1797 pictures of 8 x 8 pixels, ten classes.
 
 The pictures are split in three, each with its share of every digit. Networks learn from the
-training part; the validation part says which network to take; the test part is looked at once, at
+training part, moved about by a pixel; the validation part says which network to take; the test part is looked at once, at
 the end, by the network that was taken. Each network is trained from several random starts.
 
 The last layer gives ten logits Z, softmax makes them probabilities, and the error is -log of the
@@ -20,7 +20,8 @@ from _script import BLUE, VERMILLION, figure, parser, progress, save, table
 
 from deltaprop import nn, optim
 
-CANDIDATES: dict[tuple[int, ...], float] = {(64,): 0.0, (128,): 0.2, (128, 64): 0.2}  # dropout
+# hidden widths, and the probability of dropping a hidden unit
+CANDIDATES: dict[tuple[int, ...], float] = {(64,): 0.0, (128,): 0.2, (128, 64): 0.2}
 
 
 class Part(NamedTuple):
@@ -54,6 +55,13 @@ def load(seed: int) -> tuple[Part, Part, Part]:
     return Part(X, T), Part(validation_X, validation_T), Part(test_X, test_T)
 
 
+def moved(X: Any, rng: np.random.Generator) -> Any:
+    """Return the pictures moved by up to a pixel each way: they still show the same digits."""
+    framed = np.pad(X.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
+    down, right = rng.binomial(2, 0.5, 2)  # 1 is where they were
+    return framed[:, down : down + 8, right : right + 8].reshape(-1, 64)
+
+
 def read(network: nn.MLP, X: Any) -> Any:
     """Return the digits that the network sees: those of the largest logits."""
     return network.eval()(X).numpy().argmax(axis=1)
@@ -76,7 +84,8 @@ def learn(
         network.train()  # dropout on
         for rows in np.array_split(rng.permutation(len(train.X)), len(train.X) // 32):
             optimizer.zero_grad()
-            nn.softmax_cross_entropy(network(train.X[rows]), train.T[rows]).backward()
+            Z = network(moved(train.X[rows], rng))
+            nn.softmax_cross_entropy(Z, train.T[rows]).backward()
             optimizer.step()
         schedule.step()
         run.train.append(accuracy(network, train))

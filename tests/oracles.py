@@ -20,7 +20,7 @@ def slope(phi: Callable[[float], float]) -> tuple[float, float]:
 
     The step is the one where two neighbours on the ladder agree best.
     """
-    steps = [2.0**-k for k in range(4, 22)]
+    steps = [2.0**-k for k in range(4, 17)]
     central = [(phi(h) - phi(-h)) / (2 * h) for h in steps]
     better = [(4 * b - a) / 3 for a, b in itertools.pairwise(central)]
     gaps = [abs(b - a) for a, b in itertools.pairwise(better)]
@@ -80,7 +80,8 @@ def check(
         (tangent,) = push([y], dict(zip(leaves, map(_as_cotangent, vs), strict=True)))
         numeric, error = slope(phi)
     scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(grads, vs, strict=True))
-    bound = rtol * max(scale, abs(numeric)) + 10 * error
+    noise = 1e-11 * float(np.sum(np.abs(w * data(y))))  # of f itself, through the smallest step
+    bound = rtol * max(scale, abs(numeric)) + 10 * error + noise
     assert all(np.all(np.isfinite(g)) for g in grads), f"gradient not finite: {grads}"
     assert abs(reverse_slope - numeric) <= bound, (
         f"reverse {reverse_slope}, differences {numeric} +- {error}"
@@ -130,7 +131,7 @@ def check_second(
         first = sum(float(np.sum(np.abs(g * u))) for g, u in zip(gradient(*xs), us, strict=True))
     found = sum(inner(g, v) for g, v in zip(seconds, vs, strict=True))
     scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(seconds, vs, strict=True))
-    bound = rtol * max(scale, abs(numeric)) + 10 * error + 1e-12 * first
+    bound = rtol * max(scale, abs(numeric)) + 10 * error + 1e-11 * first
     assert abs(found - numeric) <= bound, f"second {found}, differences {numeric} +- {error}"
 
 

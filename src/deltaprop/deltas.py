@@ -377,7 +377,8 @@ def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
     try:
         for parameter, _ in kept:
             parameter.grad = None
-        passed, A = [], X
+        A: Any = X
+        passed = []
         for layer in mlp.layers:
             Z = layer.linear(A)
             A = layer.activate(Z)

@@ -152,9 +152,7 @@ class Value(Node):
             return held
         if self.op is None and not self.extra.constant:
             return self.expose()
-        view = held.view()
-        view.flags.writeable = False
-        return view
+        return _shown(held)
 
     @data.setter
     def data(self, new: Any) -> None:
@@ -337,7 +335,9 @@ class Value(Node):
                     f"the output gradient has shape {given}, the Value {self.shape}; "
                     "they must be equal"
                 )
-            if not (create_graph and isinstance(gradient, Node)):
+            if create_graph and isinstance(gradient, Node):
+                gradient = gradient.read() if gradient.op is None else gradient
+            else:
                 gradient = np.array(raw(gradient), self.dtype)
                 gradient = gradient if given else gradient.item()
         backward(self, gradient, graph=create_graph, retain=retain_grads)
@@ -528,9 +528,7 @@ class Value(Node):
                 "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
             )
         if not copy and (dtype is None or dtype == self.dtype):
-            shown = np.asarray(self._data).view()
-            shown.flags.writeable = False
-            return shown
+            return _shown(np.asarray(self._data))
         return np.array(self._data, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -567,7 +565,7 @@ def _on_constants(function: Callable[..., Any], name: str, args: Any, kwargs: An
                     f"np.{name} has no derivative rule here: give it v.numpy() or v.detach() if "
                     "no gradient is needed, or define the operation (deltaprop.custom_gradient)"
                 )
-            return x._data
+            return _shown(x._data)
         if isinstance(x, list | tuple):
             return type(x)(strip(item) for item in x)
         return x
@@ -670,6 +668,14 @@ def _restore(data: Any, is_constant: bool, name: str | None) -> Value:
     value = Value.leaf(data, constant=is_constant)
     value.extra.name = name
     return value
+
+
+def _shown(held: Any) -> Any:
+    """The data for others to look at, not to write to."""
+    if isinstance(held, np.ndarray):
+        held = held.view()
+        held.flags.writeable = False
+    return held
 
 
 def _copied(held: Any) -> Any:

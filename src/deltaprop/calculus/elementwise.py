@@ -208,7 +208,7 @@ def _silu_slope(y: Any, x: Any) -> Any:
     return s + y * (1 - s)
 
 
-def _mish_slope(y: Any, x: Any) -> Any:
+def _mish_slope(_y: Any, x: Any) -> Any:
     t = tanh(softplus(x))
     return t + x * (1 - t * t) * sigmoid(x)
 

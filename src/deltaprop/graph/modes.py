@@ -25,19 +25,31 @@ class AnomalyError(FloatingPointError):
 class _Entered:
     """A mode inside the block that surrounds it."""
 
-    __slots__ = ("mode", "outer")
+    __slots__ = ("mode", "outer", "sweeping")
 
     def __init__(self, mode: Mode, outer: _Entered | None) -> None:
         self.mode = mode
         self.outer = outer
+        self.sweeping = False  # whether what is recorded are derivatives
 
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return self.mode.record(self.outer, primitive, args, params)
+        return self.mode.record(self, primitive, args, params)
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
         self.mode.pulled(node, contributions)
         if self.outer is not None:
             self.outer.pulled(node, contributions)
+
+    def pull(self, node: Node, g: Any, graph: bool) -> Sequence[Any]:
+        """The node's rule, seen by every mode around."""
+        assert node.op is not None
+        before, self.sweeping = self.sweeping, True
+        try:
+            contributions = node.op.pull(g, node, graph)
+        finally:
+            self.sweeping = before
+        self.pulled(node, contributions)
+        return contributions
 
 
 class Mode(ContextDecorator):
@@ -52,15 +64,15 @@ class Mode(ContextDecorator):
 
     def record(
         self,
-        outer: _Entered | None,
+        entered: _Entered,
         primitive: Primitive,
         args: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
         """Apply the operation as the block outside this one would."""
-        if outer is None:
+        if entered.outer is None:
             return primitive.apply(args, params)
-        return outer.record(primitive, args, params)
+        return entered.outer.record(primitive, args, params)
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
         """See what the reverse sweep sends from `node` to its arguments."""
@@ -81,12 +93,12 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
 
     def record(
         self,
-        outer: _Entered | None,
+        entered: _Entered,
         primitive: Primitive,
         args: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
-        result = super().record(outer, primitive, args, params)
+        result = super().record(entered, primitive, args, params)
         return result.leaf(result._data, constant=True) if isinstance(result, Node) else result
 
 
@@ -111,14 +123,17 @@ class detect_anomaly(Mode):  # noqa: N801
 
     def record(
         self,
-        outer: _Entered | None,
+        entered: _Entered,
         primitive: Primitive,
         args: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
+        if entered.sweeping:
+            # a rule may pass through an infinity that a mask then drops; `pulled` judges it
+            return super().record(entered, primitive, args, params)
         origin = _caller()
         with np.errstate(all="ignore"):
-            result = super().record(outer, primitive, args, params)
+            result = super().record(entered, primitive, args, params)
         if isinstance(result, Node):
             result.extra.origin = origin
         bad = _first_bad(raw(result))

@@ -54,11 +54,9 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
         else:
             if not op.accepts_masks:
                 g = materialize(g, node._data)
-            contributions = op.pull(g, node, graph)
+            contributions = op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
         if retain:
             _retain(node, g, graph)
-        if mode is not None:
-            mode.pulled(node, contributions)
         args = node.args
         i = 0
         for c in contributions:

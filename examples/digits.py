@@ -20,8 +20,8 @@ from _script import BLUE, VERMILLION, figure, parser, progress, save, table
 
 from deltaprop import nn, optim
 
-# hidden widths, and the probability of dropping a hidden unit
-CANDIDATES: dict[tuple[int, ...], float] = {(64,): 0.0, (128,): 0.2, (128, 64): 0.2}
+CANDIDATES = [(64,), (128, 64), (128, 128, 64)]  # widths of the hidden layers
+DROPOUT = 0.1
 
 
 class Part(NamedTuple):
@@ -73,10 +73,10 @@ def accuracy(network: nn.MLP, part: Part) -> float:
 
 
 def learn(
-    hidden: Sequence[int], dropout: float, train: Part, validation: Part, epochs: int, rng: Any
+    hidden: Sequence[int], train: Part, validation: Part, epochs: int, rng: np.random.Generator
 ) -> Run:
     """Train a network in float32, in batches of about 32 pictures."""
-    network = nn.MLP([64, *hidden, 10], "relu", dropout=dropout, rng=rng, dtype=np.float32)
+    network = nn.MLP([64, *hidden, 10], "relu", dropout=DROPOUT, rng=rng, dtype=np.float32)
     optimizer = optim.AdamW(network.parameters(), lr=3e-3)
     schedule = optim.CosineDecay(optimizer, steps=epochs)
     run = Run(network, [], [])
@@ -144,17 +144,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     runs: dict[tuple[int, ...], list[Run]] = {hidden: [] for hidden in CANDIDATES}
     for hidden, start in progress([(h, s) for h in runs for s in range(starts)], "learning"):
         rng = np.random.default_rng([args.seed, start])
-        runs[hidden].append(learn(hidden, CANDIDATES[hidden], train, validation, epochs, rng))
+        runs[hidden].append(learn(hidden, train, validation, epochs, rng))
 
     # the choice: the best on the validation part, in the mean over the starts
     score = {h: np.mean([run.validation[-1] for run in each]) for h, each in runs.items()}
     chosen = max(score, key=lambda hidden: score[hidden])
     table(
-        ["network", "dropout", "training", "validation", ""],
+        ["network", "training", "validation", ""],
         [
             [
                 f"{each[0].network.sizes}",
-                f"{CANDIDATES[hidden]:g}",
                 f"{np.mean([run.train[-1] for run in each]):.2%}",
                 f"{score[hidden]:.2%}",
                 "chosen" if hidden == chosen else "",

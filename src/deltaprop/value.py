@@ -12,7 +12,7 @@ import numpy as np
 from .calculus import contractions, elementwise, indexing, reductions, shaping
 from .graph import Elementwise, Node, raw
 from .graph.cotangent import materialize
-from .graph.node import MODE, _serial, parents
+from .graph.node import MODE, _serial, is_mutable, parents
 from .graph.reverse import backward
 
 _new = object.__new__
@@ -138,7 +138,8 @@ class Value(Node):
             self._become_leaf(data)
         else:
             held = _variable_data(data, dtype, copy)
-            self._become_leaf(held, exposed=isinstance(held, np.ndarray) and not copy)
+            adopted = not copy and isinstance(held, np.ndarray)
+            self._become_leaf(held, exposed=adopted and is_mutable(held))
         if name is not None:
             self.extra.name = name
 
@@ -281,9 +282,9 @@ class Value(Node):
 
     def detach(self) -> Value:
         """The same values as a constant: no gradient flows through it."""
-        held = self._data
-        shared = self.op is not None and not isinstance(held, np.ndarray)
-        return Value.leaf(held if shared else _copied(held), constant=True)
+        # a result's data never changes, a variable's may
+        held = self._data if self.op is not None else _copied(self._data)
+        return Value.leaf(held, constant=True)
 
     # -- differentiating ----------------------------------------------------------------
 
@@ -452,6 +453,12 @@ class Value(Node):
             return f"{kind}(data={self._data!r}{grad}{name})"
         text = np.array2string(self._data, separator=", ", prefix=f"{kind}(", threshold=100)
         return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return elementwise.round(self, digits or 0)
 
     def __copy__(self) -> Value:
         return self

@@ -54,6 +54,8 @@ _ERFC = np.array(
         -3.421144535297516e-17,
     ]
 )
+# what rounding took from the leading coefficient goes with the small ones
+_ERFC_TAIL = np.concatenate([[9.586e-17], _ERFC[1:]])
 _FIRST, _LAST = 0.5, 28.0  # where the series for erfc holds; beyond it erfc underflows
 _LOW, _HIGH = (_FIRST - 4) / (_FIRST + 4), (_LAST - 4) / (_LAST + 4)
 
@@ -66,7 +68,8 @@ def _erf_near(x: np.ndarray) -> np.ndarray:
 def _erfc_far(a: np.ndarray) -> np.ndarray:
     a = np.clip(a, _FIRST, _LAST)
     t = (a - 4) / (a + 4)
-    series = chebval((2 * t - _LOW - _HIGH) / (_HIGH - _LOW), _ERFC) / (1 + 2 * a)
+    tail = chebval((2 * t - _LOW - _HIGH) / (_HIGH - _LOW), _ERFC_TAIL)
+    series = (_ERFC[0] + tail) / (1 + 2 * a)
     # the square of the leading bits is exact, so that exp does not magnify its rounding
     lead = a.astype(np.float32).astype(np.float64)
     return np.asarray(np.exp(-lead * lead) * np.exp((lead - a) * (lead + a)) * series)

@@ -198,4 +198,8 @@ def _times(g: Any, p: Any, y: Any, xs: tuple[Any, ...], mask: Any) -> tuple[Any,
         if allowed is not None:
             mask = allowed if mask is None else mask & allowed
     c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
-    return (c if mask is None else restrict(c, mask=mask)), mask
+    if mask is None:
+        return c, None
+    if type(c) is float and isinstance(y, np.ndarray):
+        c = y.dtype.type(c)  # or the mask would make float64 of it
+    return restrict(c, mask=mask), mask

@@ -50,8 +50,8 @@ def _operators(
                 if type(left) is not float or type(other) is not float:
                     node = _new(Value)
                     node.op = primitive
-                    node.args = (left, other)
-                    node.params = None
+                    node.first = left
+                    node.second = other
                     node.serial = next(_serial)
                     node._data = data
                     node._grad = None

@@ -261,7 +261,13 @@ hypot = Elementwise(
 )
 
 # steps: flat wherever they are not a jump
-sign = Elementwise("sign", np.sign, 0, domain=(NONZERO,))
+sign = Elementwise(
+    "sign",
+    np.sign,
+    0,
+    scalar=lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x,
+    domain=(NONZERO,),
+)
 floor = Elementwise("floor", np.floor, 0, domain=(UNIT,))
 ceil = Elementwise("ceil", np.ceil, 0, domain=(UNIT,))
 trunc = Elementwise("trunc", np.trunc, 0, domain=(UNIT,))

@@ -22,6 +22,7 @@ from .primitive import Array, Primitive, Rule, needed, operands
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
+_CONSTANT: dict[Any, Any] = {_ONE: lambda *_: 1.0, _MINUS_ONE: lambda *_: -1.0}
 
 
 class Elementwise(Primitive):
@@ -66,6 +67,7 @@ class Elementwise(Primitive):
         rows = [needed(p, 1, len(partials)) for p in partials]
         self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
         self.smooth = None not in partials
+        self.pull_floats = self._written_for_floats()
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         for x, p in zip(args, self.partials, strict=True):
@@ -85,7 +87,7 @@ class Elementwise(Primitive):
             # the commonest call, an activation of a result, without the general way's loops
             data = x._data
             y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
-            return x.recorded(self, (x,), y)
+            return x.recorded(self, x if type(y) is float else (x,), y)
         return self.apply(args, {})
 
     def _evaluate(self, *data: Any) -> Any:
@@ -96,6 +98,37 @@ class Elementwise(Primitive):
             return self.scalar(*data)  # type: ignore[misc]
         except (ArithmeticError, ValueError):
             return self.forward(*data).item()  # Python raises where IEEE has an answer
+
+    def _written_for_floats(self) -> Callable[[Node, float], Sequence[Any]]:
+        """``pull_floats(node, g)``: `pull` for a node that keeps its operands in two slots.
+
+        It may send something to a raw operand too, which the sweep ignores.
+        """
+        if self.partials == (_ONE, _ONE):
+            return lambda node, g: (g, g)
+        if self.chooses or not self.smooth or _ZERO in self.partials or len(self.partials) > 2:
+            return lambda node, g: self.pull(g, node, False)
+        rules: list[Any] = [_CONSTANT.get(p, p) for p in self.partials]
+        p, q = rules[0], rules[-1]
+
+        def one(node: Node, g: float) -> Sequence[Any]:
+            try:
+                return (g * p(node._data, node.first._data),)
+            except (ArithmeticError, ValueError):
+                return self.pull(g, node, False)
+
+        def two(node: Node, g: float) -> Sequence[Any]:
+            y, a, b = node._data, node.first, node.second
+            if type(a) is not float:
+                a = a._data
+            if type(b) is not float:
+                b = b._data
+            try:
+                return g * p(y, a, b), g * q(y, a, b)
+            except (ArithmeticError, ValueError):
+                return self.pull(g, node, False)
+
+        return one if len(rules) == 1 else two
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         kind = type(g)

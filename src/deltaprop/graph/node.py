@@ -51,37 +51,37 @@ class Node:
     ----------
     op : Primitive or None
         The operation that made the node; None for a leaf.
-    args : tuple
-        What the operation was applied to: nodes, and constants as raw data.
-    params : dict or None
-        The operation's static arguments (an axis, a shape, ...).
     serial : int
         Unique, and smaller for nodes recorded later.
+    first, second
+        Where `args` and `params` are kept. An operation on scalars alone has its one or
+        two operands here themselves: a tuple for each would be a third of the memory of a
+        scalar graph, and half of what the garbage collector looks at.
     """
 
-    __slots__ = ("__weakref__", "_data", "_extra", "_grad", "args", "op", "params", "serial")
+    __slots__ = ("__weakref__", "_data", "_extra", "_grad", "first", "op", "second", "serial")
 
     _data: Any
     _grad: Any
     _extra: Extra | None
-    args: tuple[Any, ...]
     op: Primitive | None
-    params: dict[str, Any] | None
+    first: Any
+    second: Any
     serial: int
 
     __hash__ = object.__hash__
 
     @classmethod
     def recorded(
-        cls, op: Primitive, args: tuple[Any, ...], data: Any, params: dict[str, Any] | None = None
+        cls, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
     ) -> Self:
         """A node that `op` made; a 0-d result is held as a Python number."""
         if type(data) is not np.ndarray or not data.ndim:
             data = scalar(data)
         node = object.__new__(cls)
         node.op = op
-        node.args = args
-        node.params = params
+        node.first = args
+        node.second = params
         node.serial = next(_serial)
         node._data = data
         node._grad = None
@@ -97,14 +97,27 @@ class Node:
 
     def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
         self.op = None
-        self.args = ()
-        self.params = None
+        self.first = ()
+        self.second = None
         self.serial = next(_serial)
         self._data = data
         self._grad = None
         self._extra = extra = Extra()
         extra.constant = constant
         extra.exposed = exposed
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """What the operation was applied to: nodes, and constants as raw data."""
+        first = self.first
+        if type(first) is tuple:
+            return first
+        return (first,) if self.second is None else (first, self.second)
+
+    @property
+    def params(self) -> dict[str, Any] | None:
+        """The operation's static arguments (an axis, a shape, ...)."""
+        return self.second if type(self.first) is tuple else None
 
     @property
     def extra(self) -> Extra:
@@ -133,8 +146,8 @@ class Node:
         if extra.constant:
             return data
         if extra.exposed:
-            return type(self).recorded(READ, (self,), data.copy() if keep else data)
-        reading = type(self).recorded(READ, (self,), data)
+            return type(self).recorded(READ, self, data.copy() if keep else data)
+        reading = type(self).recorded(READ, self, data)
         extra.reading = weakref.ref(reading)
         return reading
 
@@ -178,7 +191,7 @@ def scalar(data: Any) -> Any:
 
 def owner(node: Node) -> Node:
     """The variable behind a reading, or the node itself."""
-    return node.args[0] if node.op is READ else node
+    return node.first if node.op is READ else node
 
 
 def parents(node: Node) -> Iterator[Node]:

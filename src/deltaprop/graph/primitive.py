@@ -129,8 +129,8 @@ class Primitive:
         # Node.recorded written out: this is the line every operation passes
         node = object.__new__(type(variable))
         node.op = self
-        node.args = tuple(sources)
-        node.params = params or None
+        node.first = tuple(sources)
+        node.second = params or None
         node.serial = next(_serial)
         node._data = result
         node._grad = None

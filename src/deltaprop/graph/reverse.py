@@ -33,6 +33,7 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
     """
     mode = MODE.get()
     root = owner(root)
+    plain = mode is None and not graph
     leaves: dict[Node, Any] = {}
     pending: dict[int, Any] = {}
     frontier: list[int] = []
@@ -43,42 +44,60 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
         frontier.append(root.serial)
     while frontier:
         node, g = pending.pop(heappop(frontier))
-        op = node.op
-        extra = node._extra
-        if extra is not None:
-            extra.owns_grad = False
-            if extra.hooks is not None:
+        if node._extra is not None:
+            node._extra.owns_grad = False
+            if node._extra.hooks is not None:
                 g = _hooked(node, g)
-        if g is ZERO:
-            contributions: Any = [ZERO if isinstance(x, Node) else None for x in node.args]
+        args: Any = node.first
+        if plain and type(args) is not tuple and type(g) is float:
+            # an operation on scalars, and the short way of doing what is done below
+            if retain:
+                node._grad = g if node._grad is None else node._grad + g
+            contributions = node.op.pull_floats(node, g)
+            args = (args,) if node.second is None else (args, node.second)
         else:
-            if not op.accepts_masks:
-                g = materialize(g, node._data)
-            contributions = op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
-        if retain:
-            _retain(node, g, graph)
-        args = node.args
+            contributions = _pulled(node, g, graph, mode)
+            args = node.args
+            if retain:
+                _retain(node, g, graph)
         i = 0
-        for c in contributions:
-            if c is not None:
-                x = args[i]
-                if x.op is READ:
-                    x = x.args[0]
-                    leaves[x] = accumulate(leaves[x], c) if x in leaves else c
+        for x in args:
+            c = contributions[i]
+            i += 1
+            if c is None or type(x) is float:
+                continue
+            if x.op is READ:
+                x = x.first
+                kept = leaves.get(x)
+                if kept is None:
+                    leaves[x] = c
+                elif type(kept) is float is type(c):
+                    leaves[x] = kept + c
                 else:
-                    serial = x.serial
-                    if serial in pending:
-                        entry = pending[serial]
-                        entry[1] = accumulate(entry[1], c)
-                    else:
-                        pending[serial] = [x, c]
-                        heappush(frontier, serial)
-            i += 1  # noqa: SIM113 - enumerate's tuples cost a tenth of the sweep
+                    leaves[x] = accumulate(kept, c)
+                continue
+            serial = x.serial
+            entry = pending.get(serial)
+            if entry is None:
+                pending[serial] = [x, c]
+                heappush(frontier, serial)
+            else:
+                entry[1] = accumulate(entry[1], c)
     for leaf, g in leaves.items():
         extra = leaf._extra
         extra.owns_grad = False  # type: ignore[union-attr]
         leaves[leaf] = materialize(g, leaf._data) if extra.hooks is None else _hooked(leaf, g)  # type: ignore[union-attr]
     return leaves
+
+
+def _pulled(node: Node, g: Any, graph: bool, mode: Any) -> Any:
+    """What the node's rule sends to its arguments."""
+    op: Any = node.op
+    if g is ZERO:
+        return [ZERO if isinstance(x, Node) else None for x in node.args]
+    if not op.accepts_masks:
+        g = materialize(g, node._data)
+    return op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
 
 
 def _hooked(node: Node, g: Any) -> Any:

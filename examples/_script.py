@@ -11,6 +11,7 @@ from typing import Any
 try:
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
     from tqdm import tqdm
 except ImportError as error:
     raise SystemExit(
@@ -68,9 +69,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def figure(width: float, height: float, title: str) -> Figure:
     """Return an empty picture, in inches."""
-    picture = Figure(figsize=(width, height), layout="constrained")
+    roomy = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
+    picture = Figure(figsize=(width, height), layout=roomy)
     picture.suptitle(title, fontsize=13, fontweight="bold")
-    picture.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     return picture
 
 

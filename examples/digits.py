@@ -1,8 +1,9 @@
 """Reading handwritten digits: scikit-learn's 1797 pictures of 8 x 8 pixels, ten classes.
 
-The pictures are split in three, each with its share of every digit. Networks learn from the
-training part, moved about by a pixel; the validation part says which network to take; the test part is looked at once, at
-the end, by the network that was taken. Each network is trained from several random starts.
+The pictures are split in three, each part with its share of every digit. Networks learn from the
+training part, whose pictures are moved about by a pixel; the validation part says which network
+to take; the test part is looked at once, at the end, by the network that was taken. Each network
+is trained from several random starts.
 
 The last layer gives ten logits Z, softmax makes them probabilities, and the error is -log of the
 probability of the true digit T. The delta of the last layer then has the short form
@@ -96,11 +97,10 @@ def learn(
 def draw_learning(axes: Any, runs: Sequence[Run]) -> None:
     """Draw the accuracies by epoch, a line for each start."""
     epochs = np.arange(1, len(runs[0].train) + 1)
-    for run, first in zip(runs, [True] + [False] * len(runs), strict=False):
-        for part, colour, style in (("train", BLUE, "-"), ("validation", VERMILLION, "--")):
-            label = part if first else None
-            percent = 100 * np.array(getattr(run, part))
-            axes.plot(epochs, percent, style, color=colour, alpha=0.7, linewidth=1.2, label=label)
+    for part, colour, style in (("train", BLUE, "-"), ("validation", VERMILLION, "--")):
+        percent = 100 * np.array([getattr(run, part) for run in runs])
+        lines = axes.plot(epochs, percent.T, style, color=colour, alpha=0.7, linewidth=1.2)
+        lines[0].set_label(part)
     axes.set(title="learning, from each start", xlabel="epoch", ylabel="read right, %")
     axes.set(ylim=(89.5, 100.5))
     axes.legend(loc="lower right")

@@ -23,8 +23,21 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from _script import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from _script import figure, parser, progress, save, table
+from _script import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    figure,
+    parser,
+    progress,
+    save,
+    table,
+)
 from teacher_student import points, random_teacher
 
 from deltaprop import deltas, nn, optim
@@ -132,7 +145,7 @@ def versus(ours: Sequence[Run], theirs: Sequence[Run]) -> tuple[float, str]:
     better = int(np.sum(ratio < 1))
     word = {0: "worse", len(ratio): "better"}.get(better, "no clear difference")
     middle = float(np.median(ratio))
-    return middle, f"{word} (E x {middle:.2g}, lower from {better} of {len(ratio)} starts)"
+    return middle, f"{word} (E times {middle:.2g}, lower from {better} of {len(ratio)} starts)"
 
 
 def conclude(taken: dict[str, list[Run]]) -> dict[str, dict[str, float]]:
@@ -142,20 +155,23 @@ def conclude(taken: dict[str, list[Run]]) -> dict[str, dict[str, float]]:
     found = {"sigmoid'": {"most": float(slope)}}
     for mode in ("rashid", "linear"):
         cosine, factor = median(taken[mode], "cosine"), median(taken[mode], "factor")
-        unexplained = float(np.max(1 - cosine**2))
+        unexplained = np.max(1 - cosine**2, axis=0)  # of each layer, then of all
         one_c = np.ptp(factor[:, :-1]) < 0.1 * np.abs(factor[:, :-1]).min()
         uphill = float(np.mean([run.cosine[:, -1] < 0 for run in taken[mode]]))
-        to_exact, against_exact = versus(taken[mode], taken["exact"])
-        _, against_layerwise = versus(taken[mode], taken["layerwise"])
+        ratio, to_exact = versus(taken[mode], taken["exact"])
+        _, to_layerwise = versus(taken[mode], taken["layerwise"])
         layers = ", ".join(f"{c:.3g}" for c in factor[0, :-1])
         print(f"{mode}: is only the learning rate rescaled?", end=" ")
-        print("Yes." if unexplained < 0.01 and one_c else "No.")
+        print("Yes." if unexplained[-1] < 0.01 and one_c else "No.")
         print(f"  Best c at the start, layer by layer: {layers}. A learning rate has but one.")
-        print(f"  Up to {unexplained:.0%} of the whole step is explained by no c;", end=" ")
-        print(f"{uphill:.0%} of the steps lead uphill.")
-        print(f"  Learning beside the true gradient: {against_exact};")
-        print(f"  with a rate for each layer, 'layerwise': {against_layerwise}.\n")
-        found[mode] = {"unexplained": unexplained, "uphill": uphill, "to exact": to_exact}
+        print(f"  No c explains up to {unexplained[-1]:.0%} of the whole step, and up to", end=" ")
+        print(f"{unexplained[:-1].max():.0%} of a layer's; {uphill:.0%} of the steps lead uphill.")
+        print(f"  Learning beside the true gradient: {to_exact};")
+        print(f"  with a rate for each layer, 'layerwise': {to_layerwise}.")
+        if to_exact.startswith("better") and not to_layerwise.startswith("better"):
+            print("  What it gains, the true gradient gains too if each layer has its own rate.")
+        print()
+        found[mode] = {"unexplained": unexplained[-1], "uphill": uphill, "ratio": ratio}
     return found
 
 

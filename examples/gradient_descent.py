@@ -16,7 +16,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from _script import BLUE, GREEN, GREY, ORANGE, VERMILLION, figure, parser, progress, save, table
+from _script import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    figure,
+    parser,
+    progress,
+    save,
+    table,
+)
 
 import deltaprop as dp
 
@@ -72,10 +84,11 @@ def draw_path(axes: Any, path: Sequence[Step], colour: str, label: str) -> None:
 
 def draw_slope(axes: Any, start: Step, colour: str) -> None:
     """Draw the tangent where a path starts, and what it asks for."""
-    ends = np.array([start.x - 0.4, start.x + 0.4])
-    axes.plot(ends, curve(start.x) + start.slope * (ends - start.x), "--", color=colour)
+    ends = np.array([start.x - 0.9, start.x + 0.9])
+    tangent = curve(start.x) + start.slope * (ends - start.x)
+    axes.plot(ends, tangent, "--", color=colour, linewidth=1.2)
     falls = start.slope > 0
-    text = f"slope {start.slope:g}:\nx must {'fall' if falls else 'rise'}"
+    text = f"slope {start.slope:+g}:\nx must {'fall' if falls else 'rise'}"
     x = start.x + (0.35 if falls else -0.35)
     side = "left" if falls else "right"
     axes.text(x, curve(start.x) - 0.6, text, color=colour, ha=side, va="center")
@@ -100,7 +113,7 @@ def draw(paths: dict[tuple[float, float], list[Step]], rate: float) -> Any:
         axes.legend(loc="upper center")
 
     *_, axes = panels
-    styles = {rate: (GREEN, "o"), SWINGS: (ORANGE, "s"), DIVERGES: (VERMILLION, "^")}
+    styles = {rate: (GREEN, "o"), SWINGS: (ORANGE, "s"), DIVERGES: (PURPLE, "^")}
     for each, (colour, marker) in styles.items():
         distance = [abs(step.x - LOWEST) for step in paths[0.0, each]]
         label = f"rate {each:g}: times |1 − 2 · {each:g}| = {abs(1 - 2 * each):.3g} a step"

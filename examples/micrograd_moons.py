@@ -28,7 +28,7 @@ def load(samples: int, seed: int) -> tuple[list[list[float]], list[float]]:
     from sklearn.datasets import make_moons
 
     X, y = make_moons(samples, noise=0.1, random_state=seed)
-    return X.tolist(), (2.0 * y - 1).tolist()
+    return X.tolist(), (2 * y - 1).tolist()
 
 
 def loss(model: MLP, X: Sequence[Sequence[float]], y: Sequence[float]) -> tuple[Any, float]:

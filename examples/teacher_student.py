@@ -63,17 +63,16 @@ def random_teacher(hidden: Sequence[int], rng: np.random.Generator) -> nn.MLP:
 
 
 def teach(
-    student: nn.MLP, X: Any, T: Any, held_out: Any, epochs: int, alpha: float, batch: int, rng: Any
+    student: nn.MLP, X: Any, T: Any, held_out: Any, epochs: int, alpha: float, rng: Any
 ) -> Lesson:
-    """Train the student on X and T, in batches drawn anew in each epoch."""
+    """Train the student on X and T, in batches of about 100 that each epoch draws anew."""
     # Adam gives each weight its own alpha, by the size of its gradients so far (Kingma, Ba 2015)
     optimizer = optim.Adam(student.parameters(), lr=alpha)
     schedule = optim.CosineDecay(optimizer, steps=epochs)
     train_error, held_out_error = [], []
     start = deltas.compare(student, X, T, loss="mse")
     for _ in progress(range(epochs), "the student learns"):
-        order = rng.permutation(len(X))
-        for rows in np.array_split(order, max(1, len(X) // batch)):
+        for rows in np.array_split(rng.permutation(len(X)), max(1, len(X) // 100)):
             A = student(X[rows])  # forward: Z = A W + b, A = sigmoid(Z), layer by layer
             E = nn.mse(A, T[rows])
             optimizer.zero_grad()
@@ -138,7 +137,7 @@ def draw_lesson(panels: Any, lesson: Lesson, said: Any, T: Any) -> None:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Teach, print and draw; return R² on held-out points and the two verdicts."""
     options = parser(__doc__ or "")
-    widths = {"type": int, "nargs": "+", "metavar": "WIDTH"}
+    widths: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "WIDTH"}
     options.add_argument("--teacher", default=[8, 6, 4], help="hidden widths (8 6 4)", **widths)
     options.add_argument("--student", default=[32, 24], help="hidden widths (32 24)", **widths)
     options.add_argument("--epochs", type=int, help="times through the data (300; quick: 60)")
@@ -158,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     held_out = held_out_X, held_out_T
     before = error(student, X, T), error(student, *held_out)
-    lesson = teach(student, X, T, held_out, epochs, args.rate, 100, rng)
+    lesson = teach(student, X, T, held_out, epochs, args.rate, rng)
     print(f"At the start: {lesson.start}\n\nAt the end: {lesson.end}\n")
 
     # R², the explained variance: 1 is perfect, 0 is no better than always saying the mean

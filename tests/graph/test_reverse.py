@@ -122,7 +122,7 @@ def test_any_program_has_the_gradient_of_the_naive_reference(
     want, places = naive(inputs, steps)
     leaves = [Value(x) for x in inputs]
     y = run(list(leaves), steps, 0)
-    np.testing.assert_array_equal(y.numpy(), want.value)
+    np.testing.assert_allclose(y.numpy(), want.value, rtol=1e-13)
     w = np.linspace(0.5, 2.0, y.size).reshape(y.shape)
     for _ in range(1 + again):
         y.backward(w, create_graph=graph)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
-from ..graph.primitive import Array, operands
+from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
@@ -210,7 +210,7 @@ class Multilinear(Primitive):
     """
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        _, xs = operands(node, graph)
+        xs = node.operands(graph)
         params = node.params or {}
         return [
             self.transpose(g, i, xs, **params) if isinstance(x, Node) else None
@@ -244,7 +244,7 @@ class Multilinear(Primitive):
         return c if all(first) else _on_diagonal(c, mine, shape)
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        _, xs = operands(node, graph)
+        xs = node.operands(graph)
         total: Any = None
         for i, t in enumerate(tangents):
             if t is not None:

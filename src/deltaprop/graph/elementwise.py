@@ -18,7 +18,7 @@ from .cotangent import (
     unbroadcast,
 )
 from .node import MODE, Node
-from .primitive import Array, Primitive, Rule, needed, operands
+from .primitive import Array, Primitive, Rule, needed
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -87,7 +87,11 @@ class Elementwise(Primitive):
             # the commonest call, an activation of a result, without the general way's loops
             data = x._data
             y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
-            return x.recorded(self, x if type(y) is float else (x,), y)
+            if type(y) is float:
+                return x.recorded(self, x, y)
+            node = x.recorded(self, (x,), y)
+            node.saved = (data,)
+            return node
         return self.apply(args, {})
 
     def _evaluate(self, *data: Any) -> Any:
@@ -153,7 +157,7 @@ class Elementwise(Primitive):
                 c = -g
             else:
                 if xs is None:
-                    xs = [x._data if isinstance(x, Node) else x for x in args]
+                    xs = node.operands(False)
                 c = g * (_partial(p, y, xs) if scalar else p(y, *xs))  # type: ignore[operator,misc]
             if scalar:
                 out.append(c if type(c) is float or type(c) is complex else c.item())
@@ -168,7 +172,7 @@ class Elementwise(Primitive):
 
     def _pull_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         """As `pull`, with everything that can happen: masks, and rules on nodes."""
-        y, xs = operands(node, graph)
+        y, xs = node if graph else node._data, node.operands(graph)
         shape = np.shape(node._data)
         mask: Any = None
         if isinstance(g, Masked):
@@ -196,7 +200,7 @@ class Elementwise(Primitive):
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        y, xs = operands(node, graph)
+        y, xs = node if graph else node._data, node.operands(graph)
         total: Any = None
         for t, p in zip(tangents, self.partials, strict=True):
             if t is not None and p is not None and p is not _ZERO:

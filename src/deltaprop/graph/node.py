@@ -2,15 +2,17 @@
 
 A graph is made of nodes that point to their inputs. A node recorded by an
 operation never changes. A *leaf* is a variable: its data may be replaced at any
-time, so a graph never points to the variable alone but to a *reading* of it, a
-node that holds what the variable was when it was read. That is why a graph
-differentiates what was recorded, whatever is written afterwards.
+time, so what is recorded of it is what it was: a node saves the data it was
+computed from, and where there is no room for that (an operation on scalars) or a
+node is needed (a derivative that is recorded itself), a *reading* stands for the
+variable, a node with the data of that moment. That is why a graph differentiates
+what was recorded, whatever is written afterwards.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
@@ -57,9 +59,21 @@ class Node:
         Where `args` and `params` are kept. An operation on scalars alone has its one or
         two operands here themselves: a tuple for each would be a third of the memory of a
         scalar graph, and half of what the garbage collector looks at.
+    saved : sequence
+        The data of `args` as the operation saw it; not of operations on scalars.
     """
 
-    __slots__ = ("__weakref__", "_data", "_extra", "_grad", "first", "op", "second", "serial")
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_extra",
+        "_grad",
+        "first",
+        "op",
+        "saved",
+        "second",
+        "serial",
+    )
 
     _data: Any
     _grad: Any
@@ -67,6 +81,7 @@ class Node:
     op: Primitive | None
     first: Any
     second: Any
+    saved: Sequence[Any]
     serial: int
 
     __hash__ = object.__hash__
@@ -130,23 +145,39 @@ class Node:
     def is_constant(self) -> bool:
         return self.op is None and self.extra.constant
 
-    def read(self, keep: bool = True) -> Any:
-        """What a graph records of this leaf: a reading, or a constant's raw data.
+    def operands(self, graph: bool) -> Sequence[Any]:
+        """What the operation was applied to, as raw data or as nodes.
 
-        With `keep`, a later write to the leaf must not show in the reading. A leaf
-        whose buffer the user may hold (`exposed`) is copied for that; any other is
-        only ever rebound, so that one reading serves until the next write.
+        The nodes are those of `args`, but for variables their readings.
+        """
+        args = self.args
+        if type(self.first) is not tuple:
+            return args if graph else [x._data if isinstance(x, Node) else x for x in args]
+        if not graph:
+            return self.saved
+        return [
+            x.read(data) if isinstance(x, Node) and x.op is None else x
+            for x, data in zip(args, self.saved, strict=True)
+        ]
+
+    def read(self, saved: Any = None) -> Any:
+        """A reading of this leaf, with the data it has or had; a constant's raw data.
+
+        A leaf whose buffer the user may hold (`exposed`) is copied; any other is only ever
+        rebound, so that one reading serves until the next write.
         """
         extra: Any = self._extra  # every leaf has one
         if extra.reading is not None:
             reading = extra.reading()
-            if reading is not None:
+            if reading is not None and (saved is None or saved is reading._data):
                 return reading
         data = self._data
         if extra.constant:
             return data
+        if saved is not None and saved is not data:
+            return type(self).recorded(READ, self, saved)
         if extra.exposed:
-            return type(self).recorded(READ, self, data.copy() if keep else data)
+            return type(self).recorded(READ, self, data.copy() if saved is None else data)
         reading = type(self).recorded(READ, self, data)
         extra.reading = weakref.ref(reading)
         return reading

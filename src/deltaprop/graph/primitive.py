@@ -94,15 +94,19 @@ class Primitive:
         data: list[Any] = []
         for x in args:
             if isinstance(x, Node):
+                held = x._data
                 if x.op is None:
                     leaf = x
-                    x = x.read(keeps is None or keeps[len(data)])
-                    if not isinstance(x, Node):
-                        sources.append(x)
-                        data.append(x)
-                        continue
-                variable = x
-                data.append(x._data)
+                    extra: Any = x._extra
+                    if extra.constant:
+                        x = held
+                    else:
+                        variable = leaf
+                        if extra.exposed and (keeps is None or keeps[len(data)]):
+                            held = held.copy()
+                else:
+                    variable = x
+                data.append(held)
             else:
                 kind = type(x)
                 if kind is np.ndarray:
@@ -131,6 +135,7 @@ class Primitive:
         node.op = self
         node.first = tuple(sources)
         node.second = params or None
+        node.saved = data
         node.serial = next(_serial)
         node._data = result
         node._grad = None
@@ -165,13 +170,6 @@ def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
     if leaf is not None and leaf.extra.exposed:
         return True
     return any(isinstance(x, np.ndarray) and is_mutable(x) for x in sources)
-
-
-def operands(node: Node, graph: bool) -> tuple[Any, tuple[Any, ...]]:
-    """The output and the arguments, as nodes or as raw data."""
-    if graph:
-        return node, node.args
-    return node._data, tuple([x._data if isinstance(x, Node) else x for x in node.args])
 
 
 def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
@@ -221,7 +219,7 @@ class Linear(Primitive):
         self.several = several
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        _, xs = operands(node, graph)
+        xs = node.operands(graph)
         params = node.params
         cotangents = self.transpose(g, *xs, **params) if params else self.transpose(g, *xs)
         if not self.several:
@@ -231,7 +229,7 @@ class Linear(Primitive):
         ]
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        _, xs = operands(node, graph)
+        xs = node.operands(graph)
         given = [
             np.zeros_like(x._data if isinstance(x, Node) else x) if t is None else t
             for t, x in zip(tangents, xs, strict=True)
@@ -255,7 +253,7 @@ class Bilinear(Primitive):
         self.transposes = (transpose_a, transpose_b)
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        _, (a, b) = operands(node, graph)
+        a, b = node.operands(graph)
         params = node.params or {}
         x, y = node.args
         return (
@@ -264,7 +262,7 @@ class Bilinear(Primitive):
         )
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        _, (a, b) = operands(node, graph)
+        a, b = node.operands(graph)
         (s, t), params = tangents, node.params or {}
         left = None if s is None else self(s, b, **params)
         right = None if t is None else self(a, t, **params)
@@ -304,14 +302,14 @@ class Custom(Primitive):
         return any(rule is not None and isinstance(x, Node) for x, rule in pairs)
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        args = node.args
-        xs: Any = args
+        args = node.first
         if graph:
             y: Any = node
+            xs = node.operands(graph)
         else:
             y = node._data
-            xs = [x._data if isinstance(x, Node) else x for x in args]
-        params = node.params
+            xs = node.saved
+        params = node.second
         out: list[Any] = []
         i = 0
         for rule in self.vjps:
@@ -325,5 +323,5 @@ class Custom(Primitive):
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        y, xs = operands(node, graph)
+        y, xs = node if graph else node._data, node.operands(graph)
         return self.jvp(tangents, y, *xs, **(node.params or {}))

@@ -49,16 +49,25 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             if node._extra.hooks is not None:
                 g = _hooked(node, g)
         args: Any = node.first
-        if plain and type(args) is not tuple and type(g) is float:
-            # an operation on scalars, and the short way of doing what is done below
-            if retain:
-                node._grad = g if node._grad is None else node._grad + g
-            contributions = node.op.pull_floats(node, g)
+        if not plain or g is ZERO:
+            contributions: Any = _pulled(node, g, graph, mode)
+            args = node.args
+        elif type(args) is tuple:
+            op: Any = node.op
+            if not op.accepts_masks:
+                g = materialize(g, node._data)
+            contributions = op.pull(g, node, False)
+        elif type(g) is float:
+            # an operation on scalars
+            contributions = node.op.pull_floats(node, g)  # type: ignore[union-attr]
             args = (args,) if node.second is None else (args, node.second)
         else:
             contributions = _pulled(node, g, graph, mode)
             args = node.args
-            if retain:
+        if retain:
+            if node._grad is None and plain:
+                node._grad = g  # as it came: whoever asks for it gets it materialised
+            else:
                 _retain(node, g, graph)
         i = 0
         for x in args:
@@ -66,8 +75,9 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             i += 1
             if c is None or type(x) is float:
                 continue
-            if x.op is READ:
-                x = x.first
+            if x.op is READ or x.op is None:
+                if x.op is READ:
+                    x = x.first
                 kept = leaves.get(x)
                 if kept is None:
                     leaves[x] = c
@@ -122,7 +132,7 @@ def _checked(replaced: Any, node: Node) -> Any:
 def _retain(node: Node, g: Any, graph: bool) -> None:
     kept = node._grad
     if kept is None and not graph:
-        node._grad = g  # as it came: whoever asks for it gets it materialised
+        node._grad = g
         return
     g = materialize(g, node._data)
     if graph and not isinstance(g, Node):

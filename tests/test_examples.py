@@ -1,0 +1,81 @@
+"""Every example runs, draws its picture, and reaches the figures that it claims."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("tqdm")
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if not path.stem.startswith("_"))
+
+
+@pytest.fixture
+def run(monkeypatch: Any, tmp_path: Path) -> Any:
+    """Run an example quickly; check its picture and that it names it."""
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+
+    def runs(name: str, capsys: Any, *more: str) -> Any:
+        found = importlib.import_module(name).main(["--quick", "--output", str(tmp_path), *more])
+        picture = tmp_path / f"{name}.png"
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        printed = capsys.readouterr()
+        assert f"picture: {picture}" in printed.out
+        assert not printed.err  # no progress bar off a terminal
+        return found
+
+    return runs
+
+
+def test_descent_ends_at_the_lowest_point_unless_it_overshoots(run: Any, capsys: Any) -> None:
+    ends = run("gradient_descent", capsys)
+    for start in (0.0, -4.0):
+        assert ends[start, 0.2] == pytest.approx(-2, abs=1e-4)
+        assert ends[start, 0.9] == pytest.approx(-2, abs=1e-2)
+        assert abs(ends[start, 1.05] + 2) > 20
+
+
+def test_student_learns_its_teacher_and_the_deltas_agree(run: Any, capsys: Any) -> None:
+    found = run("teacher_student", capsys)
+    assert found["agree"]
+    assert found["r2"] > 0.95
+
+
+def test_student_of_any_depth(run: Any, capsys: Any) -> None:
+    found = run("teacher_student", capsys, "--student", "6", "5", "4", "3", "--epochs", "2")
+    assert found["agree"]
+
+
+def test_digits_are_read(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("digits", capsys)
+    assert min(found["test"]) > 0.95
+
+
+def test_moons_are_told_apart(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("micrograd_moons", capsys)
+    assert found["accuracy"] > 0.85
+    assert found["loss"] < 0.5
+
+
+def test_dropping_the_derivative_is_no_matter_of_the_learning_rate(run: Any, capsys: Any) -> None:
+    found = run("drop_sigmoid_derivative", capsys)
+    assert found["sigmoid'"]["most"] <= 0.25
+    for mode in ("rashid", "linear"):
+        assert found[mode]["unexplained"] > 0.3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help(name: str) -> None:
+    script = [sys.executable, EXAMPLES / f"{name}.py", "--help"]
+    done = subprocess.run(script, capture_output=True, text=True, check=True)
+    for option in ("--seed", "--quick", "--output"):
+        assert option in done.stdout

@@ -133,10 +133,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Choose, test, print and draw; return the widths chosen and the test accuracies."""
     options = parser(__doc__ or "")
     options.add_argument("--starts", type=int, help="random starts (5; quick: 2)")
-    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 25)")
+    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 15)")
     args = options.parse_args(argv)
     starts = args.starts or (2 if args.quick else 5)
-    epochs = args.epochs or (25 if args.quick else 60)
+    epochs = args.epochs or (15 if args.quick else 60)
 
     train, validation, test = load(args.seed)
     parts = f"{len(train.X)} to learn from, {len(validation.X)} to choose by, {len(test.X)} to test"

@@ -72,9 +72,9 @@ def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     """Learn, print and draw; return the last loss, the accuracy and the seconds per step."""
     options = parser(__doc__ or "")
-    options.add_argument("--steps", type=int, help="of gradient descent (100; quick: 20)")
+    options.add_argument("--steps", type=int, help="of gradient descent (100; quick: 15)")
     args = options.parse_args(argv)
-    steps = args.steps or (20 if args.quick else 100)
+    steps = args.steps or (15 if args.quick else 100)
 
     X, y = load(100, args.seed)
     model = MLP(2, [16, 16, 1], rng=args.seed)

@@ -140,12 +140,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     widths: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "WIDTH"}
     options.add_argument("--teacher", default=[8, 6, 4], help="hidden widths (8 6 4)", **widths)
     options.add_argument("--student", default=[32, 24], help="hidden widths (32 24)", **widths)
-    options.add_argument("--epochs", type=int, help="times through the data (300; quick: 60)")
+    options.add_argument("--epochs", type=int, help="times through the data (300; quick: 150)")
     options.add_argument("--rate", type=float, default=0.03, help="alpha at the start (0.03)")
-    options.add_argument("--samples", type=int, help="training points (2000; quick: 500)")
+    options.add_argument("--samples", type=int, help="training points (2000; quick: 1000)")
     args = options.parse_args(argv)
-    epochs = args.epochs or (60 if args.quick else 300)
-    samples = args.samples or (500 if args.quick else 2000)
+    epochs = args.epochs or (150 if args.quick else 300)
+    samples = args.samples or (1000 if args.quick else 2000)
 
     rng = np.random.default_rng(args.seed)
     teacher = random_teacher(args.teacher, rng)

@@ -124,15 +124,15 @@ def matmul(a: Array, b: Array) -> Array:
 
 def _affine(x: Any, w: Any, b: Any) -> Any:
     try:
-        fits = w.ndim == 2 and b.shape == w.shape[1:] and x.shape[-1:] == w.shape[:1]
-    except AttributeError:  # a scalar Value holds a float, which has no shape
+        y = x @ w
+        fits = w.ndim == 2 and b.shape == y.shape[-1:]
+    except (ValueError, TypeError, AttributeError):  # a scalar Value holds a float: no shape
         fits = False
     if not fits:
         raise ValueError(
             f"affine of x {np.shape(x)}, w {np.shape(w)} and b {np.shape(b)}: it wants "
             "(..., n_in), (n_in, n_out) and (n_out,)"
         )
-    y = x @ w
     if y.dtype != b.dtype:
         return y + b
     y += b

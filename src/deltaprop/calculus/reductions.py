@@ -181,13 +181,17 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     x = np.asarray(x)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, np.zeros_like(top))
+    if not math.isfinite(np.add.reduce(top, None)):
+        top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return x - top, top
 
 
 def _log_total(z: Any, axis: Axis) -> Any:
+    total = np.add.reduce(np.exp(z), axis, keepdims=True)
+    if total.all():
+        return np.log(total)
     with np.errstate(divide="ignore"):  # log(0), where every entry is -inf
-        return np.log(np.add.reduce(np.exp(z), axis, keepdims=True))
+        return np.log(total)
 
 
 def _logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:

@@ -228,7 +228,7 @@ def _split(p: Any) -> tuple[Any, Any]:
     return p, None
 
 
-def _times(g: Any, p: Any, y: Any, xs: tuple[Any, ...], mask: Any) -> tuple[Any, Any]:
+def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, Any]:
     """The product of a cotangent (or tangent) and a partial where both masks allow it."""
     if p is not _ONE and p is not _MINUS_ONE:
         p, allowed = _split(_partial(p, y, xs))

@@ -59,7 +59,7 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             contributions = op.pull(g, node, False)
         elif type(g) is float:
             # an operation on scalars
-            contributions = node.op.pull_floats(node, g)  # type: ignore[union-attr]
+            contributions = node.op.pull_floats(node, g)
             args = (args,) if node.second is None else (args, node.second)
         else:
             contributions = _pulled(node, g, graph, mode)
@@ -94,9 +94,11 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             else:
                 entry[1] = accumulate(entry[1], c)
     for leaf, g in leaves.items():
-        extra = leaf._extra
-        extra.owns_grad = False  # type: ignore[union-attr]
-        leaves[leaf] = materialize(g, leaf._data) if extra.hooks is None else _hooked(leaf, g)  # type: ignore[union-attr]
+        extra: Any = leaf._extra
+        extra.owns_grad = False
+        if extra.hooks is not None:
+            g = _hooked(leaf, g)
+        leaves[leaf] = materialize(g, leaf._data)
     return leaves
 
 

@@ -45,7 +45,7 @@ def test_descent_ends_at_the_lowest_point_unless_it_overshoots(run: Any, capsys:
 def test_student_learns_its_teacher_and_the_deltas_agree(run: Any, capsys: Any) -> None:
     found = run("teacher_student", capsys)
     assert found["agree"]
-    assert found["r2"] > 0.95
+    assert found["r2"] > 0.9
 
 
 def test_student_of_any_depth(run: Any, capsys: Any) -> None:
@@ -56,7 +56,7 @@ def test_student_of_any_depth(run: Any, capsys: Any) -> None:
 def test_digits_are_read(run: Any, capsys: Any) -> None:
     pytest.importorskip("sklearn")
     found = run("digits", capsys)
-    assert min(found["test"]) > 0.95
+    assert min(found["test"]) > 0.92
 
 
 def test_moons_are_told_apart(run: Any, capsys: Any) -> None:

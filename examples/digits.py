@@ -107,26 +107,29 @@ def draw_learning(axes: Any, runs: Sequence[Run]) -> None:
 
 
 def draw_confusion(axes: Any, truth: Any, seen: Any) -> None:
-    """Draw how often each digit was read as which."""
+    """Draw how often each digit was read as which, by all starts together."""
     counts = np.zeros((10, 10), int)
-    np.add.at(counts, (truth, seen), 1)
+    np.add.at(counts, (np.broadcast_to(truth, seen.shape), seen), 1)
     axes.imshow(np.sqrt(counts), cmap="Blues")
     for i, j in zip(*counts.nonzero(), strict=True):
         colour = "white" if i == j else VERMILLION
         axes.text(j, i, counts[i, j], ha="center", va="center", color=colour, weight="bold")
-    axes.set(title="test pictures", xlabel="read as", ylabel="is a")
+    axes.set(title=f"test pictures, {len(seen)} starts", xlabel="read as", ylabel="is a")
     axes.set(xticks=range(10), yticks=range(10))
     axes.grid(False)
 
 
 def draw_misread(panels: Any, X: Any, truth: Any, seen: Any) -> None:
-    """Draw the pictures that were misread."""
-    wrong = np.flatnonzero(truth != seen)
-    for axes, i in zip(panels.ravel(), wrong, strict=False):
-        axes.imshow(X[i].reshape(8, 8), cmap="gray_r")
-        axes.set_title(f"{truth[i]} read as {seen[i]}", fontsize=10, loc="center")
-    for axes in panels.ravel():
+    """Draw pictures that were misread, first those by most starts."""
+    times = np.sum(seen != truth, axis=0)
+    order = np.argsort(-times, kind="stable")
+    for axes, i in zip(panels.ravel(), order, strict=False):
         axes.axis("off")
+        if times[i]:
+            axes.imshow(X[i].reshape(8, 8), cmap="gray_r")
+            wrong = ", ".join(str(d) for d in np.unique(seen[:, i]) if d != truth[i])
+            title = f"{truth[i]} read as {wrong}\nby {times[i]} of {len(seen)}"
+            axes.set_title(title, fontsize=9, loc="center")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -167,15 +170,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         [*([str(k), f"{a:.2%}"] for k, a in enumerate(tested)), ["mean", f"{np.mean(tested):.2%}"]],
     )
 
-    seen = read(runs[chosen][0].network, test.X)
-    wrong = int(np.sum(seen != test.T))
-    print(f"start 0 misreads {wrong} of {len(seen)} test pictures")
+    seen = np.array([read(run.network, test.X) for run in runs[chosen]])
+    wrong = int(np.sum(np.any(seen != test.T, axis=0)))
+    print(f"of {len(test.T)} test pictures, {wrong} were misread from at least one start")
     picture = figure(15, 5, f"Handwritten digits, network {runs[chosen][0].network.sizes}")
     left, right = picture.subfigures(1, 2, width_ratios=[2.1, 1])
     panels = left.subplots(1, 2)
     draw_learning(panels[0], runs[chosen])
     draw_confusion(panels[1], test.T, seen)
-    right.suptitle(f"misread by start 0: {wrong} of {len(seen)}", fontsize=11)
+    right.suptitle(f"misread from any start: {wrong} of {len(test.T)}", fontsize=11)
     draw_misread(right.subplots(3, 4), test.X, test.T, seen)
     save(picture, args.output, "digits")
     return {"chosen": chosen, "test": tested}

@@ -56,7 +56,13 @@ def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> 
     X, y = np.array(X), np.array(y)
     for moon, colour, marker in ((-1, BLUE, "o"), (1, ORANGE, "s")):
         points = X[y == moon].T
-        plane.scatter(*points, c=colour, marker=marker, edgecolors="white", label=f"y = {moon:+d}")
+        plane.scatter(
+            *points,
+            c=colour,
+            marker=marker,
+            edgecolors="white",
+            label=f"y = {moon:+d}".replace("-", "−"),
+        )
     plane.set(title="decision boundary (score 0) and margins (−1, 1)", xlabel="x₁", ylabel="x₂")
     plane.grid(False)
     plane.legend(loc="lower right", frameon=True)

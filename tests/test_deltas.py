@@ -286,7 +286,7 @@ def test_three_error_propagations_by_hand():
     assert_close(linear[2].db, e3.sum(axis=0))
 
 
-@pytest.mark.parametrize("loss", set(LOSSES) - {"binary_cross_entropy"})
+@pytest.mark.parametrize("loss", sorted(set(LOSSES) - {"binary_cross_entropy"}))
 def test_error_propagation_makes_no_difference_without_slopes(loss):
     mlp = network([3, 4, 4, 2], "identity", "identity")
     X, T = data_for(loss, 3, 2)

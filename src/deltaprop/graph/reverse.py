@@ -49,21 +49,13 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             if node._extra.hooks is not None:
                 g = _hooked(node, g)
         args: Any = node.first
-        if not plain or g is ZERO:
+        if type(args) is tuple or type(g) is not float or not plain:
             contributions: Any = _pulled(node, g, graph, mode)
-            args = node.args
-        elif type(args) is tuple:
-            op: Any = node.op
-            if not op.accepts_masks:
-                g = materialize(g, node._data)
-            contributions = op.pull(g, node, False)
-        elif type(g) is float:
-            # an operation on scalars
+            args = args if type(args) is tuple else node.args
+        else:
+            # an operation on scalars: no shapes, no masks
             contributions = node.op.pull_floats(node, g)
             args = (args,) if node.second is None else (args, node.second)
-        else:
-            contributions = _pulled(node, g, graph, mode)
-            args = node.args
         if retain:
             if node._grad is None and plain:
                 node._grad = g  # as it came: whoever asks for it gets it materialised
@@ -75,16 +67,16 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             i += 1
             if c is None or type(x) is float:
                 continue
-            if x.op is READ or x.op is None:
-                if x.op is READ:
-                    x = x.first
-                kept = leaves.get(x)
+            op = x.op
+            if op is READ or op is None:
+                leaf = x if op is None else x.first
+                kept = leaves.get(leaf)
                 if kept is None:
-                    leaves[x] = c
+                    leaves[leaf] = c
                 elif type(kept) is float is type(c):
-                    leaves[x] = kept + c
+                    leaves[leaf] = kept + c
                 else:
-                    leaves[x] = accumulate(kept, c)
+                    leaves[leaf] = accumulate(kept, c)
                 continue
             serial = x.serial
             entry = pending.get(serial)

@@ -32,7 +32,8 @@ matplotlib.rcParams.update(
         "axes.spines.right": False,
         "axes.grid": True,
         "grid.alpha": 0.25,
-        "legend.frameon": False,
+        "legend.framealpha": 0.75,
+        "legend.edgecolor": "none",
         "lines.linewidth": 1.8,
     }
 )

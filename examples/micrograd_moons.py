@@ -65,7 +65,7 @@ def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> 
         )
     plane.set(title="decision boundary (score 0) and margins (−1, 1)", xlabel="x₁", ylabel="x₂")
     plane.grid(False)
-    plane.legend(loc="lower right", frameon=True)
+    plane.legend(loc="lower right")
 
     losses, right = np.array(history).T
     curves.plot(losses, color=BLUE, label="loss")

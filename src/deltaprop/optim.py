@@ -92,7 +92,8 @@ class Optimizer:
         for i, p in enumerate(self.parameters):
             g = p._grad
             if g is not None:
-                new, states[i] = update(p._data, raw(g), states[i], lr, **options)
+                g = g if type(g) is np.ndarray else raw(g)
+                new, states[i] = update(p._data, g, states[i], lr, **options)
                 p.write(new)
 
     def zero_grad(self) -> None:

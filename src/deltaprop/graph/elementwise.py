@@ -139,6 +139,8 @@ class Elementwise(Primitive):
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._pull_masked(g, node, graph)
         y, args, partials = node._data, node.args, self.partials
+        if len(args) == 1 and callable(partials[0]) and type(y) is np.ndarray:
+            return (g * partials[0](y, *node.saved),)
         scalar = type(y) is not np.ndarray
         shape = () if scalar else y.shape
         xs: Any = None

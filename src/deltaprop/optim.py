@@ -179,10 +179,11 @@ class SGD(Optimizer):
         """The new p and state."""
         if weight_decay:
             g = g + weight_decay * p
+        # -lr g + p, not p - lr g: the same bits, and NumPy reuses the buffer of a large -lr g
         if not momentum:
-            return p - lr * g, state
+            return -lr * g + p, state
         velocity = momentum * state[0] + g
-        return p - lr * (g + momentum * velocity if nesterov else velocity), (velocity,)
+        return -lr * (g + momentum * velocity if nesterov else velocity) + p, (velocity,)
 
 
 class RMSprop(Optimizer):

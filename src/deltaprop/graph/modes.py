@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ContextDecorator
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +14,7 @@ from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .primitive import Primitive
 
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 class AnomalyError(FloatingPointError):

@@ -11,7 +11,6 @@ such a value need not be kept safe from later writes.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from types import MethodType
 from typing import Any, TypeAlias
@@ -176,10 +175,9 @@ def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
     """Which of `count` positional parameters from `first` on a rule needs."""
     if not callable(rule):
         return [False] * count
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = inspect.signature(rule).parameters.values()
-    names = [p.name for p in parameters if p.kind in kinds][first : first + count]
-    if len(names) < count:  # *args: be safe
+    code = getattr(rule, "__code__", None)
+    names = code.co_varnames[first : code.co_argcount][:count] if code else ()
+    if len(names) < count:  # *args, or no plain function: be safe
         return [True] * count
     return [not name.startswith("_") for name in names]
 

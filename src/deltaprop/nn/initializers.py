@@ -16,7 +16,8 @@ import numpy as np
 from .names import by_name
 
 Shape: TypeAlias = tuple[int, ...]
-Rng: TypeAlias = np.random.Generator | int | None
+# in quotes, as NumPy loads its random module on first use, which takes longer than this package
+Rng: TypeAlias = "np.random.Generator | int | None"
 Initializer: TypeAlias = Callable[..., Any]
 
 

@@ -66,7 +66,7 @@ def test_agree_whatever_the_error_propagation(activation, loss, mode):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "silu"])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "silu", "gelu"])
 def test_agree_at_depth_12_and_width_512(activation, dtype):
     sizes = [64, *[512] * 11, 10]
     mlp = dp.nn.MLP(sizes, activation=activation, rng=0, dtype=dtype)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .calculus import contractions, elementwise, indexing, reductions, shaping
+from .data import copied, rectangular, shown, variable_data
 from .graph import Elementwise, Node, raw
 from .graph.cotangent import materialize
 from .graph.node import MODE, _serial, is_mutable, parents
@@ -59,14 +60,14 @@ def _operators(
                     return node
                 return Value.leaf(data, constant=True)
         if kind is list or kind is tuple:
-            other = _array(other)
+            other = rectangular(other)
         elif kind is not Value and not isinstance(other, _OPERANDS):
             return NotImplemented
         return primitive(self, other)
 
     def reflected(self: Value, other: Any) -> Any:
         if type(other) is list or type(other) is tuple:
-            other = _array(other)
+            other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
             return NotImplemented
         elif type(other) is int and type(self._data) is float:
@@ -81,7 +82,7 @@ def _operators(
 def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, list | tuple):
-            other = _array(other)
+            other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
             return NotImplemented
         return primitive(self, other)
@@ -137,13 +138,11 @@ class Value(Node):
         if type(data) is float and dtype is None:
             self._become_leaf(data)
         else:
-            held = _variable_data(data, dtype, copy)
+            held = variable_data(data, dtype, copy)
             adopted = not copy and isinstance(held, np.ndarray)
             self._become_leaf(held, exposed=adopted and is_mutable(held))
         if name is not None:
             self.extra.name = name
-
-    # -- what it holds ------------------------------------------------------------------
 
     @property
     def data(self) -> Any:
@@ -153,7 +152,7 @@ class Value(Node):
             return held
         if self.op is None and not self.extra.constant:
             return self.expose()
-        return _shown(held)
+        return shown(held)
 
     @data.setter
     def data(self, new: Any) -> None:
@@ -182,7 +181,7 @@ class Value(Node):
             new = new._data
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
-        self.write(np.array(new, self.dtype) if self.shape else _variable_data(new, None, True))
+        self.write(np.array(new, self.dtype) if self.shape else variable_data(new, None, True))
         return self
 
     @property
@@ -283,10 +282,8 @@ class Value(Node):
     def detach(self) -> Value:
         """The same values as a constant: no gradient flows through it."""
         # a result's data never changes, a variable's may
-        held = self._data if self.op is not None else _copied(self._data)
+        held = self._data if self.op is not None else copied(self._data)
         return Value.leaf(held, constant=True)
-
-    # -- differentiating ----------------------------------------------------------------
 
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, retain_grads: bool = True
@@ -372,8 +369,6 @@ class Value(Node):
             hooks = self.extra.hooks = {}
         hooks[key] = hook
         return lambda: hooks.pop(key, None) and None
-
-    # -- operators ----------------------------------------------------------------------
 
     __add__, __radd__ = _operators(elementwise.add, operator.add)
     __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
@@ -466,7 +461,7 @@ class Value(Node):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         if self.op is not None:
             raise TypeError("a result cannot be copied apart from its graph; copy v.detach()")
-        twin = Value.leaf(_copied(self._data), constant=self.is_constant)
+        twin = Value.leaf(copied(self._data), constant=self.is_constant)
         twin.extra.name = self.name
         memo[id(self)] = twin
         return twin
@@ -475,8 +470,6 @@ class Value(Node):
         if self.op is not None:
             raise TypeError("a result cannot be pickled apart from its graph; use v.detach()")
         return _restore, (self._data, self.is_constant, self.name)
-
-    # -- functions as methods -----------------------------------------------------------
 
     sum = reductions.sum
     mean = reductions.mean
@@ -524,8 +517,6 @@ class Value(Node):
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return shaping.transpose(self, order or None)
 
-    # -- NumPy's protocols --------------------------------------------------------------
-
     _functions: ClassVar[dict[Any, Callable[..., Any]]] = {}
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
@@ -535,7 +526,7 @@ class Value(Node):
                 "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
             )
         if not copy and (dtype is None or dtype == self.dtype):
-            return _shown(np.asarray(self._data))
+            return shown(np.asarray(self._data))
         return np.array(self._data, dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -572,7 +563,7 @@ def _on_constants(function: Callable[..., Any], name: str, args: Any, kwargs: An
                     f"np.{name} has no derivative rule here: give it v.numpy() or v.detach() if "
                     "no gradient is needed, or define the operation (deltaprop.custom_gradient)"
                 )
-            return _shown(x._data)
+            return shown(x._data)
         if isinstance(x, list | tuple):
             return type(x)(strip(item) for item in x)
         return x
@@ -580,76 +571,6 @@ def _on_constants(function: Callable[..., Any], name: str, args: Any, kwargs: An
     result = function(*strip(tuple(args)), **{k: strip(v) for k, v in kwargs.items()})
     wrap = isinstance(result, np.ndarray | np.generic)
     return Value.leaf(result, constant=True) if wrap else result
-
-
-def _register() -> None:
-    """Tell NumPy's protocols which function of ours stands for which of NumPy's."""
-    table = Value._functions
-    for module in (elementwise, reductions, contractions, shaping, indexing):
-        for name in module.__all__:
-            theirs = getattr(np, name, None)
-            if callable(theirs):
-                table[theirs] = getattr(module, name)
-    for name in ("matmul", "multi_dot", "outer", "tensordot", "vecdot"):
-        table[getattr(np.linalg, name)] = getattr(contractions, name)
-    table[np.linalg.norm] = reductions.norm
-    # in np.linalg these two are about the last axes, in np about the first
-    table[np.linalg.diagonal] = lambda x, *, offset=0: shaping.diagonal(x, offset, -2, -1)
-    table[np.linalg.trace] = lambda x, *, offset=0: shaping.trace(x, offset, -2, -1)
-    table[np.add, "reduce"] = _reduce(reductions.sum)
-    table[np.multiply, "reduce"] = _reduce(reductions.prod)
-    table[np.maximum, "reduce"] = _reduce(reductions.max)
-    table[np.minimum, "reduce"] = _reduce(reductions.min)
-    table[np.multiply, "outer"] = lambda a, b: contractions.tensordot(a, b, 0)
-    table[np.where] = _where
-    table[np.clip] = _clip
-    table[np.around] = elementwise.round
-    for name in _QUESTIONS:
-        table[getattr(np, name)] = _of_data(getattr(np, name))
-
-
-def _where(condition: Any, *branches: Any) -> Any:
-    return elementwise.where(condition, *branches) if branches else indexing.nonzero(condition)
-
-
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    return elementwise.clip(x, a_min if min is None else min, a_max if max is None else max)
-
-
-def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A reduction as a ufunc's method: along the first axis unless said otherwise."""
-    return lambda x, axis=0, keepdims=False: function(x, axis, keepdims=keepdims)
-
-
-# functions whose answers have no derivative
-_QUESTIONS = (
-    "allclose",
-    "array_equal",
-    "full_like",
-    "isclose",
-    "iscomplexobj",
-    "isrealobj",
-    "ndim",
-    "ones_like",
-    "result_type",
-    "shape",
-    "size",
-    "zeros_like",
-)
-
-
-def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's own function, on the data of Values."""
-
-    def on_data(*args: Any, **kwargs: Any) -> Any:
-        result = function(*[raw(x) for x in args], **{k: raw(v) for k, v in kwargs.items()})
-        wrap = isinstance(result, np.ndarray)
-        return Value.leaf(result, constant=True) if wrap else result
-
-    return on_data
-
-
-_register()
 
 
 def constant(data: Any, dtype: Any = None) -> Value:
@@ -675,58 +596,3 @@ def _restore(data: Any, is_constant: bool, name: str | None) -> Value:
     value = Value.leaf(data, constant=is_constant)
     value.extra.name = name
     return value
-
-
-def _shown(held: Any) -> Any:
-    """The data for others to look at, not to write to."""
-    if isinstance(held, np.ndarray):
-        held = held.view()
-        held.flags.writeable = False
-    return held
-
-
-def _copied(held: Any) -> Any:
-    return held.copy() if isinstance(held, np.ndarray) else held
-
-
-def _array(data: Any) -> np.ndarray:
-    """An ndarray of nested lists, with an error that says what is wrong with them."""
-    try:
-        return np.asarray(data)
-    except ValueError as error:
-        raise TypeError(
-            f"ragged data: the rows of {_short(data)} differ in length; "
-            "a Value holds a rectangular array"
-        ) from error
-
-
-def _short(data: Any) -> str:
-    text = repr(data)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _variable_data(data: Any, dtype: Any, copy: bool) -> Any:
-    """`data` as a Python float or complex, or as a floating ndarray of its own."""
-    if isinstance(data, Node):
-        if not data.is_constant:
-            raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
-        data = data._data
-    array = _array(float(data) if type(data) is int else data)
-    kind = array.dtype.kind
-    if kind not in "fciu":
-        what = {"b": "bool", "O": "object", "U": "str", "S": "bytes"}.get(kind, str(array.dtype))
-        raise TypeError(
-            f"a Value holds floating numbers, got {what} data: {_short(data)}. "
-            "Convert it first, or use deltaprop.constant for data without a gradient"
-        )
-    wanted = np.dtype(dtype) if dtype is not None else array.dtype
-    if wanted.kind not in "fc":
-        if dtype is not None:
-            raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")
-        wanted = np.dtype(np.float64)
-    if not array.ndim:
-        number = wanted.type(array[()]).item()
-        return number
-    if copy or wanted != array.dtype:
-        return np.array(array, wanted)
-    return array

@@ -14,3 +14,4 @@ from ..calculus.indexing import *  # noqa: F403
 from ..calculus.reductions import *  # noqa: F403
 from ..calculus.shaping import *  # noqa: F403
 from ..value import constant as asarray  # noqa: F401
+from . import protocols  # noqa: F401 - tells Value what to answer NumPy with

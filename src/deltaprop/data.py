@@ -1,0 +1,64 @@
+"""What a Value may hold: conversions of what users give, and errors that say what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .graph import Node
+
+
+def shown(held: Any) -> Any:
+    """The data for others to look at, not to write to."""
+    if isinstance(held, np.ndarray):
+        held = held.view()
+        held.flags.writeable = False
+    return held
+
+
+def copied(held: Any) -> Any:
+    return held.copy() if isinstance(held, np.ndarray) else held
+
+
+def rectangular(data: Any) -> np.ndarray:
+    """An ndarray of nested lists, with an error that says what is wrong with them."""
+    try:
+        return np.asarray(data)
+    except ValueError as error:
+        raise TypeError(
+            f"ragged data: the rows of {_short(data)} differ in length; "
+            "a Value holds a rectangular array"
+        ) from error
+
+
+def _short(data: Any) -> str:
+    text = repr(data)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
+    """`data` as a Python float or complex, or as a floating ndarray of its own."""
+    if isinstance(data, Node):
+        if not data.is_constant:
+            raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
+        data = data._data
+    array = rectangular(float(data) if type(data) is int else data)
+    kind = array.dtype.kind
+    if kind not in "fciu":
+        what = {"b": "bool", "O": "object", "U": "str", "S": "bytes"}.get(kind, str(array.dtype))
+        raise TypeError(
+            f"a Value holds floating numbers, got {what} data: {_short(data)}. "
+            "Convert it first, or use deltaprop.constant for data without a gradient"
+        )
+    wanted = np.dtype(dtype) if dtype is not None else array.dtype
+    if wanted.kind not in "fc":
+        if dtype is not None:
+            raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")
+        wanted = np.dtype(np.float64)
+    if not array.ndim:
+        number = wanted.type(array[()]).item()
+        return number
+    if copy or wanted != array.dtype:
+        return np.array(array, wanted)
+    return array

@@ -9,6 +9,10 @@ A cotangent of a node of shape S is one of
 - `ZERO`: the output does not depend on the node (a *structural* zero).
 
 A structural zero stays zero whatever a partial says; a numeric zero times inf is NaN.
+
+A complex cotangent g of y means dL = Re(sum(g * dy)) for a real L. So rules are plain
+transposes, without a conjugate, and what is real takes the real part. Users see the
+conjugate (`as_gradient`), as in PyTorch: the direction in which L grows fastest.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import numpy as np
 
 from .node import Node
 from .primitive import Linear
+from .symbol import Symbol, tracing
 
 
 class Masked:
@@ -44,18 +49,21 @@ class Scattered:
         self.parts = [(index, values)]
         self.dense: Any = None
 
-    def mask(self, shape: tuple[int, ...]) -> np.ndarray:
+    def mask(self, shape: tuple[int, ...]) -> Any:
         """The entries that any contribution touches."""
         whole = self.dense.mask if isinstance(self.dense, Masked) else self.dense is not None
-        mask = np.broadcast_to(whole, shape).copy()
-        for index, _ in self.parts:
-            mask[index] = True
-        return mask
+        indices = tuple([index for index, _ in self.parts])
+        hits = scatter(*[True] * len(indices), indices=indices, shape=shape, dtype=np.bool_)
+        return hits | whole
 
 
 def raw(x: Any) -> Any:
     """The data of a node; anything else as it is."""
-    return x._data if isinstance(x, Node) else x
+    if not isinstance(x, Node):
+        return x
+    if x.op is None and (trace := tracing()) is not None:
+        trace.meet(x)
+    return x._data
 
 
 class Moving(Linear):
@@ -103,6 +111,7 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
 
 
 broadcast_to: Moving
+conj: Moving
 restrict: Linear
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
@@ -127,6 +136,15 @@ scatter = Moving(
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
     several=True,
 )
+
+
+conj = Moving("conj", lambda x: np.conjugate(x), lambda g, x: conj(g), views=False)
+
+
+def as_gradient(g: Any) -> Any:
+    """A full cotangent as users see it, or what they see as a cotangent."""
+    data = raw(g)
+    return g if type(data) is float or not np.iscomplexobj(data) else conj(g)
 
 
 def _restricted(g: Any, x: Any, mask: Any) -> Any:
@@ -183,7 +201,7 @@ def _gather(g: Scattered, like: Any) -> Any:
 
 
 def _fit(g: Any, like: Any) -> Any:
-    shape, dtype = np.shape(like), np.asarray(like).dtype
+    shape, dtype = np.shape(like), np.result_type(like)
     if np.iscomplexobj(raw(g)) and dtype.kind != "c":
         g = g.real
     given = np.shape(raw(g))
@@ -194,8 +212,9 @@ def _fit(g: Any, like: Any) -> Any:
                 f"shape {shape}; it must sum over what it broadcast"
             )
         g = broadcast_to(g, shape=shape)
-    if isinstance(g, Node):
-        return g if not shape or g._data.dtype == dtype else g.astype(dtype)  # type: ignore[attr-defined]
+    if isinstance(g, Node | Symbol):
+        kept = not shape or raw(g).dtype == dtype
+        return g if kept else g.astype(dtype)  # type: ignore[union-attr]
     return np.array(g, dtype) if shape else dtype.type(g).item()
 
 

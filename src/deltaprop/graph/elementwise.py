@@ -139,6 +139,8 @@ class Elementwise(Primitive):
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._pull_masked(g, node, graph)
         y, args, partials = node._data, node.args, self.partials
+        if type(y) is complex or (type(y) is np.ndarray and y.dtype.kind == "c"):
+            return self._pull_masked(g, node, graph)
         if len(args) == 1 and callable(partials[0]) and type(y) is np.ndarray:
             return (g * partials[0](y, *node.saved),)
         scalar = type(y) is not np.ndarray
@@ -173,7 +175,7 @@ class Elementwise(Primitive):
         return out
 
     def _pull_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        """As `pull`, with everything that can happen: masks, and rules on nodes."""
+        """As `pull`, with everything that can happen: masks, rules on nodes, complex numbers."""
         y, xs = node if graph else node._data, node.operands(graph)
         shape = np.shape(node._data)
         mask: Any = None
@@ -190,6 +192,8 @@ class Elementwise(Primitive):
                 out.append(ZERO)
                 continue
             c, allowed = _times(g, p, y, xs, mask)
+            if np.iscomplexobj(raw(c)) and not np.iscomplexobj(x._data):
+                c = c.real
             if np.shape(x._data) != shape:
                 if np.shape(raw(c)) != shape:
                     c = broadcast_to(c, shape=shape)
@@ -200,6 +204,8 @@ class Elementwise(Primitive):
                 c = Masked(c, allowed) if shape or allowed else ZERO
             out.append(c)
         return out
+
+    pull_symbols = _pull_masked
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._data, node.operands(graph)
@@ -239,6 +245,6 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
     c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
     if mask is None:
         return c, None
-    if type(c) is float and isinstance(y, np.ndarray):
-        c = y.dtype.type(c)  # or the mask would make float64 of it
+    if type(c) is float and np.shape(raw(y)):
+        c = raw(y).dtype.type(c)  # or the mask would make float64 of it
     return restrict(c, mask=mask), mask

@@ -16,7 +16,7 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
     ----------
     roots : sequence of Node
     tangents : mapping
-        From leaves to their tangents, of the leaves' shapes.
+        From leaves (or other nodes to start from) to their tangents, of their shapes.
     graph : bool
         Run the rules on nodes, so that the result can be differentiated again.
 
@@ -26,8 +26,9 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
         The tangent of each root, or None where it depends on none of the leaves.
     """
     known: dict[int, Any] = {leaf.serial: t for leaf, t in tangents.items()}
-    for node in topological_order(*map(owner, roots)):
-        if node.op is None:
+    # nothing older than all of these depends on any of them
+    for node in topological_order(*map(owner, roots), since=max(known, default=0)):
+        if node.op is None or node.serial in known:
             continue
         given = [known.get(owner(x).serial) if isinstance(x, Node) else None for x in node.args]
         if any(t is not None for t in given):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import ContextDecorator
+from collections.abc import Iterator, Sequence
+from contextlib import ContextDecorator, contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -24,12 +24,13 @@ class AnomalyError(FloatingPointError):
 class _Entered:
     """A mode inside the block that surrounds it."""
 
-    __slots__ = ("mode", "outer", "sweeping")
+    __slots__ = ("mode", "outer", "sweeping", "trace")
 
     def __init__(self, mode: Mode, outer: _Entered | None) -> None:
         self.mode = mode
         self.outer = outer
         self.sweeping = False  # whether what is recorded are derivatives
+        self.trace = mode.trace or (outer and outer.trace)
 
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         return self.mode.record(self, primitive, args, params)
@@ -44,7 +45,8 @@ class _Entered:
         assert node.op is not None
         before, self.sweeping = self.sweeping, True
         try:
-            contributions = node.op.pull(g, node, graph)
+            rule = node.op.pull if self.trace is None else node.op.pull_symbols
+            contributions = rule(g, node, graph)
         finally:
             self.sweeping = before
         self.pulled(node, contributions)
@@ -53,6 +55,8 @@ class _Entered:
 
 class Mode(ContextDecorator):
     """A `with` block that sees every operation on Values; blocks nest."""
+
+    trace: Any = None  # the recording for `deltaprop.compile`, if that is what the block is
 
     def __enter__(self) -> Self:
         MODE.set(_Entered(self, MODE.get()))
@@ -99,6 +103,34 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
     ) -> Any:
         result = super().record(entered, primitive, args, params)
         return result.leaf(result._data, constant=True) if isinstance(result, Node) else result
+
+
+def is_recording() -> bool:
+    """Whether no block around is `no_grad`."""
+    entered = MODE.get()
+    while entered is not None and not isinstance(entered.mode, no_grad):
+        entered = entered.outer
+    return entered is None
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Record in here, whatever `no_grad` is around; the other modes stay."""
+    if is_recording():
+        yield
+        return
+    modes, entered = [], MODE.get()
+    while entered is not None:
+        modes.append(entered.mode)
+        entered = entered.outer
+    token = MODE.set(None)
+    try:
+        for mode in reversed(modes):
+            if not isinstance(mode, no_grad):
+                mode.__enter__()
+        yield
+    finally:
+        MODE.reset(token)
 
 
 class detect_anomaly(Mode):  # noqa: N801

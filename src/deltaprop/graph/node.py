@@ -15,6 +15,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import count
+from math import inf
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -185,7 +186,7 @@ class Node:
     def write(self, data: Any) -> None:
         """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
         extra: Any = self._extra
-        if extra.exposed:
+        if extra.exposed and type(self._data) is np.ndarray:
             self._data[...] = data
         else:
             self._data = data
@@ -243,8 +244,10 @@ def is_mutable(array: np.ndarray) -> bool:
         array = base
 
 
-def topological_order(*roots: Node) -> list[Node]:
+def topological_order(*roots: Node, since: float = inf) -> list[Node]:
     """Every node that the roots depend on, inputs before their consumers.
+
+    Nodes recorded before the one with the serial number `since` are left out.
 
     Examples
     --------
@@ -257,7 +260,7 @@ def topological_order(*roots: Node) -> list[Node]:
     stack = list(roots)
     while stack:
         for x in parents(stack.pop()):
-            if x.serial not in seen:
+            if x.serial not in seen and x.serial <= since:
                 seen[x.serial] = x
                 stack.append(x)
     return [seen[serial] for serial in sorted(seen, reverse=True)]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
 
-from .cotangent import ZERO, accumulate, materialize, raw
+from .cotangent import ZERO, accumulate, as_gradient, materialize, raw
 from .node import MODE, READ, Node, owner
 
 
-def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> dict[Node, Any]:
+def sweep(
+    root: Node,
+    seed: Any,
+    *,
+    graph: bool = False,
+    retain: bool = True,
+    targets: Collection[Node] = (),
+) -> dict[Node, Any]:
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
     Nodes are visited newest first. A node is newer than all it depends on, so its
@@ -25,11 +33,13 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
         Run the rules on nodes, so that the result can be differentiated again.
     retain : bool
         Keep the cotangent of every node in its gradient, not of leaves alone.
+    targets : collection of Node
+        Where to stop, if not at the leaves: nothing older than all of them is visited.
 
     Returns
     -------
     dict
-        The leaves reached and their cotangents, materialised.
+        The leaves or targets reached and their cotangents, materialised.
     """
     mode = MODE.get()
     root = owner(root)
@@ -37,13 +47,20 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
     leaves: dict[Node, Any] = {}
     pending: dict[int, Any] = {}
     frontier: list[int] = []
+    stops = {node.serial for node in targets}
+    oldest = max(stops, default=0)
     if root.op is None:
         leaves[root] = seed
     else:
         pending[root.serial] = [root, seed]
         frontier.append(root.serial)
     while frontier:
-        node, g = pending.pop(heappop(frontier))
+        serial = heappop(frontier)
+        node, g = pending.pop(serial)
+        if stops and (serial in stops or serial > oldest):
+            if serial in stops:
+                leaves[node] = g
+            continue
         if node._extra is not None:
             node._extra.owns_grad = False
             if node._extra.hooks is not None:
@@ -86,10 +103,11 @@ def sweep(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) ->
             else:
                 entry[1] = accumulate(entry[1], c)
     for leaf, g in leaves.items():
-        extra: Any = leaf._extra
-        extra.owns_grad = False
-        if extra.hooks is not None:
-            g = _hooked(leaf, g)
+        extra = leaf._extra
+        if extra is not None:
+            extra.owns_grad = False
+            if extra.hooks is not None:
+                g = _hooked(leaf, g)
         leaves[leaf] = materialize(g, leaf._data)
     return leaves
 
@@ -106,10 +124,10 @@ def _pulled(node: Node, g: Any, graph: bool, mode: Any) -> Any:
 
 def _hooked(node: Node, g: Any) -> Any:
     for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
-        full = materialize(g, node._data)
+        full = as_gradient(materialize(g, node._data))
         replaced = hook(full.copy() if isinstance(full, np.ndarray) else full)
         if replaced is not None:
-            g = _checked(replaced, node)
+            g = as_gradient(_checked(replaced, node))
     return g
 
 
@@ -138,4 +156,4 @@ def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True)
     """Sweep, and add each leaf's cotangent to its gradient."""
     with np.errstate(all="ignore"):
         for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
-            _retain(leaf, g, graph)
+            _retain(leaf, as_gradient(g), graph)

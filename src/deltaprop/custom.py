@@ -1,0 +1,264 @@
+"""Functions whose derivative the user writes, or that are computed again for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .calculus import shaping
+from .graph import Node, Primitive, raw
+from .graph.cotangent import as_gradient
+from .graph.modes import Mode, is_recording
+from .transforms import Run, is_variable, zeros_of
+from .tree import described, flatten, tree_map, unflatten
+from .value import Value
+
+Function = Callable[..., Any]
+
+
+class _Packed:
+    """A tree of results as one array, for an operation has one result."""
+
+    def __init__(self, tree: Any) -> None:
+        self.leaves, self.structure = flatten(tree)
+        self.shapes = [np.shape(raw(x)) for x in self.leaves]
+
+    @property
+    def data(self) -> Any:
+        if len(self.leaves) == 1:
+            return self.leaves[0]
+        return shaping.concatenate([shaping.ravel(x) for x in self.leaves])
+
+    def unpacked(self, packed: Any) -> Any:
+        """The tree again, of the entries of `packed`."""
+        if len(self.leaves) == 1:
+            return unflatten(self.structure, [packed])
+        parts, start = [], 0
+        for shape in self.shapes:
+            stop = start + math.prod(shape)
+            parts.append(shaping.reshape(packed[start:stop], shape))
+            start = stop
+        return unflatten(self.structure, parts)
+
+
+def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any) -> Any:
+    """A node of one of the operations below."""
+    args = tuple(x.read() if x.op is None else x for x in variables)
+    node = Value.recorded(op, args, raw(data), params)
+    node.saved = [x._data for x in args]
+    return node
+
+
+class _Watch(Mode):
+    """Records nothing, and notes the variables from outside that are used."""
+
+    def __init__(self) -> None:
+        self.captured: dict[Node, None] = {}
+
+    def replacement(self, x: Node) -> Node:
+        self.captured[x] = None
+        return x.leaf(x._data, constant=True)
+
+    def record(self, entered: Any, primitive: Primitive, args: Any, params: Any) -> Any:
+        args = [self.replacement(x) if is_variable(x) else x for x in args]
+        return super().record(entered, primitive, args, params)
+
+
+class _Substitute(_Watch):
+    """Puts other nodes in the place of captured ones."""
+
+    def __init__(self, places: dict[Node, Node]) -> None:
+        self.places = places
+
+    def replacement(self, x: Node) -> Node:
+        return self.places.get(x, x)
+
+
+class _Checkpoint(Primitive):
+    """A call whose inside is not stored: whoever needs it computes it again."""
+
+    def _again(self, node: Node, graph: bool) -> Run:
+        assert node.params is not None
+        xs = node.args if graph else [x._data for x in node.args]
+        run = Run(node.params["call"], xs, range(len(xs)))
+        if not np.array_equal(raw(run.outputs[0]), node._data, equal_nan=True):
+            raise RuntimeError(
+                "checkpoint: the function gave another result when it was called again, so its "
+                "derivative is unknown. It must depend on its arguments alone: draw random "
+                "numbers outside, or from a Generator that it makes itself"
+            )
+        return run
+
+    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+        run = self._again(node, graph)
+        return run.reverse(run.outputs[0], g, graph)
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        return self._again(node, graph).forward(tangents)[0]
+
+
+class _CustomGradient(Primitive):
+    """A call whose derivative the user has written."""
+
+    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+        assert node.params is not None
+        pullback = node.params["pullback"]
+        if graph:
+            _, pullback = node.params["call"](*node.operands(True))
+        found = pullback(as_gradient(g))
+        for i, (c, x) in enumerate(zip(found, node.args, strict=True)):
+            if np.shape(raw(c)) not in ((), np.shape(x._data)):
+                raise ValueError(
+                    f"the vjp of a custom_gradient gave a cotangent of shape {np.shape(raw(c))} "
+                    f"for variable {i}, of shape {np.shape(x._data)}; they must be equal"
+                )
+        return [as_gradient(c) for c in found]
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        assert node.params is not None
+        xs = node.operands(graph)
+        vs = [zeros_of(x) if t is None else t for x, t in zip(xs, tangents, strict=True)]
+        if node.params["jvp"] is not None:
+            return node.params["jvp"](xs, vs)
+        # the vjp is linear in the cotangent: its own derivative along v is the jvp
+        _, pullback = node.params["call"](*xs)
+        run = Run(lambda g: pullback(g), (zeros_of(node),), (0,))
+        total = run.reverse(run.outputs[0], vs[0], graph)
+        for y, v in zip(run.outputs[1:], vs[1:], strict=True):
+            total = [a + b for a, b in zip(total, run.reverse(y, v, graph), strict=True)]
+        return total[0]
+
+
+_checkpoint = _Checkpoint("checkpoint", lambda *xs, call: call(*xs))
+_custom_gradient = _CustomGradient("custom_gradient", lambda *xs, call: call(*xs)[0])
+
+
+def checkpoint(f: Function) -> Function:
+    """f itself, but its intermediate results are not stored: they are computed again.
+
+    The reverse sweep calls f a second time. Memory for a chain of n such pieces falls from
+    all their insides to their arguments and one inside, for about one more forward pass.
+    Variables that f closes over are differentiated in as well. f must give the same
+    result when called again; a RuntimeError says so if it does not.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> layer = dp.checkpoint(lambda x, w: np.tanh(x * w))
+    >>> dp.grad(lambda w: layer(layer(1.0, w), w))(0.0)
+    0.0
+    """
+
+    @wraps(f)
+    def checkpointed(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = flatten((args, kwargs))
+        variables = [x for x in leaves if is_variable(x)]
+        watch = _Watch()
+        constants = [x.leaf(x._data, constant=True) if is_variable(x) else x for x in leaves]
+        with watch:
+            args, kwargs = unflatten(structure, constants)
+            packed = _Packed(f(*args, **kwargs))
+        known = {id(x) for x in variables}
+        captured = [x for x in watch.captured if id(x) not in known]
+        if not is_recording() or not (variables or captured):
+            return packed.unpacked(packed.data)
+
+        def call(*values: Any) -> Any:
+            inputs = iter(values)
+            again = [next(inputs) if is_variable(x) else x for x in leaves]
+            args, kwargs = unflatten(structure, again)
+            with _Substitute(dict(zip(captured, inputs, strict=True))):
+                return _Packed(f(*args, **kwargs)).data
+
+        nodes = variables + captured
+        return packed.unpacked(_recorded(_checkpoint, nodes, packed.data, call=call))
+
+    return checkpointed
+
+
+def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
+    """A function with a derivative of your own.
+
+    Parameters
+    ----------
+    f : callable
+        Receives plain arrays (or trees of them) and returns ``(value, vjp)``:
+        ``vjp(cotangent)`` returns the cotangent of its argument, or a tuple of them, one
+        for each. For higher orders f is called with `Value`s, and both must record.
+    jvp : callable, optional
+        ``jvp(primals, tangents)`` returns the tangent of the value; both are sequences
+        with the arrays in f's arguments. Without it forward mode transposes the vjp, which
+        must then record.
+
+    Raises
+    ------
+    ValueError
+        If the vjp returns another number of cotangents, or one of the wrong shape.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> @dp.custom_gradient
+    ... def clipped(x):
+    ...     return x, lambda g: np.clip(g, -1.0, 1.0)
+    >>> dp.grad(lambda x: 5 * clipped(x))(2.0)
+    1.0
+    """
+
+    @wraps(f)
+    def custom(*args: Any) -> Any:
+        leaves, structure = flatten(args)
+        places = [i for i, x in enumerate(leaves) if is_variable(x)]
+
+        def call(*values: Any) -> tuple[Any, Function]:
+            again = [raw(x) for x in leaves]
+            for i, x in zip(places, values, strict=True):
+                again[i] = x
+            result = f(*unflatten(structure, again))
+            if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+                raise TypeError(f"a custom_gradient returns (value, vjp), not {result!r}")
+            packed = _Packed(result[0])
+
+            def pullback(g: Any) -> list[Any]:
+                found = result[1](packed.unpacked(g))
+                given, nested = flatten(found if isinstance(found, tuple) else (found,))
+                if len(given) != len(leaves):
+                    raise ValueError(
+                        f"the vjp of {f.__name__} returned {len(given)} cotangents "
+                        f"({described(nested)}) for {len(leaves)} arrays ({described(structure)})"
+                    )
+                return [given[i] for i in places]
+
+            return packed, pullback
+
+        packed, pullback = call(*[leaves[i]._data for i in places])
+        data = packed.data
+        if not places or not is_recording():
+            result = packed.unpacked(data)
+            wrap = any(isinstance(x, Node) for x in leaves)
+            return tree_map(lambda x: Value.leaf(x, constant=True), result) if wrap else result
+        variables = [leaves[i] for i in places]
+        along = jvp and _along(jvp, leaves, places)
+        params = {"call": call, "pullback": pullback, "jvp": along}
+        return packed.unpacked(_recorded(_custom_gradient, variables, data, **params))
+
+    return custom
+
+
+def _along(jvp: Function, leaves: Sequence[Any], places: Sequence[int]) -> Function:
+    """The user's jvp of all arguments as one of the variables among them."""
+
+    def along(values: Sequence[Any], changes: Sequence[Any]) -> Any:
+        primals = [raw(x) for x in leaves]
+        tangents = [zeros_of(x) for x in leaves]
+        for i, x, t in zip(places, values, changes, strict=True):
+            primals[i], tangents[i] = x, t
+        return _Packed(jvp(primals, tangents)).data
+
+    return along

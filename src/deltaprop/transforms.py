@@ -1,0 +1,488 @@
+"""Transforms: functions from functions to their derivatives.
+
+Each calls the function with `Value`s in place of its arguments, which records a graph,
+and sweeps that graph, backward or forward. Arguments and results are numbers, arrays and
+`Value`s, or trees of them (see `deltaprop.tree`). Plain arguments give plain results;
+where an argument is a variable `Value`, or inside another transform, the derivative is
+recorded itself, so that transforms nest in any order. No two levels can be confused:
+a sweep ends at the very nodes it was asked about.
+
+Complex numbers follow PyTorch: the gradient of a real function is the direction in which
+it grows fastest, the conjugate of the derivative; `vjp` takes and gives cotangents in
+the same convention, and a tangent is the change itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from .calculus import shaping
+from .calculus.domains import case
+from .graph import Moving, Node, raw
+from .graph.cotangent import as_gradient
+from .graph.forward import push
+from .graph.modes import is_recording, recording
+from .graph.reverse import sweep
+from .tree import Structure, described, flatten, paths, tree_map, unflatten
+from .value import Value
+
+Function = Callable[..., Any]
+
+# how many transforms are running their function right now
+_depth: ContextVar[int] = ContextVar("deltaprop_depth", default=0)
+
+# stands between a transform's argument and the function, so that a sweep knows where to end
+_same = Moving(
+    "same",
+    lambda x: x.view() if isinstance(x, np.ndarray) else x,
+    lambda g, x: g,
+    cases=[case((2, 3)), case(())],
+)
+
+
+class Run:
+    """One recorded call of a function, and the derivatives read off its graph.
+
+    Parameters
+    ----------
+    function : callable
+    args : sequence
+        All its positional arguments.
+    where : sequence of int
+        The arguments to differentiate in.
+    kwargs : dict
+    has_aux : bool
+        Whether the function returns a pair whose second member is handed on as it is.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        args: Sequence[Any],
+        where: Sequence[int],
+        kwargs: dict[str, Any] | None = None,
+        has_aux: bool = False,
+    ) -> None:
+        chosen = [args[i] for i in where]
+        leaves, self.structure = flatten(chosen)
+        self.names = [
+            name
+            for i, child in zip(where, self.structure.children, strict=True)
+            for name in paths(child, f"argument {i}")
+        ]
+        self.nested = is_recording() and (_depth.get() > 0 or any(map(is_variable, leaves)))
+        self.wrap = self.nested or any(isinstance(x, Node) for x in leaves)
+        with _inside():
+            self.inputs = [_variable(x, n) for x, n in zip(leaves, self.names, strict=True)]
+            given = list(args)
+            for i, x in zip(where, unflatten(self.structure, self.inputs), strict=True):
+                given[i] = x
+            result = function(*given, **(kwargs or {}))
+        self.aux = None
+        if has_aux:
+            if not isinstance(result, tuple) or len(result) != 2:
+                raise TypeError(f"has_aux: the function returns (value, aux), not {result!r}")
+            result, self.aux = result
+        self.outputs, self.result_structure = flatten(result)
+
+    def value(self) -> Any:
+        """What the function returned."""
+        return unflatten(self.result_structure, map(self.out, self.outputs))
+
+    def out(self, x: Any) -> Any:
+        """A result for the caller: a Value if he gave Values, else plain data of his own."""
+        if self.wrap:
+            return x if is_variable(x) and self.nested else Value.leaf(raw(x), constant=True)
+        x = raw(x)
+        return x.copy() if isinstance(x, np.ndarray) else x
+
+    def reverse(self, root: Any, seed: Any, graph: bool | None = None) -> list[Any]:
+        """The cotangent of every input for the cotangent `seed` of `root`."""
+        found: dict[Node, Any] = {}
+        graph = self.nested if graph is None else graph
+        if is_variable(root):
+            with np.errstate(all="ignore"), _inside(1 if graph else 0):
+                found = sweep(root, seed, graph=graph, retain=False, targets=self.inputs)
+        return [found[x] if x in found else zeros_of(x) for x in self.inputs]
+
+    def forward(self, tangents: Sequence[Any]) -> list[Any]:
+        """The tangent of every output for these tangents of the inputs."""
+        given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
+        roots = [y for y in self.outputs if is_variable(y)]
+        with np.errstate(all="ignore"), _inside(1 if self.nested else 0):
+            known = dict(zip(roots, push(roots, given, graph=self.nested), strict=True))
+        found = [known.get(y) if isinstance(y, Node) else None for y in self.outputs]
+        return [zeros_of(y) if t is None else t for t, y in zip(found, self.outputs, strict=True)]
+
+    def like_inputs(self, leaves: Sequence[Any]) -> list[Any]:
+        """One result for each argument differentiated in."""
+        trees: list[Any] = unflatten(self.structure, [self.out(x) for x in leaves])
+        return trees
+
+    def scalar(self, what: str) -> Any:
+        """The function's result, which must be one real number."""
+        (y, *more) = self.outputs or [None]
+        if more or y is None or np.shape(raw(y)) != () or self.result_structure.kind is not None:
+            got = f"shape {np.shape(raw(y))}" if len(self.outputs) == 1 else "a tree"
+            if self.result_structure.kind is not None:
+                got = described(self.result_structure)
+            raise TypeError(
+                f"{what} needs a function that returns one real number, this one returned {got}: "
+                "reduce it, e.g. with .sum(), or use jacobian or vjp"
+            )
+        if np.iscomplexobj(raw(y)):
+            raise TypeError(
+                f"{what} needs a real function, this one returned a complex number: "
+                "take abs(y), y.real or y.imag"
+            )
+        return y
+
+
+@contextmanager
+def _inside(levels: int = 1) -> Iterator[None]:
+    """Record, and tell transforms called in here that they are nested."""
+    token = _depth.set(_depth.get() + levels)
+    try:
+        with recording():
+            yield
+    finally:
+        _depth.reset(token)
+
+
+def is_variable(x: Any) -> bool:
+    return isinstance(x, Node) and not x.is_constant
+
+
+def _variable(x: Any, name: str) -> Node:
+    """A variable with the data of `x`; recorded as the same as `x` if that is one itself."""
+    if is_variable(x):
+        node: Node = _same(x)
+        return node
+    data = raw(x)
+    kind = np.asarray(data).dtype.kind
+    if kind not in "fc":
+        raise TypeError(
+            f"cannot differentiate in {name}: it is {_described(data, kind)}, and only floating "
+            "and complex numbers have derivatives; convert it, or leave it out of argnums"
+        )
+    return Value.leaf(data if np.shape(data) else np.asarray(data).item())
+
+
+def _described(data: Any, kind: str) -> str:
+    what = {"b": "bool", "i": "an integer", "u": "an integer"}.get(kind, type(data).__name__)
+    return f"{what} ({data!r})" if np.ndim(data) == 0 else f"an array of {data.dtype}"
+
+
+def zeros_of(like: Any) -> Any:
+    data = np.asarray(raw(like))
+    return np.zeros(data.shape, data.dtype) if data.ndim else data.dtype.type(0).item()
+
+
+def _argnums(argnums: int | Sequence[int], args: Sequence[Any], what: str) -> list[int]:
+    where = [argnums] if isinstance(argnums, int) else list(argnums)
+    for i in where:
+        if not -len(args) <= i < len(args):
+            raise TypeError(
+                f"{what}: argnums names argument {i}, but the function was called with "
+                f"{len(args)} positional argument{'s' * (len(args) != 1)}"
+            )
+    return [i % len(args) for i in where]
+
+
+def _one_or_all(argnums: int | Sequence[int], results: Sequence[Any]) -> Any:
+    return results[0] if isinstance(argnums, int) else tuple(results)
+
+
+def value_and_grad(
+    f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
+) -> Function:
+    """The function that returns f's value and its gradient.
+
+    Parameters
+    ----------
+    f : callable
+        Returns one real number (and something else besides, if `has_aux`).
+    argnums : int or sequence of int
+        The positional arguments to differentiate in; a sequence gives a tuple of gradients.
+    has_aux : bool
+        f returns ``(value, aux)``; the result is ``((value, aux), gradient)``.
+
+    Raises
+    ------
+    TypeError
+        If f returns anything else, if `argnums` names no argument, or an integer one.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.value_and_grad(lambda p: np.sum(p["w"] ** 2))({"w": np.array([1.0, 2.0])})
+    (5.0, {'w': array([2., 4.])})
+    """
+
+    @wraps(f)
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        where = _argnums(argnums, args, "grad")
+        run = Run(f, args, where, kwargs, has_aux)
+        y = run.scalar("grad")
+        found = [as_gradient(g) for g in run.reverse(y, 1.0)]
+        gradient = _one_or_all(argnums, run.like_inputs(found))
+        aux = tree_map(lambda x: run.out(x) if isinstance(x, Node) else x, run.aux)
+        return ((run.value(), aux) if has_aux else run.value()), gradient
+
+    return value_and_gradient
+
+
+def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Function:
+    """The gradient function of f; parameters as of `value_and_grad`.
+
+    With `has_aux` it returns ``(gradient, aux)``.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> cube = lambda x: x**3
+    >>> dp.grad(cube)(2.0), dp.grad(dp.grad(cube))(2.0), dp.grad(dp.grad(dp.grad(cube)))(2.0)
+    (12.0, 12.0, 6.0)
+    """
+    both = value_and_grad(f, argnums, has_aux=has_aux)
+
+    @wraps(f)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> list[Any]:
+    """The leaves of a tree of (co)tangents, checked against what they belong to."""
+    given, found = flatten(tree)
+    if found != structure:
+        raise ValueError(
+            f"{what} are nested as {described(found)}, what they belong to as "
+            f"{described(structure)}; they must be equal"
+        )
+    out = []
+    for t, x in zip(given, leaves, strict=True):
+        shape, data = np.shape(raw(x)), np.asarray(raw(x))
+        if np.shape(raw(t)) != shape:
+            raise ValueError(f"{what} have shape {np.shape(raw(t))} where {shape} is expected")
+        if not is_variable(t):
+            if np.iscomplexobj(raw(t)) and data.dtype.kind != "c":
+                raise TypeError(f"{what} are complex where {data.dtype} is expected")
+            kind = data.dtype if data.dtype.kind in "fc" else np.dtype(float)
+            t = np.array(raw(t), kind)
+            t = t if shape else t.item()
+        out.append(t)
+    return out
+
+
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """f's value at `primals` and the function that carries cotangents back.
+
+    Returns
+    -------
+    value, pullback[, aux]
+        ``pullback(cotangent)``, of the structure and shapes of `value`, gives a tuple, the
+        cotangent of each primal; it can be called again.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> y, pullback = dp.vjp(np.multiply, 2.0, 3.0)
+    >>> y, pullback(1.0)
+    (6.0, (3.0, 2.0))
+    """
+    run = Run(f, primals, range(len(primals)), has_aux=has_aux)
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        gs = _like(cotangent, run.outputs, run.result_structure, "the cotangents")
+        graph = is_recording() and (run.nested or any(map(is_variable, gs)))
+        totals = [0.0] * len(run.inputs)
+        for y, g in zip(run.outputs, gs, strict=True):
+            seed = as_gradient(g.read() if isinstance(g, Node) and g.op is None else g)
+            for i, c in enumerate(run.reverse(y, seed, graph)):
+                totals[i] = totals[i] + as_gradient(c)
+        if graph:
+            return tuple(unflatten(run.structure, totals))
+        return tuple(run.like_inputs(totals))
+
+    more = (tree_map(run.out, run.aux),) if has_aux else ()
+    return run.value(), pullback, *more
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """f's value at `primals` and its change along `tangents`, in forward mode.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.jvp(np.sin, (0.0,), (2.0,))
+    (0.0, 2.0)
+    """
+    run = Run(f, tuple(primals), range(len(primals)))
+    if not isinstance(tangents, list | tuple):
+        raise TypeError(f"jvp takes tuples of primals and of tangents, not {tangents!r}")
+    vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
+    changes = run.forward(vs)
+    return run.value(), unflatten(run.result_structure, [run.out(t) for t in changes])
+
+
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The Hessian of f times a vector, forward over reverse: no Hessian is ever made.
+
+    `primals` and `tangents` are tuples with f's arguments; so is the result, unless f has
+    one argument alone.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+    array([6., 0.])
+    """
+    single = len(primals) == 1
+    _, product = jvp(grad(f, 0 if single else range(len(primals))), primals, tangents)
+    return product
+
+
+def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto") -> Function:
+    """The function that returns all derivatives of f's results in its arguments.
+
+    For each result of shape S and argument of shape T an array of shape S + T; for trees
+    the result's tree with the argument's tree at each leaf.
+
+    Parameters
+    ----------
+    mode : {"auto", "reverse", "forward"}
+        One sweep for each entry of the results, or of the arguments; "auto" takes the
+        fewer. A complex result needs real arguments and forward mode, complex arguments
+        a real result and reverse mode.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.jacobian(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    if mode not in ("auto", "reverse", "forward"):
+        raise ValueError(f"mode is 'auto', 'reverse' or 'forward', not {mode!r}")
+
+    @wraps(f)
+    def derivatives(*args: Any, **kwargs: Any) -> Any:
+        where = _argnums(argnums, args, "jacobian")
+        run = Run(f, args, where, kwargs)
+        rows = _rows if _in_reverse(run, mode) else _columns
+        table = [
+            _one_or_all(argnums, run.like_inputs(row)) for row in rows(run)
+        ]  # one row for each output, one entry for each input
+        return unflatten(run.result_structure, table)
+
+    return derivatives
+
+
+def _in_reverse(run: Run, mode: str) -> bool:
+    complex_in = any(np.iscomplexobj(raw(x)) for x in run.inputs)
+    complex_out = any(np.iscomplexobj(raw(y)) for y in run.outputs)
+    if (complex_in and (complex_out or mode == "forward")) or (complex_out and mode == "reverse"):
+        raise TypeError(
+            "jacobian of a complex function: one number tells its derivative only from real "
+            "arguments (forward mode) or to real results (reverse mode). Take real and "
+            "imaginary parts, or use vjp and jvp"
+        )
+    if complex_in or complex_out or mode != "auto":
+        return complex_in or (not complex_out and mode == "reverse")
+    size_in = sum(np.size(raw(x)) for x in run.inputs)
+    return sum(np.size(raw(y)) for y in run.outputs) <= size_in
+
+
+def _units(like: Any) -> Iterator[Any]:
+    """For each entry, an array that is 1 there and 0 elsewhere."""
+    zeros = np.asarray(zeros_of(like))
+    if not zeros.ndim:
+        yield zeros.dtype.type(1).item()
+        return
+    for i in np.ndindex(zeros.shape):
+        unit = zeros.copy()
+        unit[i] = 1
+        yield unit
+
+
+def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:
+    """The slices joined along axes of shape `lead`, in front or behind."""
+    shape = np.shape(raw(slices[0])) if slices else ()
+    joined = shaping.stack(slices, -1 if last else 0)
+    return shaping.reshape(joined, (*shape, *lead) if last else (*lead, *shape))
+
+
+def _rows(run: Run) -> Iterator[list[Any]]:
+    for y in run.outputs:
+        shape = np.shape(raw(y))
+        swept = [[as_gradient(g) for g in run.reverse(y, unit)] for unit in _units(y)]
+        if not shape:
+            yield swept[0]
+            continue
+        yield [
+            _assembled([s[i] for s in swept], shape, False)
+            if swept
+            else np.zeros(shape + np.shape(raw(x)))
+            for i, x in enumerate(run.inputs)
+        ]
+
+
+def _columns(run: Run) -> Iterator[list[Any]]:
+    pushed = []  # for each input, for each of its entries, the tangents of all outputs
+    for i, x in enumerate(run.inputs):
+        tangents: list[Any] = [None] * len(run.inputs)
+        for unit in _units(x):
+            tangents[i] = unit
+            pushed.append((i, run.forward(tangents)))
+    for k, y in enumerate(run.outputs):
+        row = []
+        for i, x in enumerate(run.inputs):
+            columns = [out[k] for j, out in pushed if j == i]
+            shape = np.shape(raw(x))
+            if not shape:
+                row.append(columns[0])
+            elif columns:
+                row.append(_assembled(columns, shape, True))
+            else:
+                row.append(np.zeros(np.shape(raw(y)) + shape))
+        yield row
+
+
+def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+    """The function that returns all second derivatives of f: a forward sweep per entry.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
+    array([[6., 2.],
+           [2., 0.]])
+    """
+    return jacobian(grad(f, argnums), argnums, mode="forward")
+
+
+def stop_gradient(x: Any) -> Any:
+    """The same values, as constants: no derivative flows through.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.grad(lambda x: x * dp.stop_gradient(x))(3.0)
+    3.0
+    """
+    return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Value) else leaf, x)

@@ -1,0 +1,166 @@
+"""custom_gradient and checkpoint: any order, any mode, trees, and what they refuse."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deltaprop as dp
+
+A, B = np.array([1.0, 2.0, -0.5]), np.array([3.0, -1.0, 0.25])
+W = dp.Value(np.random.default_rng(0).normal(size=(3, 3)))
+
+
+@dp.custom_gradient
+def product(a: Any, b: Any) -> Any:
+    return {"p": a * b, "s": [a + b]}, lambda g: (g["p"] * b + g["s"][0], g["p"] * a + g["s"][0])
+
+
+def through(f: Any) -> Any:
+    def loss(a: Any, b: Any) -> Any:
+        r = f(a, b)
+        return np.sum(r["p"] ** 2 * np.tanh(r["s"][0]))
+
+    return loss
+
+
+CUSTOM, PLAIN = through(product), through(lambda a, b: {"p": a * b, "s": [a + b]})
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f: dp.grad(f, (0, 1))(A, B),
+        lambda f: dp.hessian(f, (0, 1))(A, B),
+        lambda f: dp.jvp(f, (A, B), (B, A)),
+        lambda f: dp.hvp(f, (A, B), (B, A)),
+        lambda f: dp.jacobian(dp.grad(f), 1, mode="forward")(A, B),
+        lambda f: dp.jacobian(dp.jacobian(f, mode="forward"), mode="forward")(A, B),
+    ],
+)
+@pytest.mark.parametrize("own", [CUSTOM, through(dp.checkpoint(lambda a, b: product(a, b)))])
+def test_any_transform_of_a_right_custom_gradient_is_the_plain_one(
+    own: Any, transform: Any
+) -> None:
+    for ours, plain in zip(
+        dp.tree.flatten(transform(own))[0], dp.tree.flatten(transform(PLAIN))[0], strict=True
+    ):
+        np.testing.assert_allclose(ours, plain, rtol=1e-12, atol=1e-12)
+
+
+def test_the_users_derivative_is_the_one_used() -> None:
+    @dp.custom_gradient
+    def wrong(x: Any) -> Any:
+        return x * x, lambda g: 100.0 * g
+
+    x = dp.Value(3.0)
+    (2 * wrong(x)).backward()
+    assert x.grad == 200.0
+    assert dp.jvp(wrong, (3.0,), (1.0,)) == (9.0, 100.0)
+
+
+def test_a_jvp_of_ones_own() -> None:
+    seen = []
+
+    def along(primals: Any, tangents: Any) -> Any:
+        seen.append(len(primals))
+        return 2 * primals[0] * tangents[0]
+
+    def square(x: Any, _k: int) -> Any:
+        return np.asarray(x) ** 2, lambda g: (2 * g * np.asarray(x), None)
+
+    f = dp.custom_gradient(lambda x: (x * x, lambda g: 2 * g * x), jvp=along)
+    assert dp.jvp(f, (3.0,), (1.0,)) == (9.0, 6.0)
+    assert dp.hvp(f, (3.0,), (1.0,)) == 2.0
+    assert seen == [1]
+
+
+def test_constants_among_the_arguments_stay_constants() -> None:
+    assert dp.grad(lambda a: np.sum(product(a, B)["p"]))(A) == pytest.approx(B)
+    plain = product(A, B)
+    assert type(plain["p"]) is np.ndarray
+    assert product(dp.constant(A), B)["p"].is_constant
+    with dp.no_grad():
+        assert product(dp.Value(A), B)["p"].is_constant
+
+
+def test_a_custom_gradient_of_a_complex_function() -> None:
+    own = dp.custom_gradient(lambda z: (z * z, lambda g: g * 2 * np.conj(z)))
+    z = 1.5 - 0.5j
+    assert dp.grad(lambda z: abs(own(z)) ** 2)(z) == pytest.approx(
+        dp.grad(lambda z: abs(z * z) ** 2)(z)
+    )
+
+
+@pytest.mark.parametrize(
+    ("f", "error", "words"),
+    [
+        (lambda x: x * x, TypeError, r"\(value, vjp\)"),
+        (lambda x: (x, lambda g: (g, g)), ValueError, r"2 cotangents.*1 arrays"),
+        (lambda x: (x, lambda g: np.ones(2)), ValueError, r"shape \(2,\).*\(3,\)"),
+    ],
+)
+def test_a_custom_gradient_that_does_not_fit(f: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        dp.grad(lambda x: np.sum(dp.custom_gradient(f)(x)))(A)
+
+
+def layer(x: Any) -> Any:
+    return np.tanh(x @ W)
+
+
+@pytest.mark.parametrize("f", [layer, dp.checkpoint(layer)])
+def test_a_checkpoint_differentiates_in_what_it_closes_over(f: Any) -> None:
+    W.zero_grad()
+    x = dp.Value(np.ones((2, 3)))
+    np.sum(f(f(x)) ** 2).backward()
+    expected = dp.grad(lambda W: np.sum(np.tanh(np.tanh(np.ones((2, 3)) @ W) @ W) ** 2))(W.numpy())
+    np.testing.assert_allclose(W.grad, expected, rtol=1e-13)
+
+
+def test_a_checkpoint_differentiates_what_was_recorded() -> None:
+    w = dp.Value(A)
+    y = np.sum(dp.checkpoint(lambda x: x * w * w)(B))
+    w.data -= 100.0
+    y.backward()
+    np.testing.assert_array_equal(w.grad, 2 * A * B)
+
+
+def test_a_checkpoint_passes_keywords_trees_and_constants() -> None:
+    f = dp.checkpoint(lambda t, *, k: {"u": [t["x"] * k], "n": 3})
+    assert f({"x": 2.0}, k=3) == {"u": [6.0], "n": 3}
+    assert dp.grad(lambda x: f({"x": x}, k=3)["u"][0])(2.0) == 3.0
+    with dp.no_grad():
+        assert f({"x": dp.Value(2.0)}, k=3)["u"][0].is_constant
+
+
+def test_a_checkpoint_of_a_random_function_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    noisy = dp.checkpoint(lambda x: x * rng.normal(size=3))
+    with pytest.raises(RuntimeError, match="Generator that it makes itself"):
+        dp.grad(lambda x: np.sum(noisy(x)))(A)
+
+
+def test_a_checkpoint_frees_the_insides() -> None:
+    def block(x: Any) -> Any:
+        for _ in range(8):
+            x = np.tanh(x * 1.01)
+        return x
+
+    def peak(f: Any) -> int:
+        gc.collect()
+        tracemalloc.start()
+        x = dp.Value(np.ones(20_000))
+        y = x
+        for _ in range(8):
+            y = f(y)
+        np.sum(y).backward(retain_grads=False)
+        high = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return high
+
+    assert peak(dp.checkpoint(block)) < 0.4 * peak(block)

@@ -179,10 +179,10 @@ def materialize(g: Any, like: Any) -> Any:
     if type(like) is float:
         if kind is float:
             return g
-    elif kind is np.ndarray:
+    elif kind is np.ndarray and type(like) is kind:
         if g.shape == like.shape and g.dtype == like.dtype:
             return g
-    elif kind is float:
+    elif kind is float and type(like) is np.ndarray:
         full = np.empty_like(like)
         full.fill(g)
         return full

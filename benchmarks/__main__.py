@@ -19,6 +19,7 @@ from benchmarks import (
     report,
     scalar_chain,
     train_step,
+    transforms,
 )
 from benchmarks.progress import Progress
 from benchmarks.results import WorkloadResult
@@ -26,7 +27,7 @@ from benchmarks.timing import Settings
 
 WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
     workload.NAME: workload.run
-    for workload in (train_step, micrograd_demo, scalar_chain, index_loop, import_time)
+    for workload in (train_step, micrograd_demo, scalar_chain, index_loop, transforms, import_time)
 }
 RESULTS = Path(__file__).parent / "results"
 

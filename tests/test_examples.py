@@ -73,6 +73,14 @@ def test_dropping_the_derivative_is_no_matter_of_the_learning_rate(run: Any, cap
         assert found[mode]["unexplained"] > 0.3
 
 
+def test_newton_arrives_where_descent_crawls(run: Any, capsys: Any) -> None:
+    found = run("rosenbrock_newton", capsys)
+    assert found["newton"].value < 1e-20
+    assert found["large"].value < 1e-15
+    assert found["descent"].value > 1e-5
+    assert found["steps"] < 40
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help(name: str) -> None:
     script = [sys.executable, EXAMPLES / f"{name}.py", "--help"]

@@ -2,10 +2,13 @@
 
 An entry names where it is smooth (an elementwise operation's `domain`) or what it is
 called with (`cases`); from that come random points, broadcast shapes and cotangents.
+That these tests notice a wrong rule is what `tests.mutants` shows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import hypothesis.extra.numpy as hnp
@@ -15,7 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deltaprop as dp
-from deltaprop.graph import REGISTRY, Elementwise, Primitive
+from deltaprop.graph import REGISTRY, Custom, Elementwise, Masked, Moving, Primitive, raw
+from deltaprop.graph.cotangent import Scattered, materialize
+from deltaprop.graph.node import Node
 from deltaprop.value import Value
 
 from . import oracles
@@ -27,24 +32,84 @@ SMOOTH = {
     if isinstance(op, Elementwise) and any(p is not None for p in op.partials)
 }
 OTHER = {name: op for name, op in OWN.items() if not isinstance(op, Elementwise)}
+# the plumbing is exercised by every operation, what users define by tests of its own
+PLUMBING = {"sum_to", "broadcast_to", "restrict", "scatter", "conj"}
+PLUMBING |= {"checkpoint", "custom_gradient"}
+
+
+def rng_of(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """An operation, and arguments to try it on; `fixed` ones are not differentiated."""
+
+    op: Primitive
+    xs: Sequence[Any]
+    params: dict[str, Any]
+    fixed: Sequence[bool]
+
+    def __call__(self, *free: Any) -> Any:
+        given_args = iter(free)
+        xs = [
+            np.asarray(x, self.dtype) if fixed and np.ndim(x) else x if fixed else next(given_args)
+            for x, fixed in zip(self.xs, self.fixed, strict=True)
+        ]
+        return self.op(*xs, **self.params)
+
+    @property
+    def free(self) -> list[Any]:
+        return [x for x, fixed in zip(self.xs, self.fixed, strict=True) if not fixed]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.result_type(*self.xs)
+
+    def cast(self, dtype: Any) -> Trial:
+        xs = [np.asarray(x, dtype) if np.ndim(x) else x for x in self.xs]
+        return Trial(self.op, xs, self.params, self.fixed)
+
+    def but(self, i: int) -> Trial:
+        """The same with argument `i` alone differentiated."""
+        return Trial(self.op, self.xs, self.params, [j != i for j in range(len(self.xs))])
+
+
+def elementwise_trial(op: Elementwise, shapes: Any, seed: int, *, plane: bool = False) -> Trial:
+    rng = rng_of(seed)
+    xs = [oracles.point(rng, s, d, plane=plane) for s, d in zip(shapes, op.domain, strict=True)]
+    if op.chooses:  # the arguments are kinks to each other: no two of them close
+        xs = [np.round(4 * np.asarray(x)) / 4 + 0.1 * i for i, x in enumerate(xs)]
+        xs = [x if np.ndim(x) else x.item() for x in xs]
+    return Trial(op, xs, {}, [p is None for p in op.partials])
+
+
+def case_trial(op: Primitive, case: Any, seed: int, *, plane: bool = False) -> Trial:
+    rng = rng_of(seed)
+    xs = [oracles.point(rng, shape, case.domain, plane=plane) for shape in case.shapes]
+    rules = op.vjps if isinstance(op, Custom) else (True,) * len(xs)
+    return Trial(op, xs, case.params, [rule is None for rule in rules])
+
+
 CASES = [
     pytest.param(op, case, id=f"{name}-{i}")
     for name, op in OTHER.items()
     for i, case in enumerate(op.cases)
 ]
-# the plumbing of the elementwise kind is exercised by every elementwise operation
-PLUMBING = {"sum_to", "broadcast_to", "restrict", "scatter"}
+# one trial of each operation, and of each of its cases
+TRIALS = [
+    *[
+        pytest.param(elementwise_trial(op, [(2, 3)] * len(op.domain), 0), id=name)
+        for name, op in SMOOTH.items()
+    ],
+    *[pytest.param(case_trial(*p.values, 0), id=p.id) for p in CASES],  # type: ignore[arg-type]
+]
 
 
 def test_every_operation_says_where_it_is_tested() -> None:
     missing = [name for name, op in SMOOTH.items() if len(op.domain) != len(op.partials)]
     missing += [name for name, op in OTHER.items() if not op.cases and name not in PLUMBING]
     assert not missing, f"no domain, or no cases, for {missing}"
-
-
-def elementwise_points(op: Elementwise, seed: int, shapes: Any) -> list[Any]:
-    rng = np.random.default_rng(seed)
-    return [oracles.point(rng, s, d) for s, d in zip(shapes, op.domain, strict=True)]
 
 
 @pytest.mark.parametrize("op", SMOOTH.values(), ids=str)
@@ -55,50 +120,58 @@ def test_elementwise(op: Elementwise, data: st.DataObject, seed: int) -> None:
             num_shapes=len(op.domain), max_dims=3, max_side=3, min_side=0
         )
     ).input_shapes
-    xs = elementwise_points(op, seed, shapes)
-    fixed = [x if p is None else None for x, p in zip(xs, op.partials, strict=True)]
-
-    def f(*args: Any) -> Any:
-        given_args = iter(args)
-        return op(*[next(given_args) if c is None else c for c in fixed])
-
-    oracles.check(f, [x for x, c in zip(xs, fixed, strict=True) if c is None], rng_of(seed))
+    differentiates(elementwise_trial(op, shapes, seed))
 
 
 @pytest.mark.parametrize(("op", "case"), CASES)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_case(op: Primitive, case: Any, seed: int) -> None:
-    rng = rng_of(seed)
-    xs = [oracles.point(rng, shape, case.domain) for shape in case.shapes]
-    oracles.check(lambda *args: op(*args, **case.params), xs, rng)
+    differentiates(case_trial(op, case, seed))
 
 
-@pytest.mark.parametrize("op", SMOOTH.values(), ids=str)
+def differentiates(trial: Trial) -> None:
+    """Derivatives of either order in either mode are right, and so is each argument's alone."""
+    oracles.check(trial, trial.free, rng_of(0))
+    each_alone(trial)
+
+
+def each_alone(trial: Trial) -> None:
+    """What an argument gets does not hang on which of the others are differentiated."""
+    leaves, y = applied(trial)
+    w = oracles.direction(rng_of(1), y)
+    together = iter(oracles.gradients(y, w, leaves))
+    for i, fixed in enumerate(trial.fixed):
+        if not fixed:
+            alone, y = applied(trial.but(i))
+            (found,) = oracles.gradients(y, w, alone)
+            np.testing.assert_allclose(found, next(together), rtol=1e-13, atol=1e-13)
+
+
+def applied(trial: Trial) -> tuple[list[Value], Any]:
+    leaves = oracles.leaves_of(trial.free)
+    with np.errstate(all="ignore"):
+        return leaves, trial(*leaves)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_elementwise_keeps_the_dtype(op: Elementwise, dtype: Any) -> None:
-    xs = [np.asarray(x, dtype) for x in elementwise_points(op, 0, [(2, 3)] * len(op.domain))]
-    keeps_the_dtype(lambda *args: op(*args), xs, dtype)
-
-
-@pytest.mark.parametrize(("op", "case"), CASES)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_case_keeps_the_dtype(op: Primitive, case: Any, dtype: Any) -> None:
-    if "dtype" in case.params or () in case.shapes:
+@pytest.mark.parametrize("trial", TRIALS)
+def test_dtype(trial: Trial, dtype: Any) -> None:
+    if "dtype" in trial.params or any(np.ndim(x) == 0 for x in trial.xs):
         dtype = np.float64  # it says its own dtype, or is made of a scalar, a Python float
-    xs = [np.asarray(oracles.point(rng_of(0), s, case.domain), dtype) for s in case.shapes]
-    keeps_the_dtype(lambda *args: op(*args, **case.params), xs, dtype)
+    keeps_the_dtype(trial.cast(dtype), dtype)
+    rules_keep_the_dtype(trial.cast(dtype), dtype)
 
 
-def keeps_the_dtype(f: Any, xs: list[np.ndarray], dtype: Any) -> None:
+def keeps_the_dtype(trial: Trial, dtype: Any) -> None:
     """Results and gradients have the inputs' dtype; nobody's memory is touched or shared."""
-    before = [x.copy() for x in xs]
-    leaves = [Value(x) for x in xs]
-    y = f(*leaves)
+    xs = trial.free
+    before = [np.copy(x) for x in xs]
+    leaves, y = applied(trial)
     if y.is_constant:
         return
     if y.shape:
-        assert y.dtype == dtype
-    w = np.asarray(np.random.default_rng(1).standard_normal(y.shape), y.dtype)
+        assert y._data.real.dtype == dtype
+    w = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
     y.backward(w)
     for x, old, leaf in zip(xs, before, leaves, strict=True):
         np.testing.assert_array_equal(x, old)
@@ -112,30 +185,115 @@ def keeps_the_dtype(f: Any, xs: list[np.ndarray], dtype: Any) -> None:
         assert not any(np.shares_memory(g, other) for other in grads[:i])
 
 
+def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
+    """No rule computes in another precision than it was asked for, in either mode."""
+    leaves, y = applied(trial)
+    if y.is_constant:
+        return
+    g = np.asarray(oracles.direction(rng_of(1), y), dtype)
+    tangents = iter([np.ones_like(leaf._data) for leaf in leaves])
+    ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
+    with np.errstate(all="ignore"):
+        found = [y.op.push(ts, y, False)]
+        if y.shape:  # the cotangent of a scalar is a Python number, of no precision
+            found += y.op.pull(g, y, False)
+    for c in found:
+        values = values_of(c)
+        if isinstance(values, np.ndarray | np.generic):
+            assert values.real.dtype == dtype, f"{trial.op} gave {values.dtype} for {dtype}"
+
+
+def values_of(c: Any) -> Any:
+    return c.parts[0][1] if isinstance(c, Scattered) else getattr(c, "values", c)
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_a_value_said_to_be_unneeded_is_unneeded(trial: Trial) -> None:
+    needs_no_more_than_it_says(trial)
+
+
+def needs_no_more_than_it_says(trial: Trial) -> None:
+    """What a rule's name with an underscore stands for may change after the recording."""
+    op, y = trial.op, np.asarray(trial(*trial.free))
+    w = oracles.direction(rng_of(1), y)
+    lead: list[Any]
+    if isinstance(op, Elementwise):
+        rules, lead = op.partials, []
+    elif isinstance(op, Custom):
+        rules, lead = op.vjps, [w if y.ndim else w.item()]
+    else:
+        return
+    args = [y if y.ndim else y.item(), *trial.xs]
+    for rule in rules:
+        if callable(rule):
+            names = oracles.parameter_names(rule)[len(lead) :]
+            hidden = [
+                x * np.nan if name.startswith("_") else x
+                for x, name in zip(args, names, strict=False)
+            ]
+            with np.errstate(all="ignore"):
+                found, want = (rule(*lead, *xs, **trial.params) for xs in (hidden, args))
+            np.testing.assert_array_equal(values_of(found), values_of(want))
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_structural_zeros(trial: Trial) -> None:
+    carries_masks(trial)
+
+
+def carries_masks(trial: Trial) -> None:
+    """Where a mask hides the output, no NaN comes back, and elsewhere what came without it."""
+    if not isinstance(trial.op, Elementwise | Moving) or not np.shape(raw(trial(*trial.free))):
+        return
+    leaves, y = applied(trial)
+    w = oracles.direction(rng_of(1), y)
+    mask = rng_of(2).random(y.shape) < 0.5
+    wanted = y.op.pull(np.where(mask, w, 0), y, False)
+    influence = y.op.pull(mask.astype(float), y, False) if isinstance(trial.op, Moving) else None
+    poisoned = []
+    for i, leaf in enumerate(leaves):
+        seen = mask if influence is None else materialize(influence[i], leaf._data) > 0
+        if np.shape(seen) != leaf.shape:
+            return
+        poisoned.append(Value(np.where(seen, leaf._data, np.nan)))
+    with np.errstate(all="ignore"):
+        z = [p * 1.0 if influence is None else dp.numpy.sqrt(p * p) for p in poisoned]
+        found = dp.numpy.where(mask, trial(*z), 0.0)
+        gradients = oracles.gradients(found, w, poisoned)
+    for leaf, want, got in zip(leaves, [c for c in wanted if c is not None], gradients, strict=True):
+        slope = 1.0 if influence is None else np.sign(leaf._data)
+        np.testing.assert_allclose(got, slope * materialize(want, leaf._data), rtol=1e-12)
+
+
+# functions of real numbers, of which NumPy computes something for complex ones too: it orders
+# them by their real parts first
+REAL_ONLY = {
+    "binary_cross_entropy_with_logits", "clip", "cross_entropy", "fmax", "fmin", "log_sigmoid", "logsumexp", "max",
+    "maximum", "mean_squared_error", "min", "minimum", "relu", "sigmoid", "sign", "silu", "softmax", "log_softmax",
+    "softsign",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("op", SMOOTH.values(), ids=str)
-def test_a_value_said_to_be_unneeded_is_unneeded(op: Elementwise) -> None:
-    """Arguments whose names begin with an underscore may change after the recording."""
-    rng = rng_of(3)
-    xs = [oracles.point(rng, (4,), d) for d in op.domain]
-    y = np.asarray(op(*xs))
-    for p in op.partials:
-        if not callable(p):
-            continue
-        names = list(oracles.parameter_names(p))
-        args = [y, *xs]
-        hidden = [
-            np.full_like(np.asarray(a, np.float64), np.nan) if n.startswith("_") else a
-            for n, a in zip(names, args, strict=True)
-        ]
-        np.testing.assert_array_equal(plain(p(*args)), plain(p(*hidden)))
+@pytest.mark.parametrize("shapes", [(), (2,)], ids=["scalars", "arrays"])
+def test_complex_elementwise(op: Elementwise, shapes: tuple[int, ...]) -> None:
+    differentiates_in_the_plane(elementwise_trial(op, [shapes] * len(op.domain), 0, plane=True))
 
 
-def plain(p: Any) -> Any:
-    return getattr(p, "values", p)
+@pytest.mark.parametrize(("op", "case"), CASES)
+def test_complex_case(op: Primitive, case: Any) -> None:
+    differentiates_in_the_plane(case_trial(op, case, 0, plane=True))
 
 
-def rng_of(seed: int) -> np.random.Generator:
-    return np.random.default_rng(seed)
+def differentiates_in_the_plane(trial: Trial) -> None:
+    """Of complex numbers an operation is differentiated rightly, or refuses them."""
+    if trial.op.name in REAL_ONLY or "dtype" in trial.params:
+        return
+    try:
+        trial(*trial.free)
+    except TypeError:
+        return  # NumPy's function is one of real numbers
+    oracles.check(trial, trial.free, rng_of(0))
 
 
 def test_the_namespace_offers_every_public_operation() -> None:

@@ -24,8 +24,8 @@ import numpy as np
 
 from .calculus import shaping
 from .calculus.domains import case
-from .graph import Moving, Node, raw
-from .graph.cotangent import as_gradient
+from .graph import Moving, Node, Symbol, as_array, raw
+from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
 from .graph.modes import is_recording, recording
 from .graph.reverse import sweep
@@ -111,14 +111,15 @@ class Run:
                 found = sweep(root, seed, graph=graph, retain=False, targets=self.inputs)
         return [found[x] if x in found else zeros_of(x) for x in self.inputs]
 
-    def forward(self, tangents: Sequence[Any]) -> list[Any]:
-        """The tangent of every output for these tangents of the inputs."""
+    def forward(self, tangents: Sequence[Any], outputs: Sequence[Any] | None = None) -> list[Any]:
+        """The tangent of every output (or of other nodes) for these tangents of the inputs."""
+        outputs = self.outputs if outputs is None else outputs
         given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
-        roots = [y for y in self.outputs if is_variable(y)]
+        roots = [y for y in outputs if is_variable(y)]
         with np.errstate(all="ignore"), _inside(1 if self.nested else 0):
             known = dict(zip(roots, push(roots, given, graph=self.nested), strict=True))
-        found = [known.get(y) if isinstance(y, Node) else None for y in self.outputs]
-        return [zeros_of(y) if t is None else t for t, y in zip(found, self.outputs, strict=True)]
+        found = [known.get(y) if isinstance(y, Node) else None for y in outputs]
+        return [zeros_of(y) if t is None else t for t, y in zip(found, outputs, strict=True)]
 
     def like_inputs(self, leaves: Sequence[Any]) -> list[Any]:
         """One result for each argument differentiated in."""
@@ -165,13 +166,14 @@ def _variable(x: Any, name: str) -> Node:
         node: Node = _same(x)
         return node
     data = raw(x)
-    kind = np.asarray(data).dtype.kind
+    kind = as_array(data).dtype.kind
     if kind not in "fc":
         raise TypeError(
             f"cannot differentiate in {name}: it is {_described(data, kind)}, and only floating "
             "and complex numbers have derivatives; convert it, or leave it out of argnums"
         )
-    return Value.leaf(data if np.shape(data) else np.asarray(data).item())
+    number = not np.shape(data) and not isinstance(data, Symbol)
+    return Value.leaf(np.asarray(data).item() if number else data)
 
 
 def _described(data: Any, kind: str) -> str:
@@ -180,7 +182,7 @@ def _described(data: Any, kind: str) -> str:
 
 
 def zeros_of(like: Any) -> Any:
-    data = np.asarray(raw(like))
+    data = as_array(raw(like))
     return np.zeros(data.shape, data.dtype) if data.ndim else data.dtype.type(0).item()
 
 
@@ -271,15 +273,19 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
         )
     out = []
     for t, x in zip(given, leaves, strict=True):
-        shape, data = np.shape(raw(x)), np.asarray(raw(x))
+        shape, data = np.shape(raw(x)), as_array(raw(x))
         if np.shape(raw(t)) != shape:
             raise ValueError(f"{what} have shape {np.shape(raw(t))} where {shape} is expected")
         if not is_variable(t):
             if np.iscomplexobj(raw(t)) and data.dtype.kind != "c":
                 raise TypeError(f"{what} are complex where {data.dtype} is expected")
             kind = data.dtype if data.dtype.kind in "fc" else np.dtype(float)
-            t = np.array(raw(t), kind)
-            t = t if shape else t.item()
+            t = raw(t)
+            if isinstance(t, Symbol):
+                t = materialize(t, raw(x))
+            else:
+                t = np.array(t, kind)
+                t = t if shape else t.item()
         out.append(t)
     return out
 
@@ -350,9 +356,11 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> dp.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    single = len(primals) == 1
-    _, product = jvp(grad(f, 0 if single else range(len(primals))), primals, tangents)
-    return product
+    run = Run(f, tuple(primals), range(len(primals)))
+    vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
+    gradient = [as_gradient(g) for g in run.reverse(run.scalar("hvp"), 1.0, graph=True)]
+    products = run.like_inputs(run.forward(vs, gradient))
+    return products[0] if len(products) == 1 else tuple(products)
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto") -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -28,12 +29,21 @@ def slope(phi: Callable[[float], float]) -> tuple[float, float]:
     return better[best + 1], gaps[best]
 
 
-def point(rng: np.random.Generator, shape: tuple[int, ...], domain: Domain = REAL) -> Any:
-    """Random numbers well inside a domain, away from its ends and kinks."""
+def point(
+    rng: np.random.Generator, shape: tuple[int, ...], domain: Domain = REAL, *, plane: bool = False
+) -> Any:
+    """Random numbers well inside a domain, away from its ends, its kinks and each other.
+
+    With `plane` they are complex: off the real axis by up to a half.
+    """
+    if plane:
+        x = point(rng, shape, domain) + 1j * rng.uniform(-0.5, 0.5, shape)
+        return np.asarray(x) if shape else complex(x)
     low = max(domain.low, -3.0) if domain.high > -3.0 else domain.high - 2.0
     high = min(domain.high, low + 4.0 if domain.low > 3.0 else max(3.0, low + 2.0))
-    margin = 0.08 * (high - low)
-    x = rng.uniform(low + margin, high - margin, shape)
+    n = max(1, math.prod(shape))
+    places = rng.permutation(n)[: math.prod(shape)] + rng.uniform(0.25, 0.75, math.prod(shape))
+    x = low + (high - low) * (0.08 + 0.84 * ((places + rng.uniform(0, n)) % n / n).reshape(shape))
     for kink in domain.kinks:
         near = np.abs(x - kink) < 0.2
         x = np.where(near, kink + np.where(x < kink, -1, 1) * (np.abs(x - kink) + 0.2), x)
@@ -41,15 +51,23 @@ def point(rng: np.random.Generator, shape: tuple[int, ...], domain: Domain = REA
 
 
 def inner(a: Any, b: Any) -> float:
-    return float(np.sum(np.asarray(a, np.float64) * np.asarray(b, np.float64)))
+    """What a cotangent a says of a tangent b; of complex ones the real part, no conjugate."""
+    return float(np.sum(np.asarray(a) * np.asarray(b), dtype=complex).real)
+
+
+def direction(rng: np.random.Generator, like: Any) -> Any:
+    """A random cotangent or tangent of `like`: complex if that is."""
+    like = np.asarray(data(like))
+    v = rng.standard_normal(like.shape)
+    return v + 1j * rng.standard_normal(like.shape) if like.dtype.kind == "c" else v
 
 
 def data(x: Any) -> Any:
     return x._data if isinstance(x, Node) else x
 
 
-def leaves_of(xs: Sequence[Any], dtype: Any = np.float64) -> list[Value]:
-    return [Value(np.asarray(x, dtype)) for x in xs]
+def leaves_of(xs: Sequence[Any]) -> list[Value]:
+    return [Value(np.asarray(x)) for x in xs]
 
 
 def check(
@@ -67,12 +85,12 @@ def check(
     """
     leaves = leaves_of(xs)
     y = f(*leaves)
-    w = rng.standard_normal(np.shape(data(y)))
-    vs = [rng.standard_normal(np.shape(x)) for x in xs]
+    w = direction(rng, y)
+    vs = [direction(rng, x) for x in xs]
 
     def phi(h: float) -> float:
         moved = [np.asarray(x) + h * v for x, v in zip(xs, vs, strict=True)]
-        return inner(w, data(f(*[m if m.ndim else float(m) for m in moved])))
+        return inner(w, data(f(*[m if m.ndim else m.item() for m in moved])))
 
     with np.errstate(all="ignore"):
         grads = gradients(y, w, leaves)
@@ -108,7 +126,7 @@ def check_second(
     rng: np.random.Generator,
     rtol: float,
 ) -> None:
-    us = [rng.standard_normal(np.shape(x)) for x in xs]
+    us = [direction(rng, x) for x in xs]
     leaves = leaves_of(xs)
     with np.errstate(all="ignore"):
         recorded = reverse.sweep(f(*leaves), _as_cotangent(w), graph=True)
@@ -116,11 +134,7 @@ def check_second(
         for leaf, u in zip(leaves, us, strict=True):
             g = recorded.get(leaf, 0.0)
             total = total + (g * u).sum() if isinstance(g, Node) else total
-        seconds = (
-            gradients(total, 1.0, leaves)
-            if isinstance(total, Node) and not total.is_constant
-            else [np.zeros(np.shape(x)) for x in xs]
-        )
+        seconds = gradients(total, 1.0, leaves)
 
     def phi(h: float) -> float:
         grads = gradient(*[np.asarray(x) + h * v for x, v in zip(xs, vs, strict=True)])
@@ -136,12 +150,14 @@ def check_second(
 
 
 def _as_cotangent(w: Any) -> Any:
-    return float(w) if np.ndim(w) == 0 else np.asarray(w)
+    return np.asarray(w).item() if np.ndim(w) == 0 else np.asarray(w)
 
 
 def gradients(y: Any, w: Any, leaves: Sequence[Value]) -> list[Any]:
     """The cotangents of the leaves for the cotangent w of y; zeros where there is no path."""
-    found = reverse.sweep(y, _as_cotangent(w)) if isinstance(y, Node) else {}
+    if not isinstance(y, Node) or y.is_constant:
+        return [np.zeros(leaf.shape) for leaf in leaves]
+    found = reverse.sweep(y, _as_cotangent(w))
     return [found.get(leaf, np.zeros(leaf.shape)) for leaf in leaves]
 
 

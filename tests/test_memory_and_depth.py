@@ -144,7 +144,8 @@ def test_entries_in_a_loop_are_scattered_once(monkeypatch: Any, source: str) -> 
     evaluate = cotangent.scatter.evaluate
 
     def counted(*values: Any, **params: Any) -> Any:
-        made.append(len(values))
+        if params["dtype"] != np.bool_:  # those of masks aside
+            made.append(len(values))
         return evaluate(*values, **params)
 
     monkeypatch.setattr(cotangent.scatter, "evaluate", counted)

@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deltaprop as dp
+from deltaprop.calculus.domains import Case, case
 from deltaprop.graph import REGISTRY, Custom, Elementwise, Masked, Moving, Primitive, raw
 from deltaprop.graph.cotangent import Scattered, materialize
 from deltaprop.graph.node import Node
+from deltaprop.graph.primitive import needed
 from deltaprop.value import Value
 
 from . import oracles
@@ -32,9 +34,25 @@ SMOOTH = {
     if isinstance(op, Elementwise) and any(p is not None for p in op.partials)
 }
 OTHER = {name: op for name, op in OWN.items() if not isinstance(op, Elementwise)}
-# the plumbing is exercised by every operation, what users define by tests of its own
-PLUMBING = {"sum_to", "broadcast_to", "restrict", "scatter", "conj"}
-PLUMBING |= {"checkpoint", "custom_gradient"}
+# the plumbing of the kinds says nothing of itself; here is what it is called with
+PLUMBING: dict[str, list[Case]] = {
+    "sum_to": [case((2, 3, 4), shape=(4,)), case((3, 4), shape=(3, 1)), case((3, 4), shape=())],
+    "broadcast_to": [case((4,), shape=(2, 3, 4)), case((3, 1), shape=(3, 4)), case((), shape=(2,))],
+    "restrict": [
+        case((2, 3), mask=np.array([[True, False, True], [False, False, True]])),
+        case((3,), mask=np.array([[True, False, True], [False, False, True]])),
+    ],
+    "scatter": [
+        case((2,), (3,), indices=(slice(1, 3), [0, 0, 2]), shape=(4,), dtype=np.dtype(float))
+    ],
+    "conj": [case((2, 3)), case(())],
+}
+# these run the rule of the function that they were given
+BORROWED = {"checkpoint", "custom_gradient"}
+
+
+def cases_of(op: Primitive) -> Sequence[Case]:
+    return op.cases or PLUMBING.get(op.name, ())
 
 
 def rng_of(seed: int) -> np.random.Generator:
@@ -68,7 +86,8 @@ class Trial:
 
     def cast(self, dtype: Any) -> Trial:
         xs = [np.asarray(x, dtype) if np.ndim(x) else x for x in self.xs]
-        return Trial(self.op, xs, self.params, self.fixed)
+        params = self.params | ({"dtype": np.dtype(dtype)} if "dtype" in self.params else {})
+        return Trial(self.op, xs, params, self.fixed)
 
     def but(self, i: int) -> Trial:
         """The same with argument `i` alone differentiated."""
@@ -84,17 +103,17 @@ def elementwise_trial(op: Elementwise, shapes: Any, seed: int, *, plane: bool = 
     return Trial(op, xs, {}, [p is None for p in op.partials])
 
 
-def case_trial(op: Primitive, case: Any, seed: int, *, plane: bool = False) -> Trial:
+def case_trial(op: Primitive, c: Case, seed: int, *, plane: bool = False) -> Trial:
     rng = rng_of(seed)
-    xs = [oracles.point(rng, shape, case.domain, plane=plane) for shape in case.shapes]
+    xs = [oracles.point(rng, shape, c.domain, plane=plane) for shape in c.shapes]
     rules = op.vjps if isinstance(op, Custom) else (True,) * len(xs)
-    return Trial(op, xs, case.params, [rule is None for rule in rules])
+    return Trial(op, xs, c.params, [rule is None for rule in rules])
 
 
 CASES = [
-    pytest.param(op, case, id=f"{name}-{i}")
+    pytest.param(op, c, id=f"{name}-{i}")
     for name, op in OTHER.items()
-    for i, case in enumerate(op.cases)
+    for i, c in enumerate(cases_of(op))
 ]
 # one trial of each operation, and of each of its cases
 TRIALS = [
@@ -108,7 +127,7 @@ TRIALS = [
 
 def test_every_operation_says_where_it_is_tested() -> None:
     missing = [name for name, op in SMOOTH.items() if len(op.domain) != len(op.partials)]
-    missing += [name for name, op in OTHER.items() if not op.cases and name not in PLUMBING]
+    missing += [name for name, op in OTHER.items() if not cases_of(op) and name not in BORROWED]
     assert not missing, f"no domain, or no cases, for {missing}"
 
 
@@ -123,10 +142,10 @@ def test_elementwise(op: Elementwise, data: st.DataObject, seed: int) -> None:
     differentiates(elementwise_trial(op, shapes, seed))
 
 
-@pytest.mark.parametrize(("op", "case"), CASES)
+@pytest.mark.parametrize(("op", "c"), CASES)
 @given(seed=st.integers(0, 2**32 - 1))
-def test_case(op: Primitive, case: Any, seed: int) -> None:
-    differentiates(case_trial(op, case, seed))
+def test_case(op: Primitive, c: Case, seed: int) -> None:
+    differentiates(case_trial(op, c, seed))
 
 
 def differentiates(trial: Trial) -> None:
@@ -156,8 +175,8 @@ def applied(trial: Trial) -> tuple[list[Value], Any]:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("trial", TRIALS)
 def test_dtype(trial: Trial, dtype: Any) -> None:
-    if "dtype" in trial.params or any(np.ndim(x) == 0 for x in trial.xs):
-        dtype = np.float64  # it says its own dtype, or is made of a scalar, a Python float
+    if any(np.ndim(x) == 0 for x in trial.xs):
+        dtype = np.float64  # a scalar is a Python float
     keeps_the_dtype(trial.cast(dtype), dtype)
     rules_keep_the_dtype(trial.cast(dtype), dtype)
 
@@ -190,7 +209,7 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
     leaves, y = applied(trial)
     if y.is_constant:
         return
-    g = np.asarray(oracles.direction(rng_of(1), y), dtype)
+    g = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
     tangents = iter([np.ones_like(leaf._data) for leaf in leaves])
     ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
     with np.errstate(all="ignore"):
@@ -215,6 +234,7 @@ def test_a_value_said_to_be_unneeded_is_unneeded(trial: Trial) -> None:
 def needs_no_more_than_it_says(trial: Trial) -> None:
     """What a rule's name with an underscore stands for may change after the recording."""
     op, y = trial.op, np.asarray(trial(*trial.free))
+    says_that_it_returns_what_it_got(trial, y)
     w = oracles.direction(rng_of(1), y)
     lead: list[Any]
     if isinstance(op, Elementwise):
@@ -234,6 +254,15 @@ def needs_no_more_than_it_says(trial: Trial) -> None:
             with np.errstate(all="ignore"):
                 found, want = (rule(*lead, *xs, **trial.params) for xs in (hidden, args))
             np.testing.assert_array_equal(values_of(found), values_of(want))
+
+
+def says_that_it_returns_what_it_got(trial: Trial, y: Any) -> None:
+    """An argument handed on as it is must not be written to: the rules "need" it."""
+    if isinstance(trial.op, Custom):
+        n = len(trial.xs)
+        needs = [any(c) for c in zip(*[needed(r, 2, n) for r in trial.op.vjps], strict=True)]
+        for x, need in zip(trial.xs, needs, strict=True):
+            assert need or not np.shares_memory(x, y)
 
 
 @pytest.mark.parametrize("trial", TRIALS)
@@ -280,9 +309,9 @@ def test_complex_elementwise(op: Elementwise, shapes: tuple[int, ...]) -> None:
     differentiates_in_the_plane(elementwise_trial(op, [shapes] * len(op.domain), 0, plane=True))
 
 
-@pytest.mark.parametrize(("op", "case"), CASES)
-def test_complex_case(op: Primitive, case: Any) -> None:
-    differentiates_in_the_plane(case_trial(op, case, 0, plane=True))
+@pytest.mark.parametrize(("op", "c"), CASES)
+def test_complex_case(op: Primitive, c: Case) -> None:
+    differentiates_in_the_plane(case_trial(op, c, 0, plane=True))
 
 
 def differentiates_in_the_plane(trial: Trial) -> None:

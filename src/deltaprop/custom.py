@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .calculus import shaping
-from .graph import Node, Primitive, raw
+from .graph import Node, Primitive, raw, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
 from .transforms import Run, is_variable, zeros_of
@@ -78,6 +78,15 @@ class _Substitute(_Watch):
         return self.places.get(x, x)
 
 
+def _is_same(again: Any, before: Any) -> None:
+    if not np.array_equal(again, before, equal_nan=True):
+        raise RuntimeError(
+            "checkpoint: the function gave another result when it was called again, so its "
+            "derivative is unknown. It must depend on its arguments alone: draw random "
+            "numbers outside, or from a Generator that it makes itself"
+        )
+
+
 class _Checkpoint(Primitive):
     """A call whose inside is not stored: whoever needs it computes it again."""
 
@@ -85,12 +94,7 @@ class _Checkpoint(Primitive):
         assert node.params is not None
         xs = node.args if graph else [x._data for x in node.args]
         run = Run(node.params["call"], xs, range(len(xs)))
-        if not np.array_equal(raw(run.outputs[0]), node._data, equal_nan=True):
-            raise RuntimeError(
-                "checkpoint: the function gave another result when it was called again, so its "
-                "derivative is unknown. It must depend on its arguments alone: draw random "
-                "numbers outside, or from a Generator that it makes itself"
-            )
+        verify(_is_same, raw(run.outputs[0]), raw(node), always=False)
         return run
 
     def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node
+from .graph import Node, Symbol, as_array
 
 
 def shown(held: Any) -> Any:
@@ -43,6 +43,9 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
         data = data._data
+    if isinstance(data, Symbol):
+        wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))  # type: ignore[attr-defined]
+        return as_array(data, wanted)
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":

@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .calculus.elementwise import sqrt
-from .graph import raw
+from .graph import TraceError, raw, tracing
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
@@ -84,10 +84,17 @@ class Optimizer:
 
     @lr.setter
     def lr(self, new: float) -> None:
+        if tracing() is not None:
+            raise TraceError(
+                "a compiled function changes the learning rate: change it outside, between calls "
+                "(schedule.step()); it is read afresh in each of them"
+            )
         self._lr = _number("the learning rate", new)
 
     def step(self) -> None:
         """Update each parameter that has a gradient."""
+        if tracing() is not None:
+            self._meet()
         update, lr, options, states = self.update, self._lr, self.options, self.state
         for i, p in enumerate(self.parameters):
             g = p._grad
@@ -96,10 +103,18 @@ class Optimizer:
                 new, states[i] = update(p._data, g, states[i], lr, **options)
                 p.write(new)
 
+    def _meet(self) -> None:
+        """Let the recording for `compile` read and write what a step depends on."""
+        trace = tracing()
+        trace.hold(vars(self), "_lr")
+        for i, p in enumerate(self.parameters):
+            trace.meet(p)
+            trace.hold(self.state, i)
+
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
         for p in self.parameters:
-            p._grad = None
+            p.zero_grad()
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, the options, and copies of the state as "<parameter>.<slot>"."""

@@ -1,24 +1,25 @@
-"""Value: the node users hold. Operators, methods, NumPy's protocols."""
+"""Value: the node users hold. Its data, its gradient, operators and methods."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from .calculus import contractions, elementwise, indexing, reductions, shaping
 from .data import copied, rectangular, shown, variable_data
-from .graph import Elementwise, Node, raw
-from .graph.cotangent import materialize
+from .exchange import Exchange
+from .graph import Elementwise, Node, Symbol, as_array, raw
+from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, _serial, is_mutable, parents
 from .graph.reverse import backward
 
 _new = object.__new__
 _hook_keys = count()
-_OPERANDS = (Node, np.ndarray, np.generic, float, int, complex)
+_OPERANDS = (Node, Symbol, np.ndarray, np.generic, float, int, complex)
 
 
 def _operators(
@@ -90,7 +91,7 @@ def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
     return method
 
 
-class Value(Node):
+class Value(Exchange):
     """A number or an array that remembers how it was computed.
 
     A `Value` made from data is a variable: floating, and differentiated with respect
@@ -125,7 +126,6 @@ class Value(Node):
     """
 
     __slots__ = ()
-    __array_priority__ = 1000.0
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Value(Node):
     @property
     def data(self) -> Any:
         """The float or ndarray. A variable's can be written to; a result's is read-only."""
-        held = self._data
+        held = raw(self)
         if type(held) is not np.ndarray:
             return held
         if self.op is None and not self.extra.constant:
@@ -181,14 +181,22 @@ class Value(Node):
             new = new._data
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
+        if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
+            self.write(materialize(new, raw(self)))
+            return self
         self.write(np.array(new, self.dtype) if self.shape else variable_data(new, None, True))
         return self
 
     @property
     def grad(self) -> Any:
         """The derivative of what `backward()` was called on in this Value, or None."""
+        raw(self)  # what is being recorded learns of it
         g = self._grad
-        if g is None or isinstance(g, Node) or (type(g) is float and type(self._data) is float):
+        if g is None or (type(g) is float and type(self._data) is float):
+            return g
+        if self.op is not None and np.iscomplexobj(self._data):
+            return shown(as_gradient(materialize(g, self._data)))
+        if isinstance(g, Node):
             return g
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
@@ -199,6 +207,7 @@ class Value(Node):
 
     @grad.setter
     def grad(self, new: Any) -> None:
+        raw(self)
         if new is self._grad:
             return
         if new is None or (isinstance(new, int | float) and new == 0):
@@ -208,8 +217,11 @@ class Value(Node):
             raise ValueError(
                 f"a gradient has the shape of its Value, {self.shape}, not {np.shape(new)}"
             )
-        keep = isinstance(new, Node)
-        self._grad = new if keep else np.array(new, self.dtype) if self.shape else float(new)
+        if isinstance(new, Symbol):
+            new = materialize(new, self._data)
+        elif not isinstance(new, Node):
+            new = np.array(new, self.dtype) if self.shape else self.dtype.type(new).item()
+        self._grad = new if self.op is None else as_gradient(new)
 
     @property
     def name(self) -> str | None:
@@ -241,7 +253,8 @@ class Value(Node):
     @property
     def dtype(self) -> np.dtype[Any]:
         held = self._data
-        return held.dtype if isinstance(held, np.ndarray | np.generic) else np.dtype(type(held))
+        dtype: Any = getattr(held, "dtype", None)
+        return np.dtype(type(held)) if dtype is None else dtype
 
     @property
     def T(self) -> Any:
@@ -254,35 +267,32 @@ class Value(Node):
         return shaping.swapaxes(self, -1, -2)
 
     @property
+    def real(self) -> Any:
+        """The real part."""
+        return elementwise.real(self)
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part."""
+        return elementwise.imag(self)
+
+    @property
     def at(self) -> indexing.At:
         """``v.at[index].set(x)``, ``.add(x)``, ...: an updated copy, differentiable."""
         return indexing.At(self)
 
-    def item(self) -> Any:
-        """The one entry as a Python number.
-
-        Raises
-        ------
-        ValueError
-            If there is not exactly one entry.
-        """
-        if self.size != 1:
-            raise ValueError(f"item() needs one entry; this Value has shape {self.shape}")
-        held = self._data
-        return held.item() if isinstance(held, np.ndarray | np.generic) else held
-
     def numpy(self) -> np.ndarray:
         """The values as an ndarray of your own, without the gradient."""
-        return np.array(self._data)
+        return np.array(raw(self))
 
     def tolist(self) -> Any:
         """The values as nested Python lists, or one number."""
-        return np.asarray(self._data).tolist()
+        return np.asarray(raw(self)).tolist()
 
     def detach(self) -> Value:
         """The same values as a constant: no gradient flows through it."""
         # a result's data never changes, a variable's may
-        held = self._data if self.op is not None else copied(self._data)
+        held = self._data if self.op is not None else copied(raw(self))
         return Value.leaf(held, constant=True)
 
     def backward(
@@ -320,6 +330,11 @@ class Value(Node):
         if self.op is None and self.extra.constant:
             raise TypeError("backward() on a constant: nothing it came from is a variable")
         if gradient is None:
+            if np.iscomplexobj(self._data):
+                raise ValueError(
+                    "backward() of a complex Value needs the gradient of the output: take a real "
+                    "loss, e.g. abs(v) or v.real, or give backward(gradient)"
+                )
             if self.shape:
                 raise ValueError(
                     f"backward() of a Value of shape {self.shape} needs the gradient of the "
@@ -336,12 +351,12 @@ class Value(Node):
             if create_graph and isinstance(gradient, Node):
                 gradient = gradient.read() if gradient.op is None else gradient
             else:
-                gradient = np.array(raw(gradient), self.dtype)
-                gradient = gradient if given else gradient.item()
-        backward(self, gradient, graph=create_graph, retain=retain_grads)
+                gradient = materialize(shaping.astype(raw(gradient), self.dtype), self._data)
+        backward(self, as_gradient(gradient), graph=create_graph, retain=retain_grads)
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
+        raw(self)
         self._grad = None
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
@@ -386,6 +401,8 @@ class Value(Node):
     __and__ = __rand__ = _comparison(elementwise.bitwise_and)
     __or__ = __ror__ = _comparison(elementwise.bitwise_or)
     __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
+    __lshift__, __rlshift__ = _operators(elementwise.left_shift, operator.lshift)
+    __rshift__, __rrshift__ = _operators(elementwise.right_shift, operator.rshift)
     __hash__ = object.__hash__
 
     def __matmul__(self, other: Any) -> Any:
@@ -423,23 +440,6 @@ class Value(Node):
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iu" or self.size != 1:
-            raise TypeError(f"a Value of shape {self.shape} and dtype {self.dtype} is no index")
-        return operator.index(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
     def __repr__(self) -> str:
         kind = "constant" if self.is_constant else "Value"
         name = f", name={self.name!r}" if self.name else ""
@@ -471,6 +471,7 @@ class Value(Node):
             raise TypeError("a result cannot be pickled apart from its graph; use v.detach()")
         return _restore, (self._data, self.is_constant, self.name)
 
+    conj = conjugate = elementwise.conj
     sum = reductions.sum
     mean = reductions.mean
     prod = reductions.prod
@@ -517,61 +518,6 @@ class Value(Node):
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return shaping.transpose(self, order or None)
 
-    _functions: ClassVar[dict[Any, Callable[..., Any]]] = {}
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if not self.is_constant:
-            raise TypeError(
-                "turning a Value into an ndarray would lose its gradient in silence: use "
-                "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
-            )
-        if not copy and (dtype is None or dtype == self.dtype):
-            return shown(np.asarray(self._data))
-        return np.array(self._data, dtype)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if kwargs.get("out") is not None:
-            raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Value into an ndarray (out=, or += on an "
-                "array): its gradient would be lost. Write a = a + v"
-            )
-        function = self._functions.get(ufunc if method == "__call__" else (ufunc, method))
-        if function is not None:
-            return function(*inputs, **kwargs)
-        return _on_constants(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
-
-    def __array_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> Any:
-        function = self._functions.get(func)
-        if function is not None:
-            return function(*args, **kwargs)
-        return _on_constants(func, func.__name__, args, kwargs)
-
-
-def _on_constants(function: Callable[..., Any], name: str, args: Any, kwargs: Any) -> Any:
-    """NumPy's own function, where nothing differentiable goes in."""
-
-    def strip(x: Any) -> Any:
-        if isinstance(x, Node):
-            if not x.is_constant:
-                raise TypeError(
-                    f"np.{name} has no derivative rule here: give it v.numpy() or v.detach() if "
-                    "no gradient is needed, or define the operation (deltaprop.custom_gradient)"
-                )
-            return shown(x._data)
-        if isinstance(x, list | tuple):
-            return type(x)(strip(item) for item in x)
-        return x
-
-    result = function(*strip(tuple(args)), **{k: strip(v) for k, v in kwargs.items()})
-    wrap = isinstance(result, np.ndarray | np.generic)
-    return Value.leaf(result, constant=True) if wrap else result
-
 
 def constant(data: Any, dtype: Any = None) -> Value:
     """A Value that is not differentiated, of any dtype.
@@ -586,7 +532,9 @@ def constant(data: Any, dtype: Any = None) -> Value:
     array([1., 2.])
     """
     if isinstance(data, Node):
-        data = data._data
+        data = raw(data)
+    if isinstance(data, Symbol):
+        return Value.leaf(as_array(data, dtype), constant=True)
     array = np.array(data, dtype)
     number = not array.ndim and dtype is None and isinstance(data, float | complex)
     return Value.leaf(data if number else array[()], constant=True)

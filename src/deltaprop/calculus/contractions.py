@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, as_array, raw, sum_to
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
@@ -29,7 +29,7 @@ __all__ = [
 
 def _array(x: Any) -> Any:
     """A node as it is, anything else as an ndarray."""
-    return x if isinstance(x, Node) else np.asarray(x)
+    return x if isinstance(x, Node) else as_array(x)
 
 
 def _shape(x: Any) -> tuple[int, ...]:
@@ -399,7 +399,8 @@ def vdot(a: Array, b: Array) -> Array:
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """The inner products of the vectors along one axis, other axes broadcast."""
     a = _array(a)
-    return _sum((a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b), axis)
+    products = (a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b)
+    return _sum(products, axis, np.result_type(raw(products)))
 
 
 def outer(a: Array, b: Array) -> Array:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, raw
-from . import special
+from ..graph import Elementwise, Masked, as_array, conj, raw
+from . import libm
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "acos",
     "acosh",
     "add",
+    "angle",
     "arccos",
     "arccosh",
     "arcsin",
@@ -38,11 +39,17 @@ __all__ = [
     "atan2",
     "atanh",
     "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "cbrt",
     "ceil",
     "clip",
+    "conj",
+    "conjugate",
     "copysign",
     "cos",
     "cosh",
@@ -68,6 +75,7 @@ __all__ = [
     "hard_tanh",
     "heaviside",
     "hypot",
+    "imag",
     "invert",
     "isfinite",
     "isinf",
@@ -92,15 +100,18 @@ __all__ = [
     "multiply",
     "nan_to_num",
     "negative",
+    "nextafter",
     "not_equal",
     "positive",
     "pow",
     "power",
     "rad2deg",
     "radians",
+    "real",
     "reciprocal",
     "relu",
     "remainder",
+    "right_shift",
     "rint",
     "round",
     "selu",
@@ -135,11 +146,15 @@ def _power(a: Any, b: Any) -> Any:
     return a**b if isinstance(a, np.ndarray) else np.power(a, b)
 
 
-def _power_in_base(_y: Any, a: Any, b: Any) -> Any:
+def _power_in_base(y: Any, a: Any, b: Any) -> Any:
     if not isinstance(b, float | int) or b == 0:
         # 0**0 is flat in the base: 0 * 0**-1 must not be asked
         a = where((raw(a) == 0) & (raw(b) == 0), 1.0, a)
-    return b * power(a, b - 1)
+    slope, rounded = b * power(a, b - 1), (raw(b) - 1) + 1 != raw(b)
+    if isinstance(b, float | int) and not rounded:
+        return slope
+    # a large or tiny base makes much of an exponent b - 1 that was rounded
+    return where(rounded & (raw(a) != 0), b * y / a, slope)
 
 
 def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
@@ -154,7 +169,6 @@ cos: Elementwise
 cosh: Elementwise
 erfc: Elementwise
 sigmoid: Elementwise
-sign: Elementwise
 sqrt: Elementwise
 where: Elementwise
 
@@ -172,6 +186,15 @@ def _share_nan(y: Any, mine: Any, other: Any) -> Masked:
     y, mine, other = raw(y), raw(mine), raw(other)
     weight = np.where((mine == other) | np.isnan(y), 0.5, np.where(mine == y, 1.0, 0.0))
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
+
+
+def _abs_slope(_y: Any, x: Any) -> Any:
+    # d|z| = Re(conj(z) / |z| dz)
+    return conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+
+
+def _arcsinh_slope(_y: Any, x: Any) -> Any:
+    return 1 / (sqrt(1 + x * x) if np.iscomplexobj(raw(x)) else hypot(1.0, x))
 
 
 def _sinc(x: Any) -> Any:
@@ -213,6 +236,12 @@ def _mish_slope(_y: Any, x: Any) -> Any:
     return t + x * (1 - t * t) * sigmoid(x)
 
 
+def _bell(x: Any, scale: float = 1.0) -> Any:
+    # exp(-scale * x * x), where a large x would make much of a rounded x * x: c * c is exact
+    c = rint(clip(x, -40.0, 40.0) * 16) / 16
+    return exp(-scale * c * c) * exp(scale * (c - x) * (c + x))
+
+
 def _xlogy(x: Any, y: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore"):
         return x * np.log(np.where((x == 0) & ~np.isnan(y), 1, y))
@@ -247,7 +276,7 @@ power = Elementwise(
 )
 negative = Elementwise("negative", np.negative, -1, domain=(REAL,))
 positive = Elementwise("positive", np.positive, 1, domain=(REAL,))
-absolute = Elementwise("absolute", np.absolute, lambda _y, x: sign(x), domain=(NONZERO,))
+absolute = Elementwise("absolute", np.absolute, _abs_slope, domain=(NONZERO,))
 square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,))
 sqrt = Elementwise("sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,))
 cbrt = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
@@ -261,7 +290,7 @@ hypot = Elementwise(
 )
 
 # steps: flat wherever they are not a jump
-sign = Elementwise(
+_sign = Elementwise(
     "sign",
     np.sign,
     0,
@@ -283,14 +312,18 @@ heaviside = Elementwise(
 copysign = Elementwise(
     "copysign",
     np.copysign,
-    lambda _y, a, b: sign(a) * copysign(1.0, b),
+    lambda _y, a, b: _sign(a) * copysign(1.0, b),
     0,
     domain=(NONZERO, NONZERO),
 )
+# y - a is a multiple of b to the last place; a / b may round up to the next
 remainder = Elementwise(
-    "remainder", np.remainder, 1, lambda _y, a, b: -floor(a / b), domain=(POSITIVE, POSITIVE)
+    "remainder", np.remainder, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
 )
-fmod = Elementwise("fmod", np.fmod, 1, lambda _y, a, b: -trunc(a / b), domain=(POSITIVE, POSITIVE))
+nextafter = Elementwise("nextafter", np.nextafter, 1, 0, domain=(NONZERO, REAL))
+fmod = Elementwise(
+    "fmod", np.fmod, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
+)
 
 # exponentials and logarithms
 exp = Elementwise("exp", np.exp, lambda y, _x: y, scalar=math.exp, domain=(REAL,))
@@ -336,7 +369,7 @@ arctan2 = Elementwise(
 sinh = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
 cosh = Elementwise("cosh", np.cosh, lambda _y, x: sinh(x), domain=(REAL,))
 tanh = Elementwise("tanh", np.tanh, lambda y, _x: 1 - y * y, scalar=math.tanh, domain=(REAL,))
-arcsinh = Elementwise("arcsinh", np.arcsinh, lambda _y, x: 1 / hypot(1.0, x), domain=(REAL,))
+arcsinh = Elementwise("arcsinh", np.arcsinh, _arcsinh_slope, domain=(REAL,))
 arccosh = Elementwise(
     "arccosh",
     np.arccosh,
@@ -347,6 +380,10 @@ arctanh = Elementwise("arctanh", np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x
 deg2rad = Elementwise("deg2rad", np.deg2rad, lambda _y, _x: RADIAN, domain=(REAL,))
 rad2deg = Elementwise("rad2deg", np.rad2deg, lambda _y, _x: 1 / RADIAN, domain=(REAL,))
 sinc = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
+
+# parts of a complex number: partials p for which dy = Re(p dx)
+_real = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
+_imag = Elementwise("imag", lambda x: +np.imag(x), lambda _y, _x: -1j, domain=(REAL,))
 
 # choices: a branch not taken sends back a structural zero
 where = Elementwise(
@@ -408,7 +445,7 @@ sigmoid = Elementwise(
 relu = Elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
-    lambda y, _x: sign(y),
+    lambda y, _x: _sign(y),
     scalar=lambda x: 0.0 if x <= 0 else x,
     domain=(NONZERO,),
 )
@@ -444,21 +481,21 @@ _elu = Elementwise(
 )
 _gelu = Elementwise(
     "gelu",
-    lambda x: 0.5 * x * special.erfc(x * -SQRT_HALF),
-    lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * exp(-0.5 * x * x) * INV_SQRT_2PI,
+    lambda x: 0.5 * x * libm.erfc(x * -SQRT_HALF),
+    lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * _bell(x, 0.5) * INV_SQRT_2PI,
     domain=(REAL,),
 )
 erf = Elementwise(
     "erf",
-    special.erf,
-    lambda _y, x: 2 * INV_SQRT_PI * exp(-x * x),
+    libm.erf,
+    lambda _y, x: 2 * INV_SQRT_PI * _bell(x),
     scalar=math.erf,
     domain=(REAL,),
 )
 erfc = Elementwise(
     "erfc",
-    special.erfc,
-    lambda _y, x: -2 * INV_SQRT_PI * exp(-x * x),
+    libm.erfc,
+    lambda _y, x: -2 * INV_SQRT_PI * _bell(x),
     scalar=math.erfc,
     domain=(REAL,),
 )
@@ -484,12 +521,35 @@ logical_not = Elementwise("logical_not", np.logical_not, None)
 bitwise_and = Elementwise("bitwise_and", np.bitwise_and, None, None)
 bitwise_or = Elementwise("bitwise_or", np.bitwise_or, None, None)
 bitwise_xor = Elementwise("bitwise_xor", np.bitwise_xor, None, None)
+left_shift = Elementwise("left_shift", np.left_shift, None, None)
+right_shift = Elementwise("right_shift", np.right_shift, None, None)
 invert = Elementwise("invert", np.invert, None)
 isnan = Elementwise("isnan", np.isnan, None)
 isinf = Elementwise("isinf", np.isinf, None)
 isfinite = Elementwise("isfinite", np.isfinite, None)
 signbit = Elementwise("signbit", np.signbit, None)
 floor_divide = Elementwise("floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)))
+
+
+def sign(x: Any) -> Any:
+    """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
+    return _unless_zero(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+
+
+def real(x: Any) -> Any:
+    """The real part; x itself if it is real."""
+    return _real(x) if np.iscomplexobj(raw(x)) else x
+
+
+def imag(x: Any) -> Any:
+    """The imaginary part; zeros if x is real."""
+    return _imag(x)
+
+
+def angle(z: Any, deg: bool = False) -> Any:
+    """The argument of z in radians (or degrees); its derivative at 0 is 0."""
+    a = arctan2(imag(z), real(z))
+    return rad2deg(a) if deg else a
 
 
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
@@ -559,11 +619,22 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     >>> x.grad
     array([0., 1., 1., 0.])
     """
-    return _clip(x, -math.inf if min is None else min, math.inf if max is None else max)
+    if min is None or max is None:
+        kind = as_array(raw(x)).dtype
+        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
+        min, max = low if min is None else min, high if max is None else max
+    return _clip(x, min, max)
+
+
+def _range(integers: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(integers)
+    return int(info.min), int(info.max)
 
 
 def round(x: Any, decimals: int = 0) -> Any:
     """x rounded to `decimals` places, half to even; its derivative is zero."""
+    if decimals >= 0 and as_array(raw(x)).dtype.kind in "iu":
+        return positive(x)
     if not decimals:
         return rint(x)
     return rint(x * 10.0**decimals) / 10.0**decimals
@@ -571,7 +642,7 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """x with NaN and infinities replaced; nothing flows back where they were."""
-    largest = np.finfo(np.asarray(raw(x)).dtype).max
+    largest = np.finfo(as_array(raw(x)).dtype).max
     x = where(np.isnan(raw(x)), nan, x)
     x = where(raw(x) == np.inf, largest if posinf is None else posinf, x)
     return where(raw(x) == -np.inf, -largest if neginf is None else neginf, x)
@@ -584,10 +655,13 @@ def power_of_floats(a: float, b: float) -> float:
 
 # NumPy's own other names
 abs = absolute
+conjugate = conj
 pow = power
 true_divide = divide
 fabs = absolute
 radians, degrees = deg2rad, rad2deg
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
 asinh, acosh, atanh = arcsinh, arccosh, arctanh
+bitwise_invert = bitwise_not = invert
+bitwise_left_shift, bitwise_right_shift = left_shift, right_shift
 swish = silu

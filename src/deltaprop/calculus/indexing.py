@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from inspect import Signature, signature
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Moving, Node, raw
+from ..graph import Masked, Moving, Node, Symbol, as_array, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
@@ -32,7 +33,11 @@ def _picked(x: Any, index: Any) -> Any:
 
 
 def _put_back(g: Array, x: Array, index: Any) -> Any:
-    return Scattered(index, g) if isinstance(raw(x), np.ndarray) else unbroadcast(g, x)
+    return (
+        Scattered(index, g)
+        if isinstance(raw(x), np.ndarray) or np.ndim(raw(x))
+        else unbroadcast(g, x)
+    )
 
 
 _ROWS, _MASK = np.array([2, 0, 2]), np.array([[True, False, True], [False, False, True]])
@@ -162,14 +167,14 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
         x, axis = ravel(x), 0
     shape = np.shape(raw(x))
     axis = normalize_axis_index(axis, len(shape))
-    at = np.asarray(_static_entry(indices), np.intp)
+    at = as_array(_static_entry(indices), np.intp)
     if mode == "wrap":
         at = at % max(shape[axis], 1)
     elif mode == "clip":
         at = np.clip(at, 0, max(shape[axis] - 1, 0))
     elif mode != "raise":
         raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
-    return _getitem(x, index=(slice(None),) * axis + (at if at.ndim else int(at),))
+    return _getitem(x, index=(slice(None),) * axis + (at if at.ndim else at[()],))
 
 
 def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
@@ -217,8 +222,24 @@ def extract(condition: Any, x: Array) -> Array:
 # order
 
 
-def sort(x: Array, axis: int | None = -1, kind: Any = None, *, stable: Any = None) -> Array:  # noqa: ARG001
-    """The entries in ascending order, ties in the order they had.
+def argsort(
+    x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
+) -> Any:
+    """`numpy.argsort`, stable, and descending if asked; of Values, a constant."""
+    del kind, stable  # always stable
+    data = as_array(raw(x))
+    if axis is None:
+        data, axis = data.ravel(), 0
+    if not descending:
+        return _constant_like(x, np.argsort(data, axis, stable=True))
+    backwards = np.argsort(np.flip(data, axis), axis, stable=True)
+    return _constant_like(x, data.shape[axis] - 1 - np.flip(backwards, axis))
+
+
+def sort(
+    x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
+) -> Array:
+    """The entries in ascending order, or descending, ties in the order they had.
 
     The gradient follows the permutation. The sort is always stable, whatever `kind` and
     `stable` say.
@@ -231,9 +252,10 @@ def sort(x: Array, axis: int | None = -1, kind: Any = None, *, stable: Any = Non
     >>> x.grad
     array([100.,   1.,  10.])
     """
+    del kind, stable
     if axis is None:
         x, axis = ravel(x), 0
-    return take_along_axis(x, np.argsort(raw(x), axis, stable=True), axis)
+    return take_along_axis(x, argsort(x, axis, descending=descending), axis)
 
 
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
@@ -249,14 +271,16 @@ def unique(
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
+    *,
+    equal_nan: bool = True,
 ) -> Any:
     """The distinct entries, sorted; each one's gradient goes to where it stands first.
 
     The further results are, as NumPy's, positions of the first, positions in the result
     and numbers of occurrences.
     """
-    data = np.asarray(raw(x))
-    _, first, inverse, counts = np.unique(data, True, True, True, axis)
+    data = as_array(raw(x))
+    _, first, inverse, counts = np.unique(data, True, True, True, axis, equal_nan=equal_nan)
     asked = (return_index, return_inverse, return_counts)
     wanted = zip(asked, (first, inverse, counts), strict=True)
     further = [_constant_like(x, item) for chosen, item in wanted if chosen]
@@ -268,7 +292,14 @@ def unique(
 
 
 def _constant_like(x: Any, result: Any) -> Any:
-    return type(x).leaf(result, constant=True) if isinstance(x, Node) else result
+    return type(x).leaf(as_array(result)[()], constant=True) if isinstance(x, Node) else result
+
+
+def _with_defaults(theirs: Signature) -> Signature:
+    """A signature of NumPy's without what is not ours, and with `keepdims` off as a default."""
+    known = [p for p in theirs.parameters.values() if p.name not in ("out", "where")]
+    off = [p.replace(default=False) if p.name == "keepdims" else p for p in known]
+    return Signature(off)
 
 
 def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -284,11 +315,11 @@ def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
     name = function.__name__
     constant.__name__ = constant.__qualname__ = name
+    constant.__dict__["__signature__"] = _with_defaults(signature(function))
     constant.__doc__ = f"`numpy.{name}`, without a gradient: of Values, a constant."
     return constant
 
 
-argsort = _constant_of(np.argsort)
 argpartition = _constant_of(np.argpartition)
 argmax = _constant_of(np.argmax)
 argmin = _constant_of(np.argmin)
@@ -297,6 +328,7 @@ nonzero = _constant_of(np.nonzero)
 flatnonzero = _constant_of(np.flatnonzero)
 argwhere = _constant_of(np.argwhere)
 count_nonzero = _constant_of(np.count_nonzero)
+isin = _constant_of(np.isin)
 any = _constant_of(np.any)
 all = _constant_of(np.all)
 
@@ -337,7 +369,7 @@ class At:
     __slots__ = ("_index", "_x")
 
     def __init__(self, x: Array, *index: Any) -> None:
-        self._x = x if isinstance(x, Node) else np.asarray(x)
+        self._x = x if isinstance(x, Node) else as_array(x)
         self._index = index
 
     def __getitem__(self, index: Any) -> At:
@@ -419,7 +451,7 @@ def _dtype(x: Array, new: Array) -> np.dtype[Any]:
     """That of `x`, unless it would truncate `new`."""
     given = raw(new)
     kind = np.result_type(given) if isinstance(given, np.ndarray | np.generic) else type(given)
-    dtype: np.dtype[Any] = np.asarray(raw(x)).dtype
+    dtype: np.dtype[Any] = as_array(raw(x)).dtype
     return dtype if np.can_cast(kind, dtype, "same_kind") else np.result_type(dtype, given)
 
 
@@ -483,7 +515,7 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
         )
     result = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        dtype = np.asarray(raw(condition)).dtype
+        dtype = as_array(raw(condition)).dtype
         if dtype.kind != "b":
             raise TypeError(f"conditions are boolean arrays, not of {dtype}; write x > 0, say")
         result = where(condition, choice, result)
@@ -533,7 +565,7 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
             piece = function(own, *args, **kw) if callable(function) else function
             indices.append(mask)
             pieces.append(_spread(piece, (int(count),)))
-    dtype = np.asarray(raw(x)).dtype
+    dtype = as_array(raw(x)).dtype
     if dtype.kind not in "fc":
         dtype = np.result_type(dtype, *map(raw, pieces))
     whole = scatter(*pieces, indices=tuple(indices), shape=np.shape(raw(flat)), dtype=dtype)
@@ -553,7 +585,7 @@ def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.nda
     taken = np.zeros(np.prod(shape, dtype=int), bool)
     masks = []
     for condition in reversed(conditions):
-        mask = np.broadcast_to(np.asarray(raw(condition), bool), shape).ravel() & ~taken
+        mask = np.broadcast_to(as_array(raw(condition), bool), shape).ravel() & ~taken
         taken |= mask
         masks.append(mask)
     masks.reverse()

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Moving, Node, broadcast_to, raw
+from ..graph import Custom, Linear, Masked, Moving, Node, Symbol, as_array, broadcast_to, raw
 from .domains import Case, case
-from .elementwise import absolute, exp, sign, sqrt, square, where
+from .elementwise import absolute, exp, imag, real, sign, sqrt, square, where
 from .indexing import sort
-from .shaping import concatenate, moveaxis, reshape, transpose
+from .shaping import astype, concatenate, moveaxis, reshape, transpose
 
 __all__ = [
     "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
@@ -37,7 +37,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 def _array(x: Any) -> Any:
     """A node as it is, anything else as an ndarray."""
-    return x if isinstance(x, Node) else np.asarray(x)
+    return x if isinstance(x, Node) else as_array(x)
 
 
 def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
@@ -178,17 +178,17 @@ def _before(x: Any, axis: int) -> Any:
 
 def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     """`x` less its largest entry, against overflow, and what was taken off."""
-    x = np.asarray(x)
+    x = as_array(x)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
-    if not math.isfinite(np.add.reduce(top, None)):
+    if isinstance(top, Symbol) or not math.isfinite(np.add.reduce(top, None)):
         top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return x - top, top
 
 
 def _log_total(z: Any, axis: Axis) -> Any:
     total = np.add.reduce(np.exp(z), axis, keepdims=True)
-    if total.all():
+    if isinstance(total, Symbol) or total.all():
         return np.log(total)
     with np.errstate(divide="ignore"):  # log(0), where every entry is -inf
         return np.log(total)
@@ -295,18 +295,12 @@ log_softmax_ = Custom(
 # -- what users call ----------------------------------------------------------------------
 
 
-def sum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """The sum of the entries.
-
-    Examples
-    --------
-    >>> import deltaprop as dp
-    >>> x = dp.Value([1.0, 2.0])
-    >>> (10 * sum(x)).backward()
-    >>> x.grad
-    array([10., 10.])
-    """
-    return sum_(x, axis=axis, keepdims=keepdims)
+def sum(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+    """The sum of the entries, of all or along `axis`, converted to `dtype` before."""
+    if dtype is None:
+        return sum_(x, axis=axis, keepdims=keepdims)
+    y = sum_(astype(x, dtype, copy=False), axis=axis, keepdims=keepdims)
+    return y if np.dtype(dtype).kind in "fc" else astype(y, dtype)
 
 
 def mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -344,7 +338,7 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     return sum(x * weights, axis, keepdims=keepdims) / total
 
 
-def prod(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def prod(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
     """The product of the entries; its derivative is right with any number of zeros.
 
     Examples
@@ -355,10 +349,11 @@ def prod(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> x.grad
     array([6., 0., 0.])
     """
-    x = _array(x)
+    dtype = dtype or np.prod(np.empty(0, as_array(raw(x)).dtype)).dtype  # wide integers
+    x = astype(x, dtype, copy=False)
     for i in sorted(_axes(x, axis), reverse=True):
         x = prod_(x, axis=i, keepdims=keepdims)
-    return x
+    return x if np.dtype(dtype).kind in "fc" else astype(x, dtype)
 
 
 def max(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -389,18 +384,21 @@ def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 
 def var(
-    x: Any, axis: Axis = None, *, ddof: float = 0, correction: Any = None, keepdims: bool = False
+    x: Any, axis: Axis = None, *, correction: float = 0, ddof: Any = None, keepdims: bool = False
 ) -> Any:
-    """The squared deviations from the mean, summed, over their number less `ddof`.
+    """The squared deviations from the mean, summed, over their number less `correction`.
 
-    `correction` is the Array API's name for `ddof`; where given, it counts.
+    `ddof` is NumPy's name for `correction`; where given, it counts.
     """
-    ddof = ddof if correction is None else correction
+    ddof = correction if ddof is None else ddof
+    if np.iscomplexobj(raw(x)):
+        parts = [var(part, axis, ddof=ddof, keepdims=keepdims) for part in (real(x), imag(x))]
+        return parts[0] + parts[1]
     return var_(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 
 def std(
-    x: Any, axis: Axis = None, *, ddof: float = 0, correction: Any = None, keepdims: bool = False
+    x: Any, axis: Axis = None, *, correction: float = 0, ddof: Any = None, keepdims: bool = False
 ) -> Any:
     """The square root of `var`; its derivative is 0 where all entries are equal."""
     return _root(var(x, axis, ddof=ddof, correction=correction, keepdims=keepdims), 2)
@@ -443,7 +441,8 @@ def norm(
     x = _array(x)
     axes = _axes(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
-        return _root(sum(square(x), axes, keepdims=keepdims), 2)
+        squares = square(x) if not np.iscomplexobj(raw(x)) else square(real(x)) + square(imag(x))
+        return _root(sum(squares, axes, keepdims=keepdims), 2)
     size = absolute(x)
     if len(axes) == 1 and not isinstance(ord, str):
         return _vector_norm(size, float(ord), axes, keepdims)

@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Moving, Node, raw
+from ..graph import Moving, Node, as_array, raw
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
@@ -30,7 +30,7 @@ Axes: TypeAlias = int | Sequence[int]
 
 
 def _array(x: Any) -> Array:
-    return x if isinstance(x, Node) else np.asarray(x)
+    return x if isinstance(x, Node) else as_array(x)
 
 
 def _shape(x: Array) -> tuple[int, ...]:
@@ -38,7 +38,8 @@ def _shape(x: Array) -> tuple[int, ...]:
 
 
 def _dtype(x: Array) -> np.dtype[Any]:
-    return np.asarray(raw(x)).dtype
+    dtype: np.dtype[Any] = as_array(raw(x)).dtype
+    return dtype
 
 
 def _part(x: Array, axis: int, index: Any) -> Array:
@@ -110,8 +111,10 @@ _astype = Moving(
 # one shape to another
 
 
-def reshape(x: Array, shape: Axes, order: str = "C") -> Array:
+def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None) -> Array:
     """The entries in another shape, in the order C or F, or A: the one they lie in.
+
+    With ``copy=False`` an error where the entries cannot stay where they are in memory.
 
     Examples
     --------
@@ -121,7 +124,10 @@ def reshape(x: Array, shape: Axes, order: str = "C") -> Array:
     array([1., 3., 2., 4.])
     """
     if order == "A":
-        order = "F" if np.asarray(raw(x)).flags.fnc else "C"
+        order = "F" if as_array(raw(x)).flags.fnc else "C"
+    if copy is not None:
+        np.reshape(raw(x), shape, order, copy=copy)  # type: ignore[call-overload]
+        x = np.array(x) if copy and not isinstance(x, Node) else x
     return _reshape(x, shape=_lengths(shape), order=order)
 
 
@@ -277,7 +283,7 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
         x, axis = ravel(x), 0
     shape = _shape(x)
     axis = normalize_axis_index(axis, len(shape))
-    counts = np.asarray(raw(repeats))
+    counts = as_array(raw(repeats))
     if counts.size != 1:
         return _part(x, axis, np.repeat(np.arange(shape[axis]), counts))
     before, (n, *after), count = shape[:axis], shape[axis:], int(counts.item())
@@ -510,7 +516,7 @@ def diag(x: Array, k: int = 0) -> Array:
 # dtypes
 
 
-def astype(x: Array, dtype: Any) -> Array:
+def astype(x: Array, dtype: Any, *, copy: bool = True, device: Any = None) -> Array:
     """The entries converted to `dtype`; gradients come back in the dtype of `x`.
 
     Integers and booleans have no gradient: converted to them, a Value is a constant. A
@@ -523,8 +529,12 @@ def astype(x: Array, dtype: Any) -> Array:
     dtype('float32')
     """
     dtype = np.dtype(dtype)
+    if device not in (None, "cpu"):
+        raise ValueError(f"there is only the device 'cpu', not {device!r}")
+    if not copy and dtype == _dtype(x):
+        return x
     if isinstance(x, Node) and dtype.kind not in "fc":
-        return type(x).leaf(np.asarray(raw(x)).astype(dtype), constant=True)
+        return type(x).leaf(as_array(raw(x)).astype(dtype), constant=True)
     return _astype(x, dtype=dtype)
 
 

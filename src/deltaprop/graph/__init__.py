@@ -14,3 +14,8 @@ from .primitive import Bilinear as Bilinear
 from .primitive import Custom as Custom
 from .primitive import Linear as Linear
 from .primitive import Primitive as Primitive
+from .symbol import Symbol as Symbol
+from .symbol import TraceError as TraceError
+from .symbol import as_array as as_array
+from .symbol import tracing as tracing
+from .symbol import verify as verify

@@ -212,6 +212,8 @@ def _fit(g: Any, like: Any) -> Any:
                 f"shape {shape}; it must sum over what it broadcast"
             )
         g = broadcast_to(g, shape=shape)
+    if isinstance(g, Symbol) and not shape:
+        return g.as_number()
     if isinstance(g, Node | Symbol):
         kept = not shape or raw(g).dtype == dtype
         return g if kept else g.astype(dtype)  # type: ignore[union-attr]

@@ -19,6 +19,7 @@ from .cotangent import (
 )
 from .node import MODE, Node
 from .primitive import Array, Primitive, Rule, needed
+from .symbol import Symbol
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -201,11 +202,16 @@ class Elementwise(Primitive):
                 if allowed is not None:
                     allowed = unbroadcast(np.broadcast_to(allowed, shape), x._data) > 0
             if allowed is not None:
-                c = Masked(c, allowed) if shape or allowed else ZERO
+                known = not isinstance(allowed, Symbol)
+                c = ZERO if known and not shape and not allowed else Masked(c, allowed)
             out.append(c)
         return out
 
-    pull_symbols = _pull_masked
+    def pull_symbols(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        out = self._pull_masked(g, node, graph)
+        if graph or self.chooses or isinstance(g, Masked | Scattered) or np.shape(node._data):
+            return out
+        return [c.as_number() if isinstance(c, Symbol) else c for c in out]
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._data, node.operands(graph)

@@ -30,7 +30,7 @@ class _Entered:
         self.mode = mode
         self.outer = outer
         self.sweeping = False  # whether what is recorded are derivatives
-        self.trace = mode.trace or (outer and outer.trace)
+        self.trace: Any = mode.trace or (outer and outer.trace)
 
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         return self.mode.record(self, primitive, args, params)
@@ -162,7 +162,7 @@ class detect_anomaly(Mode):  # noqa: N801
         if entered.sweeping:
             # a rule may pass through an infinity that a mask then drops; `pulled` judges it
             return super().record(entered, primitive, args, params)
-        origin = _caller()
+        origin = caller()
         with np.errstate(all="ignore"):
             result = super().record(entered, primitive, args, params)
         if isinstance(result, Node):
@@ -205,7 +205,7 @@ def _first_bad(data: Any) -> str | None:
     return f"{array[index].item()} at index {index}"
 
 
-def _caller() -> str:
+def caller() -> str:
     """The innermost line of code outside this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):

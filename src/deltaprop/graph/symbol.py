@@ -6,7 +6,10 @@ when the recorded program runs. Code that asks for them as numbers gets a `Trace
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from .node import MODE
 
@@ -20,8 +23,31 @@ class Symbol:
 
     __slots__ = ()
 
+    def as_number(self) -> Any:
+        """What it is as a Python number, for data without axes."""
+        raise NotImplementedError
+
 
 def tracing() -> Any:
     """The recording for `deltaprop.compile` that this code runs in, or None."""
     mode = MODE.get()
     return None if mode is None else mode.trace
+
+
+def as_array(x: Any, dtype: Any = None) -> Any:
+    """An array of a number, of nested lists, ...; a symbol stands for one already."""
+    if isinstance(x, Symbol):
+        return x if dtype is None else x.astype(dtype, copy=False)  # type: ignore[attr-defined]
+    return np.asarray(x, dtype)
+
+
+def verify(check: Callable[..., None], *args: Any, always: bool = True) -> None:
+    """Call a function that raises unless its arguments, raw data, are right.
+
+    While a function is recorded, it is called now and in each run (now alone, if not
+    `always`).
+    """
+    if any(isinstance(x, Symbol) for x in args):
+        tracing().emit(check, args, {}, effect=always)
+    else:
+        check(*args)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus.contractions import affine_, matmul
-from ..graph import Node, raw
+from ..graph import Node, Symbol, as_array, raw, tracing
 from ..value import Value
 from .activations import Activation
 from .activations import activation as activation_by_name
@@ -125,9 +125,11 @@ class Dense(Module):
     def _as_input(self, x: Any) -> Any:
         if type(x) is np.ndarray and x.dtype == self._dtype:
             return x
-        given = np.asarray(x)
+        given = as_array(x)
         if given.dtype.kind not in "biuf":
             raise TypeError(f"{self!r} takes real numbers, but the input's dtype is {given.dtype}")
+        if isinstance(given, Symbol):
+            return given.astype(self._dtype, copy=False)  # type: ignore[attr-defined]
         x = given.astype(self._dtype)
         x.flags.writeable = False  # nobody else holds it: recording need not copy it
         return x
@@ -174,10 +176,12 @@ class Dropout(Module):
         """x with some entries zeroed, or x itself in evaluation."""
         if not self.training or not self.p:
             return x
-        data = x._data if isinstance(x, Node) else np.asarray(x)
-        factor = (self.rng.random(np.shape(data)) >= self.p).astype(np.result_type(data, 0.0))
-        factor *= 1 / (1 - self.p)
-        factor.flags.writeable = False  # nobody else holds it: recording need not copy it
+        data, trace = as_array(raw(x)), tracing()
+        rng = self.rng if trace is None else trace.generator(self.rng)
+        factor = (rng.random(data.shape) >= self.p).astype(np.result_type(data, 0.0))
+        factor = factor * (1 / (1 - self.p))
+        if trace is None:
+            factor.flags.writeable = False  # nobody else holds it: recording need not copy it
         return x * factor
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from ..calculus.elementwise import subtract as _subtract
 from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
-from ..graph import Bilinear, Custom, Elementwise, Node, raw
+from ..graph import Bilinear, Custom, Elementwise, Node, Symbol, as_array, raw, verify
 from .names import by_name
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
@@ -132,7 +132,7 @@ def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
 
 
 def _floating(what: str, x: Any, dtype: Any) -> Any:
-    array = np.asarray(x)
+    array = as_array(x)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"the {what} must hold real numbers, but its dtype is {array.dtype}")
     if what == "prediction" and array.dtype.kind == "f":
@@ -141,7 +141,10 @@ def _floating(what: str, x: Any, dtype: Any) -> Any:
 
 
 def _within(what: str, x: Any, low: float, high: float, advice: str = "") -> None:
-    data = raw(x)
+    verify(_is_within, raw(x), what, low, high, advice)
+
+
+def _is_within(data: Any, what: str, low: float, high: float, advice: str) -> None:
     smallest, largest = np.min(data), np.max(data)
     if smallest < low or largest > high:
         raise ValueError(
@@ -289,12 +292,16 @@ def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     0.75
     """
     prediction, target = _pair(prediction, target)
-    if np.any(np.abs(raw(target)) != 1):
+    verify(_are_signs, raw(target))
+    return _reduce(relu(1.0 - prediction * target), reduction)
+
+
+def _are_signs(target: Any) -> None:
+    if np.any(np.abs(target) != 1):
         raise ValueError(
-            f"hinge takes targets of -1 and 1, but got {np.unique(raw(target))[:5]}: "
+            f"hinge takes targets of -1 and 1, but got {np.unique(target)[:5]}: "
             "for 0 and 1 give it 2 * target - 1"
         )
-    return _reduce(relu(1.0 - prediction * target), reduction)
 
 
 def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
@@ -383,8 +390,7 @@ def softmax_cross_entropy(
         weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
         if reduction == "mean":
             divisor = _sum(q * weight)
-            if not raw(divisor) > 0:
-                raise ValueError("no mean: the class weights of all these targets are zero")
+            verify(_is_positive, raw(divisor))
     if label_smoothing:
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
@@ -396,7 +402,13 @@ def softmax_cross_entropy(
         return surprise(log_p, q, divisor=None)
     if isinstance(divisor, Node):
         return surprise(log_p, q, divisor=1.0) / divisor
-    return surprise(log_p, q, divisor=float(divisor))
+    known = not isinstance(divisor, Symbol)
+    return surprise(log_p, q, divisor=float(divisor) if known else divisor.as_number())
+
+
+def _is_positive(total: Any) -> None:
+    if not total > 0:
+        raise ValueError("no mean: the class weights of all these targets are zero")
 
 
 def _distribution(logits: Any, target: Any) -> Any:
@@ -405,13 +417,12 @@ def _distribution(logits: Any, target: Any) -> Any:
     shape = np.shape(z)
     if not shape or not z.size:
         raise ValueError(f"logits must have shape (..., C) and entries, but have shape {shape}")
-    t = np.asarray(raw(target))
+    t = as_array(raw(target))
     if t.shape == shape:
         if not isinstance(target, Node):
             t = target = _floating("target", t, z.dtype)
         _within("target probabilities", t, 0, 1)
-        if np.any(np.abs(t.sum(-1) - 1) > 1e-3):
-            raise ValueError("each row of the target must be one-hot, or probabilities of sum 1")
+        verify(_are_rows, t)
         return target
     if t.shape != shape[:-1]:
         raise ValueError(
@@ -424,14 +435,24 @@ def _distribution(logits: Any, target: Any) -> Any:
             "whole, convert them with .astype(int)"
         )
     hits = t[..., None] == np.arange(shape[-1])
+    verify(_are_classes, hits, t, shape)
+    one_hot = hits.astype(z.dtype)
+    if not isinstance(one_hot, Symbol):
+        one_hot.flags.writeable = False  # nobody else holds it: recording need not copy it
+    return one_hot
+
+
+def _are_rows(t: Any) -> None:
+    if np.any(np.abs(t.sum(-1) - 1) > 1e-3):
+        raise ValueError("each row of the target must be one-hot, or probabilities of sum 1")
+
+
+def _are_classes(hits: Any, t: Any, shape: tuple[int, ...]) -> None:
     if np.count_nonzero(hits) != t.size:
         raise ValueError(
             f"classes must be in 0 to {shape[-1] - 1}, as logits have shape {shape}, but the "
             f"target goes from {t.min()} to {t.max()}"
         )
-    one_hot = hits.astype(z.dtype)
-    one_hot.flags.writeable = False  # nobody else holds it: recording need not copy it
-    return one_hot
 
 
 def _class_weights(given: Any, classes: int, dtype: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..graph import tracing
 from ..value import Value
 
 
@@ -28,7 +29,18 @@ class Module:
     ['slope', 'offset']
     """
 
-    training = True
+    _training = True
+
+    @property
+    def training(self) -> bool:
+        """Whether the module is being trained: some act otherwise in evaluation."""
+        if (trace := tracing()) is not None:
+            trace.depend(self, "_training")
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._training = mode
 
     def modules(self) -> Iterator[Module]:
         """This module and all those in it."""
@@ -56,7 +68,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
         for value in self.parameters():
-            value._grad = None
+            value.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training (dropout drops), or with False to evaluation; returns itself."""

@@ -21,7 +21,7 @@ class Module:
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
         for p in self.parameters():
-            p._grad = None
+            p.zero_grad()
 
     def parameters(self) -> list[Value]:
         """The scalar Values to be trained."""

@@ -1,5 +1,8 @@
 """The array namespace: NumPy's functions, on Values and arrays alike.
 
+It follows the Python array API standard: `Value.__array_namespace__()` returns it, and
+code written for the standard runs on Values and can be differentiated.
+
 >>> import deltaprop as dp
 >>> import deltaprop.numpy as dnp
 >>> x = dp.Value([3.0, 4.0])
@@ -8,10 +11,36 @@
 array([0.6, 0.8])
 """
 
+import sys
+from typing import NoReturn
+
+import numpy as _np
+from numpy import __array_namespace_info__ as __array_namespace_info__
+from numpy import broadcast_shapes as broadcast_shapes
+
 from ..calculus.contractions import *  # noqa: F403
 from ..calculus.elementwise import *  # noqa: F403
 from ..calculus.indexing import *  # noqa: F403
 from ..calculus.reductions import *  # noqa: F403
+from ..calculus.samples import *  # noqa: F403
 from ..calculus.shaping import *  # noqa: F403
-from ..value import constant as asarray  # noqa: F401
-from . import protocols  # noqa: F401 - tells Value what to answer NumPy with
+from . import fft as fft
+from . import linalg as linalg
+from . import special as special
+from .creation import *  # noqa: F403
+from .dtypes import *  # noqa: F403
+from .protocols import register
+from .standard import *  # noqa: F403
+
+__array_api_version__ = "2025.12"
+
+register(sys.modules[__name__])
+
+
+def __getattr__(name: str) -> NoReturn:
+    if callable(getattr(_np, name, None)):
+        raise AttributeError(
+            f"deltaprop.numpy has no {name}, since there is no derivative rule for it: of "
+            f"constants take numpy.{name}, or define it with deltaprop.custom_gradient"
+        )
+    raise AttributeError(f"deltaprop.numpy has no {name}")

@@ -1,31 +1,35 @@
-"""Which function of ours stands for which of NumPy's, when NumPy is handed a Value."""
+"""Which function of ours stands for which of NumPy's, when that is handed a Value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import Parameter, Signature
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..calculus import contractions, elementwise, indexing, reductions, shaping
-from ..graph import raw
+from ..calculus import contractions, elementwise, indexing, reductions
+from ..graph import Elementwise, Primitive, raw
 from ..value import Value
+from . import fft, linalg, special
 
 
-def register() -> None:
-    """Tell NumPy's protocols which function of ours stands for which of NumPy's."""
+def register(namespace: ModuleType) -> None:
+    """Tell Values what to answer: their namespace, and our function for each of the others'."""
+    Value._namespace = namespace
+    for primitive in vars(namespace).values():
+        if isinstance(primitive, Primitive):
+            count = len(primitive.partials) if isinstance(primitive, Elementwise) else 1
+            primitive.__dict__["__signature__"] = _signature(count)
+    Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
-    for module in (elementwise, reductions, contractions, shaping, indexing):
-        for name in module.__all__:
-            theirs = getattr(np, name, None)
-            if callable(theirs):
-                table[theirs] = getattr(module, name)
-    for name in ("matmul", "multi_dot", "outer", "tensordot", "vecdot"):
-        table[getattr(np.linalg, name)] = getattr(contractions, name)
-    table[np.linalg.norm] = reductions.norm
-    # in np.linalg these two are about the last axes, in np about the first
-    table[np.linalg.diagonal] = lambda x, *, offset=0: shaping.diagonal(x, offset, -2, -1)
-    table[np.linalg.trace] = lambda x, *, offset=0: shaping.trace(x, offset, -2, -1)
+    for theirs, ours in ((np, namespace), (np.linalg, linalg), (np.fft, fft)):
+        for name, function in vars(ours).items():
+            known = getattr(theirs, name, None)
+            if callable(known) and not isinstance(known, type):
+                table[known] = function
+    table[np.i0] = special.i0
     table[np.add, "reduce"] = _reduce(reductions.sum)
     table[np.multiply, "reduce"] = _reduce(reductions.prod)
     table[np.maximum, "reduce"] = _reduce(reductions.max)
@@ -36,6 +40,12 @@ def register() -> None:
     table[np.around] = elementwise.round
     for name in _QUESTIONS:
         table[getattr(np, name)] = _of_data(getattr(np, name))
+
+
+def _signature(count: int) -> Signature:
+    """That of an operation on so many arrays, for `help` and `inspect.signature`."""
+    names = ["x"] if count == 1 else [f"x{i + 1}" for i in range(count)]
+    return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in names])
 
 
 def _where(condition: Any, *branches: Any) -> Any:
@@ -77,6 +87,3 @@ def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
         return Value.leaf(result, constant=True) if wrap else result
 
     return on_data
-
-
-register()

@@ -1,0 +1,351 @@
+"""Factorisations: Cholesky, QR, eigenvalues, singular values; and the solver beneath them.
+
+All take stacks of matrices, (..., m, n), real or complex, and NumPy's arguments. Several
+results are one operation: they travel as the rows of one matrix. The rules are those of
+Giles, 2008 (collected matrix derivative results), of Wan and Zhang, 2019 (complex svd) and
+of Roberts and Roberts, 2020 (qr).
+
+*Hermitian input.* `cholesky`, `eigh` and `eigvalsh` are functions of the Hermitian part
+(A + A^H) / 2: gradients are Hermitian, as PyTorch's are, and finite differences confirm them.
+
+*Equal eigenvalues or singular values* leave the basis of their subspace open. Differences
+below rounding error (eps n times the largest) count as zero and contribute nothing: first
+derivatives stay finite, and are right for sums over all equal values and for projections on
+the whole subspace. One alone of equal eigenvalues, one vector of their subspace and a matrix
+function V f(w) V^H there have no derivative that could be found from the factors.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.linalg import LinAlgError
+
+from ..graph import Custom, Node, Primitive, conj, raw
+from ..graph.cotangent import unbroadcast
+from ..graph.primitive import Array, Rule
+from .domains import NONZERO, POSITIVE, case
+from .elementwise import imag, real, where
+from .reductions import sum as _sum
+from .shaping import _array, _shape, concatenate, tril
+
+__all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
+
+EigResult = namedtuple("EigResult", ["eigenvalues", "eigenvectors"])
+EighResult = namedtuple("EighResult", ["eigenvalues", "eigenvectors"])
+QRResult = namedtuple("QRResult", ["Q", "R"])
+SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
+
+SQUARES = [case((2, 2)), case((2, 3, 3)), case((0, 0))]
+_NUMBERS = [case((2, 1, 1), domain=NONZERO), case((0, 0))]
+
+
+# -- small things -------------------------------------------------------------------------
+
+
+def matrices(x: Any, *, square: bool = False) -> Array:
+    """A node as it is, anything else as an array, of at least two axes."""
+    shape = _shape(x := _array(x))
+    if len(shape) < 2 or (square and shape[-1] != shape[-2]):
+        wanted = "(..., n, n)" if square else "(..., m, n)"
+        raise LinAlgError(f"expected a matrix or a stack of them, {wanted}; got shape {shape}")
+    return x
+
+
+def conjugated(x: Array) -> Array:
+    return conj(x) if np.iscomplexobj(raw(x)) else x
+
+
+def star(x: Array) -> Array:
+    """The conjugate transpose."""
+    return conjugated(x).mT
+
+
+def identity(x: Array) -> np.ndarray:
+    """The identity of a size, in a dtype that widens no other."""
+    return np.eye(_shape(x)[-1], dtype=np.float32)
+
+
+def _halved(x: Array) -> Array:
+    """The lower triangle, with half the diagonal."""
+    return tril(x) * (1 - identity(x) / 2)
+
+
+def _hermitian(x: Array) -> Array:
+    """The Hermitian part."""
+    return (x + star(x)) / 2
+
+
+def rounding(w: Array) -> Any:
+    """How far rounding may have moved the eigenvalues or singular values in each row."""
+    w = raw(w)
+    return np.finfo(w.dtype).eps * w.shape[-1] * np.max(np.abs(w), -1, keepdims=True, initial=0)
+
+
+def _inverse(x: Array, zero: Any) -> Array:
+    """1 / x, and 0 where x counts as zero."""
+    return where(zero, 0.0, 1 / where(zero, 1.0, x))
+
+
+def _gaps(w: Array) -> Array:
+    """1 / (w_j - w_i) of a row w."""
+    gap = w - w.mT
+    return _inverse(gap, np.abs(raw(gap)) <= rounding(w))
+
+
+# -- equations ----------------------------------------------------------------------------
+
+
+class _Solve(Primitive):
+    """x of ``a x = b``; one more solution serves the cotangents of both `a` and `b`."""
+
+    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        a, b = node.operands(graph)
+        x: Any = node if graph else node._data
+        c = self(a.mT, g)
+        of_a, of_b = (isinstance(arg, Node) for arg in node.args)
+        return unbroadcast(-(c @ x.mT), a) if of_a else None, unbroadcast(c, b) if of_b else None
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        a, _ = node.operands(graph)
+        x: Any = node if graph else node._data
+        s, t = tangents
+        if s is not None:
+            t = -(s @ x) if t is None else t - s @ x
+        return self(a, t)
+
+
+solve_ = _Solve(
+    "solve",
+    np.linalg.solve,
+    cases=[
+        case((2, 2), (2, 1)),
+        case((2, 1, 1, 1), (3, 1, 2), domain=NONZERO),
+        case((3, 1, 1), (1, 2), domain=NONZERO),
+    ],
+)
+inv_ = Custom(
+    "inv",
+    np.linalg.inv,
+    [lambda g, y, _a: -(y.mT @ g @ y.mT)],
+    lambda ts, y, _a: -(y @ ts[0] @ y),
+    cases=SQUARES,
+)
+
+
+# -- factorisations -----------------------------------------------------------------------
+
+
+def _cholesky_vjp(g: Array, y: Array, _a: Array) -> Array:
+    x = inv_(y)
+    return _hermitian(x.mT @ _halved(y.mT @ g) @ conjugated(x))
+
+
+def _cholesky_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
+    x = inv_(y)
+    return y @ _halved(x @ _hermitian(tangents[0]) @ star(x))
+
+
+_cholesky = Custom(
+    "cholesky",
+    lambda a: np.linalg.cholesky(_hermitian(a)),
+    [_cholesky_vjp],
+    _cholesky_jvp,
+    cases=[case((2, 1, 1), domain=POSITIVE), case((0, 0))],
+)
+
+
+def _eigen(name: str, forward: Rule, part: Rule, inverse: Rule) -> Custom:
+    """Rows v, w, eigenvectors of norm 1 and eigenvalues, of a `part` of the matrix.
+
+    `inverse` is that of the matrix v.
+    """
+
+    def packed(a: np.ndarray) -> Any:
+        w, v = forward(part(a))
+        return concatenate([v, w[..., None, :]], -2)
+
+    def vjp(g: Array, y: Array, _a: Array) -> Array:
+        v, w, gv, gw = (rows for p in (y, g) for rows in (p[..., :-1, :], p[..., -1:, :]))
+        gv = gv - conjugated(v) * _sum(gv * v, -2, keepdims=True)
+        c = _gaps(w) * (v.mT @ gv) + gw * identity(v)
+        return part(inverse(v).mT @ c @ v.mT)
+
+    def jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
+        v, w = y[..., :-1, :], y[..., -1:, :]
+        m = inverse(v) @ part(tangents[0]) @ v
+        t = v @ (_gaps(w) * m)
+        t = t - v * _sum(conjugated(v) * t, -2, keepdims=True)
+        return concatenate([t, _sum(m * identity(v), -2, keepdims=True)], -2)
+
+    return Custom(name, packed, [vjp], jvp, cases=_NUMBERS)
+
+
+_eigh = _eigen("eigh", np.linalg.eigh, _hermitian, star)
+_eig = _eigen("eig", lambda a: [x + 0j for x in np.linalg.eig(a)], lambda a: a, inv_)
+
+
+def _svd_packed(a: np.ndarray) -> Any:
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    return concatenate([u, star(vh), s[..., None, :]], -2)
+
+
+def _svd_parts(y: Array, a: Array) -> tuple[Array, Array, Array]:
+    m = _shape(a)[-2]
+    return y[..., :m, :], y[..., m:-1, :], real(y[..., -1:, :])
+
+
+def _svd_inverses(s: Array) -> tuple[Array, Array]:
+    """1 / (s_j^2 - s_i^2) and 1 / s_j."""
+    total = s + s.mT
+    return _gaps(s) * _inverse(total, raw(total) == 0), _inverse(s, raw(s) <= rounding(s))
+
+
+def _turned(p: Array) -> Array:
+    """Less the diagonal's imaginary part: what phase u and v do not share goes to u."""
+    return p - 1j * imag(p) * identity(p) if np.iscomplexobj(raw(p)) else p
+
+
+def _svd_vjp(g: Array, y: Array, _a: Array) -> Array:
+    (u, v, s), (gu, gv, gs) = _svd_parts(y, _a), _svd_parts(g, _a)
+    gap, over = _svd_inverses(s)
+    cu, cv = u.mT @ gu, v.mT @ gv
+    nu, nv = gap * cu, gap * cv
+    c = (nu + star(nu)) * s + s.mT * (nv + star(nv)) + gs * identity(cu)
+    c = c - _turned(cu) * over - star(cv * over)
+    return (conjugated(u) @ c + gu * over) @ v.mT + conjugated(u) @ star(gv * over)
+
+
+def _svd_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
+    (u, v, s), t = _svd_parts(y, _a), tangents[0]
+    gap, over = _svd_inverses(s)
+    p = star(u) @ t @ v
+    pu, pv = p * s, s.mT * p
+    tu = u @ (gap * (pu + star(pu)) - _turned(p) * over) + (t @ v) * over
+    tv = v @ (gap * (pv + star(pv)) - star(p) * over) + (star(t) @ u) * over
+    return concatenate([tu, tv, real(_sum(p * identity(p), -2, keepdims=True))], -2)
+
+
+_svd = Custom("svd", _svd_packed, [_svd_vjp], _svd_jvp, cases=_NUMBERS)
+
+
+def _qr_packed(a: np.ndarray) -> Any:
+    q, r = np.linalg.qr(a)
+    return concatenate([q, r.mT], -2)
+
+
+def _qr_parts(y: Array, a: Array) -> tuple[Array, Array]:
+    m = _shape(a)[-2]
+    return y[..., :m, :], y[..., m:, :].mT
+
+
+def _qr_vjp(g: Array, y: Array, _a: Array) -> Array:
+    (q, r), (gq, gr) = _qr_parts(y, _a), _qr_parts(g, _a)
+    k = _shape(q)[-1]
+    c = q.mT @ gq
+    turn = c - gr @ r.mT
+    b = gq + conjugated(q) @ (_halved(turn - star(turn)) - c)
+    ga = conjugated(q) @ gr
+    return concatenate([ga[..., :k] + solve_(r[..., :k], b.mT).mT, ga[..., k:]], -1)
+
+
+def _qr_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
+    (q, r), t = _qr_parts(y, _a), tangents[0]
+    k = _shape(q)[-1]
+    b = solve_(r[..., :k].mT, t[..., :k].mT).mT
+    c = star(q) @ b
+    turn = _halved(c) - star(_halved(c))
+    return concatenate([b + q @ (turn - c), (star(q) @ t - turn @ r).mT], -2)
+
+
+_qr = Custom("qr", _qr_packed, [_qr_vjp], _qr_jvp, cases=_NUMBERS)
+
+
+def _completed(q: Array) -> Array:
+    """Orthonormal columns, and more to make a basis, which move no more than they must."""
+    m, k = _shape(q)[-2:]
+    if m == k:
+        return q
+    more = np.linalg.qr(raw(q), mode="complete")[0][..., k:]
+    return concatenate([q, qr(more - q @ (star(q) @ more)).Q], -1)
+
+
+def cholesky(a: Array, *, upper: bool = False) -> Array:
+    """The lower triangular L with ``L @ L^H`` the Hermitian part of `a`; or its L^H."""
+    y = _cholesky(matrices(a, square=True))
+    return star(y) if upper else y
+
+
+def qr(a: Array, mode: str = "reduced") -> Any:
+    """Orthonormal columns times an upper triangle; modes 'reduced', 'complete' and 'r'.
+
+    A derivative wants the first min(m, n) columns of `a` independent. The columns that
+    'complete' adds have one as far as the basis that they happen to be does not matter.
+    """
+    a = matrices(a)
+    q, r = _qr_parts(_qr(a), a)
+    if mode == "complete":
+        m, n = _shape(a)[-2:]
+        rest = np.zeros((*_shape(a)[:-2], max(m - n, 0), n), raw(r).dtype)
+        return QRResult(_completed(q), concatenate([r, rest], -2))
+    if mode not in ("reduced", "r"):
+        raise ValueError(f"qr: mode is 'reduced', 'complete' or 'r', not {mode!r}")
+    return r if mode == "r" else QRResult(q, r)
+
+
+def eigh(a: Array, UPLO: str | None = None) -> EighResult:
+    """Eigenvalues, rising, and orthonormal eigenvectors of the Hermitian part of `a`.
+
+    With `UPLO` 'L' or 'U', of the Hermitian matrix that has this triangle of `a`.
+    """
+    a = matrices(a, square=True)
+    if UPLO not in (None, "L", "U"):
+        raise ValueError(f"UPLO is 'L', 'U' or None (the Hermitian part), not {UPLO!r}")
+    if UPLO:
+        half = _halved(star(a) if UPLO == "U" else a)
+        a = half + star(half)
+    y = _eigh(a)
+    return EighResult(real(y[..., -1, :]), y[..., :-1, :])
+
+
+def eigvalsh(a: Array, UPLO: str | None = None) -> Array:
+    """The eigenvalues of `eigh`."""
+    return eigh(a, UPLO).eigenvalues
+
+
+def eig(a: Array) -> EigResult:
+    """Eigenvalues and eigenvectors, columns of norm 1, of a square matrix; always complex.
+
+    A derivative wants the eigenvectors independent, and their phases not to matter.
+    """
+    y = _eig(matrices(a))
+    return EigResult(y[..., -1, :], y[..., :-1, :])
+
+
+def eigvals(a: Array) -> Array:
+    """The eigenvalues of `eig`."""
+    return eig(a).eigenvalues
+
+
+def svd(
+    a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False  # noqa: ARG001
+) -> Any:  # fmt: skip
+    """The singular value decomposition ``U @ diag(S) @ Vh``; `hermitian` changes nothing.
+
+    Vectors of singular value zero count as constant. What `full_matrices` adds has a
+    derivative as far as the basis that it happens to be does not matter.
+    """
+    a = matrices(a)
+    u, v, s = _svd_parts(_svd(a), a)
+    if not compute_uv:
+        return s[..., 0, :]
+    u, v = (_completed(u), _completed(v)) if full_matrices else (u, v)
+    return SVDResult(u, s[..., 0, :], star(v))
+
+
+def svdvals(a: Array) -> Array:
+    """The singular values, falling."""
+    return svd(a, compute_uv=False)

@@ -1,0 +1,264 @@
+"""Discrete Fourier transforms, with NumPy's names, arguments and normalisations.
+
+Three primitives: the transform of complex numbers (its matrix is symmetric, so it is its
+own transpose), and the two between real numbers and the half of their spectrum that
+determines it, each other's transposes. Sizes, shifts and the Hermitian pair are composed.
+
+`s` or `n` is the length of the transform, to which the input is cut or padded with zeros;
+`norm` says who divides by it: the "backward" transform, the "forward", or both ("ortho").
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
+
+from ..graph import Linear, Node, raw
+from ..graph.primitive import Array
+from .domains import case
+from .elementwise import conj
+from .shaping import pad, roll
+
+Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
+
+# the norm of the inverse transform that scales as this one's norm does
+_SWAPPED: dict[Any, Any] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
+
+
+def _symmetric(name: str, function: Callable[..., Any]) -> Linear:
+    transform: Linear = Linear(
+        name,
+        lambda x, axes, norm: function(x, axes=axes, norm=norm),
+        lambda g, _x, axes, norm: transform(g, axes=axes, norm=norm),
+        cases=[
+            case((5,), axes=(0,), norm="backward"),
+            case((4, 3), axes=(-1,), norm="ortho"),
+            case((2, 3, 4), axes=(0, -1), norm="forward"),
+            case((0, 3), axes=(1,), norm="backward"),
+        ],
+    )
+    return transform
+
+
+_fft = _symmetric("fft", np.fft.fftn)
+_ifft = _symmetric("ifft", np.fft.ifftn)
+
+
+def _inside(spectrum: Array, weight: float, n: int, axis: int) -> Array:
+    """Half a spectrum, with the frequencies weighted that have a mirror image in the other."""
+    m = n // 2 + 1
+    weights = np.full(m, weight, raw(spectrum).real.dtype)
+    weights[0] = 1
+    if n % 2 == 0:
+        weights[-1] = 1
+    return spectrum * weights.reshape((m,) + (1,) * (raw(spectrum).ndim - 1 - axis))
+
+
+def _rfft_transpose(g: Array, x: Array, axis: int, norm: Any) -> Array:
+    n = np.shape(raw(x))[axis]
+    return _irfft(_inside(conj(g), 0.5, n, axis), n=n, axis=axis, norm=_SWAPPED[norm])
+
+
+def _irfft_transpose(g: Array, _x: Array, n: int, axis: int, norm: Any) -> Array:
+    return _inside(conj(_rfft(g, axis=axis, norm=_SWAPPED[norm])), 2.0, n, axis)
+
+
+_rfft = Linear(
+    "rfft",
+    lambda x, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
+    _rfft_transpose,
+    cases=[
+        case((5,), axis=0, norm="backward"),
+        case((3, 4), axis=1, norm="ortho"),
+        case((2, 3, 1), axis=1, norm="forward"),
+        case((0, 2), axis=1, norm="forward"),
+        case((1,), axis=0, norm="backward"),
+    ],
+)
+_irfft = Linear(
+    "irfft",
+    lambda x, n, axis, norm: np.fft.irfft(x, n, axis, norm),
+    _irfft_transpose,
+    cases=[
+        case((3,), n=5, axis=0, norm="backward"),
+        case((2, 3), n=4, axis=1, norm="ortho"),
+        case((2, 3, 1), n=5, axis=1, norm="forward"),
+        case((0, 2), n=2, axis=1, norm="forward"),
+        case((1,), n=1, axis=0, norm="backward"),
+    ],
+)
+
+
+def _one(n: int | None) -> tuple[int, ...] | None:
+    """The length of a transform along one axis, as `s`."""
+    if n is not None and operator.index(n) < 1:
+        raise ValueError(f"a transform of length n={n}: it has to be 1 at least")
+    return None if n is None else (n,)
+
+
+def _prepared(
+    x: Array, s: Sequence[int] | None, axes: Sequence[int] | None, half: bool = False
+) -> tuple[Array, tuple[int, ...], int]:
+    """The input cut or padded to `s`, the axes counted from 0, and the last one's length.
+
+    `half`: the input is half a spectrum along the last of the axes.
+    """
+    x = x if isinstance(x, Node) else np.asarray(x)
+    shape = np.shape(raw(x))
+    if axes is None:
+        axes = range(len(shape)) if s is None else range(-len(s), 0)
+    axes = tuple(normalize_axis_index(i, len(shape)) for i in axes)
+    lengths = [shape[i] for i in axes]
+    if half and lengths:
+        lengths[-1] = 2 * (lengths[-1] - 1)
+    if s is not None:
+        if len(s) != len(axes):
+            raise ValueError(f"lengths s={tuple(s)} for {len(axes)} axes: give one for each")
+        lengths = [n if given in (None, -1) else given for given, n in zip(s, lengths, strict=True)]
+    if not lengths or min(lengths) < 1:
+        raise ValueError(
+            f"no transform of lengths {tuple(lengths)} of an array of shape {shape}: "
+            "it takes one axis at least, and one number along each"
+        )
+    wanted = list(shape)
+    for i, n in zip(axes, lengths, strict=True):
+        wanted[i] = n
+    if half:
+        wanted[axes[-1]] = lengths[-1] // 2 + 1
+    return _resized(x, shape, wanted), axes, lengths[-1]
+
+
+def _resized(x: Array, shape: Sequence[int], wanted: Sequence[int]) -> Array:
+    pairs = list(zip(shape, wanted, strict=True))
+    if any(n < m for m, n in pairs):
+        x = x[tuple([slice(n) for n in wanted])]
+    if any(n > m for m, n in pairs):
+        x = pad(x, [(0, max(n - m, 0)) for m, n in pairs])
+    return x
+
+
+def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
+    """The transform along several axes, all of them if none are named.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 0.0, 0.0, 0.0])
+    >>> power = abs(fftn(x)) ** 2
+    >>> power.data
+    array([1., 1., 1., 1.])
+    >>> power.sum().backward()  # Parseval: n times the squares' sum
+    >>> x.grad
+    array([8., 0., 0., 0.])
+    """
+    x, axes, _ = _prepared(x, s, axes)
+    return _fft(x, axes=axes, norm=norm or "backward")
+
+
+def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
+    """The inverse of `fftn`."""
+    x, axes, _ = _prepared(x, s, axes)
+    return _ifft(x, axes=axes, norm=norm or "backward")
+
+
+def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
+    """`fftn` of real numbers: along the last of the axes only frequencies not below zero.
+
+    Raises
+    ------
+    TypeError
+        If the numbers are complex.
+    """
+    x, axes, _ = _prepared(x, s, axes)
+    if np.iscomplexobj(raw(x)):
+        raise TypeError(f"rfft takes real numbers, not {raw(x).dtype}: use fft, or x.real")
+    *others, last = axes
+    half = _rfft(x, axis=last, norm=norm or "backward")
+    return _fft(half, axes=tuple(others), norm=norm or "backward") if others else half
+
+
+def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
+    """The inverse of `rfftn`; along the last axis, unless `s` says so, of even length."""
+    x, axes, n = _prepared(x, s, axes, half=True)
+    *others, last = axes
+    if others:
+        x = _ifft(x, axes=tuple(others), norm=norm or "backward")
+    return _irfft(x, n=n, axis=last, norm=norm or "backward")
+
+
+def fft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """The transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k."""
+    return fftn(x, _one(n), (axis,), norm)
+
+
+def ifft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """The inverse of `fft`."""
+    return ifftn(x, _one(n), (axis,), norm)
+
+
+def rfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """`fft` of real numbers: only frequencies not below zero, which determine the others."""
+    return rfftn(x, _one(n), (axis,), norm)
+
+
+def irfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """The inverse of `rfft`; an odd length is only found if `n` says so."""
+    return irfftn(x, _one(n), (axis,), norm)
+
+
+def hfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """The real transform of a signal given by one half: the other is its conjugate."""
+    return irfft(conj(x), n, axis, _SWAPPED[norm or "backward"])
+
+
+def ihfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
+    """The inverse of `hfft`."""
+    return conj(rfft(x, n, axis, _SWAPPED[norm or "backward"]))
+
+
+def fft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
+    """`fftn` of the last two axes."""
+    return fftn(x, s, axes, norm)
+
+
+def ifft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
+    """`ifftn` of the last two axes."""
+    return ifftn(x, s, axes, norm)
+
+
+def rfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
+    """`rfftn` of the last two axes."""
+    return rfftn(x, s, axes, norm)
+
+
+def irfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
+    """`irfftn` of the last two axes."""
+    return irfftn(x, s, axes, norm)
+
+
+def _shifted(x: Array, axes: Any, turn: Callable[[int], int]) -> Array:
+    shape = np.shape(raw(x))
+    axes = normalize_axis_tuple(range(len(shape)) if axes is None else axes, len(shape))
+    return roll(x, [turn(shape[i]) for i in axes], axes)
+
+
+def fftshift(x: Array, axes: Any = None) -> Array:
+    """Frequency zero moved to the middle."""
+    return _shifted(x, axes, lambda n: n // 2)
+
+
+def ifftshift(x: Array, axes: Any = None) -> Array:
+    """The inverse of `fftshift`."""
+    return _shifted(x, axes, lambda n: -(n // 2))
+
+
+__all__ = [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
+]

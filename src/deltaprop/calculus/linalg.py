@@ -1,0 +1,323 @@
+"""Linear algebra: equations, determinants, functions and norms of matrices.
+
+As in `factorisations`, all take stacks of matrices, real or complex, and NumPy's arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+from collections.abc import Sequence
+from operator import index
+from typing import Any
+
+import numpy as np
+
+from ..graph import Custom, Node, raw
+from ..graph.primitive import Array
+from . import factorisations, reductions
+from .domains import case
+from .elementwise import absolute, imag, real, square, where
+from .factorisations import *  # noqa: F403
+from .factorisations import (
+    SQUARES,
+    conjugated,
+    identity,
+    inv_,
+    matrices,
+    rounding,
+    solve_,
+    star,
+    svdvals,
+)
+from .indexing import _constant_like
+from .reductions import _axes
+from .reductions import sum as _sum
+from .shaping import _array, _shape, concatenate, expand_dims, moveaxis, reshape, roll, stack
+
+__all__ = [
+    *factorisations.__all__, "cond", "cross", "det", "expm", "inv", "lstsq", "matrix_norm",
+    "matrix_power", "matrix_rank", "norm", "pinv", "slogdet", "solve", "tensorinv",
+    "tensorsolve", "vector_norm",
+]  # fmt: skip
+
+SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
+
+
+# -- equations ----------------------------------------------------------------------------
+
+
+def _pinv_vjp(g: Array, y: Array, a: Array, **_: Any) -> Array:
+    p, gt = star(y), g.mT
+    r, s = gt @ (y @ p), y @ gt
+    return conjugated(r - a @ (y @ r) + p @ (s - (s @ y) @ a)) - y.mT @ (g @ y.mT)
+
+
+def _pinv_jvp(tangents: Sequence[Any], y: Array, a: Array, **_: Any) -> Array:
+    p, t = star(y), star(tangents[0])
+    s = t @ p
+    return (y @ p) @ (t - (t @ a) @ y) + (s - y @ (a @ s) - y @ tangents[0]) @ y
+
+
+# of matrices at least as tall as wide: the rules multiply no two of their long sides
+_pinv = Custom(
+    "pinv",
+    lambda a, rtol: np.linalg.pinv(a, rtol=rtol),
+    [_pinv_vjp],
+    _pinv_jvp,
+    cases=[case((4, 2), rtol=None), case((2, 3, 2), rtol=1e-9), case((2, 0), rtol=None)],
+)
+
+
+def solve(a: Array, b: Array) -> Array:
+    """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
+    a, b = matrices(a), _array(b)
+    return solve_(a, b[:, None])[..., 0] if len(_shape(b)) == 1 else solve_(a, b)
+
+
+def inv(a: Array) -> Array:
+    """The inverse; `LinAlgError` if there is none."""
+    return inv_(matrices(a))
+
+
+def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:  # noqa: ARG001
+    """The Moore-Penrose inverse, differentiated at constant rank.
+
+    Singular values up to `rtol` (or `rcond`) times the largest count as zero; None is eps
+    times the longer side. `hermitian` changes nothing.
+    """
+    a, rtol = matrices(a), rcond if rtol is None else rtol
+    tall = _shape(a)[-2] >= _shape(a)[-1]
+    return _pinv(a, rtol=rtol) if tall else _pinv(a.mT, rtol=rtol).mT
+
+
+def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int, Any]:
+    """The least-squares solution of least norm, the squared residuals, rank, singular values.
+
+    As NumPy's. All but the rank can be differentiated, the solution at constant rank.
+    """
+    a, b = matrices(a), _array(b)
+    m, n = _shape(a)
+    rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
+    x = pinv(a, rtol=rcond) @ b
+    columns = reshape(b - a @ x, (m, -1))[:, slice(None if rank == n < m else 0)]
+    return x, _sum(square(absolute(columns)), 0), rank, svdvals(a)
+
+
+def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
+    """x of ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end before."""
+    a, b = _array(a), _array(b)
+    if axes is not None:
+        a = moveaxis(a, axes, range(-len(axes), 0))
+    shape = _shape(a)[len(_shape(b)) :]
+    return reshape(solve(reshape(a, (-1, math.prod(shape))), reshape(b, -1)), shape)
+
+
+def tensorinv(a: Array, ind: int = 2) -> Array:
+    """The inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
+    shape = _shape(a)
+    flat = reshape(a, (math.prod(shape[:ind]), -1))
+    return reshape(inv(flat), shape[ind:] + shape[:ind])
+
+
+# -- determinants -------------------------------------------------------------------------
+
+
+def _without(s: np.ndarray) -> Any:
+    """For each entry of the last axis the product of all others."""
+    return np.where(identity(s), 1, s[..., None, :]).prod(-1)
+
+
+def _cofactors(a: np.ndarray) -> Any:
+    """The transposed adjugate, which a singular matrix has too: from its singular values."""
+    try:
+        return np.linalg.det(a)[..., None, None] * np.linalg.inv(a).mT
+    except np.linalg.LinAlgError:
+        u, s, vh = np.linalg.svd(a)
+    phase = np.linalg.det(u) * np.linalg.det(vh)
+    return (u.conj() * (phase[..., None] * _without(s))[..., None, :]) @ vh.conj()
+
+
+def _cofactor_slope(t: Array, a: Array) -> Array:
+    """The derivative of the cofactors along `t`; symmetric, so it is its own transpose."""
+    if isinstance(t, Node) or isinstance(a, Node):
+        x, y = inv_(a).mT, _cofactor(a)  # a third derivative wants an inverse
+        return y * _sum(x * t, (-2, -1), keepdims=True) - x @ t.mT @ y
+    u, s, vh = np.linalg.svd(a)
+    t, eye, phase = star(u) @ t @ star(vh), identity(a), np.linalg.det(u) * np.linalg.det(vh)
+    others = _without(np.where(eye, 1, s[..., None, :]))
+    slope = eye * (others @ (t * eye).sum(-1, keepdims=True)) - others * t.mT
+    return phase[..., None, None] * (u.conj() @ slope @ vh.conj())
+
+
+_det = Custom(
+    "det",
+    np.linalg.det,
+    [lambda g, _y, a: reshape(g, (*_shape(g), 1, 1)) * _cofactor(a)],
+    lambda ts, _y, a: _sum(_cofactor(a) * ts[0], (-2, -1)),
+    cases=SQUARES,
+)
+_cofactor: Custom = Custom(
+    "cofactor",
+    _cofactors,
+    [lambda g, _y, a: _cofactor_slope(g, a)],
+    lambda ts, _y, a: _cofactor_slope(ts[0], a),
+    cases=SQUARES,
+)
+
+
+def _slogdet_vjp(g: Array, y: Array, a: Array) -> Array:
+    t = g[..., 1:]
+    if np.iscomplexobj(raw(y)):
+        t = real(t) + 1j * imag(g * y)[..., :1]
+    return t[..., None] * inv_(a).mT
+
+
+def _slogdet_jvp(tangents: Sequence[Any], y: Array, a: Array) -> Array:
+    t = _sum(inv_(a).mT * tangents[0], (-2, -1))
+    turn = 1j * imag(t) * y[..., 0] if np.iscomplexobj(raw(y)) else np.zeros_like(raw(t))
+    return stack([turn, real(t)], -1)
+
+
+_slogdet = Custom(
+    "slogdet",
+    lambda a: np.stack(np.linalg.slogdet(a), -1),
+    [_slogdet_vjp],
+    _slogdet_jvp,
+    cases=SQUARES,
+)
+
+
+def det(a: Array) -> Array:
+    """The determinant; its first two derivatives are right for singular matrices too.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a = dp.Value([[1.0, 2.0], [2.0, 4.0]])
+    >>> det(a).backward()
+    >>> np.round(a.grad, 9)
+    array([[ 4., -2.],
+           [-2.,  1.]])
+    """
+    return _det(matrices(a))
+
+
+def slogdet(a: Array) -> SlogdetResult:
+    """The determinant's sign (or phase) and the logarithm of its absolute value."""
+    y = _slogdet(matrices(a))
+    return SlogdetResult(y[..., 0], real(y[..., 1]))
+
+
+# -- functions of matrices ----------------------------------------------------------------
+
+
+def _scaled_and_squared(a: np.ndarray) -> np.ndarray:
+    """exp by its [13/13] Pade approximant, exact up to norm 5.37: of a / 2^k, squared k times.
+
+    Higham, 2005: the scaling and squaring method for the matrix exponential revisited.
+    """
+    size = np.abs(a).sum(-2).max(-1, initial=0)
+    times = np.maximum(np.frexp(size / 5.37)[1], 0)[..., None, None]
+    a = a * np.ldexp(np.ones_like(a.real, shape=()), -times)
+    two = a @ a
+    four, six = two @ two, two @ two @ two
+
+    def half(i: int) -> Any:
+        b = [math.comb(13, k) / math.perm(26, k) for k in range(i, 14, 2)]
+        high = six @ (b[4] * two + b[5] * four + b[6] * six)
+        return b[0] * identity(a) + b[1] * two + b[2] * four + b[3] * six + high
+
+    even, odd = half(0), a @ half(1)
+    y = np.linalg.solve(even - odd, even + odd)
+    for i in range(times.max(initial=0)):
+        y = np.where(times > i, y @ y, y)
+    return y
+
+
+def _expm_slope(t: Array, a: Array) -> Array:
+    """The derivative along `t`: a corner of exp([[a, t], [0, a]]), where `t` is not large."""
+    size = np.max(np.abs(raw(t)), initial=0)
+    size = size + (size == 0)
+    n, zeros = _shape(a)[-1], np.zeros_like(raw(a))
+    rows = concatenate([a, t / size], -1), concatenate([zeros, a], -1)
+    return size * _expm(concatenate(rows, -2))[..., :n, n:]
+
+
+_expm = Custom(
+    "expm",
+    _scaled_and_squared,
+    [lambda g, _y, a: _expm_slope(g, a.mT)],
+    lambda ts, _y, a: _expm_slope(ts[0], a),
+    cases=SQUARES,
+)
+
+
+def expm(a: Array) -> Array:
+    """The matrix exponential."""
+    return _expm(matrices(a, square=True))
+
+
+def matrix_power(a: Array, n: int) -> Array:
+    """The n-th power by repeated squaring; of the inverse if n is negative."""
+    a, n = matrices(a, square=True), index(n)
+    if n == 0:
+        one = np.broadcast_to(identity(a), _shape(a)).astype(raw(a).dtype)
+        return _constant_like(a, one)
+    if n < 0:
+        return matrix_power(inv(a), -n)
+    half = matrix_power(a @ a, n // 2) if n > 1 else None
+    return a if half is None else half @ a if n % 2 else half
+
+
+def matrix_rank(a: Array, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
+    """The number of singular values above the tolerance: a constant."""
+    return _constant_like(a, np.linalg.matrix_rank(raw(a), tol, hermitian, rtol=rtol))
+
+
+def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
+    """The norm of vectors or matrices, as NumPy's; its derivative at zero is zero.
+
+    Of matrices (two axes) 2, -2 and 'nuc' are the largest, the smallest and the sum of the
+    singular values.
+    """
+    axes = _axes(x := _array(x), axis)
+    if ord not in (2, -2, "nuc") or len(axes) != 2:
+        x = absolute(x) if np.iscomplexobj(raw(x)) else x
+        return reductions.norm(x, ord, axis, keepdims=keepdims)
+    s = svdvals(moveaxis(x, axes, (-2, -1)))
+    s = where(raw(s) <= rounding(s), raw(s), s)  # a zero has no direction to send back
+    y = {2: reductions.max, -2: reductions.min, "nuc": _sum}[ord](s, -1)
+    return expand_dims(y, axes) if keepdims else y
+
+
+def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
+    """The `norm` of the last two axes."""
+    return norm(matrices(x), ord, (-2, -1), keepdims)
+
+
+def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
+    """The norm of vectors that lie along an axis, along several or along all of them."""
+    axes = _axes(x := _array(x), axis)
+    return reductions._vector_norm(absolute(x), float(ord), axes, keepdims)
+
+
+def cond(x: Array, p: Any = None) -> Array:
+    """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
+    x = matrices(x)
+    if p not in (None, 2, -2):
+        return matrix_norm(x, ord=p) * matrix_norm(inv(x), ord=p)
+    s = svdvals(x)
+    large, small = s[..., 0], s[..., -1]
+    with np.errstate(divide="ignore"):
+        return small / large if p == -2 else large / small
+
+
+def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
+    """The vector product of vectors of three entries along `axis`."""
+    a, b = _array(a), _array(b)
+    if _shape(a)[axis] != 3 or _shape(b)[axis] != 3:
+        raise ValueError(
+            f"cross wants three entries along axis {axis}; got shapes {_shape(a)} and {_shape(b)}"
+        )
+    return roll(a, -1, axis) * roll(b, -2, axis) - roll(a, -2, axis) * roll(b, -1, axis)

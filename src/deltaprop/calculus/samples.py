@@ -1,0 +1,304 @@
+"""Samples of functions and of random variables: interpolation, slopes, covariance, counts.
+
+Nothing here is a primitive. Arguments and errors are those of the NumPy function of the
+same name; float32 samples give float32 results, where NumPy would convert some of them.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ..graph import Node, raw
+from ..graph.cotangent import scatter
+from ..graph.primitive import Array
+from .elementwise import clip, conj, real, remainder, sqrt, where
+from .indexing import _constant_like, _constant_of
+from .reductions import average, diff
+from .reductions import sum as _sum
+from .shaping import astype, atleast_2d, concatenate, diag, moveaxis, ravel
+
+
+def _array(x: Any) -> Array:
+    return x if isinstance(x, Node) else np.asarray(x)
+
+
+def _shape(x: Any) -> tuple[int, ...]:
+    return np.shape(raw(x))
+
+
+# -- functions given by samples -----------------------------------------------------------
+
+
+def interp(
+    x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
+) -> Array:
+    """The broken line through the points (xp, fp), at x; differentiable in all three.
+
+    In a knot, the derivative in x is the one of least norm between the slopes on either
+    side; in the first and the last it is the slope inside.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    xp : array_like or Value of shape (n,)
+        Ascending, unless there is a period.
+    fp : array_like or Value of shape (n,)
+    left, right : number or Value, optional
+        The values outside; those of the ends if None.
+    period : number, optional
+        Of the function; `left` and `right` are then ignored.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([0.5, 1.0, 1.5])
+    >>> interp(x, [0.0, 1.0, 2.0], [0.0, 1.0, 4.0]).sum().backward()
+    >>> x.grad
+    array([1., 1., 3.])
+    """
+    x, xp, fp = map(_array, (x, xp, fp))
+    if len(_shape(xp)) != 1 or _shape(xp) != _shape(fp) or not _shape(xp)[0]:
+        raise ValueError(
+            f"interp: xp of shape {_shape(xp)} and fp of shape {_shape(fp)}; "
+            "they have to be sequences of one length, and not empty"
+        )
+    if period is not None:
+        x, xp, fp = _one_period(x, xp, fp, period)
+        left = right = None
+    at, knots = raw(x), raw(xp)
+    before = np.clip(np.searchsorted(knots, at, "right") - 1, 0, len(knots) - 1)
+    y = fp[before]
+    if len(knots) > 1:
+        y = y + _slope_at(at, xp, fp) * (x - xp[before])
+    y = where(at > knots[-1], fp[-1] if right is None else right, y)
+    return where(at < knots[0], fp[0] if left is None else left, y)
+
+
+def _one_period(x: Array, xp: Array, fp: Array, period: Any) -> tuple[Array, Array, Array]:
+    """One period of the points, in order, and a point more at either end."""
+    if period == 0:
+        raise ValueError("interp: a period of 0; it has to be another number, or None")
+    period = abs(period)
+    x, xp = remainder(x, period), remainder(xp, period)
+    order = np.argsort(raw(xp), stable=True)
+    first, last = order[:1], order[-1:]
+    xp = concatenate([xp[last] - period, xp[order], xp[first] + period])
+    return x, xp, concatenate([fp[last], fp[order], fp[first]])
+
+
+def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
+    """The line's slope at each place; of two, the one of least norm."""
+    width = diff(xp)
+    jump = raw(width) == 0
+    slopes = where(jump, 0.0, diff(fp) / where(jump, 1.0, width))
+    right, left = (
+        np.clip(np.searchsorted(raw(xp), at, side) - 1, 0, len(jump) - 1)
+        for side in ("right", "left")
+    )
+    ahead, behind = raw(slopes)[right], raw(slopes)[left]
+    slope = slopes[np.where(np.abs(behind) < np.abs(ahead), left, right)]
+    return where(np.real(ahead * np.conj(behind)) < 0, 0.0, slope)
+
+
+def polyval(p: Any, x: Any) -> Array:
+    """The polynomial with the coefficients `p`, highest power first, at x (Horner's scheme).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> p, x = dp.Value([3.0, 0.0, 1.0]), dp.Value(2.0)
+    >>> polyval(p, x).backward()
+    >>> p.grad, x.grad
+    (array([4., 2., 1.]), 12.0)
+    """
+    x = _array(x)
+    first, *others = p if len(p) else (0.0,)
+    y = np.zeros_like(raw(x)) + first
+    for coefficient in others:
+        y = y * x + coefficient
+    return y
+
+
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
+    """Angles without jumps: whole periods are added, which the derivative does not see."""
+    p = _array(p)
+    return p + (np.unwrap(raw(p), discont, axis, period=period) - raw(p))
+
+
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
+    """Each entry less the one before it, of the ravelled array; ends may be attached."""
+    ary = ravel(ary)
+    ends = [None if end is None else ravel(end) for end in (to_begin, to_end)]
+    parts = (ends[0], diff(ary) if _shape(ary)[0] else ary, ends[1])
+    return concatenate([part for part in parts if part is not None])
+
+
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """The slopes of a sampled function: of the parabola through each point and its neighbours.
+
+    Differentiable in the samples and in `varargs`, their distance or their places.
+    """
+    f = _array(f)
+    f = astype(f, float) if raw(f).dtype.kind in "biu" else f
+    ndim = len(_shape(f))
+    axes = normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
+    spaces = varargs or (1.0,)
+    if len(spaces) == 1 and not _shape(spaces[0]):
+        spaces = spaces * len(axes)
+    if len(spaces) != len(axes) or edge_order not in (1, 2):
+        raise ValueError(
+            f"gradient: {len(varargs)} spacings for {len(axes)} axes and edge_order="
+            f"{edge_order}; give none, one number, or one for each axis, and the order 1 or 2"
+        )
+    slopes = [_slopes(f, h, i, edge_order) for h, i in zip(spaces, axes, strict=True)]
+    return slopes[0] if len(axes) == 1 else tuple(slopes)
+
+
+def _slopes(f: Array, space: Any, axis: int, edge_order: int) -> Array:
+    f = moveaxis(f, axis, -1)
+    n = _shape(f)[-1]
+    if n <= edge_order or (_shape(space) and _shape(space) != (n,)):
+        raise ValueError(
+            f"gradient: {n} samples along axis {axis} at places of shape {_shape(space)}; "
+            f"it needs {edge_order + 1} or more, and a place for each"
+        )
+    h = diff(space) if _shape(space) else space * np.ones(n - 1, raw(f).real.dtype)
+    s = (f[..., 1:] - f[..., :-1]) / h
+    near, far = h[:-1], h[1:]
+    inner = (far * s[..., :-1] + near * s[..., 1:]) / (near + far)
+    first, last = s[..., :1], s[..., -1:]
+    if edge_order == 2:
+        first = first + (first - s[..., 1:2]) * h[:1] / (h[:1] + h[1:2])
+        last = last + (last - s[..., -2:-1]) * h[-1:] / (h[-1:] + h[-2:-1])
+    return moveaxis(concatenate([first, inner, last], -1), -1, axis)
+
+
+# -- random variables given by samples ----------------------------------------------------
+
+
+def cov(
+    m: Any,
+    y: Any = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: Any = None,
+    aweights: Any = None,
+    *,
+    dtype: Any = None,
+) -> Array:
+    """The covariances of variables, one a row (or a column, without `rowvar`).
+
+    It is differentiable in the samples `m` and `y` and in their weights `aweights`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 2.0, 6.0])
+    >>> cov(x).backward()
+    >>> x.grad
+    array([-2., -1.,  3.])
+    """
+    X = concatenate([_rows(x, rowvar) for x in (m, y) if x is not None])
+    X = X if dtype is None else astype(X, dtype)
+    n = _shape(X)[1]
+    f, a = (_weights(w, n, name) for w, name in ((fweights, "fweights"), (aweights, "aweights")))
+    if f is not None and np.any(f != np.rint(f)):
+        raise TypeError("cov: fweights are numbers of samples, and so integers")
+    w = f if a is None else a if f is None else f * a
+    ddof = int(not bias) if ddof is None else ddof
+    count = n if w is None else _sum(w)
+    lost = ddof if a is None or not ddof else ddof * _sum(w * a) / count
+    count = count - lost
+    if raw(count) <= 0:
+        warnings.warn("cov: no degrees of freedom are left", RuntimeWarning, stacklevel=2)
+        count = 0.0
+    X = X - average(X, 1, w, keepdims=True)
+    other = conj(X) if np.iscomplexobj(raw(X)) else X
+    C = X @ (other if w is None else other * w).T / count
+    return C.reshape(()) if _shape(C) == (1, 1) else C
+
+
+def _rows(x: Any, rowvar: bool) -> Array:
+    """Variables as rows, samples as columns; floating."""
+    x = _array(x)
+    if len(_shape(x)) > 2:
+        raise ValueError(f"cov takes a vector or a matrix, not an array of shape {_shape(x)}")
+    x = astype(x, float) if raw(x).dtype.kind in "biu" else x
+    return x.T if not rowvar and len(_shape(x)) == 2 else atleast_2d(x)
+
+
+def _weights(w: Any, n: int, name: str) -> Any:
+    if w is None:
+        return None
+    w = np.asarray(raw(w)) if name == "fweights" else _array(w)
+    if _shape(w) != (n,) or np.any(raw(w) < 0):
+        raise ValueError(
+            f"cov: {name} of shape {_shape(w)} for {n} samples; give one for each, not negative"
+        )
+    return w
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
+    """The correlations of variables: their covariances over their standard deviations."""
+    C = cov(x, y, rowvar, dtype=dtype)
+    if not _shape(C):
+        return C / C
+    deviation = sqrt(real(diag(C)))
+    C = C / deviation[:, None] / deviation[None, :]
+    return C if np.iscomplexobj(raw(C)) else clip(C, -1.0, 1.0)
+
+
+# -- counts -------------------------------------------------------------------------------
+
+
+def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
+    """How often each integer occurs, a constant; or the sums of their differentiable weights.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> weights = dp.Value([1.0, 10.0, 100.0])
+    >>> sums = bincount([0, 2, 0], weights)
+    >>> sums.data
+    array([101.,   0.,  10.])
+    """
+    bins = np.array(raw(x))
+    counts = np.bincount(bins, minlength=minlength)
+    if weights is None:
+        return _constant_like(x, counts)
+    weights = _array(weights)
+    if _shape(weights) != bins.shape:
+        raise ValueError(f"bincount: weights of shape {_shape(weights)} for {bins.shape} numbers")
+    dtype = np.result_type(raw(weights), np.float16)
+    return scatter(weights, indices=(bins,), shape=counts.shape, dtype=dtype)
+
+
+digitize = _constant_of(np.digitize)
+histogram_bin_edges = _constant_of(np.histogram_bin_edges)
+_histogram = _constant_of(np.histogram)
+
+
+def histogram(
+    a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
+) -> Any:
+    """The numbers of entries in each bin, and its edges: constants, so no weights may vary."""
+    if isinstance(weights, Node) and not weights.is_constant:
+        raise TypeError(
+            "histogram has no derivative in its weights: sum them with "
+            "bincount(digitize(a, edges), weights), or give weights.detach()"
+        )
+    return _histogram(a, bins, range, density, weights)
+
+
+__all__ = [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
+] + ["digitize", "histogram_bin_edges"]

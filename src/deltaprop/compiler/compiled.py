@@ -1,0 +1,203 @@
+"""`compile`: functions that are recorded once per signature, and replayed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import update_wrapper
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph import Node
+from ..graph.node import MODE
+from ..tree import Structure, flatten
+from .numpy_executor import executable
+from .passes import optimised
+from .recording import Recorded, Static, record
+
+_DYNAMIC = (np.ndarray, np.generic, float, complex, np.random.Generator)
+
+
+class CacheInfo(NamedTuple):
+    """What `cache_info()` says, in the words of `functools.lru_cache`."""
+
+    hits: int
+    misses: int
+    maxsize: int
+    currsize: int
+
+
+class Replay:
+    """A recorded call: ``run(inputs)`` does it again, as long as it `fits`."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        recorded.program = optimised(recorded.program)
+        self.recorded = recorded
+        self.guards = recorded.guards
+        self.run, self.source, self.listing = executable(recorded)
+
+    def fits(self) -> bool:
+        """Whether what it was recorded for is still so."""
+        return all(getattr(owner, name) is x for owner, name, x in self.guards)
+
+
+class Compiled:
+    """A function that is recorded at its first call for each signature; see `compile`."""
+
+    def __init__(self, function: Callable[..., Any], static: Iterable[Any], maxsize: int) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.static = frozenset(static)
+        self.maxsize = maxsize
+        self._replays: OrderedDict[Any, list[Replay]] = OrderedDict()
+        self._quick: dict[Any, Replay] = {}
+        self._hits = self._misses = 0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if MODE.get() is not None:
+            return self.function(*args, **kwargs)  # part of what goes on around
+        quick = None
+        if not kwargs and not self.static:
+            # arrays alone, as most often: their signature is all there is to look at
+            quick = tuple([(x.shape, x.dtype, x.strides) for x in args if type(x) is np.ndarray])
+            replay = self._quick.get(quick) if len(quick) == len(args) else None
+            if replay is not None and (not replay.guards or replay.fits()):
+                self._hits += 1
+                return replay.run(args)
+        structure, leaves = self._leaves(args, kwargs)
+        if any(isinstance(x, Node) and not x.is_constant for x in leaves):
+            return self.function(*args, **kwargs)  # gradients flow through it
+        replay = self._replay(structure, leaves)
+        if quick is not None and len(quick) == len(args):
+            self._quick[quick] = replay
+        return replay.run(_inputs(leaves))
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else lambda *args, **kw: self(instance, *args, **kw)
+
+    def _leaves(self, args: Any, kwargs: Any) -> tuple[Structure, list[Any]]:
+        if self.static:
+            args = tuple([Static(x) if i in self.static else x for i, x in enumerate(args)])
+            kwargs = {k: Static(x) if k in self.static else x for k, x in kwargs.items()}
+        leaves, structure = flatten((args, kwargs))
+        return structure, [
+            x if isinstance(x, (*_DYNAMIC, Node, Static)) else Static(x) for x in leaves
+        ]
+
+    def _replay(self, structure: Structure, leaves: list[Any]) -> Replay:
+        key = structure, tuple([_signature(x) for x in leaves])
+        found = self._replays.get(key, ())
+        for replay in found:
+            if replay.fits():
+                self._hits += 1
+                self._replays.move_to_end(key)
+                return replay
+        self._misses += 1
+        replay = Replay(record(self.function, structure, leaves))
+        self._replays.setdefault(key, []).append(replay)
+        self._replays.move_to_end(key)
+        while sum(map(len, self._replays.values())) > self.maxsize:
+            oldest = next(iter(self._replays.values()))
+            del oldest[0]
+            self._quick.clear()
+            if not oldest:
+                self._replays.popitem(last=False)
+        return replay
+
+    def program(self, *args: Any, **kwargs: Any) -> str:
+        """The program for these arguments, a line an operation: shapes, bytes, flops, buffers.
+
+        It is recorded, but not run.
+        """
+        return self._replay(*self._leaves(args, kwargs)).listing
+
+    def cache_info(self) -> CacheInfo:
+        """Hits, misses, and how many programs are kept."""
+        size = sum(map(len, self._replays.values()))
+        return CacheInfo(self._hits, self._misses, self.maxsize, size)
+
+    def cache_clear(self) -> None:
+        """Forget all programs."""
+        self._replays.clear()
+        self._quick.clear()
+        self._hits = self._misses = 0
+
+
+def _inputs(leaves: Iterable[Any]) -> list[Any]:
+    return [x._data if isinstance(x, Node) else x for x in leaves if not isinstance(x, Static)]
+
+
+def _signature(x: Any) -> Any:
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype, x.strides
+    if isinstance(x, Node):
+        return Node, _signature(x._data)
+    if isinstance(x, Static):
+        try:
+            hash(x.value)
+        except TypeError:
+            raise TypeError(
+                f"a compiled function takes numbers, arrays, trees of them and hashable static "
+                f"arguments, not {type(x.value).__name__}"
+            ) from None
+        return type(x.value), x.value
+    return type(x)
+
+
+def compile(
+    function: Callable[..., Any] | None = None, *, static: Iterable[Any] = (), maxsize: int = 16
+) -> Any:
+    """The function, recorded once for each signature and replayed as a flat program.
+
+    A signature is the shapes, dtypes and memory layout of arrays, the structure of nested
+    arguments, and the values of static ones: bools, ints, strings, None, functions, ... Floats
+    and arrays are inputs. Variables that the function closes over are read in each call, and
+    what becomes of them, of their gradients and of an optimiser's state is written back.
+    Random numbers of layers, and of generators that are arguments, are drawn in each call.
+    All else is what it was when the function was recorded, as are side effects in Python.
+
+    Results are those of the function, bit for bit, but where a matrix product meets another
+    memory layout. Values come back as constants: ask for gradients inside. Called under
+    another mode, or with variables as arguments, the function itself runs.
+
+    Parameters
+    ----------
+    function : callable, optional
+        Without it, a decorator is returned.
+    static : iterable of int or str
+        Positions and names of arguments that are static, whatever they are.
+    maxsize : int
+        How many programs are kept, the latest ones.
+
+    Returns
+    -------
+    Compiled
+        With ``cache_info()``, ``cache_clear()`` and ``program(*args)``.
+
+    Raises
+    ------
+    TraceError
+        At the first call, if what the function does depends on data: where, and the way out.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> from deltaprop.compiler import compile
+    >>> w = dp.Value([1.0, 2.0])
+    >>> @compile
+    ... def step(x):
+    ...     loss = ((w * x - 1.0) ** 2).sum()
+    ...     w.zero_grad()
+    ...     loss.backward()
+    ...     w.data -= 0.1 * w.grad
+    ...     return loss
+    >>> [round(step(np.array([1.0, 2.0])).item(), 3) for _ in range(3)]
+    [9.0, 0.36, 0.014]
+    >>> step.cache_info()
+    CacheInfo(hits=2, misses=1, maxsize=16, currsize=1)
+    """
+    if function is None:
+        return lambda f: Compiled(f, static, maxsize)
+    return Compiled(function, static, maxsize)

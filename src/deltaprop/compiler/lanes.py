@@ -1,0 +1,195 @@
+"""Lanes: many operations on single numbers become a few on vectors of them.
+
+Operations of one kind, none of which depends on another, form one vector operation; a chain
+of additions is one sum of all its terms. So a graph of 65,000 scalar Values replays in a few
+hundred calls of NumPy. Sums are formed in another order, and functions such as exp are those
+that NumPy has for vectors: results differ from eager ones by rounding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph import Elementwise
+from .program import Call, Program, Variable, symbols_in
+
+_FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
+
+
+def lanes(program: Program) -> Program:
+    """With one call in the place of all that compute with single numbers."""
+    inside, before, after = _split(program.calls)
+    if len(inside) < _FEWEST:
+        return program
+    made = {call.result for call in inside}
+    outer = [x for call in after for x in call.reads] + list(symbols_in(program.outputs))
+    wanted = list(dict.fromkeys(x for x in outer if x in made))
+    inputs = list(dict.fromkeys(x for call in inside for x in call.reads if x not in made))
+    vector = Vector(inside, inputs, wanted)
+    whole = Variable(())
+    calls = [Call(vector, tuple(inputs), {}, whole, reads=tuple(inputs))]
+    calls += [Call(_entry, (whole, i), {}, x, reads=(whole,)) for i, x in enumerate(wanted)]
+    return program.with_calls([*before, *calls, *after])
+
+
+def _entry(xs: Sequence[float], i: int) -> float:
+    return xs[i]
+
+
+def _split(calls: Sequence[Call]) -> tuple[list[Call], list[Call], list[Call]]:
+    """The calls on numbers; those that can be done before all of these; and all others."""
+    inside: list[Call] = []
+    before: list[Call] = []
+    after: list[Call] = []
+    numbers: set[Variable] = set()
+    late: set[Variable] = set()
+    for call in calls:
+        waits = not late.isdisjoint(call.reads)
+        if not waits and _on_numbers(call):
+            inside.append(call)
+            numbers.add(call.result)
+        elif waits or call.effect or not numbers.isdisjoint(call.reads):
+            after.append(call)
+            late.add(call.result)
+        else:
+            before.append(call)
+    return inside, before, after
+
+
+def _on_numbers(call: Call) -> bool:
+    return (
+        isinstance(call.function, Elementwise)
+        and call.result.number
+        and call.result.dtype == np.float64
+        and all(_is_number(x) for x in call.args)
+    )
+
+
+def _is_number(x: Any) -> bool:
+    real = isinstance(x, Variable) and x.number and x.dtype == np.float64
+    return real or type(x) is float or type(x) is int
+
+
+class _Sum(NamedTuple):
+    """A chain of additions."""
+
+    terms: list[Any]
+    result: Variable
+
+
+class _Step(NamedTuple):
+    """``numbers[out] = function(*args)``; an argument is a slice or places, or one number.
+
+    `starts` says where the terms of each sum begin, if that is what the step does.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    out: slice
+    starts: Any = None
+
+
+class Vector:
+    """A function of single numbers, computed in vector operations.
+
+    Parameters
+    ----------
+    calls : sequence of Call
+        Operations on numbers.
+    inputs, outputs : sequence of Variable
+        What it takes, and what it returns as a list.
+    """
+
+    __name__ = "lanes"
+
+    def __init__(
+        self, calls: Sequence[Call], inputs: Sequence[Variable], outputs: Sequence[Variable]
+    ) -> None:
+        self._place: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
+        self.inputs = len(inputs)
+        groups = _levels(_chained(calls, set(outputs)))
+        constants = {x for group in groups for item in group[1] for x in item[0] if type(x) is float}
+        for x in constants:
+            self._place.setdefault(x, len(self._place))
+        size = len(self._place) + sum(len(items) for _, items in groups)
+        self.numbers = np.zeros(size)
+        for x in constants:
+            self.numbers[self._place[x]] = x
+        self.steps = [self._step(function, items) for function, items in groups]
+        self.outputs = self._places([x for x in outputs])
+
+    def __call__(self, *inputs: float) -> list[float]:
+        numbers = self.numbers
+        numbers[: self.inputs] = inputs
+        for function, args, out, starts in self.steps:
+            xs = [numbers[x] if type(x) is slice else x if type(x) is float else numbers.take(x) for x in args]
+            numbers[out] = function(*xs) if starts is None else np.add.reduceat(xs[0], starts)
+        return numbers[self.outputs].tolist()
+
+    def _step(self, function: Any, items: Sequence[tuple[Any, Variable]]) -> _Step:
+        start = len(self._place)
+        if function is None:
+            lengths = [len(terms) for terms, _ in items]
+            args: tuple[Any, ...] = (self._places([x for terms, _ in items for x in terms]),)
+            starts = np.cumsum([0, *lengths[:-1]])
+        else:
+            args = tuple([self._column(xs) for xs in zip(*[args for args, _ in items], strict=True)])
+            starts = None
+        for _, y in items:
+            self._place[y] = len(self._place)
+        forward = None if function is None else function.forward
+        return _Step(forward, args, slice(start, len(self._place)), starts)
+
+    def _column(self, xs: Sequence[Any]) -> Any:
+        """Where an argument of all operations of a step is; or the one number that it is."""
+        same = type(xs[0]) is not Variable and len(set(map(repr, xs))) == 1
+        return float(xs[0]) if same else self._places(xs)
+
+    def _places(self, xs: Sequence[Any]) -> Any:
+        at = np.array([self._place[x] for x in xs], np.intp)
+        in_a_row = len(at) > 0 and bool(np.all(np.diff(at) == 1))
+        return slice(int(at[0]), int(at[-1]) + 1) if in_a_row else at
+
+
+def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list[Any], Variable]]:
+    """(function, arguments, result) of each call; additions whose result only goes into
+    another one are part of it. The function of a sum of several terms is None.
+    """
+    uses = Counter(x for call in calls for x in call.reads)
+    terms: dict[Variable, list[Any]] = {}
+    done = []
+    for call in calls:
+        args = [float(x) if type(x) is int else x for x in call.args]
+        if call.name != "add":
+            done.append((call.function, args, call.result))
+            continue
+        joined: list[Any] = []
+        for x in args:
+            part = terms.pop(x, None) if uses[x] == 1 and x not in kept else None
+            joined = joined + [x] if part is None else part + joined if joined else part
+            if part is None:
+                continue
+        if len(joined) > 2:
+            pass
+        terms[call.result] = joined
+        done.append((None, joined, call.result))
+    alive = set(map(id, terms.values()))
+    return [item for item in done if item[0] is not None or id(item[1]) in alive]
+
+
+def _levels(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
+    """Groups of the same operation, none of which depends on another, in order."""
+    level: dict[Variable, int] = {}
+    groups: dict[Any, list[Any]] = defaultdict(list)
+    for function, args, y in items:
+        mine = 1 + max([level.get(x, 0) for x in args if type(x) is Variable], default=0)
+        level[y] = mine
+        pattern = tuple([repr(x) if type(x) is float else None for x in args])
+        key = (mine, "sum") if function is None else (mine, function.name, pattern)
+        groups[key].append((function, args, y))
+    ordered = sorted(groups.items(), key=lambda pair: pair[0][0])
+    return [(group[0][0], [(args, y) for _, args, y in group]) for _, group in ordered]

@@ -1,0 +1,435 @@
+"""The NumPy executor: a program as a Python function of calls that write to buffers."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from itertools import count
+from sys import getrefcount
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..graph import REGISTRY, Elementwise, Node
+from ..tree import LEAF, Structure, flatten, unflatten
+from ..value import Value
+from .memory import Abilities, Memory, allocated, shaped
+from .program import Call, Variable, as_number, flops, listing, pack, part, run
+from .passes import dead_code
+from .recording import Place, Recorded
+from .together import together
+
+_number = count()
+_OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
+_REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
+_VIEWS = {"reshape", "transpose", "broadcast_to"}
+
+
+def _fills(call: Call) -> bool:
+    y = call.result
+    if y.number or not y.shape:
+        return False
+    if isinstance(call.function, Elementwise):
+        return isinstance(call.function.forward, np.ufunc)
+    return call.name in ("matmul", "sum", "sum_to") and call.name in REGISTRY
+
+
+_ABILITIES = Abilities(
+    fill=_fills,
+    overwrite=lambda call: isinstance(call.function, Elementwise),
+    view=lambda call: call.function is part or (call.name in _VIEWS and call.name in REGISTRY),
+)
+
+
+class Arena:
+    """Where a program keeps, between its runs, what the places hold that it writes.
+
+    As long as a place still holds the array that is its home, and nobody else does, nothing
+    needs to be copied. Else the next run starts from a copy of what is there.
+    """
+
+    def __init__(self, writer: _Writer) -> None:
+        memory = writer.memory
+        self.homes = [writer.names[x] for x in memory.homes.values() if x in writer.homes]
+        self.inside = [(writer.names[x], at, x) for x, at in memory.offsets.items()]
+        self.views: list[tuple[str, str, Call]] = []
+        names = {name for name, _, _ in self.inside}
+        for call in memory.views:
+            name = writer.names[call.result]
+            base = "" if call.function is pack else writer.names[call.args[0]]
+            if base in names and name not in names:
+                names.add(name)
+                self.views.append((name, base, call))
+        self.size = memory.arena.nbytes
+        self.counts: list[int] = []
+
+    def renew(self, space: dict[str, Any]) -> None:
+        """Make new arrays; what others hold of the old ones stays as it is."""
+        block = allocated(self.size)
+        for name, at, x in self.inside:
+            space[name] = shaped(block[at : at + x.nbytes], x)
+        for name, base, call in self.views:
+            space[name] = run(call.function, (space[base], *call.args[1:]), call.params, False)
+        owner = block.base
+        del block
+        space["arena"] = owner
+        space["held"] = getrefcount(owner) - 1
+        self.counts = [getrefcount(space[name]) for name in self.homes]
+
+    def adopt(self, space: dict[str, Any], held: Sequence[Any]) -> None:
+        """Take over what the places hold, in arrays that nobody else has seen."""
+        shared = not self.counts or getrefcount(space["arena"]) != space["held"]
+        for i, count in enumerate(self.counts):  # zip would hold the arrays once more
+            home = space[self.homes[i]]
+            # this name, and if it is there: the place, the caller's name, `held`
+            shared = shared or getrefcount(home) != count + (4 if held[i] is home else 1)
+            del home
+        if shared:
+            self.renew(space)
+        for name, x in zip(self.homes, held, strict=True):
+            if x is not space[name]:
+                space[name][...] = x
+
+
+class _Writer:
+    """Writes the source of the function, and collects what it refers to."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded = recorded
+        self.program = recorded.program
+        results = self.program.outputs[: len(recorded.wrapped)]
+        homes = _homes(recorded)
+        leaving = self.leaving(results)
+        filled = {c.result for c in self.program.calls if _fills(c)} - leaving
+        packable = filled.union(homes.values())
+        self.program = together(self.program, packable.__contains__)
+        self.program = dead_code(self.program)
+        self.names: dict[Variable, str] = {}
+        self.space: dict[str, Any] = {
+            "as_number": as_number, "flatten": flatten, "getrefcount": getrefcount,
+            "leaf": Value.leaf, "lock": Lock(), "unflatten": unflatten, "copyto": np.copyto,
+        }  # fmt: skip
+        self.lines: list[str] = []
+        self.constants: dict[int, str] = {}
+        self.memory = Memory(self.program, _ABILITIES, leaving, homes)
+        self.done = set(self.memory.views)
+        for i, x in enumerate(self.program.inputs):
+            self.names[x] = f"x{i}"
+        self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
+        for x, array in self.memory.buffers.items():
+            self.names[x] = self.constant(array, "b")
+        for row in recorded.reads:
+            self.read(*row)
+        self.check()
+        for i, call in enumerate(self.program.calls):
+            self.call(i, call)
+        done = self.returned(results)
+        self.write()
+        self.lines.append(f"return {done}")
+
+    def leaving(self, results: Sequence[Any]) -> set[Variable]:
+        """What must be in memory of its own: results, and gradients that are read again."""
+        kept = {x for x in results if isinstance(x, Variable)}
+        if any(place.name == "_grad" for place, _, _ in self.recorded.reads):
+            for place, _, new in self.recorded.writes:
+                if place.name == "_grad":
+                    kept |= {x for x in new if isinstance(x, Variable)}
+        return kept
+
+    def source(self) -> str:
+        """The whole function."""
+        given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
+        args = ", ".join([f"x{i}" for i in range(given)])
+        body = "\n        ".join(self.lines)
+        return f"def run({args}):\n    with lock:\n        {body}\n"
+
+    # -- names ---------------------------------------------------------------------------
+
+    def constant(self, x: Any, prefix: str = "c") -> str:
+        """A name for an object."""
+        if type(x) in (int, bool, type(None)):
+            return repr(x)
+        if id(x) not in self.constants:
+            self.constants[id(x)] = f"{prefix}{len(self.constants)}"
+            self.space[self.constants[id(x)]] = x
+        return self.constants[id(x)]
+
+    def named(self, x: Any) -> str:
+        """The expression for an argument: variables may be nested in it."""
+        if isinstance(x, Variable):
+            return self.names[x]
+        if type(x) is float and np.isfinite(x):
+            return repr(x)
+        if isinstance(x, slice):
+            return f"slice({self.named(x.start)}, {self.named(x.stop)}, {self.named(x.step)})"
+        if type(x) in (list, tuple):
+            inner = "".join([f"{self.named(item)}, " for item in x])
+            return f"[{inner}]" if type(x) is list else f"({inner})"
+        return self.constant(x)
+
+    def there(self, place: Place) -> str:
+        """The expression for what is at a place."""
+        owner = self.constant(place.owner, "p")
+        node = isinstance(place.owner, Node)
+        return f"{owner}.{place.name}" if node else f"{owner}[{place.name!r}]"
+
+    # -- inputs --------------------------------------------------------------------------
+
+    def read(self, place: Place, structure: Structure, symbols: list[Variable]) -> None:
+        """Fetch what is outside, and see that what has a home is there."""
+        names = [f"d{self.homes[x]}" if x in self.homes else self.names[x] for x in symbols]
+        there = self.there(place)
+        if structure is LEAF:
+            self.lines.append(f"{names[0]} = {there}")
+        else:
+            flat = structure.kind is tuple and all(part is LEAF for part in structure.children)
+            self.lines.append(f"{', '.join(names)}, = {there if flat else f'flatten({there})[0]'}")
+
+    def check(self) -> None:
+        """A line that copies what is elsewhere, or seen by others, to its home."""
+        if not self.homes:
+            return
+        arena = Arena(self)
+        self.space["held"] = 0
+        tests = ["getrefcount(arena) != held"]
+        # seen by the place, the local name, the program and the test itself
+        tests += [f"d{name} is not {name} or getrefcount({name}) != 4" for name in arena.homes]
+        held = "".join([f"d{name}, " for name in arena.homes])
+        adopt = f"{self.constant(arena, 'p')}.adopt(globals(), ({held}))"
+        self.space["arena"] = None
+        self.lines.append(f"if {' or '.join(tests)}: {adopt}")
+
+    # -- calls ---------------------------------------------------------------------------
+
+    def call(self, i: int, call: Call) -> None:
+        """A line for a call."""
+        y = call.result
+        if call in self.done:
+            return
+        filled = _fills(call)
+        into = self.names.get(y) if filled else None
+        name = self.names.setdefault(y, f"v{i}")
+        if not filled:
+            self.lines.append(f"{name} = {self.made(call)}")
+        elif into:
+            self.lines.append(self.filled(call, into))
+        else:
+            self.lines.append(f"{name} = {self.filled(call, 'None')}")
+
+    def filled(self, call: Call, into: str) -> str:
+        """A call that writes to a buffer; None stands for a new array."""
+        if call.name in ("sum", "sum_to"):
+            return self.summed(call, into)
+        if call.name == "matmul":
+            return self.product(call, into)
+        out = call.result.dtype
+        args = ", ".join([self.operand(x, out) for x in call.args])
+        # NumPy will not have the output of these two as a positional argument
+        key = "out=" if call.name in ("maximum", "minimum") else ""
+        return f"{self.constant(call.function.forward)}({args}, {key}{into})"  # type: ignore[attr-defined]
+
+    def operand(self, x: Any, dtype: Any) -> str:
+        """An argument of a ufunc; a constant number as an array, which NumPy takes faster."""
+        if type(x) in (float, int) and dtype.kind == "f" and np.isfinite(x):
+            key = ("number", dtype, repr(x))
+            array = self.space.setdefault(f"f{abs(hash(key))}", np.asarray(x, dtype))
+            return self.constant(array)
+        return self.named(x)
+
+    def product(self, call: Call, into: str) -> str:
+        """A matrix product; np.dot is the quicker way to the same routine."""
+        a, b = call.args
+        plain = all(isinstance(x, Variable) and len(x.shape) == 2 for x in (a, b))
+        same = plain and a.dtype == b.dtype == call.result.dtype and a.dtype.kind in "fc"
+        dense = same and call.result.strides[-1:] == (call.result.dtype.itemsize,)
+        function = np.dot if dense and call.result.size else np.matmul
+        return f"{self.constant(function)}({self.named(a)}, {self.named(b)}, {into})"
+
+    def summed(self, call: Call, into: str) -> str:
+        """A sum along axes."""
+        x, params = call.args[0], call.params
+        if call.name == "sum":
+            axis, keep = params["axis"], params["keepdims"]
+        else:
+            lead = len(x.shape) - len(params["shape"])
+            if x.shape[lead:] != params["shape"]:
+                text = f"{self.constant(call.function.forward)}({self.named(x)}, {self.named(params['shape'])})"  # type: ignore[attr-defined]
+                return text if into == "None" else f"copyto({into}, {text})"
+            axis, keep = 0 if lead == 1 else tuple(range(lead)), False
+        reduce = self.constant(np.add.reduce)
+        return f"{reduce}({self.named(x)}, {self.named(axis)}, None, {into}, {keep})"
+
+    def made(self, call: Call) -> str:
+        """The expression of a call that makes its result, or a view, anew."""
+        if isinstance(call.function, Elementwise) and all(map(_is_scalar, call.args)):
+            text = self.operated(call)
+            if text:
+                return text
+        if call.function is as_number:
+            return f"{self.named(call.args[0])}.item()"
+        function = self.constant(getattr(call.function, "evaluate", call.function))
+        args = [self.named(x) for x in call.args]
+        args += [f"{key}={self.named(x)}" for key, x in call.params.items()]
+        text = f"{function}({', '.join(args)})"
+        return f"as_number({text})" if call.item else text
+
+    def operated(self, call: Call) -> str:
+        """Python's operator on scalars, where it does what the operation does; else nothing."""
+        args = [self.named(x) for x in call.args]
+        arrays = [x for x in call.args if isinstance(x, Variable) and not x.number]
+        if not arrays and not (call.item or call.result.number):
+            return ""  # of Python's numbers the operation makes one of NumPy's
+        if call.name in _OPERATORS:
+            text = f" {_OPERATORS[call.name]} ".join(args)
+        elif call.name == "negative":
+            text = f"-{args[0]}"
+        elif call.name == "divide" and call.args[0] in arrays:
+            text = " / ".join(args)  # Python's numbers would not divide by zero
+        else:
+            return ""
+        return f"({text}).item()" if call.item and arrays else text
+
+    # -- outputs -------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Lines that leave outside what the function leaves there."""
+        homes = _homes(self.recorded)
+        late: list[str] = []
+        for place, _, new in self.recorded.writes:
+            for k, x in enumerate(new):
+                if place.name != "_grad" and x in homes and not self.at_home(x, homes):
+                    self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
+                    late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
+        self.lines += late
+        for place, structure, new in self.recorded.writes:
+            values = [
+                self.homes[homes[x]] if x in homes
+                else self.named(x) if place.name == "_grad"
+                else self.owned(x)
+                for x in new
+            ]  # fmt: skip
+            self.put(place, structure, values)
+
+    def at_home(self, x: Variable, homes: Any) -> bool:
+        mine, home = self.memory.buffers.get(x), self.memory.buffers[homes[x]]
+        return mine is not None and mine.ctypes.data == home.ctypes.data
+
+    def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
+        """Lines that put something at a place."""
+        owner, there = self.constant(place.owner, "p"), self.there(place)
+        if not isinstance(place.owner, Node):
+            made = values[0] if structure is LEAF else f"({', '.join(values)},)"
+            if structure is not LEAF and structure.kind is not tuple:
+                made = f"unflatten({self.constant(structure)}, {made})"
+            self.lines.append(f"{there} = {made}")
+        elif place.name == "_grad":
+            new = values[0] if values else None
+            text = f"{there} = {new}; {owner}._extra.owns_grad = False"
+            self.lines.append(f"if {there} is not {new}: {text}")
+        else:
+            self.lines.append(f"if {there} is not {values[0]}: {owner}.write({values[0]})")
+
+    def returned(self, results: Sequence[Any]) -> str:
+        """The expression for the results."""
+        texts = [self.owned(x) for x in results]
+        for i, wrapped in enumerate(self.recorded.wrapped):
+            if texts[i].endswith(".copy()"):
+                # now, before anything outside is written that it may be a view of
+                self.lines.append(f"r{i} = {texts[i]}")
+                texts[i] = f"r{i}"
+            if wrapped:
+                texts[i] = f"leaf({texts[i]}, constant=True)"
+        if self.recorded.structure is LEAF:
+            return texts[0]
+        made = f"({', '.join(texts)},)" if texts else "()"
+        return f"unflatten({self.constant(self.recorded.structure)}, {made})"
+
+    def owned(self, x: Any) -> str:
+        """What leaves the program, in memory that nobody else holds."""
+        if not isinstance(x, Variable):
+            return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
+        once = sum(y is x for y in self.program.outputs) == 1
+        mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
+        made = x.number or not x.shape or (mine and once and x not in self.program.inputs)
+        return self.names[x] if made else f"{self.names[x]}.copy()"
+
+
+def _homes(recorded: Recorded) -> dict[Variable, Variable]:
+    """Arrays that a place outside holds at the end, and those that it held before."""
+    before = {id(place): symbols for place, _, symbols in recorded.reads}
+    homes: dict[Variable, Variable] = {}
+    for place, _, new in recorded.writes:
+        old = before.get(id(place), ())
+        if place.name == "_grad" or len(old) != len(new):
+            continue
+        for x, y in zip(old, new, strict=True):
+            alike = isinstance(y, Variable) and (x.shape, x.dtype) == (y.shape, y.dtype)
+            if alike and x.shape and x not in new and y not in homes:
+                homes[y] = x
+    return homes
+
+
+def _is_scalar(x: Any) -> bool:
+    real = isinstance(x, Variable) and not x.shape and x.dtype is not None and x.dtype.kind == "f"
+    return real or type(x) in (float, int)
+
+
+class Executable(NamedTuple):
+    """A program, ready to run.
+
+    Attributes
+    ----------
+    run : callable
+        From a sequence of the call's inputs to what the recorded function returns.
+    source : str
+        The Python code behind it.
+    listing : str
+        The program, for people to read.
+    """
+
+    run: Callable[[Sequence[Any]], Any]
+    source: str
+    listing: str
+
+
+def executable(recorded: Recorded) -> Executable:
+    """The program as a function."""
+    writer = _Writer(recorded)
+    source, memory, space = writer.source(), writer.memory, writer.space
+    text = listing(writer.program, _input_names(recorded), memory.blocks, _totals(writer))
+    # a program counts who holds its arrays
+    memory.forget()
+    del writer
+    name = f"<deltaprop program {next(_number)}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    exec(compile(source, name, "exec"), space)
+    context = copy_context()  # in which NumPy does not warn
+    context.run(np.seterr, all="ignore")
+    inner, enter = space["run"], context.run
+    return Executable(lambda inputs: enter(inner, *inputs), source, text)
+
+
+def _input_names(recorded: Recorded) -> dict[Variable, str]:
+    names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
+    leaves: dict[int, str] = {}
+    for place, _, symbols in recorded.reads:
+        owner = place.owner
+        if isinstance(owner, Node):
+            own = owner._extra.name if owner._extra else None
+            label = leaves.setdefault(id(owner), own or f"variable {len(leaves)}")
+            label += ".grad" if place.name == "_grad" else ""
+        else:
+            label = f"state {place.name}".replace("state _lr", "lr")
+        for i, x in enumerate(symbols):
+            names[x] = label if len(symbols) == 1 else f"{label}.{i}"
+    return names
+
+
+def _totals(writer: _Writer) -> str:
+    memory, calls = writer.memory, writer.program.calls
+    return (
+        f"{len(calls)} calls, {sum(map(flops, calls)):,} flops; buffers of {memory.taken:,} B in "
+        f"place of {memory.asked:,} B, {memory.arena.nbytes:,} B for variables"
+    )

@@ -1,0 +1,233 @@
+"""A program: the flat list of operations that a function was recorded as.
+
+An operation of the table, or a NumPy function without derivatives, is applied to symbols
+and constants and gives a symbol. Nothing here knows how it is executed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..graph.symbol import Symbol
+
+
+class Variable(Symbol):
+    """A symbol of a program: what it will hold, and where it came from.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype or None
+        None for what is no array: a generator of random numbers, a tuple.
+    strides : tuple of int
+        How its entries lay in memory when it was recorded.
+    number : bool
+        Whether it is a Python number, and no array.
+    """
+
+    __slots__ = ("dtype", "number", "shape", "strides")
+
+    def __init__(self, like: Any) -> None:
+        self.number = not isinstance(like, np.ndarray | np.generic)
+        self.strides: tuple[int, ...] = like.strides if isinstance(like, np.ndarray) else ()
+        opaque = isinstance(like, tuple | np.random.Generator)
+        self.shape: tuple[int, ...] = () if opaque else np.shape(like)
+        self.dtype: Any = None if opaque else np.result_type(like)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return 0 if self.dtype is None else self.size * int(self.dtype.itemsize)
+
+    def __str__(self) -> str:
+        if self.dtype is None:
+            return "object"
+        return f"{self.dtype.name}{list(self.shape)}" if not self.number else str(self.dtype)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """``result = function(*args, **params)``.
+
+    Attributes
+    ----------
+    function : callable
+        A Primitive, or a function of NumPy's.
+    args, params
+        Variables, constants and containers of them.
+    result : Variable
+    item : bool
+        Whether a result without axes becomes a Python number.
+    effect : bool
+        Whether it counts even if nobody uses the result, and every time: a random draw,
+        a check.
+    reads : tuple of Variable
+        Those in `args` and `params`.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    params: dict[str, Any]
+    result: Variable
+    item: bool = False
+    effect: bool = False
+    reads: tuple[Variable, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return str(getattr(self.function, "__name__", self.function))
+
+
+@dataclass(slots=True)
+class Program:
+    """Inputs, calls and outputs; every variable is written once, before it is read.
+
+    Attributes
+    ----------
+    inputs : list of Variable
+    calls : list of Call
+    outputs : list
+        Variables, or constants.
+    """
+
+    inputs: list[Variable]
+    calls: list[Call]
+    outputs: list[Any]
+
+    def with_calls(self, calls: list[Call], known: Mapping[Any, Any] | None = None) -> Program:
+        """The program with other calls, and outputs replaced as `known` says."""
+        outputs = self.outputs if not known else [substituted(x, known) for x in self.outputs]
+        return replace(self, calls=calls, outputs=outputs)
+
+
+def flops(call: Call) -> int:
+    """About how many operations on numbers a call takes: 0 for what only moves them."""
+    if call.name in ("matmul", "affine"):
+        shape = getattr(call.args[0], "shape", ())
+        return 2 * max(call.result.size, 1) * (shape[-1] if shape else 1)
+    if call.name in _MOVES:
+        return 0
+    return max([x.size for x in (*call.reads, call.result)])
+
+
+_MOVES = {
+    "astype", "broadcast_to", "concatenate", "getitem", "pack", "part", "reshape", "stack",
+    "transpose",
+}  # fmt: skip
+
+
+def listing(
+    program: Program, names: Mapping[Variable, str], blocks: Mapping[Variable, int], total: str
+) -> str:
+    """The program for people to read: a call a line, with what it costs and where it writes.
+
+    Parameters
+    ----------
+    program : Program
+    names : mapping
+        What inputs are called.
+    blocks : mapping
+        The number of the buffer that a variable lies in; other results are new arrays.
+    total : str
+        The last line.
+    """
+    names = dict(names)
+    lines = [f"{names[x]}: {x}" for x in program.inputs]
+    for i, call in enumerate(program.calls):
+        y = names[call.result] = f"v{i}"
+        args = [_text(x, names) for x in call.args]
+        args += [f"{key}={_text(x, names)}" for key, x in call.params.items()]
+        where = f"buffer {blocks[call.result]}" if call.result in blocks else ""
+        text = f"{y}: {call.result} = {call.name}({', '.join(args)})"
+        lines.append(
+            f"{text:<64}{call.result.nbytes:>10,} B {flops(call):>12,} flops  {where}".rstrip()
+        )
+    outputs = ", ".join([_text(x, names) for x in program.outputs])
+    return "\n".join([*lines, f"gives {outputs}", total])
+
+
+def _text(x: Any, names: Mapping[Variable, str]) -> str:
+    if isinstance(x, Variable):
+        return names[x]
+    if isinstance(x, tuple):
+        return f"({', '.join([_text(item, names) for item in x])})"
+    if isinstance(x, np.ndarray):
+        return f"{x.dtype.name}{list(x.shape)}"
+    return repr(x)
+
+
+def rewritten(call: Call, known: Mapping[Any, Any]) -> Call:
+    """The call with some of the variables that it reads replaced."""
+    if known.keys().isdisjoint(call.reads):
+        return call
+    args, params = substituted(call.args, known), substituted(call.params, known)
+    reads = tuple(symbols_in((args, params)))
+    return replace(call, args=args, params=params, reads=reads)
+
+
+def symbols_in(x: Any) -> Iterator[Any]:
+    """The symbols in nested containers, slices included."""
+    if isinstance(x, Symbol):
+        yield x
+    elif isinstance(x, tuple | list):
+        for item in x:
+            yield from symbols_in(item)
+    elif isinstance(x, dict):
+        yield from symbols_in(tuple(x.values()))
+    elif isinstance(x, slice):
+        yield from symbols_in((x.start, x.stop, x.step))
+
+
+def mapped(x: Any, change: Callable[[Any], Any]) -> Any:
+    """The containers `x` with `change` applied to the symbols in them."""
+    kind = type(x)
+    if kind is tuple:
+        return tuple([mapped(item, change) for item in x])
+    if isinstance(x, Symbol):
+        return change(x)
+    if kind is float or kind is int or kind is np.ndarray:
+        return x
+    if isinstance(x, tuple | list):
+        items = [mapped(item, change) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+    if isinstance(x, dict):
+        return {key: mapped(item, change) for key, item in x.items()}
+    if isinstance(x, slice):
+        return slice(*[mapped(i, change) for i in (x.start, x.stop, x.step)])
+    return x
+
+
+def substituted(x: Any, known: Mapping[Any, Any]) -> Any:
+    """`x` with its variables replaced, where `known` has something for them."""
+    return mapped(x, lambda variable: known.get(variable, variable))
+
+
+def run(function: Callable[..., Any], args: Any, params: Any, item: bool) -> Any:
+    """The result of a call, on data."""
+    y = getattr(function, "evaluate", function)(*args, **params)
+    return as_number(y) if item else y
+
+
+def pack(*xs: Any) -> Any:
+    """The entries of several arrays of one dtype in one row."""
+    return np.concatenate([x.ravel() for x in xs])
+
+
+def part(x: Any, start: int, shape: tuple[int, ...]) -> Any:
+    """One of the arrays that were packed."""
+    return x[start : start + math.prod(shape)].reshape(shape)
+
+
+def as_number(y: Any) -> Any:
+    """A Python number for what has no axes."""
+    if isinstance(y, np.ndarray | np.generic) and not y.ndim:
+        return y.item()
+    return y

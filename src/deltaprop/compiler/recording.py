@@ -1,0 +1,359 @@
+"""Recording: run a function once on symbols, and note every operation in a program.
+
+There is no second tracer: the function runs as it always does, on Values; only the data
+that they hold are `Traced` symbols, and operations on these are noted where they would be
+computed. What works on data, the reverse sweep and the optimisers, is noted as well.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node, TraceError, raw
+from ..graph.modes import Mode
+from ..graph.node import _serial, is_mutable
+from ..tree import Structure, flatten, unflatten
+from .passes import dead_code
+from .program import Call, Program, mapped, run, symbols_in
+from .traced import SHAPED, UNSHAPED, Draws, Traced, refused, values
+
+# operations whose NumPy code is recorded itself: each step of it is one of the table, and
+# shares with others what they have in common
+_OPENED = {
+    "affine", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid", "log_softmax",
+    "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax", "softplus",
+    "softsign",
+}  # fmt: skip
+
+
+class Place:
+    """Something outside the function that it reads, and may leave changed.
+
+    Attributes
+    ----------
+    owner, name : object, str or int
+        A Value and its attribute, or a dict or list and the key of an entry.
+    before : object
+        What was there when the function was recorded.
+    symbols : tree of Traced
+        What was put there.
+    """
+
+    def __init__(self, owner: Any, name: Any) -> None:
+        self.owner = owner
+        self.name = name
+        self.before = self.symbols = self.get()
+
+    def get(self) -> Any:
+        """What is there now."""
+        if isinstance(self.owner, Node):
+            return getattr(self.owner, self.name)
+        return self.owner[self.name]
+
+    def set(self, new: Any) -> None:
+        """Put something there."""
+        if isinstance(self.owner, Node):
+            setattr(self.owner, self.name, new)
+        else:
+            self.owner[self.name] = new
+
+
+class Trace(Mode):
+    """A recording in progress.
+
+    Attributes
+    ----------
+    empty : set of Node
+        Variables without a gradient. Of all others it is a symbol, also if there is none:
+        most steps throw it away before anything depends on it.
+    calls : list of Call
+    places : dict
+        What is outside, by owner and name.
+    guards : list of (object, str, object)
+        Attributes, and what they must be for the recording to hold.
+    """
+
+    def __init__(self, empty: Iterable[Node] = ()) -> None:
+        self.trace = self
+        self.empty = set(empty)
+        self.calls: list[Call] = []
+        self.places: dict[Any, Place] = {}
+        self.guards: list[tuple[Any, str, Any]] = []
+        self.draws: dict[int, Draws] = {}
+        self._symbols: list[Traced] = []
+        self._arrays: dict[int, tuple[Any, Any]] = {}
+        self._start = next(_serial)
+
+    # -- what a function meets ------------------------------------------------------------
+
+    def symbol(self, value: Any) -> Traced:
+        """A new symbol that was `value` in this run."""
+        made = Traced(self, value)
+        self._symbols.append(made)
+        return made
+
+    def meet(self, leaf: Node) -> None:
+        """Let a variable from outside hold symbols, in place of its data and gradient."""
+        if leaf.is_constant or leaf.serial < self._start or (id(leaf), "_data") in self.places:
+            return
+        leaf.extra.reading = None
+        self.hold(leaf, "_data")
+        self.hold(leaf, "_grad", _zeros(leaf._data.value) if leaf not in self.empty else None)
+
+    def hold(self, owner: Any, name: Any, otherwise: Any = None) -> None:
+        """Let symbols take the place of the numbers at a place (or of `otherwise`, if it is
+        empty); what is there at the end is written back in each run.
+        """
+        key = id(owner), name
+        if key not in self.places:
+            place = self.places[key] = Place(owner, name)
+            leaves, structure = flatten(otherwise if place.before is None else place.before)
+            place.symbols = unflatten(structure, [self.symbol(x) for x in leaves])
+            place.set(place.symbols)
+
+    def depend(self, owner: Any, name: str) -> None:
+        """The recording holds only while an attribute is what it is now."""
+        self.guards.append((owner, name, getattr(owner, name)))
+
+    def generator(self, source: Any) -> Draws:
+        """A generator of random numbers whose draws are recorded, to be drawn in each run."""
+        generator = source.value if isinstance(source, Traced) else source
+        return self.draws.setdefault(id(generator), Draws(self, source, generator))
+
+    # -- what a function does -------------------------------------------------------------
+
+    def record(self, _: Any, primitive: Any, args: Any, params: Any) -> Any:
+        """Note an operation of the table, and build the graph as without a recording."""
+        data: list[Any] = []
+        sources: list[Any] = []
+        node: Any = None
+        variable = False
+        for x in args:
+            held = x
+            if isinstance(x, Node):
+                if x.op is None:
+                    self.meet(x)
+                node, held = x, x._data
+                if x.is_constant:
+                    x = held
+                else:
+                    variable = True
+            elif isinstance(x, list | tuple):
+                held = x = np.asarray(x)
+            data.append(held)
+            sources.append(x)
+        if next(symbols_in((data, params)), None) is None:
+            return primitive.apply(args, params)
+        result = self.emit(primitive, tuple(data), params, item=node is not None)
+        if node is None:
+            return result
+        if not variable or not primitive.differentiable(sources):
+            return node.leaf(result, constant=True)
+        made = node.recorded(primitive, tuple(sources), result, params or None)
+        made.saved = tuple([self.kept(x) for x in data])
+        return made
+
+    def emit(
+        self, function: Any, args: Any, params: Any, *, item: bool = False, effect: bool = False
+    ) -> Any:
+        """Note a call, and give the symbol of its result."""
+        name = getattr(function, "__name__", function)
+        if name in _OPENED and any(np.shape(x) for x in args):
+            y = function.forward(*args, **params)
+            return y.as_number() if item and not np.ndim(y) else y
+        given: list[Any] = []
+        for x in args:
+            kind = type(x)
+            if kind is Traced:
+                given.append(x)
+            elif isinstance(x, Node):
+                raise refused(f"{name} of data and a Value", "Use the one of deltaprop.numpy")
+            elif kind is not float and kind is not int:
+                given.extend(symbols_in(x))
+        if params:
+            given.extend(symbols_in(params))
+        if any(x.trace is not self for x in given):
+            raise refused(
+                "a value is used that was kept from an earlier call",
+                "Return it, or keep it in a dp.Value, which is read and written in each call",
+            )
+        if function in UNSHAPED:
+            raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
+        args = tuple([self.kept(x) for x in args])
+        y = run(function, values(args), values(params) if params else params, item)
+        if isinstance(y, list):
+            y = tuple(y)
+        result = self.symbol(y)
+        args, params = _variables(args), _variables(params) if params else params
+        reads = tuple([x.variable for x in given])
+        self.calls.append(Call(function, args, params, result.variable, item, effect, reads))
+        if not isinstance(y, tuple):
+            return result
+        parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
+        return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+
+    def kept(self, x: Any) -> Any:
+        """A constant array, safe from later writes."""
+        if type(x) is not np.ndarray or not is_mutable(x):
+            return x
+        if id(x) not in self._arrays:
+            self._arrays[id(x)] = x, x.copy()
+        return self._arrays[id(x)][1]
+
+    def restore(self) -> None:
+        """Put back what the symbols took the place of, and end their lives."""
+        for place in self.places.values():
+            if place.name == "_data":
+                place.owner.extra.reading = None
+            place.set(place.before)
+        for draws in self.draws.values():
+            draws.generator.bit_generator.state = draws.state
+        for symbol in self._symbols:
+            symbol.trace = None
+            symbol.value = None
+
+
+def _variables(x: Any) -> Any:
+    """`x` with the program's variables in place of the symbols."""
+    return mapped(x, lambda symbol: symbol.variable)
+
+
+def _part(x: Any, i: int) -> Any:
+    return x[i]
+
+
+def _zeros(like: Any) -> Any:
+    return np.zeros_like(like) if isinstance(like, np.ndarray) else 0.0
+
+
+@dataclass(slots=True)
+class Recorded:
+    """A program, and where its inputs come from and its outputs go.
+
+    Attributes
+    ----------
+    program : Program
+        Its inputs are those of the call, then what `reads` says; its outputs the results,
+        then what `writes` says.
+    reads, writes : list of (Place, Structure, list)
+        Places outside the function, the structure of what is there, and its variables (or
+        constants).
+    structure : Structure
+        Of the function's result.
+    wrapped : list of bool
+        Whether each result was a Value.
+    guards : list of (object, str, object)
+        Attributes, and what they must be.
+    """
+
+    program: Program
+    reads: list[tuple[Place, Structure, list[Any]]]
+    writes: list[tuple[Place, Structure, list[Any]]]
+    structure: Structure
+    wrapped: list[bool]
+    guards: list[tuple[Any, str, Any]]
+
+
+def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Recorded:
+    """Record a call of the function; what is outside is left as it was.
+
+    Parameters
+    ----------
+    function : callable
+    structure : Structure
+        Of ``(args, kwargs)``.
+    leaves : sequence
+        What symbols take the place of, and `Static` arguments.
+    """
+    empty: set[Node] = set()
+    while True:
+        trace = Trace(empty)
+        recorded = _recorded(trace, function, structure, leaves)
+        # it has none, though the function does something with it: record what becomes of that
+        missing = {
+            place.owner
+            for place, _, _ in recorded.reads
+            if place.name == "_grad" and place.before is None and place.owner not in empty
+        }
+        if not missing:
+            return recorded
+        empty |= missing
+
+
+def _recorded(
+    trace: Trace, function: Callable[..., Any], structure: Structure, leaves: Sequence[Any]
+) -> Recorded:
+    seen = _generators(function)
+    given = [x.value if isinstance(x, Static) else trace.symbol(raw(x)) for x in leaves]
+    inputs = [x.variable for x in given if isinstance(x, Traced)]
+    held = [
+        x.leaf(g, constant=True) if isinstance(x, Node) else g
+        for x, g in zip(leaves, given, strict=True)
+    ]
+    try:
+        with trace, np.errstate(all="ignore"):
+            args, kwargs = unflatten(structure, held)
+            result = function(*args, **kwargs)
+            results, result_structure = flatten(result)
+            outputs = [_variables(raw(x)) for x in results]
+            reads, writes = _boundary(trace)
+    except ValueError as error:
+        # NumPy's own words for an array that it could not write to an element
+        raise error.__cause__ if isinstance(error.__cause__, TraceError) else error from None
+    finally:
+        trace.restore()
+    for generator, state in seen:
+        if generator.bit_generator.state != state:
+            generator.bit_generator.state = state
+            raise refused(
+                "random numbers were drawn from a numpy.random.Generator that the recording knows "
+                "nothing of",
+                "Pass the generator to the compiled function as an argument, so that each run "
+                "draws anew",
+            )
+    outputs += [x for _, _, new in writes for x in new]
+    program = dead_code(Program(inputs, trace.calls, outputs))
+    used = {x for call in program.calls for x in call.reads} | set(symbols_in(outputs))
+    reads = [row for row in reads if not used.isdisjoint(row[2])]
+    program.inputs += [x for _, _, symbols in reads for x in symbols]
+    guards = [*trace.guards, *[(leaf, "_grad", None) for leaf in trace.empty]]
+    return Recorded(
+        program, reads, writes, result_structure, [isinstance(x, Node) for x in results], guards
+    )
+
+
+def _generators(function: Callable[..., Any]) -> list[tuple[Any, Any]]:
+    """The generators of random numbers that a function closes over, and their states."""
+    inner = inspect.unwrap(function)
+    if not inspect.isfunction(inner):
+        return []
+    names = inspect.getclosurevars(inner)
+    found = [*names.nonlocals.values(), *names.globals.values()]
+    return [(g, g.bit_generator.state) for g in found if isinstance(g, np.random.Generator)]
+
+
+def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
+    """What the function read from outside, and what it left there."""
+    reads, writes = [], []
+    for place in trace.places.values():
+        symbols, structure = flatten(place.symbols)
+        reads.append((place, structure, _variables(symbols)))
+        new = place.get()
+        if new is not place.symbols:
+            leaves, structure = flatten(new)
+            writes.append((place, structure, [_variables(raw(x)) for x in leaves]))
+    return reads, writes
+
+
+class Static:
+    """An argument that is part of the signature, and not an input."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value

@@ -1,0 +1,149 @@
+"""Together: like calls on several small arrays become one call on all of their entries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..graph import Elementwise
+from .program import Call, Program, Variable, pack, part
+
+_LARGEST = 1 << 14  # of more entries the work is what takes the time, and not the call
+
+
+def together(program: Program, packable: Callable[[Variable], bool]) -> Program:
+    """With one call for several that do the same with small arrays.
+
+    The update of many parameters by an optimiser is such a set. It is done where packing
+    costs nothing: `packable` says whether a variable can be computed in its place right
+    away.
+    """
+    known = _Known(packable)
+    for group in _alike(program):
+        known.join(group)
+    if not known.calls:
+        return program
+    calls = [call for call in program.calls if call not in known.gone]
+    return program.with_calls(_sorted(calls + known.calls, program))
+
+
+def _alike(program: Program) -> list[list[Call]]:
+    """Sets of calls that do the same, as far from the end as each other, the first ones first.
+
+    So none of them depends on another; and what is done to each gradient, whenever that is
+    known, is done to all at once in the end.
+    """
+    height: dict[Variable, int] = defaultdict(int)
+    groups: dict[Any, list[Call]] = defaultdict(list)
+    for call in reversed(program.calls):
+        mine = height[call.result]
+        for x in call.reads:
+            height[x] = max(height[x], mine + 1)
+        if _joins(call):
+            pattern = tuple([None if _is_array(x) else _scalar(x) for x in call.args])
+            groups[mine, call.function, call.result.dtype, pattern].append(call)
+    ordered = sorted(groups.items(), key=lambda item: -item[0][0])
+    return [calls[::-1] for _, calls in ordered if len(calls) > 1]
+
+
+def _joins(call: Call) -> bool:
+    y = call.result
+    ufunc = isinstance(call.function, Elementwise) and isinstance(call.function.forward, np.ufunc)
+    if not ufunc or not y.shape or y.size > _LARGEST or not _dense(y):
+        return False
+    arrays = [x for x in call.args if _is_array(x)]
+    return all(_dense(x) and (x.shape, x.dtype) == (y.shape, y.dtype) for x in arrays)
+
+
+def _dense(x: Any) -> bool:
+    """Whether the entries lie in a row in memory, in order."""
+    step = x.dtype.itemsize if isinstance(x, Variable) else -1
+    for n, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
+        if stride != step and n > 1:
+            return False
+        step *= n
+    return True
+
+
+def _is_array(x: Any) -> bool:
+    return bool(np.shape(x)) if not isinstance(x, Variable) else bool(x.shape)
+
+
+def _scalar(x: Any) -> Any:
+    return id(x) if isinstance(x, Variable) else (type(x), repr(x))
+
+
+class _Known:
+    """What has been packed: sequences of variables, and the one that holds them all."""
+
+    def __init__(self, packable: Callable[[Variable], bool]) -> None:
+        self.packable = packable
+        self.packs: dict[tuple[Variable, ...], Variable] = {}
+        self.taken: set[Variable] = set()
+        self.calls: list[Call] = []
+        self.gone: set[Call] = set()
+
+    def join(self, group: Sequence[Call]) -> None:
+        """Put one call in the place of a group, if what it reads can be packed for free."""
+        columns = [
+            xs if _is_array(xs[0]) else xs[0] for xs in zip(*[c.args for c in group], strict=True)
+        ]
+        rows = [xs for xs in columns if isinstance(xs, tuple)]
+        if not all(xs in self.packs or self.fresh(xs) for xs in rows):
+            return
+        args = tuple([self.packed(xs) if isinstance(xs, tuple) else xs for xs in columns])
+        results = tuple([call.result for call in group])
+        whole = self.packs[results] = _row(results)
+        reads = tuple([x for x in args if isinstance(x, Variable)])
+        self.calls.append(Call(group[0].function, args, {}, whole, reads=reads))
+        start = 0
+        for y in results:
+            self.calls.append(Call(part, (whole, start, y.shape), {}, y, reads=(whole,)))
+            start += y.size
+        self.gone.update(group)
+
+    def fresh(self, xs: tuple[Any, ...]) -> bool:
+        """Whether all can be computed where they are packed."""
+        free = self.taken.isdisjoint(xs) and len(set(xs)) == len(xs)
+        return free and all(isinstance(x, Variable) and self.packable(x) for x in xs)
+
+    def packed(self, xs: tuple[Variable, ...]) -> Variable:
+        """The variable that holds all of these."""
+        if xs not in self.packs:
+            self.packs[xs] = _row(xs)
+            self.calls.append(Call(pack, xs, {}, self.packs[xs], reads=xs))
+            self.taken.update(xs)
+        return self.packs[xs]
+
+
+def _row(xs: Sequence[Variable]) -> Variable:
+    return Variable(np.empty(sum(x.size for x in xs), xs[0].dtype))
+
+
+def _sorted(calls: Sequence[Call], program: Program) -> list[Call]:
+    """The calls, each after those that it reads from, else in the order that they had."""
+    before = {call.result: i for i, call in enumerate(program.calls)}
+    made = {call.result for call in calls}
+    waiting = {call: len(made.intersection(call.reads)) for call in calls}
+    readers: dict[Variable, list[Call]] = defaultdict(list)
+    place: dict[Call, int] = {}
+    for i, call in enumerate(calls):
+        for x in made.intersection(call.reads):
+            readers[x].append(call)
+        place[call] = before.get(call.result, len(before) + i)
+    ready = [(place[call], i) for i, call in enumerate(calls) if not waiting[call]]
+    heapify(ready)
+    index = {call: i for i, call in enumerate(calls)}
+    ordered = []
+    while ready:
+        call = calls[heappop(ready)[1]]
+        ordered.append(call)
+        for reader in readers[call.result]:
+            waiting[reader] -= 1
+            if not waiting[reader]:
+                heappush(ready, (place[reader], index[reader]))
+    return ordered

@@ -1,0 +1,234 @@
+"""Traced: what stands for an array or a number while a function is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..calculus import elementwise, indexing, shaping
+from ..graph import Node, Primitive
+from ..graph.modes import caller
+from ..graph.symbol import Symbol, TraceError
+from ..value import Value
+from .program import Variable, as_number, mapped, symbols_in
+
+# answered from shapes and dtypes alone
+_STATIC = {
+    np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast,
+    np.ones_like, np.zeros_like, np.empty_like,
+}  # fmt: skip
+# how long the result is depends on the data
+UNSHAPED = {
+    np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique,
+    np.unique_values, np.unique_all, np.unique_counts, np.unique_inverse, np.trim_zeros,
+}  # fmt: skip
+_METHODS: dict[str, Any] = {name: item for kind in Value.__mro__ for name, item in vars(kind).items()}
+# what Values have, and data do not
+_OF_VALUES = {
+    "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",
+    "register_hook", "zero_grad",
+}  # fmt: skip
+SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
+
+
+def refused(what: str, instead: str) -> TraceError:
+    """The error for what cannot be recorded: what, where, and the way out."""
+    return TraceError(
+        f"{what}, at {caller()}. A compiled function is recorded once, before its data are "
+        f"known. {instead}"
+    )
+
+
+class Traced(Symbol):
+    """A variable of a program that is being recorded; `value` is what it was in this run.
+
+    It behaves like the array or number that it stands for, as long as operations on it are
+    asked for, and not their outcome.
+    """
+
+    __slots__ = ("trace", "value", "variable")
+
+    def __init__(self, trace: Any, value: Any) -> None:
+        self.variable = Variable(value)
+        self.trace = trace
+        self.value = value
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.variable.shape
+
+    @property
+    def dtype(self) -> Any:
+        return self.variable.dtype
+
+    @property
+    def size(self) -> int:
+        return self.variable.size
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __getattr__(self, name: str) -> Any:
+        if self.variable.dtype is None and hasattr(np.random.Generator, name):
+            return getattr(self.trace.generator(self), name)
+        method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
+        if method is None:
+            raise AttributeError(f"a recorded array has no attribute {name!r}")
+        return method.__get__(self, type(self))
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """The entries converted, as of an array."""
+        if not copy and self.dtype == dtype:
+            return self
+        return emit(shaping._astype, (self,), {"dtype": np.dtype(dtype)})
+
+    def as_number(self) -> Any:
+        """The same as a Python number."""
+        return self if self.variable.number else emit(as_number, (self,), {})
+
+    def copy(self) -> Traced:
+        """Itself: data that were recorded never change."""
+        return self
+
+    def __getitem__(self, index: Any) -> Any:
+        if any(i.dtype.kind == "b" and i.shape for i in symbols_in(index)):
+            raise refused("an array is indexed with recorded truth values", SHAPED)
+        return indexing.getitem(self, index)
+
+    def __setitem__(self, index: Any, new: Any) -> None:
+        raise refused("an entry of a recorded array is assigned", "Write x = x.at[index].set(new)")
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a number has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        raise refused(
+            "the code branches on a recorded value",
+            "Choose with deltaprop.numpy.where, or let the branch depend on a bool, an int or "
+            "another static argument",
+        )
+
+    def _number(self, *_: Any, **__: Any) -> Any:
+        raise refused(
+            "a recorded value is asked for as a number (float(), item(), numpy(), ...) or "
+            "written into an array of NumPy's",
+            "Return it and do that outside, or pass it as a static argument",
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = numpy = _number
+
+    def __repr__(self) -> str:
+        return f"<recorded {self.variable}>"
+
+    __hash__ = object.__hash__
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(x, Node) for x in args):
+            return NotImplemented  # Values know better
+        if kwargs.get("out") is not None or method == "at":
+            raise refused(f"np.{ufunc.__name__} writes into an array", "Write a = a + b")
+        if method != "__call__":
+            return emit(getattr(ufunc, method), args, kwargs)
+        return emit(_TABLE.get(ufunc, ufunc), args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if any(issubclass(kind, Node) for kind in types):
+            return NotImplemented
+        if function in _STATIC:
+            return function(*values(args), **values(kwargs))
+        if function is np.array2string:
+            return repr(self)
+        if function is np.where and len(args) == 3:
+            function = elementwise.where
+        return emit(function, args, kwargs)
+
+
+def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
+    """Note a call in the recording that its arguments belong to."""
+    trace = next(symbols_in((args, params))).trace
+    if trace is None:
+        raise refused(
+            "a value was kept from inside a compiled function",
+            "Return it, or keep it in a dp.Value, which is read and written in each call",
+        )
+    return trace.emit(function, args, params, **how)
+
+
+_TABLE = {
+    op.forward: op
+    for op in vars(elementwise).values()
+    if isinstance(op, Primitive) and isinstance(op.forward, np.ufunc)
+}
+_RAW = (Symbol, np.ndarray, np.generic, float, int, complex)
+
+
+def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: Traced, *other: Any) -> Any:
+        if other and not isinstance(other[0], _RAW):
+            return NotImplemented
+        args = (*other, self) if reflected else (self, *other)
+        # as Python's operators do, those on numbers give numbers, not NumPy's scalars
+        return emit(primitive, args, {}, item=all(map(is_number, args)))
+
+    return method
+
+
+def is_number(x: Any) -> bool:
+    """Whether `x` stands for a Python number."""
+    return x.variable.number if isinstance(x, Traced) else isinstance(x, float | int | complex)
+
+
+_UNARY = {
+    "neg": elementwise.negative, "pos": elementwise.positive, "abs": elementwise.absolute,
+    "invert": elementwise.invert,
+}  # fmt: skip
+_BINARY = {
+    "add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply,
+    "truediv": elementwise.divide, "pow": elementwise.power, "mod": elementwise.remainder,
+    "floordiv": elementwise.floor_divide, "and": elementwise.bitwise_and,
+    "or": elementwise.bitwise_or, "xor": elementwise.bitwise_xor,
+}  # fmt: skip
+_COMPARISONS = {
+    "lt": elementwise.less, "le": elementwise.less_equal, "gt": elementwise.greater,
+    "ge": elementwise.greater_equal, "eq": elementwise.equal, "ne": elementwise.not_equal,
+}  # fmt: skip
+for _name, _op in (_UNARY | _BINARY | _COMPARISONS).items():
+    setattr(Traced, f"__{_name}__", _operator(_op))
+for _name, _op in _BINARY.items():
+    setattr(Traced, f"__r{_name}__", _operator(_op, reflected=True))
+for _name in ("__matmul__", "__rmatmul__"):
+    setattr(Traced, _name, getattr(Value, _name))
+
+
+def values(x: Any) -> Any:
+    """`x` with what its symbols were in this run."""
+    return mapped(x, lambda symbol: symbol.value)
+
+
+class Draws:
+    """A `numpy.random.Generator` whose methods are recorded.
+
+    `state` is the generator's from before the recording.
+    """
+
+    def __init__(self, trace: Any, source: Any, generator: np.random.Generator) -> None:
+        self.trace = trace
+        self.source = source
+        self.generator = generator
+        self.state = generator.bit_generator.state
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(np.random.Generator, name)
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            return self.trace.emit(method, (self.source, *args), kwargs, effect=True)
+
+        return draw

@@ -1,0 +1,177 @@
+"""How others see a Value: as a number, as an array of NumPy's, of the standard's, by DLPack.
+
+Nothing here turns a Value that carries a gradient into plain data: the gradient would be
+lost in silence, so each way out says instead what to write.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from .data import shown
+from .graph import Node, raw
+
+
+class Exchange(Node):
+    """A node that NumPy and the libraries of the array API standard take for an array."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    # which function of ours stands for which of others', and the namespace of them all:
+    # floors above, and told to this class by `deltaprop.numpy.protocols`
+    _functions: ClassVar[dict[Any, Callable[..., Any]]] = {}
+    _of_scipy: ClassVar[Any] = staticmethod(lambda ufunc: None)
+    _namespace: ClassVar[Any] = None
+
+    # -- as a number ---------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The one entry as a Python number.
+
+        Raises
+        ------
+        ValueError
+            If there is not exactly one entry.
+        """
+        held = raw(self)
+        if np.size(held) != 1:
+            raise ValueError(f"item() needs one entry; this Value has shape {np.shape(held)}")
+        return held.item() if hasattr(held, "item") else held
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        kind = np.result_type(self._data).kind
+        if kind not in "iu" or np.size(self._data) != 1:
+            raise TypeError(f"{self!r} is no index: an index is an integer")
+        return operator.index(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __bool__(self) -> bool:
+        return bool(raw(self))
+
+    # -- as an array of NumPy's ----------------------------------------------------------
+
+    def _plain(self, what: str) -> Any:
+        """The data, read-only, if no gradient gets lost by giving it away."""
+        if not self.is_constant:
+            raise TypeError(
+                f"turning a Value into {what} would lose its gradient in silence: use "
+                "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
+            )
+        return shown(np.asarray(self._data))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        data = self._plain("an ndarray")
+        if not copy and (dtype is None or dtype == data.dtype):
+            return data
+        return np.array(data, dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if kwargs.get("out") is not None:
+            raise TypeError(
+                f"np.{ufunc.__name__} cannot write a Value into an ndarray (out=, or += on an "
+                "array): its gradient would be lost. Write a = a + v"
+            )
+        function = self._functions.get(ufunc if method == "__call__" else (ufunc, method))
+        if function is None and method == "__call__":
+            function = self._of_scipy(ufunc)
+        if function is not None:
+            return function(*inputs, **kwargs)
+        return self._on_constants(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+
+    def __array_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        function = self._functions.get(func)
+        if function is not None:
+            return function(*args, **kwargs)
+        return self._on_constants(func, func.__name__, args, kwargs)
+
+    @classmethod
+    def _on_constants(
+        cls, function: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """NumPy's own function, where nothing differentiable goes in."""
+
+        def strip(x: Any) -> Any:
+            if isinstance(x, Node):
+                if not x.is_constant:
+                    raise TypeError(
+                        f"{name} has no derivative rule here: give it v.numpy() or v.detach() "
+                        "if no gradient is needed, write it with functions of deltaprop.numpy, "
+                        "or define the operation and its rule with deltaprop.custom_gradient"
+                    )
+                return shown(x._data)
+            if isinstance(x, list | tuple):
+                return type(x)(strip(item) for item in x)
+            return x
+
+        def wrap(result: Any) -> Any:
+            if type(result) is tuple or type(result) is list:
+                return type(result)(wrap(item) for item in result)
+            array = isinstance(result, np.ndarray | np.generic)
+            return cls.leaf(result, constant=True) if array else result
+
+        return wrap(function(*strip(tuple(args)), **{k: strip(v) for k, v in kwargs.items()}))
+
+    # -- as an array of the standard's ---------------------------------------------------
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """`deltaprop.numpy`, in one of the versions of the array API standard.
+
+        Raises
+        ------
+        ValueError
+            If there is no such version.
+        """
+        versions = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
+        if api_version not in (None, *versions):
+            raise ValueError(
+                f"the array API standard is here in the versions {', '.join(versions)}, "
+                f"not {api_version!r}"
+            )
+        return self._namespace
+
+    @property
+    def device(self) -> str:
+        """Where the data lie: always "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Self:
+        """The Value on a device, which is the one it is on.
+
+        Raises
+        ------
+        ValueError
+            If `device` is not "cpu", or a stream is named.
+        """
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"there is only the device 'cpu', without streams; not {device!r}")
+        return self
+
+    def __dlpack__(self, *, max_version: Any = None, copy: bool | None = None, **where: Any) -> Any:
+        data = self._plain("a DLPack tensor")
+        if max_version is None or max_version < (1, 0):
+            if copy is False:
+                raise BufferError("before version 1.0, DLPack cannot say that data is read-only")
+            return data.copy().__dlpack__(**where)
+        return data.__dlpack__(max_version=max_version, copy=copy, **where)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return np.asarray(self._data).__dlpack_device__()

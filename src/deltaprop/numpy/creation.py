@@ -1,0 +1,188 @@
+"""Arrays out of numbers: constants of any dtype, but Values among the numbers stay Values.
+
+Arguments are those of the array API standard, and NumPy's where it has more. A constant
+without axes keeps its dtype and promotes as an array does; a Python number does not.
+"""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..calculus.shaping import astype, broadcast_to, expand_dims, stack
+from ..data import rectangular
+from ..graph import Node, raw
+from ..value import Value
+
+
+def _constant(data: np.ndarray, device: Any = None) -> Value:
+    if device not in (None, "cpu"):
+        raise ValueError(f"there is only the device 'cpu', not {device!r}")
+    return Value.leaf(data if data.ndim else data[()], constant=True)
+
+
+def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A constant of numbers or arrays; Values, and lists of Values, keep their gradients.
+
+    Parameters
+    ----------
+    obj : array_like, Value, or nested lists of numbers and Values
+    dtype : dtype, optional
+        That of `obj`, if None.
+    device : "cpu", optional
+    copy : bool, optional
+        False adopts an ndarray: whoever writes to it afterwards changes the constant. Else
+        it is copied; a Value only if True.
+
+    Raises
+    ------
+    TypeError
+        If the rows of lists differ in length.
+    ValueError
+        If ``copy=False`` and there is no way without.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a, b = dp.Value(1.0), dp.Value(2.0)
+    >>> asarray([a, b, 3]).data
+    array([1., 2., 3.])
+    """
+    if isinstance(obj, Node):
+        return _of_node(obj, dtype, copy)
+    if isinstance(obj, list | tuple):
+        if _holds_nodes(obj):
+            joined = stack([asarray(item) for item in obj])
+            return joined if dtype is None else astype(joined, dtype)
+        obj = rectangular(obj) if dtype is None and copy is not False else obj
+    return _constant(np.array(obj, dtype, copy=copy is not False), device)
+
+
+array = asarray
+
+
+def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
+    if dtype is not None and dtype != x.dtype:
+        if copy is False:
+            raise ValueError(f"a conversion from {x.dtype} to {np.dtype(dtype)} needs a copy")
+        return astype(x, dtype)
+    if not copy:
+        return x
+    return _constant(np.array(x._data)) if x.is_constant else +x
+
+
+def _holds_nodes(items: Any) -> bool:
+    return any(
+        isinstance(item, Node) or (isinstance(item, list | tuple) and _holds_nodes(item))
+        for item in items
+    )
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
+    """A constant of another library's array, without copying if it can be."""
+    return _constant(np.from_dlpack(x, device=device, copy=copy))
+
+
+def arange(
+    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
+) -> Value:
+    """The numbers from `start` (0, if it is the only one) up to but without `stop`."""
+    ends = (0, start, step) if stop is None else (start, stop, step)
+    return _constant(np.arange(*ends, dtype=dtype), device)
+
+
+def linspace(
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    axis: int = 0,
+) -> Any:
+    """`num` numbers from `start` to `stop`, evenly spaced, along a new axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> b = dp.Value(2.0)
+    >>> linspace(0.0, b, 3).sum().backward()
+    >>> b.grad
+    1.5
+    """
+    if not isinstance(start, Node) and not isinstance(stop, Node):
+        return _constant(
+            np.asarray(np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)), device
+        )
+    ndim = max(np.ndim(raw(start)), np.ndim(raw(stop)))
+    kind = np.result_type(raw(start), raw(stop), 1.0)
+    t = np.linspace(0.0, 1.0, num, endpoint, dtype=kind)
+    t = t.reshape((-1,) + (1,) * (ndim - axis % (ndim + 1)))
+    start, stop = (x if np.ndim(raw(x)) == 0 else expand_dims(x, axis) for x in (start, stop))
+    y = start * (1 - t) + stop * t
+    return y if dtype is None else astype(y, dtype)
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
+    """An array of one value; of a Value, that Value broadcast."""
+    if isinstance(fill_value, Node):
+        return broadcast_to(asarray(fill_value, dtype), shape)
+    return _constant(np.full(shape, fill_value, dtype), device)
+
+
+def full_like(x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
+    """As `full`, of the shape and dtype of `x` unless another dtype is given."""
+    like = np.asarray(raw(x))
+    return full(like.shape, fill_value, dtype or like.dtype, device=device)
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None
+) -> Value:
+    """Ones on the diagonal `k`, zeros elsewhere."""
+    return _constant(np.eye(n_rows, n_cols, k, dtype or float), device)
+
+
+def identity(n: int, dtype: Any = None) -> Value:
+    """The square matrix with ones on its diagonal."""
+    return eye(n, dtype=dtype)
+
+
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """An array of zeros, float64 unless said otherwise."""
+    return _constant(np.zeros(shape, dtype or float), device)
+
+
+def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """An array of ones, float64 unless said otherwise."""
+    return _constant(np.ones(shape, dtype or float), device)
+
+
+def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """An array of zeros: what is in a constant cannot be written later."""
+    return zeros(shape, dtype, device=device)
+
+
+def zeros_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """Zeros of the shape and dtype of `x`."""
+    return full_like(x, 0, dtype, device=device)
+
+
+def ones_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """Ones of the shape and dtype of `x`."""
+    return full_like(x, 1, dtype, device=device)
+
+
+def empty_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+    """Zeros of the shape and dtype of `x`."""
+    return full_like(x, 0, dtype, device=device)
+
+
+__all__ = ["array"] + [
+    name
+    for name, item in list(globals().items())
+    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
+]

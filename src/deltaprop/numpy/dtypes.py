@@ -1,0 +1,80 @@
+"""Data types and what can be asked about them: NumPy's dtypes are ours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy import (
+    bool,  # noqa: A004
+    complex64,
+    complex128,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    isdtype,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
+
+from ..graph import Node, raw
+
+__all__ = [
+    "bool", "can_cast", "complex64", "complex128", "e", "finfo", "float32", "float64", "iinfo",
+    "inf", "int8", "int16", "int32", "int64", "isdtype", "nan", "newaxis", "pi", "result_type",
+    "uint8", "uint16", "uint32", "uint64",
+]  # fmt: skip
+
+e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
+
+
+def _dtype(x: Any) -> np.dtype[Any]:
+    """The dtype of an array or a Value, or the one that is meant."""
+    array = isinstance(x, Node | np.ndarray | np.generic)
+    return np.asarray(raw(x)).dtype if array else np.dtype(x)
+
+
+@dataclass(frozen=True)
+class FloatInfo:
+    """The limits of a floating dtype, as Python numbers."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: np.dtype[Any]
+
+    @property
+    def tiny(self) -> float:
+        """NumPy's other name for `smallest_normal`."""
+        return self.smallest_normal
+
+
+def finfo(type: Any, /) -> FloatInfo:
+    """The limits of a floating or complex dtype, or of an array's."""
+    info = np.finfo(_dtype(type))
+    eps, largest, least = float(info.eps), float(info.max), float(info.min)
+    return FloatInfo(info.bits, eps, largest, least, float(info.smallest_normal), info.dtype)
+
+
+def iinfo(type: Any, /) -> np.iinfo[Any]:
+    """The limits of an integer dtype, or of an array's."""
+    return np.iinfo(_dtype(type))
+
+
+def can_cast(from_: Any, to: Any, /, casting: Any = "safe") -> Any:
+    """Whether a dtype, or an array's, converts to another without loss."""
+    return np.can_cast(_dtype(from_), np.dtype(to), casting)
+
+
+def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
+    """The dtype of a result of these arrays, dtypes and Python numbers."""
+    return np.result_type(*[raw(x) for x in arrays_and_dtypes])

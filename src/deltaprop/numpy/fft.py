@@ -1,0 +1,21 @@
+"""Discrete Fourier transforms: `numpy.fft` and the Array API's extension, on Values too."""
+
+from typing import Any
+
+import numpy as np
+
+from ..calculus.fft import *  # noqa: F403
+from ..calculus.fft import __all__ as _transforms
+from ..value import Value, constant
+
+__all__ = [*_transforms, "fftfreq", "rfftfreq"]
+
+
+def fftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
+    """The frequencies that `fft` of n numbers, `d` apart, is of: a constant."""
+    return constant(np.fft.fftfreq(n, d, device=device), dtype)
+
+
+def rfftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
+    """The frequencies that `rfft` of n numbers, `d` apart, is of: a constant."""
+    return constant(np.fft.rfftfreq(n, d, device=device), dtype)

@@ -1,0 +1,19 @@
+"""Proof of gradients: finite differences, `check_grads`, and Hypothesis strategies."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .diagnosis import GradientError as GradientError
+from .differences import finite_difference as finite_difference
+from .gradients import check_grads as check_grads
+
+if TYPE_CHECKING:
+    from . import strategies as strategies
+
+
+def __getattr__(name: str) -> Any:
+    if name == "strategies":  # on demand, for they need Hypothesis
+        return importlib.import_module(".strategies", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,356 @@
+"""check_grads: the derivatives of a function against finite differences and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..graph import raw
+from ..transforms import jvp, vjp
+from ..tree import flatten, paths, unflatten
+from ..value import constant
+from .diagnosis import Comparison, GradientError, report
+from .differences import EPS, Direction, doubled, finite, reals, slopes, units
+
+MODES = ("reverse", "forward")
+# arrays of at most so many entries are checked entry by entry, larger ones along so many
+# random directions; in the first order, and in the higher ones, which cost more
+ENTRIES, DIRECTIONS = (64, 4), (8, 4)
+
+
+def check_grads(
+    f: Callable[..., Any],
+    *args: Any,
+    order: int = 2,
+    modes: Sequence[str] = MODES,
+    rtol: float | None = None,
+    rng: Any = 0,
+) -> None:
+    """Raise unless the derivatives of `f` at `args` are right.
+
+    One random cotangent is carried back, and the result compared with finite differences
+    and with forward mode: every entry in a small array, random directions of +1 and -1 in
+    a large one. The same is done to the derivatives, for the higher orders. All this runs
+    in double precision; single precision is then compared with double. What counts as
+    different is relative to the numbers at hand, and to the estimated errors of the
+    differences and of rounding. At a kink whatever lies between the slopes to its two
+    sides is right, and second derivatives are not checked.
+
+    Parameters
+    ----------
+    f : callable
+        From numbers, arrays and trees of them to the same. It is called with Values.
+    *args
+        Where to check; floating or complex.
+    order : int
+        The highest order of derivative to check.
+    modes : sequence of {"reverse", "forward"}
+    rtol : float, optional
+        By default 1e-8, and 1e-4 for single precision.
+    rng : seed or numpy.random.Generator
+        Of the cotangents and directions.
+
+    Raises
+    ------
+    GradientError
+        If a derivative is wrong or not finite. Says where, by how much, and its guess why.
+    TypeError, ValueError
+        If an argument is not floating, `f` not finite or not continuous there, or an option
+        unknown.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> @dp.custom_gradient
+    ... def cube(x):
+    ...     return x**3, lambda g: g * x**2
+    >>> check_grads(cube, 2.0)
+    Traceback (most recent call last):
+    ...
+    deltaprop.testing.diagnosis.GradientError: f by reverse mode: wrong derivative in args[0]
+    ...
+    """
+    if order < 1 or not modes or not set(modes) <= set(MODES):
+        raise ValueError(f"order is 1 or more, modes are among {MODES}; not {order}, {modes!r}")
+    leaves, structure = flatten(args)
+    names = paths(structure, "args")
+    points = [doubled(x, name) for x, name in zip(leaves, names, strict=True)]
+
+    def flat(*xs: Any) -> tuple[Any, ...]:
+        return tuple(flatten(f(*unflatten(structure, xs)))[0])
+
+    if not isinstance(rng, np.random.Generator):
+        # not the stream that arguments made with the same seed come from
+        rng = np.random.default_rng([rng, 1986])
+    with np.errstate(all="ignore"):
+        first = Check(Subject(flat, points, names), modes, 1e-8 if rtol is None else rtol, rng)
+        first.run(0)
+        singles = [np.asarray(x) for x in leaves]
+        if any(x.real.dtype.itemsize < 8 for x in singles):
+            first.in_single(singles, 1e-4 if rtol is None else rtol)
+        pending = [(first, order)]
+        while pending:
+            check, left = pending.pop()
+            for mode in modes if left > 1 else ():
+                deeper = Check(check.derivative(mode), modes, check.rtol, rng)
+                deeper.run(1)
+                pending.append((deeper, left - 1))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function from arrays to a tuple of arrays, and where its derivatives are checked."""
+
+    function: Callable[..., Any]
+    points: list[np.ndarray]
+    names: list[str]
+    title: str = "f"
+
+    def value(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs; copies, for the function may return a view of what it changes."""
+        ys = self.function(*[constant(_plain(p)) for p in points])
+        return [np.array(raw(y)) for y in ys]
+
+    def outputs(self, points: Sequence[np.ndarray]) -> np.ndarray:
+        return _row(self.value(points))
+
+    def gradient(self, points: Sequence[np.ndarray], ws: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The cotangents of the points for those of the outputs, by reverse mode."""
+        _, pullback = vjp(self.function, *points)
+        return [np.asarray(g) for g in pullback(tuple(map(_plain, ws)))]
+
+    def tangent(self, points: Sequence[np.ndarray], direction: Direction) -> np.ndarray:
+        """The change of the outputs along a direction, by forward mode."""
+        vs = [np.zeros_like(p) for p in points]
+        for i, d in direction.items():
+            vs[i] = d.astype(points[i].dtype)
+        return _row(jvp(self.function, tuple(points), tuple(map(_plain, vs)))[1])
+
+
+class Check:
+    """The checks of one function, all with the same random cotangent."""
+
+    def __init__(
+        self, subject: Subject, modes: Sequence[str], rtol: float, rng: np.random.Generator
+    ) -> None:
+        self.subject, self.modes, self.rtol, self.rng = subject, modes, rtol, rng
+        self.ys = ys = subject.value(subject.points)
+        if not ys:
+            raise TypeError(f"{subject.title} returned nothing to differentiate")
+        for y in ys:
+            finite(y, f"the value of {subject.title}")
+        if any(map(np.any, map(np.not_equal, ys, subject.value(subject.points)))):
+            raise GradientError(f"{subject.title} gives different results for the same arguments")
+        self.ws = [_cotangent(y, rng) for y in ys]
+        self.w = _row(self.ws)
+        self.scale = float(np.abs(self.w) @ np.abs(_row(ys)))
+        self.g = self._gradient() if "reverse" in modes else None
+
+    def _gradient(self) -> list[np.ndarray]:
+        title, points = self.subject.title, self.subject.points
+        try:
+            gs, again = (self.subject.gradient(points, self.ws) for _ in range(2))
+        except (AssertionError, ValueError) as error:
+            raise GradientError(f"{title} by reverse mode: {error}") from error
+        for g, name, other in zip(gs, self.subject.names, again, strict=True):
+            if not np.all(np.isfinite(g)):
+                raise GradientError(f"{title} by reverse mode: not finite in {name}:\n{g}")
+            if not np.array_equal(g, other):
+                raise GradientError(f"{title} by reverse mode: differs from call to call in {name}")
+        return gs
+
+    def run(self, higher: int) -> None:
+        """Check both modes in every argument, and that they agree."""
+        for i, x in enumerate(self.subject.points):
+            if not x.size:
+                continue
+            directions = _directions(i, x, self.rng, ENTRIES[higher], DIRECTIONS[higher])
+            found = self.compare(i, directions)
+            if not higher:
+                self._conclusive(next(iter(found.values())))
+            for mode, c in found.items():
+                if np.any(c.wrong):
+                    if x.size > ENTRIES[higher]:
+                        c = self.compare(i, self._suspects(i, mode))[mode]
+                    raise GradientError(report(c, self._others(i, c)))
+            if len(found) == 2:
+                _agree(found["reverse"], found["forward"])
+
+    def _conclusive(self, c: Comparison) -> None:
+        """The function is smooth enough here to be told right from wrong."""
+        length = max(1.0, float(np.abs(c.x).max()))
+        vague = (c.error > 0.1 * np.abs(c.numeric)) & (c.error * length > 0.1 * self.scale)
+        if np.any(vague):
+            k = int(np.argmax(vague))
+            raise ValueError(
+                f"{self.subject.title} cannot be differentiated by differences in {c.name} at "
+                f"{list(c.labels[k])}: they give {c.numeric[k]:.3g} +- {c.error[k]:.3g}. It jumps, "
+                "ends or is too rough there; choose another point"
+            )
+
+    def compare(self, i: int, directions: list[Direction]) -> dict[str, Comparison]:
+        """The derivatives along directions in one argument, by each mode and differences."""
+        subject, w = self.subject, self.w
+        ds = np.stack([reals(d[i]) for d in directions])
+        measured = slopes(subject.outputs, subject.points, directions)
+        numeric, error = measured.value @ w, measured.error @ np.abs(w)
+        jump, size = measured.jump @ np.abs(w), np.abs(numeric)
+        found = {}
+        if self.g is not None:
+            g = reals(self.g[i])
+            found["reverse"] = ds @ g
+            size = np.fmax(size, np.linalg.norm(ds * g, axis=1))
+        if "forward" in self.modes:
+            changes = np.stack([subject.tangent(subject.points, d) for d in directions])
+            found["forward"] = changes @ w
+        # what rounding does to numbers of the size of the largest here
+        rounding = 64 * EPS * max(np.abs(a).max() for a in (numeric, *found.values()))
+        exact = 1e-11 * size + np.fmin(5 * error, 1e-10 * self.scale) + rounding
+        bound = self.rtol * size + 5 * error + jump + rounding
+        if any(not np.all(np.abs(slope - numeric) <= bound) for slope in found.values()):
+            # what it does to those inside is asked only where it matters
+            each = self.unsteadiness(i, EPS)
+            each = np.fmin(each, 1e-4 * np.max(size))  # more is no excuse
+            unsteady = np.array([np.sum(np.abs(d[i]) * each) for d in directions])
+            bound, exact = bound + unsteady, exact + unsteady
+        return {
+            mode: Comparison(
+                title=f"{subject.title} by {mode} mode",
+                name=subject.names[i],
+                x=subject.points[i],
+                ys=self.ys,
+                labels=[tuple(map(int, np.argwhere(d[i])[0])) for d in directions],
+                found=slope,
+                numeric=numeric,
+                error=error,
+                bound=bound,
+                exact=exact,
+                jump=jump,
+                columns=measured.value,
+                w=w,
+            )
+            for mode, slope in found.items()
+        }
+
+    def _suspects(self, i: int, mode: str) -> list[Direction]:
+        """Some entries of a large argument, the first of them found wrong by bisection."""
+        x = self.subject.points[i]
+        signs, suspects = _signs(x, self.rng), np.arange(x.size)
+        while suspects.size > 1:
+            halves = np.array_split(suspects, 2)
+            directions: list[Direction] = []
+            for half in halves:
+                d = np.zeros_like(signs)
+                d.flat[half] = signs.flat[half]
+                directions.append({i: d})
+            c = self.compare(i, directions)[mode]
+            suspects = halves[int(np.argmax(c.distance))]
+        more = self.rng.choice(x.size, min(x.size, 20), replace=False)
+        each = [int(suspects[0]), *(int(k) for k in more if k != suspects[0])]
+        return [{i: d} for d in units(x, each)]
+
+    def _others(self, i: int, c: Comparison) -> dict[str, np.ndarray]:
+        """By differences the gradients in the other arguments, where they could be mistaken."""
+        subject, found = self.subject, {}
+        for k, x in enumerate(subject.points):
+            if k != i and c.whole and x.shape == c.x.shape and x.dtype == c.x.dtype:
+                directions = _directions(k, x, self.rng, x.size)
+                columns = slopes(subject.outputs, subject.points, directions).value
+                found[subject.names[k]] = columns @ self.w
+        return found
+
+    def unsteadiness(self, i: int, eps: float) -> np.ndarray:
+        """By how much rounding the arguments to a precision moves the gradient in one."""
+        points, size = self.subject.points, np.zeros(self.subject.points[i].shape)
+        if self.g is None:
+            return size
+        for _ in range(3):
+            near = [p * (1 + 4 * eps * _signs(p, self.rng).real) for p in points]
+            moved = self.subject.gradient(near, self.ws)[i]
+            size = np.fmax(size, np.abs(moved - self.g[i]))
+        return 8 * size
+
+    def in_single(self, leaves: list[np.ndarray], rtol: float) -> None:
+        """Compare the gradient as computed in the arguments' own precision with this one."""
+        if self.g is None:
+            return
+        eps = float(np.finfo(np.float32).eps)
+        for i, g in enumerate(self.subject.gradient(leaves, self.ws)):
+            x, name = np.abs(leaves[i]).astype(float), self.subject.names[i]
+            if not x.size:
+                continue
+            # rounding of the outputs alone hides slopes smaller than that
+            hidden = 4 * eps * self.scale / np.where(x > 0, x, x.max() or 1.0)
+            size = np.abs(self.g[i])
+            bound = rtol * size + hidden + 64 * eps * size.max() + self.unsteadiness(i, eps)
+            gap = np.abs(g - self.g[i])
+            if not np.all(gap <= bound):
+                index = tuple(map(int, np.argwhere(~(gap <= bound))[0]))
+                raise GradientError(
+                    f"{self.subject.title} in {leaves[i].dtype} has a wrong derivative by reverse "
+                    f"mode in {name}{list(index) or ''}\n  {leaves[i].dtype} gives "
+                    f"{g[index]:.9g}, {self.g[i].dtype} gives {self.g[i][index]:.9g}, differing by "
+                    f"more than {bound[index]:.1g}, what rounding explains"
+                )
+
+    def derivative(self, mode: str) -> Subject:
+        """One derivative of the function, as a function."""
+        function, points = self.subject.function, self.subject.points
+        ws = tuple(map(_plain, self.ws))
+        vs = tuple(_plain(_signs(p, self.rng)) for p in points)
+
+        def derived(*xs: Any) -> Any:
+            return vjp(function, *xs)[1](ws) if mode == "reverse" else jvp(function, xs, vs)[1]
+
+        name = {"reverse": "gradient", "forward": "tangent"}[mode]
+        title = f"the {name} of {self.subject.title}"
+        return Subject(derived, points, self.subject.names, title)
+
+
+def _agree(back: Comparison, forth: Comparison) -> None:
+    """<g, d> by reverse mode is <w, J d> by forward mode, to within rounding."""
+    gap = np.abs(back.found - forth.found)
+    if not np.all(gap <= back.exact):
+        k = int(np.argmax(gap - back.exact))
+        raise GradientError(
+            f"{back.title} is not the transpose of forward mode in {back.name}: <g, d> = "
+            f"{back.found[k]:.16g} but <w, J d> = {forth.found[k]:.16g}"
+        )
+
+
+def _row(ys: Sequence[Any]) -> np.ndarray:
+    """All the numbers, real ones, in a row."""
+    return np.concatenate([np.zeros(0), *map(reals, ys)])
+
+
+def _plain(x: np.ndarray) -> Any:
+    return x if x.ndim else x.item()
+
+
+def _signs(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A direction of +1 and -1; of +-1 +-i in the plane."""
+    signs = rng.choice([-1.0, 1.0], (2, *x.shape))
+    return np.asarray(signs[0] + 1j * signs[1] if x.dtype.kind == "c" else signs[0])
+
+
+def _directions(
+    i: int, x: np.ndarray, rng: np.random.Generator, entries: int, count: int = 0
+) -> list[Direction]:
+    if x.size > entries:
+        return [{i: _signs(x, rng)} for _ in range(count)]
+    turns = (1, 1j) if x.dtype.kind == "c" else (1,)
+    return [{i: turn * d} for turn in turns for d in units(x, range(x.size))]
+
+
+def _cotangent(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random cotangent that gives each output the same weight, whatever its scale.
+
+    Its numbers are those of single precision.
+    """
+    w = rng.standard_normal((2, *y.shape)).astype(np.float32).astype(np.float64)
+    size = float(np.sqrt(np.mean(np.abs(y) ** 2))) if y.size else 0.0
+    power = np.clip(np.round(np.log2(size)), -60, 60) if size else 0.0
+    return np.asarray((w[0] + 1j * w[1] if y.dtype.kind == "c" else w[0]) * 2.0**-power)

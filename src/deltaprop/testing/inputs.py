@@ -1,0 +1,193 @@
+"""Random arguments: arrays in their domains, shapes that fit, axes, indices, einsum calls."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import string
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ..calculus.domains import REAL, Domain
+from ..graph import Elementwise, Primitive
+
+Shape: TypeAlias = tuple[int, ...]
+Strategy: TypeAlias = st.SearchStrategy[Any]
+
+SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=3)
+
+
+# -- arrays -------------------------------------------------------------------------------
+
+
+def pieces(domain: Domain) -> list[tuple[float, float]]:
+    """The intervals between a domain's ends and kinks, none touched, positive ones first."""
+    low = max(domain.low, min(-3.0, domain.high - 3.0))
+    high = min(domain.high, max(3.0, domain.low + 3.0))
+    ends = [low, *(k for k in sorted(domain.kinks) if low < k < high), high]
+    return [(a + 0.1 * (b - a), b - 0.1 * (b - a)) for a, b in itertools.pairwise(ends)][::-1]
+
+
+def _edges(domain: Domain, dtype: Any) -> list[float]:
+    """Where numerical code breaks, so far as it is in the domain's closure."""
+    info = np.finfo(dtype)
+    sizes = [0.0, float(info.tiny), float(info.eps), 1.0, float(info.max) ** 0.5, float(info.max)]
+    ends = [x for x in (domain.low, domain.high, *domain.kinks) if math.isfinite(x)]
+    values = [*ends, *(sign * x for x in sizes for sign in (1.0, -1.0))]
+    return [x for x in values if domain.low <= x <= domain.high]
+
+
+@st.composite
+def arrays(
+    draw: st.DrawFn,
+    domain: Domain = REAL,
+    shape: Shape | Strategy = SHAPES,
+    *,
+    dtype: Any = np.float64,
+    edges: bool = False,
+) -> Any:
+    """Arrays within a domain, away from its ends and kinks; Python floats of shape ().
+
+    Parameters
+    ----------
+    domain : Domain
+    shape : tuple of int or strategy
+    dtype : dtype
+        float32 or float64. Subnormal numbers are never drawn.
+    edges : bool
+        Also draw what is hard: the ends and kinks themselves, 0, -0, the smallest normal
+        number, epsilon, the square root of the largest number, and that number.
+    """
+    kind = np.dtype(dtype)
+    width: Any = 8 * kind.itemsize
+    numbers = [
+        st.floats(float(kind.type(a)), float(kind.type(b)), allow_subnormal=False, width=width)
+        for a, b in pieces(domain)
+    ]
+    if edges:
+        numbers.append(st.sampled_from(_edges(domain, kind)))
+    size = draw(shape) if isinstance(shape, st.SearchStrategy) else shape
+    x = draw(hnp.arrays(kind, size, elements=st.one_of(numbers)))
+    return x if size else x.item()
+
+
+@st.composite
+def broadcastable(
+    draw: st.DrawFn, domains: int | Sequence[Domain] = 2, *, dtype: Any = np.float64
+) -> tuple[Any, ...]:
+    """Tuples of arrays that broadcast against each other: how many, or a domain for each."""
+    each = [REAL] * domains if isinstance(domains, int) else list(domains)
+    shapes = hnp.mutually_broadcastable_shapes(num_shapes=len(each), max_dims=3, max_side=3)
+    found = draw(shapes).input_shapes
+    return tuple(draw(arrays(d, s, dtype=dtype)) for d, s in zip(each, found, strict=True))
+
+
+@st.composite
+def operands(
+    draw: st.DrawFn, operation: Primitive, *, dtype: Any = np.float64
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments and parameters that an operation of the table can be tested with.
+
+    They come from its entry: an elementwise operation's `domain`, any other's `cases`.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> import deltaprop.numpy as dnp
+    >>> @given(operands(dnp.arctanh))
+    ... def test(arguments):
+    ...     xs, params = arguments
+    ...     assert np.isfinite(dnp.arctanh(*xs, **params)).all()
+    >>> test()
+    """
+    if isinstance(operation, Elementwise):
+        if not operation.domain:
+            raise ValueError(f"{operation} names no domain: declare it with domain=(REAL, ...)")
+        return draw(broadcastable(operation.domain, dtype=dtype)), {}
+    if not operation.cases:
+        raise ValueError(f"{operation} names no cases: declare it with cases=[case((3, 4)), ...]")
+    case = draw(st.sampled_from(operation.cases))
+    return tuple(draw(arrays(case.domain, s, dtype=dtype)) for s in case.shapes), case.params
+
+
+# -- axes and indices ---------------------------------------------------------------------
+
+
+def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
+    """An `axis` for an array of `ndim` axes: None, an int, or a tuple; negative ones too."""
+    kinds: list[Strategy] = [st.none()] if none else []
+    if ndim:
+        kinds.append(st.integers(-ndim, ndim - 1))
+    if several:
+        kinds.append(hnp.valid_tuple_axes(ndim))
+    return st.one_of(kinds)
+
+
+def indices(shape: Shape) -> Strategy:
+    """Anything that NumPy takes as an index: basic, integer arrays, a mask, or a mixture."""
+    kinds = [hnp.basic_indices(shape, allow_newaxis=True), hnp.arrays(bool, shape)]
+    if shape and min(shape):
+        kinds += [hnp.integer_array_indices(shape), _mixed(shape)]
+    return st.one_of(kinds)
+
+
+@st.composite
+def _mixed(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
+    """Along each axis an int, a slice, a list of ints or (once) a mask; None in between."""
+    mask = draw(st.none() | hnp.arrays(bool, draw(st.sampled_from(shape))))
+    count = draw(st.integers(1, 3)) if mask is None else int(mask.sum())
+    index: list[Any] = []
+    for n in shape:
+        place = st.integers(-n, n - 1)
+        if mask is not None and len(mask) == n and draw(st.booleans()):
+            index.append(mask)
+            mask = None
+        else:
+            several = st.lists(place, min_size=count, max_size=count).map(np.array)
+            kinds = [place, st.slices(n)] if not count else [place, st.slices(n), several]
+            index.append(draw(st.one_of(kinds)))
+    if draw(st.booleans()):
+        index.insert(draw(st.integers(0, len(index))), None)
+    return tuple(index)
+
+
+# -- einsum -------------------------------------------------------------------------------
+
+
+@st.composite
+def einsums(draw: st.DrawFn, max_operands: int = 3) -> tuple[str, tuple[Any, ...]]:
+    """An einsum expression and operands that fit it.
+
+    Indices may repeat within an operand (a diagonal, a trace), be summed over in one
+    operand alone, or hide in an ellipsis whose axes broadcast; the output may be implicit.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(einsums())
+    ... def test(call):
+    ...     subscripts, xs = call
+    ...     np.einsum(subscripts, *xs)
+    >>> test()
+    """
+    letters = string.ascii_lowercase[:4]
+    sizes = {c: draw(st.integers(1, 3)) for c in letters}
+    count = draw(st.integers(1, max_operands))
+    dots = draw(st.booleans())
+    terms = [draw(st.text(letters, max_size=3)) for _ in range(count)]
+    lead = hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=2, max_side=3)
+    leads = draw(lead).input_shapes if dots else ((),) * count
+    xs = [
+        draw(arrays(REAL, (*first, *(sizes[c] for c in term))))
+        for first, term in zip(leads, terms, strict=True)
+    ]
+    ellipsis = "..." if dots else ""
+    subscripts = ",".join(ellipsis + term for term in terms)
+    if draw(st.booleans()):
+        output = draw(st.lists(st.sampled_from(letters), unique=True, max_size=3))
+        subscripts += "->" + ellipsis + "".join(c for c in output if c in subscripts)
+    return subscripts, tuple(xs)

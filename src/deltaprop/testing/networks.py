@@ -1,0 +1,93 @@
+"""Random multilayer perceptrons with data and a loss."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from .. import nn
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A multilayer perceptron, a batch, and a loss; calling it gives the loss as a Value."""
+
+    mlp: nn.MLP
+    X: np.ndarray
+    T: np.ndarray
+    loss: str
+
+    def __call__(self) -> Any:
+        return nn.loss(self.loss)(self.mlp(self.X), self.T)
+
+
+# what an output must be for a loss, and its targets; for the others anything does
+_OUTPUTS = {"binary_cross_entropy": "sigmoid", "kl_divergence": "softmax"}
+_KINKS = dict.fromkeys(("relu", "leaky_relu", "elu", "selu"), (0.0,)) | {"hard_tanh": (-1.0, 1.0)}
+
+
+def _target(loss: str, Y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    if loss in ("kl_divergence", "softmax_cross_entropy"):
+        return np.asarray(rng.dirichlet(np.ones(Y.shape[1]), len(Y)), Y.dtype)
+    if loss.startswith("binary"):
+        return np.asarray(rng.random(Y.shape), Y.dtype)
+    if loss == "hinge":
+        return np.asarray(rng.choice([-1.0, 1.0], Y.shape), Y.dtype)
+    far = rng.uniform(0.2, 0.8, Y.shape) + rng.integers(0, 2, Y.shape)
+    return np.asarray(Y + rng.choice([-1.0, 1.0], Y.shape) * far, Y.dtype)
+
+
+def _near_a_kink(problem: Problem) -> bool:
+    """Whether a step of a finite difference could cross one."""
+    A: Any = problem.X
+    for layer in problem.mlp.layers:
+        Z = (A @ layer.weight._data) + (0.0 if layer.bias is None else layer.bias._data)
+        if any(np.any(np.abs(Z - k) < 0.01) for k in _KINKS.get(str(layer.activation), ())):
+            return True
+        A = nn.activation(layer.activation)(Z)
+    return problem.loss == "hinge" and bool(np.any(np.abs(A * problem.T - 1) < 0.01))
+
+
+@st.composite
+def mlps(
+    draw: st.DrawFn,
+    *,
+    max_layers: int = 3,
+    max_width: int = 4,
+    max_batch: int = 3,
+    activations: Sequence[str] = tuple(nn.ACTIVATIONS),
+    losses: Sequence[str] = tuple(nn.LOSSES),
+    dtype: Any = np.float64,
+) -> Problem:
+    """Random networks with data: widths, activations, bias, loss and batch.
+
+    Pre-activations and errors keep a distance from the kinks of activation and loss.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> @given(mlps(activations=["tanh"], losses=["mse"]))
+    ... def test(problem):
+    ...     problem().backward()
+    ...     assert problem.mlp.layers[0].weight.grad is not None
+    >>> test()
+    """
+    sizes = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
+    activation, loss = draw(st.sampled_from(activations)), draw(st.sampled_from(losses))
+    output = _OUTPUTS.get(loss) or draw(st.sampled_from(["identity", activation]))
+    bias, batch = draw(st.booleans()), draw(st.integers(1, max_batch))
+    for seed in itertools.count(draw(st.integers(0, 999))):
+        rng = np.random.default_rng(seed)
+        mlp = nn.MLP(sizes, activation, output, bias, rng=rng, dtype=dtype)
+        for p in mlp.parameters():
+            p.assign(rng.uniform(-1.0, 1.0, p.shape))
+        X = rng.uniform(-2.0, 2.0, (batch, sizes[0])).astype(dtype)
+        problem = Problem(mlp, X, _target(loss, mlp(X).numpy(), rng), loss)
+        if not _near_a_kink(problem):
+            return problem
+    raise AssertionError("unreachable: seeds do not end")

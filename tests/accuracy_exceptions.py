@@ -1,0 +1,24 @@
+"""What is worse than 4 units in the last place: how much it may be, and why it is."""
+
+LOST = 1e17  # no digit of the result need be right
+
+NEAR_ZERO = "its terms cancel near its zero"
+HOT = "of the output alone, for speed: 1 - y has lost what e**-x was"
+DIFFERENCE = "a - b is rounded before the exponential"
+
+EXCEPTIONS: dict[tuple[str, str], tuple[float, str]] = {
+    ("logaddexp", "value"): (LOST, f"NumPy's: {NEAR_ZERO}"),
+    ("logaddexp", "derivative in 0"): (1000.0, DIFFERENCE),
+    ("logaddexp", "derivative in 1"): (1000.0, DIFFERENCE),
+    ("logaddexp2", "value"): (LOST, f"NumPy's: {NEAR_ZERO}"),
+    ("logaddexp2", "derivative in 0"): (2000.0, DIFFERENCE),
+    ("logaddexp2", "derivative in 1"): (2000.0, DIFFERENCE),
+    ("tanh", "derivative"): (LOST, HOT),
+    ("sigmoid", "derivative"): (LOST, HOT),
+    ("sinc", "value"): (float("inf"), "NumPy's: pi * x is rounded before the sine"),
+    ("sinc", "derivative"): (float("inf"), "pi * x is rounded before the sine and the cosine"),
+    ("silu", "derivative"): (LOST, NEAR_ZERO),
+    ("mish", "derivative"): (LOST, NEAR_ZERO),
+    ("gelu", "value"): (1500.0, "x / sqrt(2) is rounded before erfc, in the far left tail"),
+    ("gelu", "derivative"): (LOST, NEAR_ZERO),
+}

@@ -1,0 +1,170 @@
+"""Derivatives of functions, compiled: transforms, and random expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import deltaprop as dp
+from deltaprop import compiler
+from deltaprop.tree import flatten
+
+from .test_table import identical
+
+dnp: Any = dp.numpy
+rng = np.random.default_rng(1)
+X, W = rng.standard_normal((6, 5)), rng.standard_normal((5, 3))
+
+
+def f(x: Any, w: Any) -> Any:
+    return (np.tanh(x @ w) ** 2).sum()
+
+
+def many(x: Any) -> Any:
+    return (
+        (dnp.sort(x, axis=0) * x).sum()
+        + x.max() + dnp.median(x) + x[x.argmax(axis=0)].sum()
+        + dnp.where(x > 0, dnp.log(x), 0).sum() + dnp.norm(x) + dnp.std(x) + dnp.prod(x[0])
+        + dnp.clip(x, 0.0, 1.0).sum() + dnp.cumsum(x, 0)[2].sum() + x.at[0].set(x[1]).max()
+    )  # fmt: skip
+
+
+DERIVATIVES: dict[str, Callable[..., Any]] = {
+    "grad": dp.grad(f, 1),
+    "value_and_grad": dp.value_and_grad(f, (0, 1)),
+    "jacobian": dp.jacobian(lambda x, w: np.tanh(x @ w), 1),
+    "hvp": lambda x, w: dp.hvp(lambda v: f(x, v), (w,), (w * 2,)),
+    "hessian": lambda x, w: dp.hessian(lambda v: f(x[:2], w * v))(w[0]),
+    "jvp": lambda x, w: dp.jvp(lambda v: f(x, v), (w,), (w,)),
+    "vjp": lambda x, w: dp.vjp(lambda v: f(x, v), w)[1](1.0),
+    "grad of grad": dp.grad(lambda x, w: dp.grad(lambda v: f(x, v))(w).sum(), 1),
+    "checkpoint": dp.grad(dp.checkpoint(f), 1),
+    "create_graph": lambda x, w: _second(x, w),
+    "kinks": lambda x, w: dp.grad(many)(x),
+    "no_grad": lambda x, w: dp.no_grad()(lambda: f(dp.Value(x), w))(),
+}
+
+
+def _second(x: Any, w: Any) -> Any:
+    v = dp.Value(w)
+    f(x, v).backward(create_graph=True)
+    g = v.grad
+    v.grad = None
+    (g * g).sum().backward(2.0)
+    return v.grad
+
+
+def close(a: Any, b: Any) -> None:
+    """The same to rounding: eager copies operands, and so meets BLAS with another layout."""
+    (xs, structure), (ys, other) = flatten(a), flatten(b)
+    assert structure == other
+    for x, y in zip(xs, ys, strict=True):
+        assert type(x) is type(y)
+        x, y = (v.numpy() if isinstance(v, dp.Value) else v for v in (x, y))
+        np.testing.assert_allclose(x, y, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", DERIVATIVES)
+def test_transforms(name: str) -> None:
+    derivative = DERIVATIVES[name]
+    compiled = compiler.compile(derivative)
+    for x, w in ((X, W), (X * 0.5, W + 1.0), (X * 0.0, W)):
+        with np.errstate(all="ignore"):
+            close(compiled(x, w), derivative(x, w))
+    assert compiled.cache_info().misses == 1
+
+
+def test_a_checkpoint_that_draws_is_refused() -> None:
+    dropout = dp.nn.Dropout(0.5, rng=0)
+    f = compiler.compile(dp.grad(dp.checkpoint(lambda x: dropout(x).sum())))
+    with pytest.raises(RuntimeError, match="another result when it was called again"):
+        f(X)
+
+
+UNARY = (
+    "tanh", "sin", "exp", "absolute", "square", "sigmoid", "relu", "negative", "softplus", "floor",
+)  # fmt: skip
+BINARY = ("add", "subtract", "multiply", "divide", "maximum", "minimum", "hypot", "arctan2")
+
+
+@st.composite
+def expressions(draw: st.DrawFn) -> Callable[..., Any]:
+    """Functions of three arrays: a few operations, each on what is there already."""
+    steps: list[tuple[Any, ...]] = []
+    for count in range(3, 3 + draw(st.integers(1, 12))):
+        index = st.integers(0, count - 1)
+        kind = draw(st.sampled_from(["unary", "binary", "scale", "where", "keep", "flip"]))
+        name = draw(st.sampled_from(UNARY if kind == "unary" else BINARY))
+        steps.append((kind, name, draw(index), draw(index), draw(st.floats(-2, 2, width=16))))
+
+    def run(*xs: Any) -> Any:
+        known = list(xs)
+        for kind, name, i, j, number in steps:
+            a, b = known[i], known[j]
+            if kind == "unary":
+                y = getattr(dnp, name)(a)
+            elif kind == "binary":
+                y = getattr(dnp, name)(a, b)
+            elif kind == "scale":
+                y = number * a + b / 2
+            elif kind == "where":
+                y = dnp.where(a > b, a, number)
+            elif kind == "keep":
+                y = a.sum(axis=-1, keepdims=True) if len(np.shape(dp.graph.raw(a))) else a
+            else:
+                y = dnp.flip(a) * b
+            known.append(y)
+        return known[-1]
+
+    run.__name__ = f"expression{steps}"
+    return run
+
+
+@given(expressions(), st.integers(0, 1000), st.sampled_from([np.float32, np.float64]))
+@settings(max_examples=60)
+def test_expressions(run: Callable[..., Any], seed: int, dtype: Any) -> None:
+    """Values and gradients, replayed on other data, aliased, strided and scalar arguments."""
+
+    def gradient(*xs: Any) -> Any:
+        leaves = [dp.Value(x) for x in xs]
+        y = run(*leaves)
+        total = y.sum()
+        total.backward()
+        return y, total, [leaf.grad for leaf in leaves]
+
+    compiled = compiler.compile(gradient)
+    draw = np.random.default_rng(seed)
+    big = draw.standard_normal((6, 4)).astype(dtype)
+    row = draw.standard_normal(4).astype(dtype)
+    with np.errstate(all="ignore"):
+        for xs in (
+            (big[:3], row, 0.5),
+            (big[3:], big[0], -1.0),
+            (big[:3], row * 0, 0.0),
+            (big[::2], row, 2.0),
+            (big[:3], big[:3], 1.0),
+        ):
+            identical(compiled(*xs), gradient(*xs))
+    assert compiled.cache_info()[:2] == (2, 3)
+
+
+@given(expressions(), st.integers(0, 1000))
+@settings(max_examples=20)
+def test_expressions_of_numbers(run: Callable[..., Any], seed: int) -> None:
+    def gradient(*xs: Any) -> Any:
+        leaves = [dp.Value(x) for x in xs]
+        y = run(*leaves)
+        y.backward()
+        return y, [leaf.grad for leaf in leaves]
+
+    compiled = compiler.compile(gradient)
+    draw = np.random.default_rng(seed)
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            xs = draw.standard_normal(3).tolist()
+            identical(compiled(*xs), gradient(*xs))

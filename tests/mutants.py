@@ -1,0 +1,233 @@
+"""Who tests the tests: every rule is broken on purpose, and its tests must notice.
+
+    python -m tests.mutants [--operation NAME] [--sample N] [--jobs 2]
+
+A mutant is one small change of a derivative rule: a sign, a factor, a term dropped, an
+operator or an argument taken for another, a dtype lost. It dies if the tests generated
+for its operation fail, with seeds that never change. What cannot die because it changes
+nothing is listed, with the reason, in `tests/mutation/equivalent.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import random
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from deltaprop.graph import Elementwise
+from deltaprop.graph.node import Node, topological_order
+
+from . import accuracy, test_edges, test_kinks, test_rules
+from .calculus import test_special
+from .graph import test_structural_zeros as zeros
+from .mutation.equivalent import EQUIVALENT
+from .mutation.mutants import Mutant, generate
+
+SECONDS = 60  # of computing: a mutant that runs on and on is dead too
+# whose tests look after the kinds themselves: each kind, one and several arguments, masks
+USERS = (
+    "exp", "multiply", "subtract", "power", "where", "clip", "copysign", "matmul", "affine",
+    "reshape", "sum", "stack", "getitem", "set", "max", "einsum", "cross_entropy",
+)  # fmt: skip
+Check = Callable[[], None]
+
+
+class Endless(Exception):
+    """A mutant took too long."""
+
+
+def checks_of(name: str) -> Iterator[Check]:
+    """The tests generated for an operation, quickest to notice first."""
+    op = test_rules.OWN[name]
+    trials = list(trials_of(op))
+    for trial in trials:
+        yield partial(test_rules.differentiates, trial)
+    for trial in trials[:1] if isinstance(op, Elementwise) else trials:
+        yield from [partial(test_rules.test_dtype, trial, d) for d in (np.float32, float)]
+        yield partial(test_rules.needs_no_more_than_it_says, trial)
+        yield partial(test_rules.carries_masks, trial)
+    for edge in test_edges.EDGES:
+        if edge[0] == name:
+            yield from [partial(test_edges.test_edge, *edge, k) for k in KINDS]
+            yield partial(test_edges.test_edge_needs_no_more_than_it_says, *edge)
+    for row in rows_through(name):
+        for kind in KINDS:
+            yield from [partial(test_kinks.test_kink, row, kind, graph) for graph in (False, True)]
+        yield partial(test_kinks.test_kink_forward, row, "float64")
+    if name in PROPAGATIONS:
+        yield test_edges.test_pseudo_gradients_of_propagations
+    if isinstance(op, Elementwise):
+        for shape in ((), (2,)) if op.domain else ():
+            yield partial(test_rules.test_complex_elementwise, op, shape)
+    for case in test_rules.cases_of(op):
+        yield partial(test_rules.test_complex_case, op, case)
+    if name in accuracy.TRUTHS:
+        yield partial(accuracy.holds, name, 12)
+
+
+KINDS = ("scalars", "float32", "float64")
+PROPAGATIONS = ("cut", "bypass", "pass_error")
+
+
+def checks_of_the_kinds() -> Iterator[Check]:
+    """What looks after the kinds themselves: several operations, and structural zeros."""
+    for name in USERS:
+        yield from checks_of(name)
+    mask = np.array([[True, False, False], [False, True, False]])
+    wide, narrow = np.array([[0.5, 0, 0], [0, 2.0, 0]]), np.array([0.5, 2.0, 0])
+    test = zeros.test_a_branch_not_taken_sends_back_nothing.hypothesis.inner_test  # type: ignore[attr-defined]
+    for select in zeros.SELECT.values():
+        for x in (wide, narrow):
+            for single in (False, True):
+                yield partial(test, select, (mask, x), "x*log(x)", single)
+    for select in ("where", "where in where", "boolean index", "two consumers"):
+        yield partial(zeros.test_second_order_through_a_choice, select, "log")
+
+
+def trials_of(op: Any) -> Iterator[test_rules.Trial]:
+    if not isinstance(op, Elementwise):
+        yield from [
+            test_rules.case_trial(op, c, seed) for seed in (0, 1) for c in test_rules.cases_of(op)
+        ]
+    elif op.domain:
+        n = len(op.domain)
+        shapes = [[(2, 3)] * n, [()] * n, [(3,)] * n, [(0, 3)] * n]
+        for i in range(n if n > 1 else 0):
+            shapes += [[(2, 1) if j == i else (3,) for j in range(n)]]
+            shapes += [[() if j == i else (2,) for j in range(n)]]
+        for seed, s in enumerate(shapes):
+            yield test_rules.elementwise_trial(op, s, seed)
+
+
+def rows_through(name: str) -> list[test_kinks.Row]:
+    """The rows of the table of kinks whose graphs an operation is in."""
+    return [row for row, names in _operations_of_rows() if name in names]
+
+
+@cache
+def _operations_of_rows() -> list[tuple[test_kinks.Row, set[str]]]:
+    found = []
+    with np.errstate(all="ignore"):
+        for row in (*test_kinks.ROWS, *test_special.ROWS):
+            y, _, _ = test_kinks.on_tensors(row, float)
+            nodes = topological_order(y) if isinstance(y, Node) else []
+            found.append((row, {node.op.name for node in nodes if node.op is not None}))
+    return found
+
+
+def checks_for(mutant: Mutant) -> Iterator[Check]:
+    if not mutant.operations:
+        yield from checks_of_the_kinds()
+    for name in mutant.operations:
+        yield from checks_of(name)
+
+
+def killed(mutant: Mutant) -> bool:
+    """Whether a test of its operations fails while the mutant is alive."""
+    checks = checks_for(mutant)
+    try:
+        with mutant.alive(), alarm(SECONDS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for check in checks:
+                check()
+    except Exception:
+        return True
+    return False
+
+
+class alarm:  # noqa: N801 - used like a statement
+    """An exception in the block once the seconds are over."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        signal.signal(signal.SIGPROF, self._ring)
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+
+    def __exit__(self, *exc: object) -> None:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    @staticmethod
+    def _ring(*_: object) -> None:
+        raise Endless
+
+
+def stands(name: str) -> str | None:
+    """What is wrong with an operation's tests when nothing is broken; None: nothing."""
+    try:
+        for check in checks_of(name):
+            check()
+    except Exception as error:
+        return f"{name}: {type(error).__name__}: {error}"
+    return None
+
+
+def chosen(operation: str | None, sample: int | None) -> list[Mutant]:
+    mutants = generate()
+    if operation:
+        mutants = [m for m in mutants if operation in m.operations]
+    return random.Random(0).sample(mutants, sample) if sample else mutants
+
+
+def _verdict(i: int) -> tuple[int, bool]:
+    return i, killed(_ALL[i])
+
+
+_ALL: list[Mutant] = []
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--operation", help="mutants of this operation alone")
+    parser.add_argument("--sample", type=int, help="so many mutants, chosen by lot")
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    _ALL[:] = chosen(options.operation, options.sample)
+    wrong = [w for name in {n for m in _ALL for n in m.operations} if (w := stands(name))]
+    for line in wrong:
+        print("fails without a mutant:", line)
+    started, survivors, dead = time.perf_counter(), [], 0
+    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+        verdicts = pool.imap_unordered(_verdict, range(len(_ALL)), chunksize=4)
+        for done, (i, died) in enumerate(verdicts, 1):
+            dead += died
+            if not died:
+                survivors.append(_ALL[i].name)
+                if _ALL[i].name not in EQUIVALENT:
+                    print(f"SURVIVES    {_ALL[i].name}", flush=True)
+            print(f"\r{done}/{len(_ALL)} {dead} dead", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return report(survivors, {m.name for m in _ALL}, dead, time.perf_counter() - started, options)
+
+
+def report(survivors: list[str], names: set[str], dead: int, seconds: float, options: Any) -> int:
+    alive = sorted(set(survivors) - set(EQUIVALENT))
+    whole = not options.operation and not options.sample
+    stale = sorted(set(EQUIVALENT) - names) if whole else []
+    killable = sorted(set(EQUIVALENT) & names - set(survivors))
+    for name in sorted(set(survivors) & set(EQUIVALENT)):
+        print(f"equivalent  {name}  ({EQUIVALENT[name]})")
+    for name in stale:
+        print(f"STALE       {name}: no such mutant any more; take it off the list")
+    for name in killable:
+        print(f"NOT EQUAL   {name}: it dies; take it off the list")
+    score = dead / max(dead + len(alive), 1)
+    print(
+        f"{len(names)} mutants in {seconds:.0f} s: {dead} dead, {len(names) - dead - len(alive)} "
+        f"equivalent, {len(alive)} survive; score {100 * score:.2f} %"
+    )
+    return bool(alive or stale or killable)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

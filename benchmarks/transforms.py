@@ -56,9 +56,7 @@ def _hvp_contenders() -> list[Contender]:
     import deltaprop as dp
 
     rng = np.random.default_rng(0)
-    weights = [
-        rng.standard_normal((a, b)) / np.sqrt(a) for a, b in itertools.pairwise(SIZES)
-    ]
+    weights = [rng.standard_normal((a, b)) / np.sqrt(a) for a, b in itertools.pairwise(SIZES)]
     direction = [rng.standard_normal(w.shape) for w in weights]
     x, y = rng.standard_normal((64, SIZES[0])), rng.standard_normal((64, SIZES[-1]))
 

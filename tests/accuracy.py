@@ -149,9 +149,7 @@ TRUTHS: dict[str, Truth] = {
     "remainder": _entire(
         _fraction, lambda a, b: 1, lambda a, b: -_quotient(a, b), pairs=_both_positive
     ),
-    "fmod": _entire(
-        _fraction, lambda a, b: 1, lambda a, b: -_quotient(a, b), pairs=_both_positive
-    ),
+    "fmod": _entire(_fraction, lambda a, b: 1, lambda a, b: -_quotient(a, b), pairs=_both_positive),
     "copysign": _entire(
         lambda a, b: abs(a) if b > 0 else -abs(a),
         lambda a, b: m.sign(a) * m.sign(b),
@@ -169,8 +167,11 @@ TRUTHS: dict[str, Truth] = {
         lambda a, b: _logistic((b - a) * m.ln2),
     ),
     "xlogy": _entire(
-        lambda x, y: x * m.log(y), lambda x, y: m.log(y), lambda x, y: x / y,
-        pairs=lambda x, y: y > 0, near=(1.0,),
+        lambda x, y: x * m.log(y),
+        lambda x, y: m.log(y),
+        lambda x, y: x / y,
+        pairs=lambda x, y: y > 0,
+        near=(1.0,),
     ),
     "leaky_relu": _entire(
         lambda x, s: x if x > 0 else s * x,
@@ -214,9 +215,7 @@ TRUTHS: dict[str, Truth] = {
     "arctanh": Truth(m.atanh, [lambda x: 1 / (1 - x * x)], -1.0, 1.0, near=(-1.0, 1.0)),
     "deg2rad": _entire(lambda x: x * mp.pi / 180, lambda x: mp.pi / 180),
     "rad2deg": _entire(lambda x: x * 180 / mp.pi, lambda x: 180 / mp.pi),
-    "sinc": _entire(
-        _sinc, _sinc_slope, near=(*range(-4, 5), 1.4302966531242027)
-    ),
+    "sinc": _entire(_sinc, _sinc_slope, near=(*range(-4, 5), 1.4302966531242027)),
     "relu": _entire(lambda x: max(x, 0), lambda x: 1 if x > 0 else 0),
     "sigmoid": _entire(_logistic, lambda x: _logistic(x) * _logistic(-x)),
     "softplus": _entire(_softplus, _logistic),
@@ -227,15 +226,16 @@ TRUTHS: dict[str, Truth] = {
         lambda x: _logistic(x) * (1 + x * _logistic(-x)),
         near=(-1.2784645427610738,),
     ),
-    "mish": _entire(
-        lambda x: x * m.tanh(_softplus(x)), _mish_slope, near=(-1.1924312145154857,)
-    ),
+    "mish": _entire(lambda x: x * m.tanh(_softplus(x)), _mish_slope, near=(-1.1924312145154857,)),
     "gelu": _entire(
         lambda x: x * _erfc(-x / m.sqrt(2)) / 2,
         lambda x: _erfc(-x / m.sqrt(2)) / 2 + x * _normal(x),
         near=(-0.7517915246935645,),
     ),
-    "erf": _entire(lambda x: m.erf(x) if abs(x) < 100 else m.sign(x), lambda x: 2 / m.sqrt(mp.pi) * m.exp(-x * x)),
+    "erf": _entire(
+        lambda x: m.erf(x) if abs(x) < 100 else m.sign(x),
+        lambda x: 2 / m.sqrt(mp.pi) * m.exp(-x * x),
+    ),
     "erfc": _entire(_erfc, lambda x: -2 / m.sqrt(mp.pi) * m.exp(-x * x)),
 }
 
@@ -346,9 +346,7 @@ def measure(name: str, n: int) -> dict[str, Worst]:
             if value and not TINY <= abs(value) <= HUGE:
                 continue
             derivatives = [mpf(f(*exactly)) for f in truth.partials]
-            for k, (exact, w) in enumerate(
-                zip((value, *derivatives), worst.values(), strict=True)
-            ):
+            for k, (exact, w) in enumerate(zip((value, *derivatives), worst.values(), strict=True)):
                 for result in results:
                     w.meet(ulps(float(result[k][i]), exact), point)
     return worst

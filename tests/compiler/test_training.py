@@ -141,7 +141,8 @@ def test_evaluation_and_training_have_programs_of_their_own() -> None:
     twin = dp.nn.MLP([5, 7, 3], dropout=0.5, rng=0)
     for mode in (True, False, True, False):
         identical(
-            compiled(X) if model.train(mode) else None, twin(X).detach() if twin.train(mode) else None
+            compiled(X) if model.train(mode) else None,
+            twin(X).detach() if twin.train(mode) else None,
         )
     assert compiled.cache_info() == (2, 2, 16, 2)
 

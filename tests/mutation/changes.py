@@ -234,7 +234,9 @@ def _contains(node: Any, place: Any) -> bool:
     return bool(start <= (first, column) and (last, end) <= stop)
 
 
-def _codes(code: CodeType, path: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], CodeType]]:
+def _codes(
+    code: CodeType, path: tuple[int, ...] = ()
+) -> Iterator[tuple[tuple[int, ...], CodeType]]:
     yield path, code
     inner = [c for c in code.co_consts if isinstance(c, CodeType)]
     for i, c in enumerate(inner):
@@ -279,4 +281,3 @@ def _compiled(
 def _brief(node: Any) -> str:
     text = " ".join(ast.unparse(node).split())
     return text if len(text) <= 70 else text[:67] + "..."
-

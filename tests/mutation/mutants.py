@@ -46,9 +46,7 @@ def _refresh() -> None:
             op.pull_floats = op._written_for_floats()  # type: ignore[method-assign]
 
 
-def _recoded(
-    functions: Sequence[FunctionType], code: CodeType
-) -> Callable[[], Callable[[], None]]:
+def _recoded(functions: Sequence[FunctionType], code: CodeType) -> Callable[[], Callable[[], None]]:
     def put(code: CodeType) -> None:
         for f in functions:
             f.__code__ = code

@@ -215,7 +215,7 @@ def table(found: dict[str, Score], seeds: int) -> str:
         f"checker, {seeds} random arguments each.",
         "Every checker has its own defaults, reverse mode and first order; wrong ones should be "
         "rejected, right ones accepted.",
-        "Gradients off by 0.01 %, or rounded to single precision, are within what some peers allow.",
+        "Off by 0.01 %, or rounded to single precision, is within what some peers allow.",
         "SciPy's gives a number, not a verdict; below 1e-5 of the gradient's norm it counts as "
         "accepted here.",
         "",

@@ -157,8 +157,7 @@ def _apart(what: str, ours: Sequence[Any], theirs: Sequence[Any], size: float) -
 
 def _forward(ours: Derivatives, w: Any, vs: Sequence[Any], size: float) -> list[str]:
     tangents = {
-        x: v.astype(x.dtype) if x.shape else float(v)
-        for x, v in zip(ours.leaves, vs, strict=True)
+        x: v.astype(x.dtype) if x.shape else float(v) for x, v in zip(ours.leaves, vs, strict=True)
     }
     (tangent,) = push([ours.result], tangents)
     forward = 0.0 if tangent is None else float(np.sum(w * np.asarray(tangent)))
@@ -179,9 +178,7 @@ def _against_differences(
     f: Expression, xs: Sequence[Any], w: Any, us: Sequence[Any], vs: Sequence[Any], d: Derivatives
 ) -> list[str]:
     def moved(h: float) -> list[Any]:
-        return [
-            x + h * v if np.ndim(x) else float(x + h * v) for x, v in zip(xs, vs, strict=True)
-        ]
+        return [x + h * v if np.ndim(x) else float(x + h * v) for x, v in zip(xs, vs, strict=True)]
 
     def phi(h: float) -> float:
         return float(np.sum(w * f(*moved(h))))

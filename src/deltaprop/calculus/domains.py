@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,16 +38,28 @@ class Case:
         The operation's static arguments.
     domain : Domain
         Where the numbers lie.
+    near : array_like
+        What is added to the first argument, for operations that want a structure.
+    seen : callable, optional
+        A function of the result, where only that is determined and not the result itself.
     """
 
     shapes: tuple[tuple[int, ...], ...]
     params: dict[str, Any] = field(default_factory=dict)
     domain: Domain = Domain()
+    near: Any = 0.0
+    seen: Callable[[Any], Any] | None = None
 
 
-def case(*shapes: tuple[int, ...], domain: Domain = Domain(), **params: Any) -> Case:
+def case(
+    *shapes: tuple[int, ...],
+    domain: Domain = Domain(),
+    near: Any = 0.0,
+    seen: Callable[[Any], Any] | None = None,
+    **params: Any,
+) -> Case:
     """A `Case`, written the way the operation is called."""
-    return Case(shapes, params, domain)
+    return Case(shapes, params, domain, near, seen)
 
 
 REAL = Domain()

@@ -27,7 +27,7 @@ from numpy.linalg import LinAlgError
 from ..graph import Custom, Node, Primitive, conj, raw
 from ..graph.cotangent import unbroadcast
 from ..graph.primitive import Array, Rule
-from .domains import NONZERO, POSITIVE, case
+from .domains import case
 from .elementwise import imag, real, where
 from .reductions import sum as _sum
 from .shaping import _array, _shape, concatenate, tril
@@ -39,8 +39,9 @@ EighResult = namedtuple("EighResult", ["eigenvalues", "eigenvectors"])
 QRResult = namedtuple("QRResult", ["Q", "R"])
 SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
 
-SQUARES = [case((2, 2)), case((2, 3, 3)), case((0, 0))]
-_NUMBERS = [case((2, 1, 1), domain=NONZERO), case((0, 0))]
+_APART = np.diag([5.0, 11.0, 18.0])  # well conditioned: eigenvalues, singular values apart
+SQUARES = [case((2, 2), near=_APART[:2, :2]), case((2, 3, 3), near=_APART), case((0, 0))]
+_RECTANGLES = [((3, 3), _APART), ((2, 3, 2), _APART[:, :2]), ((2, 3), _APART[:2])]
 
 
 # -- small things -------------------------------------------------------------------------
@@ -122,9 +123,9 @@ solve_ = _Solve(
     "solve",
     np.linalg.solve,
     cases=[
-        case((2, 2), (2, 1)),
-        case((2, 1, 1, 1), (3, 1, 2), domain=NONZERO),
-        case((3, 1, 1), (1, 2), domain=NONZERO),
+        case((2, 2), (2, 1), near=_APART[:2, :2]),
+        case((2, 1, 2, 2), (3, 2, 2), near=_APART[:2, :2]),
+        case((3, 2, 2), (2, 1), near=_APART[:2, :2]),
     ],
 )
 inv_ = Custom(
@@ -154,8 +155,14 @@ _cholesky = Custom(
     lambda a: np.linalg.cholesky(_hermitian(a)),
     [_cholesky_vjp],
     _cholesky_jvp,
-    cases=[case((2, 1, 1), domain=POSITIVE), case((0, 0))],
+    cases=SQUARES,
 )
+
+
+def _phaseless(y: Array) -> Array:
+    """What the phases of vectors, columns above a row of values, do not change."""
+    v = y[..., :-1, :]
+    return v[..., None, :] * conjugated(v)[..., None, :, :] + y[..., None, -1:, :]
 
 
 def _eigen(name: str, forward: Rule, part: Rule, inverse: Rule) -> Custom:
@@ -181,7 +188,8 @@ def _eigen(name: str, forward: Rule, part: Rule, inverse: Rule) -> Custom:
         t = t - v * _sum(conjugated(v) * t, -2, keepdims=True)
         return concatenate([t, _sum(m * identity(v), -2, keepdims=True)], -2)
 
-    return Custom(name, packed, [vjp], jvp, cases=_NUMBERS)
+    cases = [case(shape, near=_APART, seen=_phaseless) for shape in ((3, 3), (2, 3, 3))]
+    return Custom(name, packed, [vjp], jvp, cases=cases)
 
 
 _eigh = _eigen("eigh", np.linalg.eigh, _hermitian, star)
@@ -229,7 +237,13 @@ def _svd_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     return concatenate([tu, tv, real(_sum(p * identity(p), -2, keepdims=True))], -2)
 
 
-_svd = Custom("svd", _svd_packed, [_svd_vjp], _svd_jvp, cases=_NUMBERS)
+_svd = Custom(
+    "svd",
+    _svd_packed,
+    [_svd_vjp],
+    _svd_jvp,
+    cases=[case(shape, near=near, seen=_phaseless) for shape, near in _RECTANGLES],
+)
 
 
 def _qr_packed(a: np.ndarray) -> Any:
@@ -261,7 +275,13 @@ def _qr_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     return concatenate([b + q @ (turn - c), (star(q) @ t - turn @ r).mT], -2)
 
 
-_qr = Custom("qr", _qr_packed, [_qr_vjp], _qr_jvp, cases=_NUMBERS)
+_qr = Custom(
+    "qr",
+    _qr_packed,
+    [_qr_vjp],
+    _qr_jvp,
+    cases=[case(shape, near=near) for shape, near in _RECTANGLES],
+)
 
 
 def _completed(q: Array) -> Array:

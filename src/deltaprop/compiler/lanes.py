@@ -32,11 +32,12 @@ def lanes(program: Program) -> Program:
     vector = Vector(inside, inputs, wanted)
     whole = Variable(())
     calls = [Call(vector, tuple(inputs), {}, whole, reads=tuple(inputs))]
-    calls += [Call(_entry, (whole, i), {}, x, reads=(whole,)) for i, x in enumerate(wanted)]
+    calls += [Call(entry, (whole, i), {}, x, reads=(whole,)) for i, x in enumerate(wanted)]
     return program.with_calls([*before, *calls, *after])
 
 
-def _entry(xs: Sequence[float], i: int) -> float:
+def entry(xs: Sequence[float], i: int) -> float:
+    """One of several numbers."""
     return xs[i]
 
 
@@ -112,7 +113,9 @@ class Vector:
         self._place: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
         self.inputs = len(inputs)
         groups = _levels(_chained(calls, set(outputs)))
-        constants = {x for group in groups for item in group[1] for x in item[0] if type(x) is float}
+        constants = {
+            x for group in groups for item in group[1] for x in item[0] if type(x) is float
+        }
         for x in constants:
             self._place.setdefault(x, len(self._place))
         size = len(self._place) + sum(len(items) for _, items in groups)
@@ -126,7 +129,10 @@ class Vector:
         numbers = self.numbers
         numbers[: self.inputs] = inputs
         for function, args, out, starts in self.steps:
-            xs = [numbers[x] if type(x) is slice else x if type(x) is float else numbers.take(x) for x in args]
+            xs = [
+                numbers[x] if type(x) is slice else x if type(x) is float else numbers.take(x)
+                for x in args
+            ]
             numbers[out] = function(*xs) if starts is None else np.add.reduceat(xs[0], starts)
         return numbers[self.outputs].tolist()
 
@@ -137,7 +143,9 @@ class Vector:
             args: tuple[Any, ...] = (self._places([x for terms, _ in items for x in terms]),)
             starts = np.cumsum([0, *lengths[:-1]])
         else:
-            args = tuple([self._column(xs) for xs in zip(*[args for args, _ in items], strict=True)])
+            args = tuple(
+                [self._column(xs) for xs in zip(*[args for args, _ in items], strict=True)]
+            )
             starts = None
         for _, y in items:
             self._place[y] = len(self._place)
@@ -156,29 +164,31 @@ class Vector:
 
 
 def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list[Any], Variable]]:
-    """(function, arguments, result) of each call; additions whose result only goes into
-    another one are part of it. The function of a sum of several terms is None.
+    """(function, arguments, result) of each call. The function is None for a sum: an addition,
+    and with it all those that make a term of it and of nothing else.
     """
-    uses = Counter(x for call in calls for x in call.reads)
-    terms: dict[Variable, list[Any]] = {}
+    uses = Counter([x for call in calls for x in call.reads])
+    sums: dict[Any, list[Any]] = {}
     done = []
     for call in calls:
         args = [float(x) if type(x) is int else x for x in call.args]
-        if call.name != "add":
-            done.append((call.function, args, call.result))
-            continue
-        joined: list[Any] = []
-        for x in args:
-            part = terms.pop(x, None) if uses[x] == 1 and x not in kept else None
-            joined = joined + [x] if part is None else part + joined if joined else part
-            if part is None:
-                continue
-        if len(joined) > 2:
-            pass
-        terms[call.result] = joined
-        done.append((None, joined, call.result))
-    alive = set(map(id, terms.values()))
-    return [item for item in done if item[0] is not None or id(item[1]) in alive]
+        if call.name == "add":
+            terms: list[Any] = []
+            for x in args:
+                inner = sums.pop(x, None) if uses[x] == 1 and x not in kept else None
+                if inner is None:
+                    terms.append(x)
+                elif terms:
+                    terms += inner
+                else:
+                    terms = inner
+            sums[call.result] = terms
+        done.append((call.function, args, call.result))
+    return [
+        (None, sums[y], y) if function.name == "add" else (function, args, y)
+        for function, args, y in done
+        if function.name != "add" or y in sums
+    ]
 
 
 def _levels(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
@@ -188,8 +198,9 @@ def _levels(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
     for function, args, y in items:
         mine = 1 + max([level.get(x, 0) for x in args if type(x) is Variable], default=0)
         level[y] = mine
-        pattern = tuple([repr(x) if type(x) is float else None for x in args])
-        key = (mine, "sum") if function is None else (mine, function.name, pattern)
+        # a power is quicker if its exponent is one number for all
+        exponent = repr(args[1]) if function is not None and function.name == "power" else None
+        key = mine, function, exponent
         groups[key].append((function, args, y))
     ordered = sorted(groups.items(), key=lambda pair: pair[0][0])
     return [(group[0][0], [(args, y) for _, args, y in group]) for _, group in ordered]

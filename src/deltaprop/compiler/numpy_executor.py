@@ -15,6 +15,7 @@ import numpy as np
 from ..graph import REGISTRY, Elementwise, Node
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
+from .lanes import entry
 from .memory import Abilities, Memory, allocated, shaped
 from .program import Call, Variable, as_number, flops, listing, pack, part, run
 from .passes import dead_code
@@ -267,6 +268,8 @@ class _Writer:
             text = self.operated(call)
             if text:
                 return text
+        if call.function is entry:
+            return f"{self.named(call.args[0])}[{call.args[1]}]"
         if call.function is as_number:
             return f"{self.named(call.args[0])}.item()"
         function = self.constant(getattr(call.function, "evaluate", call.function))

@@ -24,7 +24,9 @@ UNSHAPED = {
     np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique,
     np.unique_values, np.unique_all, np.unique_counts, np.unique_inverse, np.trim_zeros,
 }  # fmt: skip
-_METHODS: dict[str, Any] = {name: item for kind in Value.__mro__ for name, item in vars(kind).items()}
+_METHODS: dict[str, Any] = {
+    name: item for kind in Value.__mro__ for name, item in vars(kind).items()
+}
 # what Values have, and data do not
 _OF_VALUES = {
     "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",

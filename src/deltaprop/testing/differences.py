@@ -36,6 +36,7 @@ class Slopes(NamedTuple):
     """Derivatives along directions: of each output the value, its error and half its jump.
 
     At a kink the slopes to the left and right are ``value -+ jump``; elsewhere `jump` is 0.
+    Where the function itself jumps, or ends, the error is infinite.
     """
 
     value: np.ndarray
@@ -262,6 +263,8 @@ def _read_off(
     noise = EPS * np.fmax.accumulate(size[::-1])[::-1] + 1e-320  # where numbers are subnormal
     noise = np.fmax(noise, _quantum(np.abs(odd), size))
     value, error = _limit(odd / (2 * h), h, noise, 2, columns)
+    change = np.fmax.reduce(np.fmax(np.abs(up - here), np.abs(down - here)))
+    error[np.abs(odd[-1]) > np.fmax(0.1 * change, 100 * noise[-1])] = np.inf  # it jumps
     jump, doubt = _limit((up - here - (here - down)) / (2 * h), h, noise, 1, 2)
     return value, error, np.where(np.abs(jump) > 2 * doubt, np.abs(jump), 0.0)
 

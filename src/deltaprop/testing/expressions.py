@@ -337,7 +337,9 @@ def _contraction(b: Builder) -> None:
     if name == "einsum":
         _einsum(b, x)
     elif name == "matmul":
-        y = b.pick(new=b.one_of((n,), (n, 2), (*lead[:-1], n, 1)), fits=lambda s: _multiplies(x.shape, s))
+        y = b.pick(
+            new=b.one_of((n,), (n, 2), (*lead[:-1], n, 1)), fits=lambda s: _multiplies(x.shape, s)
+        )
         b.add("{} @ {}", x, y)
     elif name in ("outer", "kron"):
         b.add(f"dnp.{name}({{}}, {{}})", x, b.pick(new=(2,), fits=lambda s: len(s) > 0))

@@ -168,3 +168,12 @@ def test_kink_forward(r: Row, kind: str) -> None:
                 (found,) = push([y], {leaf: t if leaf.shape else 1.0})
                 expected = w if y.shape else np.ravel(w)[i]
                 np.testing.assert_allclose(0.0 if found is None else found, expected, rtol=1e-12)
+
+
+def test_an_array_over_a_scalar_that_is_zero_has_ieee_derivatives() -> None:
+    x, zero = Value([1.0, -2.0]), Value(0.0)
+    with np.errstate(divide="ignore"):
+        y = x / zero
+    y.backward(np.ones(2))
+    np.testing.assert_array_equal(x.grad, [np.inf, np.inf])
+    assert np.isnan(zero.grad)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from typing import Any, Self
 
@@ -17,7 +18,6 @@ from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, _serial, is_mutable, parents
 from .graph.reverse import backward
 
-_new = object.__new__
 _hook_keys = count()
 _OPERANDS = (Node, Symbol, np.ndarray, np.generic, float, int, complex)
 
@@ -50,7 +50,7 @@ def _operators(
                 except (ArithmeticError, ValueError):
                     return primitive(self, other)
                 if type(left) is not float or type(other) is not float:
-                    node = _new(Value)
+                    node = _new_value()
                     node.op = primitive
                     node.first = left
                     node.second = other
@@ -330,7 +330,7 @@ class Value(Exchange):
         if self.op is None and self.extra.constant:
             raise TypeError("backward() on a constant: nothing it came from is a variable")
         if gradient is None:
-            if np.iscomplexobj(self._data):
+            if type(self._data) is not float and np.iscomplexobj(self._data):
                 raise ValueError(
                     "backward() of a complex Value needs the gradient of the output: take a real "
                     "loss, e.g. abs(v) or v.real, or give backward(gradient)"
@@ -449,6 +449,12 @@ class Value(Exchange):
         text = np.array2string(self._data, separator=", ", prefix=f"{kind}(", threshold=100)
         return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
 
+    def _repr_mimebundle_(self, **_formats: Any) -> Any:
+        """What Jupyter shows: a drawing of the graph, unless that is large."""
+        from .viz.drawing import mimebundle
+
+        return mimebundle(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
@@ -517,6 +523,9 @@ class Value(Exchange):
         """The axes in another order, given as one tuple or as numbers; reversed if none."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
         return shaping.transpose(self, order or None)
+
+
+_new_value = partial(object.__new__, Value)  # faster than the call with an argument
 
 
 def constant(data: Any, dtype: Any = None) -> Value:

@@ -143,8 +143,10 @@ conj = Moving("conj", lambda x: np.conjugate(x), lambda g, x: conj(g), views=Fal
 
 def as_gradient(g: Any) -> Any:
     """A full cotangent as users see it, or what they see as a cotangent."""
-    data = raw(g)
-    return g if type(data) is float or not np.iscomplexobj(data) else conj(g)
+    kind = type(g)
+    if kind is float or (kind is np.ndarray and g.dtype.kind != "c"):
+        return g
+    return conj(g) if np.iscomplexobj(raw(g)) else g
 
 
 def _restricted(g: Any, x: Any, mask: Any) -> Any:
@@ -176,11 +178,10 @@ def materialize(g: Any, like: Any) -> Any:
     Every gradient passes here, so here is the assert that no rule has lost a broadcast sum.
     """
     kind = type(g)
-    if type(like) is float:
-        if kind is float:
+    if kind is type(like):
+        if kind is np.ndarray and g.shape == like.shape and g.dtype == like.dtype:
             return g
-    elif kind is np.ndarray and type(like) is kind:
-        if g.shape == like.shape and g.dtype == like.dtype:
+        if kind is float:
             return g
     elif kind is float and type(like) is np.ndarray:
         full = np.empty_like(like)

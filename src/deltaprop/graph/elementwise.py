@@ -68,6 +68,9 @@ class Elementwise(Primitive):
         rows = [needed(p, 1, len(partials)) for p in partials]
         self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
         self.smooth = None not in partials
+        # the one partial of an activation and its like
+        alone = len(partials) == 1 and not chooses and callable(partials[0])
+        self.slope: Any = partials[0] if alone else None
         self.pull_floats = self._written_for_floats()
 
     def differentiable(self, args: Sequence[Any]) -> bool:
@@ -136,15 +139,15 @@ class Elementwise(Primitive):
         return one if len(rules) == 1 else two
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        kind = type(g)
+        kind, y = type(g), node._data
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._pull_masked(g, node, graph)
-        y, args, partials = node._data, node.args, self.partials
-        if type(y) is complex or (type(y) is np.ndarray and y.dtype.kind == "c"):
-            return self._pull_masked(g, node, graph)
-        if len(args) == 1 and callable(partials[0]) and type(y) is np.ndarray:
-            return (g * partials[0](y, *node.saved),)
         scalar = type(y) is not np.ndarray
+        if type(y) is complex if scalar else y.dtype.kind == "c":
+            return self._pull_masked(g, node, graph)
+        if self.slope is not None and not scalar:
+            return (g * self.slope(y, *node.saved),)
+        args, partials = node.args, self.partials
         shape = () if scalar else y.shape
         xs: Any = None
         out: list[Any] = []
@@ -163,7 +166,7 @@ class Elementwise(Primitive):
             else:
                 if xs is None:
                     xs = node.operands(False)
-                c = g * (_partial(p, y, xs) if scalar else p(y, *xs))  # type: ignore[operator,misc]
+                c = g * _partial(p, y, xs)
             if scalar:
                 out.append(c if type(c) is float or type(c) is complex else c.item())
                 continue
@@ -208,10 +211,21 @@ class Elementwise(Primitive):
         return out
 
     def pull_symbols(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        out = self._pull_masked(g, node, graph)
-        if graph or self.chooses or isinstance(g, Masked | Scattered) or np.shape(node._data):
-            return out
-        return [c.as_number() if isinstance(c, Symbol) else c for c in out]
+        y = node._data
+        masked = graph or self.chooses or isinstance(g, Masked | Scattered)
+        if masked or (type(y) is not float and not (isinstance(y, Symbol) and y.real_number)):
+            return self._pull_masked(g, node, graph)
+        out: list[Any] = []  # of numbers: no shapes, no masks
+        for x, p in zip(node.args, self.partials, strict=True):
+            if p is None or not isinstance(x, Node):
+                out.append(None)
+            elif p is _ZERO:
+                out.append(ZERO)
+            else:
+                factor = 1 if p is _ONE else -1 if p is _MINUS_ONE else _partial(p, y, node.saved)
+                c = g if factor is _ONE else -g if factor is _MINUS_ONE else g * factor
+                out.append(c.as_number() if isinstance(c, Symbol) else c)
+        return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._data, node.operands(graph)

@@ -46,7 +46,7 @@ class _Entered:
         before, self.sweeping = self.sweeping, True
         try:
             rule = node.op.pull if self.trace is None else node.op.pull_symbols
-            contributions = rule(g, node, graph)
+            contributions: Sequence[Any] = rule(g, node, graph)
         finally:
             self.sweeping = before
         self.pulled(node, contributions)

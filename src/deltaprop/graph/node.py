@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Later nodes get smaller numbers: a min-heap of serials pops the newest node
 # first, and "newest first" is a reverse topological order for free.
-_serial = count(0, -1)
+_serial = count(-1, -1)
 
 # What watches the recording at present: None (record plainly), or an object with
 # a method `record(primitive, args, params)` such as no_grad and detect_anomaly.

@@ -88,40 +88,40 @@ class Primitive:
         keeps = self.keeps
         variable: Node | None = None
         leaf: Node | None = None
-        arrays = False
-        sources: list[Any] = []
+        arrays: list[int] = []  # which arguments are raw arrays
+        sources: Any = args
         data: list[Any] = []
         for x in args:
             if isinstance(x, Node):
                 held = x._data
-                if x.op is None:
+                if x.op is not None:
+                    variable = x
+                else:
                     leaf = x
                     extra: Any = x._extra
                     if extra.constant:
-                        x = held
+                        sources = _replaced(sources, len(data), held)
                     else:
-                        variable = leaf
+                        variable = x
                         if extra.exposed and (keeps is None or keeps[len(data)]):
                             held = held.copy()
-                else:
-                    variable = x
                 data.append(held)
-            else:
-                kind = type(x)
-                if kind is np.ndarray:
-                    arrays = True
-                elif kind is not float and isinstance(x, list | tuple | np.ndarray):
-                    x = np.asarray(x)  # of nested lists, or of a subclass's data
-                    arrays = True
-                data.append(x)
-            sources.append(x)
+                continue
+            kind = type(x)
+            if kind is np.ndarray:
+                arrays.append(len(data))
+            elif kind is not float and isinstance(x, list | tuple | np.ndarray):
+                x = np.asarray(x)  # of nested lists, or of a subclass's data
+                sources = _replaced(sources, len(data), x)
+                arrays.append(len(data))
+            data.append(x)
         if variable is None:
             result = self.evaluate(*data, **params) if params else self.evaluate(*data)
             return result if leaf is None else leaf.leaf(result, constant=True)
-        if arrays:
-            for i, x in enumerate(sources):
-                if isinstance(x, np.ndarray) and (keeps is None or keeps[i]) and is_mutable(x):
-                    sources[i] = data[i] = x.copy()
+        for i in arrays:
+            if (keeps is None or keeps[i]) and is_mutable(data[i]):
+                data[i] = data[i].copy()
+                sources = _replaced(sources, i, data[i])
         result = self.evaluate(*data, **params) if params else self.evaluate(*data)
         if self.views and _shows(result, leaf, sources if arrays else ()):
             result = result.copy()
@@ -164,6 +164,10 @@ class Primitive:
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError
+
+
+def _replaced(args: Sequence[Any], i: int, x: Any) -> tuple[Any, ...]:
+    return (*args[:i], x, *args[i + 1 :])
 
 
 def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
@@ -304,23 +308,15 @@ class Custom(Primitive):
         return any(rule is not None and isinstance(x, Node) for x, rule in pairs)
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        args = node.first
-        if graph:
-            y: Any = node
-            xs = node.operands(graph)
-        else:
-            y = node._data
-            xs = node.saved
-        params = node.second
+        args, params = node.first, node.second
+        given = (g, node, *node.operands(True)) if graph else (g, node._data, *node.saved)
         out: list[Any] = []
         i = 0
         for rule in self.vjps:
             if rule is None or not isinstance(args[i], Node):
                 out.append(None)
-            elif params:
-                out.append(rule(g, y, *xs, **params))
             else:
-                out.append(rule(g, y, *xs))
+                out.append(rule(*given, **params) if params else rule(*given))
             i += 1  # noqa: SIM113 - enumerate's tuples cost a tenth of the sweep
         return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ def sweep(
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
     Nodes are visited newest first. A node is newer than all it depends on, so its
-    cotangent is complete when its turn comes; the heap holds the frontier alone.
+    cotangent is complete when its turn comes; a heap holds the frontier alone, but for
+    the newest argument of the node just visited: mostly its turn is next.
 
     Parameters
     ----------
@@ -45,17 +46,16 @@ def sweep(
     root = owner(root)
     plain = mode is None and not graph
     leaves: dict[Node, Any] = {}
-    pending: dict[int, Any] = {}
-    frontier: list[int] = []
     stops = {node.serial for node in targets}
     oldest = max(stops, default=0)
     if root.op is None:
-        leaves[root] = seed
-    else:
-        pending[root.serial] = [root, seed]
-        frontier.append(root.serial)
-    while frontier:
-        serial = heappop(frontier)
+        return _completed({root: seed})
+    newest = root.serial
+    pending: dict[int, Any] = {newest: [root, seed]}
+    frontier: list[int] = []
+    while newest or frontier:
+        serial = heappushpop(frontier, newest) if newest else heappop(frontier)
+        newest = 0  # none: older than any node
         node, g = pending.pop(serial)
         if stops and (serial in stops or serial > oldest):
             if serial in stops:
@@ -66,13 +66,14 @@ def sweep(
             if node._extra.hooks is not None:
                 g = _hooked(node, g)
         args: Any = node.first
-        if type(args) is tuple or type(g) is not float or not plain:
+        if type(args) is tuple:
             contributions: Any = _pulled(node, g, graph, mode)
-            args = args if type(args) is tuple else node.args
         else:
-            # an operation on scalars: no shapes, no masks
-            contributions = node.op.pull_floats(node, g)
             args = (args,) if node.second is None else (args, node.second)
+            if plain and type(g) is float:  # no shapes, no masks
+                contributions = node.op.pull_floats(node, g)
+            else:
+                contributions = _pulled(node, g, graph, mode)
         if retain:
             if node._grad is None and plain:
                 node._grad = g  # as it came: whoever asks for it gets it materialised
@@ -85,7 +86,7 @@ def sweep(
             if c is None or type(x) is float:
                 continue
             op = x.op
-            if op is READ or op is None:
+            if op is None or op is READ:
                 leaf = x if op is None else x.first
                 kept = leaves.get(leaf)
                 if kept is None:
@@ -97,11 +98,19 @@ def sweep(
                 continue
             serial = x.serial
             entry = pending.get(serial)
-            if entry is None:
-                pending[serial] = [x, c]
-                heappush(frontier, serial)
-            else:
+            if entry is not None:
                 entry[1] = accumulate(entry[1], c)
+                continue
+            pending[serial] = [x, c]
+            if serial < newest:
+                serial, newest = newest, serial
+            if serial:
+                heappush(frontier, serial)
+    return _completed(leaves)
+
+
+def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
+    """The same leaves; their cotangents after the hooks, and materialised."""
     for leaf, g in leaves.items():
         extra = leaf._extra
         if extra is not None:
@@ -152,8 +161,8 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
     node._grad = g if kept is None else materialize(kept, node._data) + g
 
 
+@np.errstate(all="ignore")
 def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> None:
     """Sweep, and add each leaf's cotangent to its gradient."""
-    with np.errstate(all="ignore"):
-        for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
-            _retain(leaf, as_gradient(g), graph)
+    for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
+        _retain(leaf, as_gradient(g), graph)

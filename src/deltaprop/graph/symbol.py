@@ -23,6 +23,9 @@ class Symbol:
 
     __slots__ = ()
 
+    # whether it stands for a Python float
+    real_number = False
+
     def as_number(self) -> Any:
         """What it is as a Python number, for data without axes."""
         raise NotImplementedError

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Moving, Node, Symbol, as_array, broadcast_to, raw
+from ..graph import Custom, Linear, Masked, Moving, Node, Symbol, as_array, broadcast_to, conj, raw
 from .domains import Case, case
 from .elementwise import absolute, exp, imag, real, sign, sqrt, square, where
 from .indexing import sort
@@ -156,7 +156,8 @@ def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
 
 def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
     free = _count(x, y) - ddof
-    return (2 / free if free > 0 else math.inf) * (x - mean_(x, axis=axis, keepdims=True))
+    away = x - mean_(x, axis=axis, keepdims=True)
+    return (2 / free if free > 0 else math.inf) * (conj(away) if np.iscomplexobj(raw(x)) else away)
 
 
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
@@ -391,9 +392,6 @@ def var(
     `ddof` is NumPy's name for `correction`; where given, it counts.
     """
     ddof = correction if ddof is None else ddof
-    if np.iscomplexobj(raw(x)):
-        parts = [var(part, axis, ddof=ddof, keepdims=keepdims) for part in (real(x), imag(x))]
-        return parts[0] + parts[1]
     return var_(x, axis=axis, ddof=ddof, keepdims=keepdims)
 
 

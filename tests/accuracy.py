@@ -27,6 +27,7 @@ from mpmath import mp, mpf
 
 import deltaprop.numpy as dnp
 from deltaprop import Value
+from deltaprop.numpy import special
 
 from .accuracy_exceptions import EXCEPTIONS
 
@@ -78,6 +79,14 @@ def _sinc_slope(x: Any) -> Any:
 def _erfc(x: Any) -> Any:
     # mpmath's does not return for huge arguments
     return mpmath.erfc(x) if abs(x) < 100 else 1 - mpmath.sign(x) + mpf("1e-4000")
+
+
+def _erfc_of_large(x: Any) -> Any:
+    if x < 100:
+        return mpmath.erfc(x)
+    t = 1 / (2 * x * x)
+    series = sum((-t) ** k * mpmath.fac2(2 * k - 1) for k in range(20))
+    return mpmath.exp(-x * x) / (x * mpmath.sqrt(mp.pi)) * series
 
 
 def _fraction(a: Any, b: Any) -> Any:
@@ -216,6 +225,7 @@ TRUTHS: dict[str, Truth] = {
     "deg2rad": _entire(lambda x: x * mp.pi / 180, lambda x: mp.pi / 180),
     "rad2deg": _entire(lambda x: x * 180 / mp.pi, lambda x: 180 / mp.pi),
     "sinc": _entire(_sinc, _sinc_slope, near=(*range(-4, 5), 1.4302966531242027)),
+    "sinc (|x| < 0.9)": Truth(_sinc, [_sinc_slope], -0.9, 0.9, near=(0.5, -0.5, 0.8)),
     "relu": _entire(lambda x: max(x, 0), lambda x: 1 if x > 0 else 0),
     "sigmoid": _entire(_logistic, lambda x: _logistic(x) * _logistic(-x)),
     "softplus": _entire(_softplus, _logistic),
@@ -231,6 +241,31 @@ TRUTHS: dict[str, Truth] = {
         lambda x: x * _erfc(-x / m.sqrt(2)) / 2,
         lambda x: _erfc(-x / m.sqrt(2)) / 2 + x * _normal(x),
         near=(-0.7517915246935645,),
+    ),
+    "rel_entr": _entire(
+        lambda x, y: x * m.log(x / y),
+        lambda x, y: m.log(x / y) + 1,
+        lambda x, y: -x / y,
+        pairs=_both_positive,
+    ),
+    "erfcx": Truth(
+        lambda x: m.exp(x * x) * _erfc_of_large(x),
+        [lambda x: 2 * x * m.exp(x * x) * _erfc_of_large(x) - 2 / m.sqrt(mp.pi)],
+        low=-20.0,
+        high=1e4,
+        near=(10.0, 11.0),
+    ),
+    "betaln": _entire(
+        lambda a, b: m.loggamma(a) + m.loggamma(b) - m.loggamma(a + b),
+        lambda a, b: m.digamma(a) - m.digamma(a + b),
+        lambda a, b: m.digamma(b) - m.digamma(a + b),
+        pairs=lambda a, b: (a > 1e-8) & (b > 1e-8) & (a < 1e6) & (b < 1e6),
+    ),
+    "i1e": Truth(
+        lambda x: m.besseli(1, x) * m.exp(-abs(x)),
+        [lambda x: m.exp(-abs(x)) * (m.besseli(1, x, 1) - m.sign(x) * m.besseli(1, x))],
+        low=-100.0,
+        high=100.0,
     ),
     "erf": _entire(
         lambda x: m.erf(x) if abs(x) < 100 else m.sign(x),
@@ -265,11 +300,12 @@ def _steps(rng: np.random.Generator, n: int, scale: float) -> Any:
 
 
 def arguments(truth: Truth, n: int, seed: int = 0) -> list[np.ndarray]:
+    """`n` points in the domain, by lot."""
     rng = np.random.default_rng(seed)
     a = numbers(rng, n, truth.near)
     a = a[(a > truth.low) & (a < truth.high)]
     if len(truth.partials) == 1:
-        return [np.unique(rng.permutation(a))]
+        return [rng.permutation(np.unique(a))[:n]]
     b = rng.permutation(numbers(rng, n, truth.near))
     a = rng.permutation(a)[: b.size]
     b = b[: a.size]
@@ -278,9 +314,10 @@ def arguments(truth: Truth, n: int, seed: int = 0) -> list[np.ndarray]:
     with np.errstate(over="ignore"):
         b[close] = a[close] * (1 + _steps(rng, a.size, 1.0)[: b[close].size])
         ratio = rng.uniform(-8, 8, b[alike].size)
-        b[alike] = a[alike] / np.where(rng.random(ratio.size) < 0.5, ratio, np.ceil(ratio))
+        b[alike] = a[alike] / np.where(rng.random(ratio.size) < 0.5, ratio, np.ceil(ratio) + (ratio > -1))
     fits = truth.pairs(a, b) & np.isfinite(b) & (np.abs(b) >= TINY)
-    return [a[fits], b[fits]]
+    chosen = rng.permutation(np.flatnonzero(fits))[:n]
+    return [a[chosen], b[chosen]]
 
 
 # -- how far off it is ---------------------------------------------------------------------
@@ -312,11 +349,17 @@ class Worst:
             self.error, self.at = error, at
 
 
+def function(name: str) -> Any:
+    """The function of the first word of a truth's name."""
+    word = name.split()[0]
+    return getattr(dnp, word, None) or getattr(special, word)
+
+
 def computed(name: str, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """What we say: the values, and the derivative in each argument."""
     with np.errstate(all="ignore"):
         leaves = [Value(x) for x in xs]
-        y = getattr(dnp, name)(*leaves)
+        y = function(name)(*leaves)
         y.backward(np.ones(y.shape))
         return [y.numpy(), *[np.zeros(y.shape) if v.grad is None else v.grad for v in leaves]]
 
@@ -327,7 +370,7 @@ def computed_on_floats(name: str, xs: Sequence[np.ndarray]) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
         for point in zip(*[x.tolist() for x in xs], strict=True):
             leaves = [Value(x) for x in point]
-            y = getattr(dnp, name)(*leaves)
+            y = function(name)(*leaves)
             y.backward()
             rows.append([y.item(), *[0.0 if v.grad is None else v.grad for v in leaves]])
     return list(np.array(rows).T)

@@ -19,11 +19,12 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from deltaprop.graph import Elementwise
+from deltaprop.graph import Elementwise, raw
 from deltaprop.graph.node import Node, topological_order
 
 from . import accuracy, test_edges, test_kinks, test_rules
@@ -55,6 +56,7 @@ def checks_of(name: str) -> Iterator[Check]:
         yield from [partial(test_rules.test_dtype, trial, d) for d in (np.float32, float)]
         yield partial(test_rules.needs_no_more_than_it_says, trial)
         yield partial(test_rules.carries_masks, trial)
+        yield partial(test_rules.drops_what_was_not_chosen, trial)
     for edge in test_edges.EDGES:
         if edge[0] == name:
             yield from [partial(test_edges.test_edge, *edge, k) for k in KINDS]
@@ -63,19 +65,40 @@ def checks_of(name: str) -> Iterator[Check]:
         for kind in KINDS:
             yield from [partial(test_kinks.test_kink, row, kind, graph) for graph in (False, True)]
         yield partial(test_kinks.test_kink_forward, row, "float64")
-    if name in PROPAGATIONS:
-        yield test_edges.test_pseudo_gradients_of_propagations
+    yield from OWN_TESTS.get(name, [])
     if isinstance(op, Elementwise):
         for shape in ((), (2,)) if op.domain else ():
             yield partial(test_rules.test_complex_elementwise, op, shape)
     for case in test_rules.cases_of(op):
         yield partial(test_rules.test_complex_case, op, case)
-    if name in accuracy.TRUTHS:
-        yield partial(accuracy.holds, name, 12)
+    for truth in accuracy.TRUTHS:
+        if truth.split()[0] == name:
+            yield partial(accuracy.holds, truth, 40)
 
 
 KINDS = ("scalars", "float32", "float64")
-PROPAGATIONS = ("cut", "bypass", "pass_error")
+# what cannot be generated, for it is no derivative, or the matter of one point
+OWN_TESTS: dict[str, list[Check]] = {
+    **dict.fromkeys(
+        ("cut", "bypass", "pass_error"), [test_edges.test_pseudo_gradients_of_propagations]
+    ),
+    **{
+        name: [partial(test_edges.test_the_slope_of_a_remainder_is_a_whole_number, name)]
+        for name in ("remainder", "fmod")
+    },
+    "power": [
+        test_edges.test_the_slope_of_a_power_at_exponent_zero_has_a_slope,
+        *[partial(test_edges.test_the_slope_of_a_power_of_an_extreme_base, s) for s in (0, 1)],
+    ],
+    "eigh": [partial(test_edges.test_values_of_the_zero_matrix, "eigh")],
+    "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],
+    "ive": [test_edges.test_the_slope_of_a_bessel_function_at_a_negative_number],
+    "pinv": [test_edges.test_pinv_at_a_lower_rank_than_full],
+    "relative_entropy": [
+        partial(test_edges.test_a_probability_of_zero_counts_as_tiny, dtype)
+        for dtype in ("float32", "float64")
+    ],
+}
 
 
 def checks_of_the_kinds() -> Iterator[Check]:
@@ -133,15 +156,28 @@ def checks_for(mutant: Mutant) -> Iterator[Check]:
 
 def killed(mutant: Mutant) -> bool:
     """Whether a test of its operations fails while the mutant is alive."""
-    checks = checks_for(mutant)
+    checks, values = checks_for(mutant), [(t, value_of(t)) for t in some_trials(mutant)]
     try:
         with mutant.alive(), alarm(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            for trial, value in values:
+                np.testing.assert_array_equal(value_of(trial), value)
             for check in checks:
                 check()
     except Exception:
         return True
     return False
+
+
+def some_trials(mutant: Mutant) -> list[test_rules.Trial]:
+    """Two of each operation: a rule's helper may serve the function itself too."""
+    ops = [test_rules.OWN[name] for name in mutant.operations]
+    return [trial for op in ops for trial in islice(trials_of(op), 2)]
+
+
+def value_of(trial: test_rules.Trial) -> Any:
+    with np.errstate(all="ignore"):
+        return np.copy(raw(trial(*trial.free)))
 
 
 class alarm:  # noqa: N801 - used like a statement
@@ -173,9 +209,7 @@ def stands(name: str) -> str | None:
 
 
 def chosen(operation: str | None, sample: int | None) -> list[Mutant]:
-    mutants = generate()
-    if operation:
-        mutants = [m for m in mutants if operation in m.operations]
+    mutants = generate([operation] if operation else None)
     return random.Random(0).sample(mutants, sample) if sample else mutants
 
 
@@ -193,11 +227,11 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     _ALL[:] = chosen(options.operation, options.sample)
-    wrong = [w for name in {n for m in _ALL for n in m.operations} if (w := stands(name))]
-    for line in wrong:
-        print("fails without a mutant:", line)
     started, survivors, dead = time.perf_counter(), [], 0
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+        for wrong in pool.imap_unordered(stands, sorted({n for m in _ALL for n in m.operations})):
+            if wrong:
+                print("FAILS WITHOUT A MUTANT:", wrong, flush=True)
         verdicts = pool.imap_unordered(_verdict, range(len(_ALL)), chunksize=4)
         for done, (i, died) in enumerate(verdicts, 1):
             dead += died

@@ -147,6 +147,22 @@ def check_second(
     scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(seconds, vs, strict=True))
     bound = rtol * max(scale, abs(numeric)) + 10 * error + 1e-11 * first
     assert abs(found - numeric) <= bound, f"second {found}, differences {numeric} +- {error}"
+    over_forward = reverse_over_forward(f, xs, w, us)
+    again = sum(inner(g, v) for g, v in zip(over_forward, vs, strict=True))
+    assert abs(again - found) <= 1e-9 * max(scale, abs(found)) + 1e-11 * first, (
+        f"second, reverse over forward {again}, over reverse {found}"
+    )
+
+
+def reverse_over_forward(
+    f: Callable[..., Any], xs: Sequence[Any], w: Any, us: Sequence[Any]
+) -> list[Any]:
+    """The gradient of <w, J u>, J u by a forward sweep that is recorded."""
+    leaves = leaves_of(xs)
+    with np.errstate(all="ignore"):
+        tangents = dict(zip(leaves, map(_as_cotangent, us), strict=True))
+        (t,) = push([f(*leaves)], tangents, graph=True)
+        return gradients(0.0 if t is None else (t * w).sum(), 1.0, leaves)
 
 
 def _as_cotangent(w: Any) -> Any:

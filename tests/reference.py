@@ -84,12 +84,12 @@ def fit(g: Node, like: Node) -> Node:
         g = total(g, 0)
     for axis, n in enumerate(like.shape):
         if n == 1 != g.shape[axis]:
-            g = reshape(total(g, axis), g.shape[:axis] + (1,) + g.shape[axis + 1 :])
+            g = reshape(total(g, axis), (*g.shape[:axis], 1, *g.shape[axis + 1 :]))
     return g
 
 
 def total(x: Node, axis: int) -> Node:
-    shape = x.shape[:axis] + (1,) + x.shape[axis + 1 :]
+    shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     return Node(x.value.sum(axis), (x, lambda g: reshape(g, shape) * np.ones(x.shape)))
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
 from deltaprop import Value
-from deltaprop.graph import REGISTRY
+from deltaprop.graph import REGISTRY, Custom
 from deltaprop.graph.cotangent import ZERO
 from deltaprop.graph.forward import push
+from deltaprop.graph.primitive import needed
 
+from . import oracles
+from .accuracy import ulps
 from .test_rules import Trial, needs_no_more_than_it_says
 
 INF, NAN = np.inf, np.nan
@@ -70,6 +74,11 @@ EDGES: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
     ("power", (0.0, 1.0), (1.0, 0.0)),
     ("power", (0.0, 3.0), (0.0, 0.0)),
     ("power", (2.0, 0.0), (0.0, np.log(2))),
+    ("power", (0.0, 0.1), (INF, 0.0)),
+    ("erf", (INF,), (0.0,)),
+    ("erf", (1e20,), (0.0,)),
+    ("erfc", (-INF,), (0.0,)),
+    ("power", (1e-30, 2.0), (2e-30, 0.0)),
     ("xlogy", (0.0, 0.0), (-INF, 0.0)),
     ("xlogy", (3.0, 0.0), (-INF, INF)),
     ("relu", (0.0,), (0.0,)),
@@ -92,11 +101,11 @@ def test_edge(name: str, xs: tuple[float, ...], want: tuple[float, ...], kind: s
             y.backward(np.ones(y.shape), create_graph=graph)
         for i, (leaf, w) in enumerate(zip(leaves, want, strict=True)):
             g = 0.0 if leaf.grad is None else leaf.grad.numpy() if graph else leaf.grad
-            np.testing.assert_allclose(g, w, rtol=1e-6, err_msg=f"argument {i}")
+            np.testing.assert_allclose(g, w, rtol=1e-6, atol=1e-40, err_msg=f"argument {i}")
     for leaf, w in zip(leaves, want, strict=True):
         with np.errstate(all="ignore"):
             (t,) = push([y], {leaf: np.ones(shape, dtype) if shape else 1.0})
-        np.testing.assert_allclose(0.0 if t is None else t, w, rtol=1e-6)
+        np.testing.assert_allclose(0.0 if t is None else t, w, rtol=1e-6, atol=1e-40)
 
 
 @pytest.mark.parametrize(("name", "xs", "want"), EDGES)
@@ -106,21 +115,87 @@ def test_edge_needs_no_more_than_it_says(name: str, xs: tuple[float, ...], want:
         needs_no_more_than_it_says(Trial(op, [np.full(2, x) for x in xs], {}, [False] * len(xs)))
 
 
+@pytest.mark.parametrize("name", ["remainder", "fmod"])
+def test_the_slope_of_a_remainder_is_a_whole_number(name: str) -> None:
+    rng = np.random.default_rng(0)
+    b = Value(rng.uniform(0.1, 3, 1000))
+    REGISTRY[name](b.numpy() * rng.integers(1, 20, 1000) * (1 - 2.0**-53), b).sum().backward()
+    np.testing.assert_array_equal(b.grad, np.rint(b.grad))
+
+
+def test_the_slope_of_a_power_at_exponent_zero_has_a_slope() -> None:
+    """d/db of b * a ** (b - 1) at b = 0 is 1 / a, though the slope itself is 0."""
+    a, b = Value(4.0), Value(0.0)
+    (a**b).backward(create_graph=True)
+    slope = a.grad
+    b.zero_grad()
+    slope.backward()  # type: ignore[union-attr]
+    assert b.grad == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_probability_of_zero_counts_as_tiny(dtype: str) -> None:
+    p, t = Value(np.zeros(1, dtype)), np.full(1, 0.5, dtype)
+    REGISTRY["relative_entropy"](p, t).sum().backward()
+    np.testing.assert_allclose(p.grad, -0.5 / np.finfo(dtype).tiny, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scalar", [False, True], ids=["arrays", "scalars"])
+def test_the_slope_of_a_power_of_an_extreme_base(scalar: bool) -> None:
+    """The exponent b - 1 is rounded, and 700 = log(a) makes much of that."""
+    a, b = 1.5e300, -0.3
+    x = Value(a) if scalar else Value([a])
+    (x**b if scalar else x ** np.array([b])).sum().backward()
+    with mpmath.workprec(200):
+        exact = mpmath.mpf(b) * mpmath.mpf(a) ** (mpmath.mpf(b) - 1)
+        assert ulps(float(np.sum(x.grad)), exact) <= 4
+
+
+@pytest.mark.parametrize("name", ["eigh", "svd"])
+def test_values_of_the_zero_matrix(name: str) -> None:
+    """All are equal: what is asked of their sum alone is finite, as is a change of it."""
+    a = Value(np.zeros((3, 3)))
+    REGISTRY[name](a)[..., -1, :].sum().backward()
+    assert np.all(np.isfinite(a.grad))
+
+
+def test_the_slope_of_a_bessel_function_at_a_negative_number() -> None:
+    x = Value([-1.0])
+    REGISTRY["ive"](2.0, x).sum().backward()
+    slope = (mpmath.besseli(2, -1, 1) + mpmath.besseli(2, -1)) * mpmath.exp(-1)
+    assert x.grad[0] == pytest.approx(float(slope))
+
+
+def test_pinv_at_a_lower_rank_than_full() -> None:
+    rng = np.random.default_rng(0)
+    u, v = rng.uniform(1, 2, (3, 1)), rng.uniform(1, 2, (1, 2))
+    oracles.check(lambda u, v: REGISTRY["pinv"](u @ v, rtol=1e-9), [u, v], rng)
+
+
 def test_pseudo_gradients_of_propagations() -> None:
     """Of the operations that are not their functions' derivatives, and not meant to be."""
     rng = np.random.default_rng(0)
     a, x, w, g = (rng.standard_normal(s) for s in ((2, 3), (2, 4), (4, 3), (2, 3)))
-    cut, bypass, linear = (REGISTRY[name] for name in ("cut", "bypass", "pass_error"))
-    assert cut.vjps[0](g, x, x) is ZERO  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(cut.jvp([x], x, x), np.zeros_like(x))  # type: ignore[attr-defined]
-    to_a, to_x, _ = bypass.vjps  # type: ignore[attr-defined]
+    cut, bypass, linear = (operation(name) for name in ("cut", "bypass", "pass_error"))
+    assert cut.vjps[0](g, x, x) is ZERO
+    np.testing.assert_array_equal(cut.jvp([x], x, x), np.zeros_like(x))
+    to_a, to_x, _ = bypass.vjps
+    # what is handed on as it is must not be written to, or the result would change
+    assert needed(cut.vjps[0], 2, 1) == [True]
+    assert needed(to_a, 2, 3) == [True, False, False]
+    assert needed(to_x, 2, 3) == [False, False, True]
     np.testing.assert_array_equal(to_a(g, a, a, x, w), g)
     np.testing.assert_array_equal(to_x(g, a, a, x, w), g @ w.T)
     for ta in (None, a):
         for tx in (None, x):
-            t = bypass.jvp([ta, tx, None], a, a, x, w)  # type: ignore[attr-defined]
+            t = bypass.jvp([ta, tx, None], a, a, x, w)
             want = (0 if ta is None else ta) + (0 if tx is None else tx @ w)
             np.testing.assert_allclose(t, np.broadcast_to(want, a.shape))
-    square = np.square
-    np.testing.assert_array_equal(linear.vjps[0](g, a, a, square), g)  # type: ignore[attr-defined]
-    np.testing.assert_array_equal(linear.jvp([g], a, a, square), g)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(linear.vjps[0](g, a, a, np.square), g)
+    np.testing.assert_array_equal(linear.jvp([g], a, a, np.square), g)
+
+
+def operation(name: str) -> Custom:
+    op = REGISTRY[name]
+    assert isinstance(op, Custom)
+    return op

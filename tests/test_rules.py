@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 import deltaprop as dp
 from deltaprop.calculus.domains import Case, case
 from deltaprop.graph import REGISTRY, Custom, Elementwise, Masked, Moving, Primitive, raw
+from deltaprop.graph import forward
 from deltaprop.graph.cotangent import Scattered, materialize
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
@@ -34,8 +35,11 @@ SMOOTH = {
     if isinstance(op, Elementwise) and any(p is not None for p in op.partials)
 }
 OTHER = {name: op for name, op in OWN.items() if not isinstance(op, Elementwise)}
-# the plumbing of the kinds says nothing of itself; here is what it is called with
-PLUMBING: dict[str, list[Case]] = {
+# the plumbing of the kinds says nothing of itself, so here is what it is called with; and
+# what else the entries' own cases do not reach
+MORE: dict[str, list[Case]] = {
+    "cumsum": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1)],
+    "cumprod": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1)],
     "sum_to": [case((2, 3, 4), shape=(4,)), case((3, 4), shape=(3, 1)), case((3, 4), shape=())],
     "broadcast_to": [case((4,), shape=(2, 3, 4)), case((3, 1), shape=(3, 4)), case((), shape=(2,))],
     "restrict": [
@@ -52,7 +56,7 @@ BORROWED = {"checkpoint", "custom_gradient"}
 
 
 def cases_of(op: Primitive) -> Sequence[Case]:
-    return op.cases or PLUMBING.get(op.name, ())
+    return (*op.cases, *MORE.get(op.name, ()))
 
 
 def rng_of(seed: int) -> np.random.Generator:
@@ -167,10 +171,19 @@ def each_alone(trial: Trial) -> None:
     w = oracles.direction(rng_of(1), y)
     together = iter(oracles.gradients(y, w, leaves))
     for i, fixed in enumerate(trial.fixed):
-        if not fixed:
-            alone, y = applied(trial.but(i))
+        if fixed:
+            continue
+        alone, y = applied(trial.but(i))
+        with np.errstate(all="ignore"):
             (found,) = oracles.gradients(y, w, alone)
-            np.testing.assert_allclose(found, next(together), rtol=1e-13, atol=1e-13)
+        np.testing.assert_allclose(found, next(together), rtol=1e-13, atol=1e-13)
+        if isinstance(y, Node) and y.op is not None:
+            v = oracles.direction(rng_of(2), alone[0])
+            with np.errstate(all="ignore"):
+                (t,) = forward.push([y], {alone[0]: v if v.shape else v.item()})
+            there, back = oracles.inner(w, 0.0 if t is None else t), oracles.inner(found, v)
+            scale = float(np.sum(np.abs(found * v))) + abs(there)
+            assert abs(there - back) <= 1e-11 * scale, f"forward {there}, reverse {back}"
 
 
 def applied(trial: Trial) -> tuple[list[Value], Any]:
@@ -227,6 +240,29 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
         values = values_of(c)
         if isinstance(values, np.ndarray | np.generic):
             assert values.real.dtype == dtype, f"{trial.op} gave {values.dtype} for {dtype}"
+
+
+@pytest.mark.parametrize("trial", TRIALS)
+def test_mixed_dtypes(trial: Trial) -> None:
+    each_gets_its_own_dtype(trial)
+
+
+def each_gets_its_own_dtype(trial: Trial) -> None:
+    """A gradient is of its argument's dtype, whatever the others and the result are of."""
+    kinds = [np.float32, np.float64] * len(trial.free)
+    for shift in (0, 1) if len(trial.free) > 1 else ():
+        pairs = zip(trial.free, kinds[shift:], strict=False)
+        leaves = [Value(np.asarray(x, kind)) for x, kind in pairs]
+        with np.errstate(all="ignore"):
+            y = trial(*leaves)
+            w = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
+            for graph in (False, True):
+                for leaf in leaves:
+                    leaf.zero_grad()
+                y.backward(w, create_graph=graph)
+                for leaf in leaves:
+                    if leaf.grad is not None and leaf.shape:
+                        assert leaf.grad.dtype == leaf.dtype
 
 
 def values_of(c: Any) -> Any:
@@ -303,12 +339,52 @@ def carries_masks(trial: Trial) -> None:
         np.testing.assert_allclose(got, slope * materialize(want, leaf._data), rtol=1e-12)
 
 
+@pytest.mark.parametrize("trial", TRIALS)
+def test_what_is_not_chosen(trial: Trial) -> None:
+    drops_what_was_not_chosen(trial)
+
+
+def drops_what_was_not_chosen(trial: Trial) -> None:
+    """Nothing flows to entries that the result does not depend on, not even infinity times it."""
+    op = trial.op
+    choosing = getattr(op, "chooses", False) or op.name in ("max", "min", "einsum")
+    if not choosing and not isinstance(op, Moving):
+        return
+    if not np.size(raw(trial(*trial.free))):
+        return
+    matters = [depends(trial, i) for i in range(len(trial.free))]
+    bases = [np.where(m, 1.0, 0.0) for m in matters]
+    roots, plain = ([Value(b) for b in bases] for _ in range(2))
+    with np.errstate(all="ignore"):
+        shifted = [x + dp.numpy.sqrt(r) - b for x, r, b in zip(trial.free, roots, bases, strict=True)]
+        y = trial(*shifted)
+        w = oracles.direction(rng_of(1), y)
+        found = oracles.gradients(y, w, roots)
+        y = trial(*[x + 0.5 * (p - b) for x, p, b in zip(trial.free, plain, bases, strict=True)])
+        wanted = oracles.gradients(y, w, plain)
+    for got, want, m in zip(found, wanted, matters, strict=True):
+        np.testing.assert_allclose(got, np.where(m, want, 0.0), rtol=1e-12, atol=1e-15)
+
+
+def depends(trial: Trial, i: int) -> np.ndarray:
+    """Which entries of argument i the result depends on, found by moving each."""
+    xs, y = trial.free, np.asarray(raw(trial(*trial.free)))
+    matters = np.zeros(np.shape(xs[i]), bool)
+    for at in np.ndindex(matters.shape):
+        step = np.zeros(matters.shape)
+        step[at] = 1e-3
+        moved = xs[i] + step
+        changed = trial(*xs[:i], moved if moved.shape else moved.item(), *xs[i + 1 :])
+        matters[at] = not np.array_equal(y, np.asarray(raw(changed)))
+    return matters
+
+
 # functions of real numbers, of which NumPy computes something for complex ones too: it orders
 # them by their real parts first
 REAL_ONLY = {
-    "binary_cross_entropy_with_logits", "clip", "cross_entropy", "fmax", "fmin", "log_sigmoid", "logsumexp", "max",
-    "maximum", "mean_squared_error", "min", "minimum", "relu", "sigmoid", "sign", "silu", "softmax", "log_softmax",
-    "softsign",
+    "binary_cross_entropy_with_logits", "clip", "cross_entropy", "fmax", "fmin", "log_sigmoid",
+    "log_softmax", "logsumexp", "max", "maximum", "mean_squared_error", "min", "minimum", "relu",
+    "sigmoid", "sign", "silu", "softmax", "softsign",
 }  # fmt: skip
 
 
@@ -332,6 +408,9 @@ def differentiates_in_the_plane(trial: Trial) -> None:
     except TypeError:
         return  # NumPy's function is one of real numbers
     oracles.check(trial.determined, trial.free, rng_of(0))
+    for i in range(len(trial.free) if len(trial.free) > 1 else 0):
+        xs = [x if j == i else np.real(x) for j, x in enumerate(trial.free)]
+        oracles.check(trial.determined, xs, rng_of(0), second=False)
 
 
 def test_the_namespace_offers_every_public_operation() -> None:

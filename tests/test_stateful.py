@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -196,12 +197,9 @@ class Machine(RuleBasedStateMachine):
     def backward(self, x: Pair, seed: float, record: bool, retain: bool) -> None:
         full = np.full(x.shape, seed) if x.shape else seed
         if x.node.is_constant:
-            try:
+            with pytest.raises(TypeError, match="constant"):
                 x.ours.backward(full)
-            except TypeError as error:
-                assert "constant" in str(error)
-                return
-            raise AssertionError("backward() on a constant went through")
+            return
         self.cycles |= record
         x.ours.backward(full, create_graph=record, retain_grads=retain)
         reference.backward(x.node, full, record=record, retain=retain)
@@ -239,7 +237,8 @@ class Machine(RuleBasedStateMachine):
             found = reference.gradients(root.node, seed)
             for graph in (False, True):
                 g = seed if root.shape else float(seed)
-                leaves = sweep(root.ours, g, graph=graph, retain=False)
+                with np.errstate(all="ignore"):
+                    leaves = sweep(root.ours, g, graph=graph, retain=False)
                 for x in self.variables:
                     assert (x.ours in leaves) == (x.twin in found)
                     if x.twin in found:
@@ -278,4 +277,4 @@ def same(ours: Any, theirs: np.ndarray) -> None:
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestMachine.settings = settings(max_examples=40, stateful_step_count=50, deadline=None)

@@ -4,6 +4,8 @@ from . import deltas as deltas
 from . import nn as nn
 from . import numpy as numpy
 from . import optim as optim
+from .compiler import TraceError as TraceError
+from .compiler import compile as compile  # noqa: A004
 from .custom import checkpoint as checkpoint
 from .custom import custom_gradient as custom_gradient
 from .graph.modes import AnomalyError as AnomalyError

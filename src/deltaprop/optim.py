@@ -113,8 +113,10 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
+        if tracing() is not None:
+            self._meet()
         for p in self.parameters:
-            p.zero_grad()
+            p._grad = None
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, the options, and copies of the state as "<parameter>.<slot>"."""

@@ -167,4 +167,5 @@ def test_expressions_of_numbers(run: Callable[..., Any], seed: int) -> None:
     with np.errstate(all="ignore"):
         for _ in range(2):
             xs = draw.standard_normal(3).tolist()
-            identical(compiled(*xs), gradient(*xs))
+            # what does not depend on a number at all adds nothing here, and a zero there
+            identical(compiled(*xs), gradient(*xs), signs=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -52,7 +52,7 @@ def _new(node: ast.AST, **fields: Any) -> Any:
     return changed
 
 
-def _of_operation(node: ast.AST) -> Iterator[Any]:
+def _of_arithmetic(node: ast.AST) -> Iterator[Any]:
     match node:
         case ast.BinOp(left=left, op=op, right=right):
             if type(op) in ARITHMETIC:
@@ -61,6 +61,10 @@ def _of_operation(node: ast.AST) -> Iterator[Any]:
             yield right
         case ast.UnaryOp(operand=operand):
             yield operand
+
+
+def _of_choice(node: ast.AST) -> Iterator[Any]:
+    match node:
         case ast.Compare(ops=[op]):
             for other in COMPARISONS[type(op)]:
                 yield _new(node, ops=[other()])
@@ -121,6 +125,8 @@ def sites(node: ast.AST, owner: Any = None, place: Any = None) -> Iterator[tuple
         yield node, owner, place
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "type"):
         return  # which way is taken, not what comes of it
+    if isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "optimize"):
+        return  # a check or a way to compute, not the result
     for name, value in ast.iter_fields(node):
         if name == "annotation":
             continue
@@ -247,17 +253,21 @@ def _same(a: CodeType, b: CodeType) -> bool:
     return a.co_code == b.co_code and list(a.co_positions()) == list(b.co_positions())
 
 
-def mutated(source: Source, names: list[str]) -> Iterator[tuple[str, CodeType]]:
+def mutated(source: Source, names: list[str] | None) -> Iterator[tuple[str, CodeType]]:
     """Every change of a function, as ``before -> after``, and the code it makes.
 
-    `names` are arguments that may be taken for one another.
+    `names` are arguments that may be taken for one another. None is for the kinds: there a
+    choice is mostly one of the quicker way, so what is computed alone is changed.
     """
+    changes: list[Callable[[Any], Iterator[Any]]] = [_of_arithmetic, _of_access]
+    if names is not None:
+        changes += [_of_choice, _of_statement, lambda node: _of_name(node, names)]
     body = source.node.body if isinstance(source.node.body, list) else None
     inside = sites(source.node) if body is None else _below(body)
     for node, owner, place in list(inside):
         if isinstance(node, ast.arguments) or owner is source.node.args:
             continue
-        for change in (_of_operation, _of_access, _of_statement, lambda n: _of_name(n, names)):
+        for change in changes:
             for new in change(node):
                 if ast.dump(new) != ast.dump(node):
                     yield from _compiled(source, owner, place, node, new)

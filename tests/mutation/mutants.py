@@ -16,7 +16,7 @@ from deltaprop.graph import REGISTRY, Bilinear, Custom, Elementwise, Linear, Mas
 from deltaprop.graph import cotangent, elementwise, forward, primitive, reverse
 from deltaprop.graph.cotangent import ZERO, Scattered
 
-from ..test_rules import BORROWED, cases_of
+from ..test_rules import BORROWED, OWN, cases_of
 from .changes import Source, mutated
 
 
@@ -103,14 +103,14 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def generate() -> list[Mutant]:
-    """All mutants, with names of their own."""
+def generate(operations: Sequence[str] | None = None) -> list[Mutant]:
+    """All mutants, with names of their own: of some operations, or of all and the kinds."""
     found: list[Mutant] = []
     # functions that come of one piece of source are changed together
     rules: dict[CodeType, list[tuple[Primitive, str, FunctionType]]] = {}
     helpers: dict[CodeType, list[tuple[Primitive, FunctionType]]] = {}
-    for op in list(REGISTRY.values()):
-        if op.name.startswith("test") or op.name in BORROWED:
+    for op in [REGISTRY[name] for name in (OWN if operations is None else operations)]:
+        if op.name in BORROWED:
             continue
         found += _swapped(op)
         for place, rule in rules_of(op).items():
@@ -123,8 +123,8 @@ def generate() -> list[Mutant]:
     for code, uses in helpers.items():
         if code not in rules:
             found += _of_helper(uses)
-    for kind in KINDS:
-        found += _of_source(_path(kind), (), [kind], [])
+    for kind in KINDS if operations is None else []:
+        found += _of_source(_path(kind), (), [kind], None)
     return list(_numbered(found))
 
 
@@ -154,7 +154,7 @@ def _of_source(
     name: str,
     operations: tuple[str, ...],
     functions: Sequence[FunctionType],
-    names: list[str],
+    names: list[str] | None,
 ) -> Iterator[Mutant]:
     for change, code in mutated(Source(functions[0]), names):
         yield Mutant(f"{name}: {change}", operations, _recoded(functions, code))

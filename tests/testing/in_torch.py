@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Tensor(torch.Tensor):
@@ -82,7 +82,7 @@ def _median(x: Any) -> Any:
 def _convolve(a: Any, v: Any, mode: str) -> Any:
     if len(v) > len(a):
         a, v = v, a
-    full = F.conv1d(a[None, None], v.flip(0)[None, None], padding=len(v) - 1)[0, 0]
+    full = functional.conv1d(a[None, None], v.flip(0)[None, None], padding=len(v) - 1)[0, 0]
     if mode == "full":
         return full
     first, count = ((len(v) - 1) // 2, len(a)) if mode == "same" else (len(v) - 1, None)
@@ -122,15 +122,16 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "roll": lambda x, shift, axis: torch.roll(x, shift, axis),
     "repeat": lambda x, n, axis: torch.repeat_interleave(x, n, axis),
     "tile": lambda x, n: x.repeat(*(1,) * (x.ndim - 1), n),
-    "pad": lambda x, n: F.pad(x, (n, n) * x.ndim),
+    "pad": lambda x, n: functional.pad(x, (n, n) * x.ndim),
     "concatenate": lambda xs, axis: torch.cat(xs, axis),
     "stack": lambda xs, axis: torch.stack(xs, axis),
     "trace": lambda x: torch.diagonal(x).sum(-1),
-    "outer": lambda a, b: torch.outer(a.reshape(-1), b.reshape(-1)),
+    "outer": lambda a, b: a.reshape(-1, 1) * b.reshape(-1),
     "vecdot": lambda a, b: (a * b).sum(-1),
     "tensordot": lambda a, b, axes: _promoted(torch.tensordot)(a, b, axes),
     "einsum": lambda s, a, b: _promoted(lambda a, b: torch.einsum(s, a, b))(a, b),
     "inner": _promoted(torch.inner),
+    "kron": _promoted(lambda a, b: torch.kron(a.contiguous(), b.contiguous())),
     "convolve": _promoted(_convolve),
     "where": lambda c, a, b: torch.where(c, a, b),
     "reciprocal": torch.reciprocal,
@@ -138,19 +139,19 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     # clamp's own second derivative fails where the bounds broadcast (2.13)
     "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),
     "rint": torch.round,
-    "heaviside": _fixed(torch.heaviside),
+    "heaviside": _fixed(_promoted(torch.heaviside)),
     "floor_divide": _fixed(torch.floor_divide),
     "nextafter": lambda x, y: x + (torch.nextafter(x, y) - x).detach(),
     "imag": torch.zeros_like,
     "relu": torch.relu,
     "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
     "elu": _elu,
-    "gelu": F.gelu,
-    "silu": F.silu,
-    "mish": F.mish,
-    "softplus": F.softplus,
-    "softsign": F.softsign,
-    "log_sigmoid": F.logsigmoid,
+    "gelu": functional.gelu,
+    "silu": functional.silu,
+    "mish": functional.mish,
+    "softplus": functional.softplus,
+    "softsign": functional.softsign,
+    "log_sigmoid": functional.logsigmoid,
 }
 
 

@@ -12,6 +12,7 @@ import itertools
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import hypothesis
@@ -238,43 +239,45 @@ def generate(count: int, seed: int, visit: Callable[[Expression, Sequence[Any]],
     run()
 
 
-def _chunk(job: tuple[int, int]) -> tuple[list[str], list[str]]:
+def _chunk(job: tuple[int, int]) -> dict[str, list[str]]:
+    """Some expressions, as text, and what is wrong with each."""
     torch.set_num_threads(1)
-    texts: list[str] = []
-    wrong: list[str] = []
+    found: dict[str, list[str]] = {}
 
     def visit(f: Expression, xs: Sequence[Any]) -> None:
         text = f"{f!r}  # at {xs}"
-        texts.append(text)
-        wrong.extend(f"{text}\n    {m}" for m in mismatches(f, xs))
+        if text not in found:
+            found[text] = mismatches(f, xs)
 
     generate(*job, visit)
-    return texts, wrong
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=10_000, help="how many expressions")
+    parser.add_argument("--count", type=int, default=10_000, help="how many, all different")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    size = 250
-    jobs = [
-        (min(size, options.count - start), 1_000_000 * options.seed + start)
-        for start in range(0, options.count, size)
-    ]
-    wrong: list[str] = []
-    distinct: set[str] = set()
+    seeds = itertools.count(1_000_000 * options.seed)
+    found: dict[str, list[str]] = {}
     context = multiprocessing.get_context("spawn")
-    with context.Pool(options.processes) as pool, tqdm(total=options.count) as bar:
-        for texts, found in pool.imap_unordered(_chunk, jobs):
-            wrong += found
-            distinct |= set(texts)
-            bar.update(len(texts))
-            bar.set_postfix(distinct=len(distinct), mismatches=len(wrong))
-    print(*itertools.islice(wrong, 20), sep="\n\n")
-    print(f"{len(distinct)} distinct expressions, {len(wrong)} mismatches")
-    return min(len(wrong), 1)
+    with (
+        ProcessPoolExecutor(options.processes, mp_context=context) as pool,
+        tqdm(total=options.count) as bar,
+    ):
+        while len(found) < options.count:
+            jobs = [(100, next(seeds)) for _ in range(4 * options.processes)]
+            for chunk in pool.map(_chunk, jobs):
+                for text, problems in chunk.items():
+                    if problems and text not in found:
+                        bar.write("\n    ".join([text, *problems]))
+                found |= chunk
+                bar.update(min(len(found), options.count) - bar.n)
+                bar.set_postfix(mismatches=sum(map(bool, found.values())))
+    wrong = sum(map(bool, found.values()))
+    print(f"{len(found)} different expressions, {wrong} with mismatches")
+    return min(wrong, 1)
 
 
 if __name__ == "__main__":

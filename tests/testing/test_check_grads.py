@@ -45,6 +45,7 @@ NATIVE = {
     "|z|": (lambda z: np.abs(z), (M - 2j,)),
     "to complex": (lambda x: np.exp(1j * x), (M,)),
     "empty": (lambda x, y: x.sum() + y, (np.zeros((0, 3)), 2.0)),
+    "nothing comes out": (lambda x: x[:0], (M,)),
     "an integer besides": (lambda x: (x * x, 3), (M,)),
     "far down": (lambda x, y: x * y, (np.array([2e-281, 1.0]), np.array([1.0, 3e-290]))),
     "without influence": (lambda x, y: x * 2.0, (M, M)),

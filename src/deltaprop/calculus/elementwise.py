@@ -201,14 +201,16 @@ def _sinc(x: Any) -> Any:
     return np.sinc(x)
 
 
+# of the derivative of sin(t) / t in powers of t * t, from the lowest
+_SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 14)]
+
+
 def _sinc_slope(y: Any, x: Any) -> Any:
     # near 0 both terms of (cos t - sinc x) / x cancel: there its Taylor series
-    small = np.abs(raw(x)) < 0.1
-    away = where(small, 1.0, x)
-    near = where(small, x, 0.0) * math.pi
-    s = near * near
-    series = -1 / 3 + s * (1 / 30 + s * (-1 / 840 + s * (1 / 45360 + s * (-1 / 3991680))))
-    return where(small, math.pi * near * series, (cos(math.pi * away) - y) / away)
+    t, series = math.pi * x, 0.0
+    for coefficient in reversed(_SINC):
+        series = series * (t * t) + coefficient
+    return where(np.abs(raw(x)) < 0.5, math.pi * t * series, (cos(t) - y) / x)
 
 
 def _sigmoid(x: Any) -> Any:
@@ -474,7 +476,7 @@ _elu = Elementwise(
     "elu",
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     lambda _y, x, alpha: where(
-        (raw(x) > 0) | ((raw(x) == 0) & (raw(alpha) > 1)), 1.0, alpha * exp(minimum(x, 0.0))
+        (raw(x) > 0) | ((raw(x) == 0) & (raw(alpha) > 1)), 1.0, alpha * exp(x)
     ),
     lambda _y, x, _alpha: expm1(minimum(x, 0.0)),
     domain=(NONZERO, POSITIVE),

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Moving, Node, Symbol, as_array, raw
+from ..graph import Masked, Moving, Node, as_array, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.node import is_mutable
 from ..graph.primitive import Array

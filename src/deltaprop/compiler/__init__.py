@@ -2,4 +2,4 @@
 
 from ..graph.symbol import TraceError as TraceError
 from .compiled import Compiled as Compiled
-from .compiled import compile as compile
+from .compiled import compile as compile  # noqa: A004 - the name that the field gives it

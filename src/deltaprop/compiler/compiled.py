@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from ..graph import Node
 from ..graph.node import MODE
 from ..tree import Structure, flatten
-from .numpy_executor import executable
+from .numpy_executor import Executable, executable
 from .passes import optimised
 from .recording import Recorded, Static, record
 
@@ -31,11 +32,10 @@ class CacheInfo(NamedTuple):
 class Replay:
     """A recorded call: ``run(inputs)`` does it again, as long as it `fits`."""
 
-    def __init__(self, recorded: Recorded) -> None:
-        recorded.program = optimised(recorded.program)
+    def __init__(self, recorded: Recorded, made: Executable) -> None:
         self.recorded = recorded
         self.guards = recorded.guards
-        self.run, self.source, self.listing = executable(recorded)
+        self.run, self.source, self.listing = made
 
     def fits(self) -> bool:
         """Whether what it was recorded for is still so."""
@@ -45,8 +45,15 @@ class Replay:
 class Compiled:
     """A function that is recorded at its first call for each signature; see `compile`."""
 
-    def __init__(self, function: Callable[..., Any], static: Iterable[Any], maxsize: int) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        static: Iterable[Any],
+        maxsize: int,
+        execute: Callable[..., Executable],
+    ) -> None:
         update_wrapper(self, function)
+        self.execute = execute
         self.function = function
         self.static = frozenset(static)
         self.maxsize = maxsize
@@ -94,7 +101,16 @@ class Compiled:
                 self._replays.move_to_end(key)
                 return replay
         self._misses += 1
-        replay = Replay(record(self.function, structure, leaves))
+        # what is made now is here to stay: looking for garbage in it would take half the time
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            recorded = record(self.function, structure, leaves)
+            recorded.program = optimised(recorded.program)
+            replay = Replay(recorded, self.execute(recorded, self.function, structure, leaves))
+        finally:
+            if collects:
+                gc.enable()
         self._replays.setdefault(key, []).append(replay)
         self._replays.move_to_end(key)
         while sum(map(len, self._replays.values())) > self.maxsize:
@@ -146,7 +162,12 @@ def _signature(x: Any) -> Any:
 
 
 def compile(
-    function: Callable[..., Any] | None = None, *, static: Iterable[Any] = (), maxsize: int = 16
+    function: Callable[..., Any] | None = None,
+    *,
+    static: Iterable[Any] = (),
+    maxsize: int = 16,
+    executor: str = "numpy",
+    shard: Mapping[str, int] | None = None,
 ) -> Any:
     """The function, recorded once for each signature and replayed as a flat program.
 
@@ -169,6 +190,13 @@ def compile(
         Positions and names of arguments that are static, whatever they are.
     maxsize : int
         How many programs are kept, the latest ones.
+    executor : {"numpy", "xla"}
+        What runs the program: NumPy, or JAX (the extra `jax`) on the devices that it finds.
+        Its results are those of NumPy to rounding.
+    shard : dict of str to int, optional
+        For `xla`: names of arguments, and their axis of samples. Their arrays are split along
+        it over all devices of all processes joined by `jax.distributed`; all else is on every
+        device. Every process makes the same calls.
 
     Returns
     -------
@@ -199,5 +227,22 @@ def compile(
     CacheInfo(hits=2, misses=1, maxsize=16, currsize=1)
     """
     if function is None:
-        return lambda f: Compiled(f, static, maxsize)
-    return Compiled(function, static, maxsize)
+        return lambda f: compile(f, static=static, maxsize=maxsize, executor=executor, shard=shard)
+    return Compiled(function, static, maxsize, _execution(executor, shard or {}))
+
+
+def _execution(executor: str, shard: Mapping[str, int]) -> Callable[..., Executable]:
+    """What makes recorded programs executable."""
+    if executor == "xla":
+        try:
+            from .xla_executor import Xla
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                "executor='xla' runs programs on JAX: install it with pip install 'deltaprop[jax]'"
+            ) from error
+        return Xla(shard)
+    if executor != "numpy":
+        raise ValueError(f"executor is 'numpy' or 'xla', not {executor!r}")
+    if shard:
+        raise ValueError("shard needs executor='xla': NumPy's runs on one machine's processor")
+    return lambda recorded, *_: executable(recorded)

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..calculus.elementwise import add, power
 from ..graph import Elementwise
-from .program import Call, Program, Variable, symbols_in
+from .program import Call, Program, Variable, as_number, symbols_in
 
 _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
 
@@ -32,13 +33,19 @@ def lanes(program: Program) -> Program:
     vector = Vector(inside, inputs, wanted)
     whole = Variable(())
     calls = [Call(vector, tuple(inputs), {}, whole, reads=tuple(inputs))]
-    calls += [Call(entry, (whole, i), {}, x, reads=(whole,)) for i, x in enumerate(wanted)]
+    for i, x in enumerate(wanted):
+        calls.append(Call(entry if x.number else scalar_entry, (whole, i), {}, x, reads=(whole,)))
     return program.with_calls([*before, *calls, *after])
 
 
 def entry(xs: Sequence[float], i: int) -> float:
     """One of several numbers."""
     return xs[i]
+
+
+def scalar_entry(xs: Sequence[float], i: int) -> Any:
+    """One of several numbers, as NumPy's scalar."""
+    return np.float64(xs[i])
 
 
 def _split(calls: Sequence[Call]) -> tuple[list[Call], list[Call], list[Call]]:
@@ -62,17 +69,15 @@ def _split(calls: Sequence[Call]) -> tuple[list[Call], list[Call], list[Call]]:
 
 
 def _on_numbers(call: Call) -> bool:
-    return (
-        isinstance(call.function, Elementwise)
-        and call.result.number
-        and call.result.dtype == np.float64
-        and all(_is_number(x) for x in call.args)
-    )
+    known = isinstance(call.function, Elementwise) or call.function is as_number
+    return known and _is_number(call.result) and all(map(_is_number, call.args))
 
 
 def _is_number(x: Any) -> bool:
-    real = isinstance(x, Variable) and x.number and x.dtype == np.float64
-    return real or type(x) is float or type(x) is int
+    """Whether `x` is a float, Python's or NumPy's."""
+    if type(x) is Variable:
+        return not x.shape and x.dtype == np.float64
+    return type(x) is float or type(x) is int
 
 
 class _Sum(NamedTuple):
@@ -113,9 +118,8 @@ class Vector:
         self._place: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
         self.inputs = len(inputs)
         groups = _levels(_chained(calls, set(outputs)))
-        constants = {
-            x for group in groups for item in group[1] for x in item[0] if type(x) is float
-        }
+        terms = [x for _, items in groups for args, _ in items for x in args]
+        constants = [x for x in terms if type(x) is float]
         for x in constants:
             self._place.setdefault(x, len(self._place))
         size = len(self._place) + sum(len(items) for _, items in groups)
@@ -123,7 +127,7 @@ class Vector:
         for x in constants:
             self.numbers[self._place[x]] = x
         self.steps = [self._step(function, items) for function, items in groups]
-        self.outputs = self._places([x for x in outputs])
+        self.outputs = self._places(outputs)
 
     def __call__(self, *inputs: float) -> list[float]:
         numbers = self.numbers
@@ -134,7 +138,8 @@ class Vector:
                 for x in args
             ]
             numbers[out] = function(*xs) if starts is None else np.add.reduceat(xs[0], starts)
-        return numbers[self.outputs].tolist()
+        found: list[float] = numbers[self.outputs].tolist()
+        return found
 
     def _step(self, function: Any, items: Sequence[tuple[Any, Variable]]) -> _Step:
         start = len(self._place)
@@ -143,13 +148,12 @@ class Vector:
             args: tuple[Any, ...] = (self._places([x for terms, _ in items for x in terms]),)
             starts = np.cumsum([0, *lengths[:-1]])
         else:
-            args = tuple(
-                [self._column(xs) for xs in zip(*[args for args, _ in items], strict=True)]
-            )
+            columns = zip(*[args for args, _ in items], strict=True)
+            args = tuple([self._column(xs) for xs in columns])
             starts = None
         for _, y in items:
             self._place[y] = len(self._place)
-        forward = None if function is None else function.forward
+        forward = getattr(function, "forward", np.positive)
         return _Step(forward, args, slice(start, len(self._place)), starts)
 
     def _column(self, xs: Sequence[Any]) -> Any:
@@ -167,12 +171,17 @@ def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list
     """(function, arguments, result) of each call. The function is None for a sum: an addition,
     and with it all those that make a term of it and of nothing else.
     """
-    uses = Counter([x for call in calls for x in call.reads])
+    uses: Counter[Any] = Counter([x for call in calls for x in call.reads])
     sums: dict[Any, list[Any]] = {}
-    done = []
+    done: list[tuple[Any, list[Any], Variable]] = []
+    same: dict[Any, Any] = {}  # numbers of NumPy's that became Python's
     for call in calls:
-        args = [float(x) if type(x) is int else x for x in call.args]
-        if call.name == "add":
+        args = [float(x) if type(x) is int else same.get(x, x) for x in call.args]
+        if call.function is as_number and call.result not in kept:
+            same[call.result] = args[0]
+            uses[args[0]] += uses[call.result] - 1
+            continue
+        if call.function is add:
             terms: list[Any] = []
             for x in args:
                 inner = sums.pop(x, None) if uses[x] == 1 and x not in kept else None
@@ -185,9 +194,9 @@ def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list
             sums[call.result] = terms
         done.append((call.function, args, call.result))
     return [
-        (None, sums[y], y) if function.name == "add" else (function, args, y)
+        (None, sums[y], y) if function is add else (function, args, y)
         for function, args, y in done
-        if function.name != "add" or y in sums
+        if function is not add or y in sums
     ]
 
 
@@ -199,7 +208,7 @@ def _levels(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
         mine = 1 + max([level.get(x, 0) for x in args if type(x) is Variable], default=0)
         level[y] = mine
         # a power is quicker if its exponent is one number for all
-        exponent = repr(args[1]) if function is not None and function.name == "power" else None
+        exponent = repr(args[1]) if function is power else None
         key = mine, function, exponent
         groups[key].append((function, args, y))
     ordered = sorted(groups.items(), key=lambda pair: pair[0][0])

@@ -8,7 +8,7 @@ result of its size goes there. What was packed into one array is computed there 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Memory:
     homes : mapping
         From what places outside hold in the end to what they held before, where that stays
         in a buffer of the program.
+    inside : collection of Variable
+        What needs no buffer: it only exists piece by piece.
 
     Attributes
     ----------
@@ -62,6 +64,7 @@ class Memory:
         can: Abilities,
         outside: Collection[Variable] = (),
         homes: Mapping[Variable, Variable] | None = None,
+        inside: Collection[Variable] = (),
     ) -> None:
         self.can = can
         self.homes = dict(homes or {})
@@ -78,7 +81,8 @@ class Memory:
         self._arena(program)
         self._packs(program, outside)
         for i, call in enumerate(program.calls):
-            self._place(call, i, outside)
+            if call.result not in inside:
+                self._place(call, i, outside)
             for owner, block in self._live.pop(i, ()):
                 self._free.setdefault(owner.nbytes, []).append(block)
 
@@ -227,4 +231,5 @@ def shaped(block: np.ndarray, like: Variable) -> np.ndarray:
     """The memory as an array of the shape, dtype and order of `like`."""
     order = sorted(range(len(like.shape)), key=lambda i: -abs(like.strides[i]))
     dense = block.view(like.dtype).reshape([like.shape[i] for i in order])
-    return dense.transpose(np.argsort(order))
+    array: np.ndarray = dense.transpose(np.argsort(order))
+    return array

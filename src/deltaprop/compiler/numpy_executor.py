@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from itertools import count
@@ -17,9 +18,10 @@ from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import entry
 from .memory import Abilities, Memory, allocated, shaped
-from .program import Call, Variable, as_number, flops, listing, pack, part, run
 from .passes import dead_code
+from .program import Call, Variable, as_number, flops, listing, pack, part, run, symbols_in
 from .recording import Place, Recorded
+from .tiles import Region, regions, scratch_places, tiled
 from .together import together
 
 _number = count()
@@ -34,6 +36,8 @@ def _fills(call: Call) -> bool:
         return False
     if isinstance(call.function, Elementwise):
         return isinstance(call.function.forward, np.ufunc)
+    if call.function in _REDUCTIONS:
+        return call.params.keys() <= {"axis", "keepdims", "initial"} and "axis" in call.params
     return call.name in ("matmul", "sum", "sum_to") and call.name in REGISTRY
 
 
@@ -82,10 +86,10 @@ class Arena:
     def adopt(self, space: dict[str, Any], held: Sequence[Any]) -> None:
         """Take over what the places hold, in arrays that nobody else has seen."""
         shared = not self.counts or getrefcount(space["arena"]) != space["held"]
-        for i, count in enumerate(self.counts):  # zip would hold the arrays once more
+        for i, known in enumerate(self.counts):  # zip would hold the arrays once more
             home = space[self.homes[i]]
             # this name, and if it is there: the place, the caller's name, `held`
-            shared = shared or getrefcount(home) != count + (4 if held[i] is home else 1)
+            shared = shared or getrefcount(home) != known + (4 if held[i] is home else 1)
             del home
         if shared:
             self.renew(space)
@@ -114,8 +118,11 @@ class _Writer:
         }  # fmt: skip
         self.lines: list[str] = []
         self.constants: dict[int, str] = {}
-        self.memory = Memory(self.program, _ABILITIES, leaving, homes)
+        self.regions = {r.calls[0]: r for r in regions(self.program, leaving)}
+        inside = {x for r in self.regions.values() for x in r.inside}
+        self.memory = Memory(self.program, _ABILITIES, leaving, homes, inside)
         self.done = set(self.memory.views)
+        self.uses = Counter(symbols_in(self.program.outputs))
         for i, x in enumerate(self.program.inputs):
             self.names[x] = f"x{i}"
         self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
@@ -207,6 +214,8 @@ class _Writer:
     def call(self, i: int, call: Call) -> None:
         """A line for a call."""
         y = call.result
+        if call in self.regions:
+            self.region(i, self.regions[call])
         if call in self.done:
             return
         filled = _fills(call)
@@ -219,10 +228,38 @@ class _Writer:
         else:
             self.lines.append(f"{name} = {self.filled(call, 'None')}")
 
+    def region(self, i: int, region: Region) -> None:
+        """A function of a tile, and the call that does all of them."""
+        results = [call.result for call in region.calls]
+        used = [x for call in region.calls for x in (*call.reads, call.result) if x.shape]
+        arrays = [x for x in dict.fromkeys(used) if x not in region.inside]
+        for k, x in enumerate(results):
+            if x not in region.inside and x not in self.names:
+                self.names[x] = f"v{i + k}"
+                shape, dtype = self.named(x.shape), self.constant(x.dtype)
+                self.lines.append(f"{self.names[x]} = {self.constant(np.empty)}({shape}, {dtype})")
+        outer = dict(self.names)
+        places, scratch = scratch_places(region)
+        self.names.update({x: f"s[{k}]" for x, k in places.items()})
+        body = []
+        for x in arrays:
+            name = self.names[x]
+            self.lines.append(f"{name}f = {name}.reshape(-1)")
+            body.append(f"{name}t = {name}f[i]")
+            self.names[x] = f"{name}t"
+        body += [self.filled(call, self.names[call.result]) for call in region.calls]
+        self.names = {**outer, **dict.fromkeys(region.inside, "")}
+        self.done.update(region.calls)
+        self.lines.append(f"def tile{i}(i, s):\n            " + "\n            ".join(body))
+        kinds = self.constant(tuple(scratch), "t")
+        self.lines.append(f"{self.constant(tiled)}(tile{i}, {results[0].size}, {kinds})")
+
     def filled(self, call: Call, into: str) -> str:
         """A call that writes to a buffer; None stands for a new array."""
         if call.name in ("sum", "sum_to"):
             return self.summed(call, into)
+        if call.function in _REDUCTIONS:
+            return self.reduced(call, into)
         if call.name == "matmul":
             return self.product(call, into)
         out = call.result.dtype
@@ -244,7 +281,7 @@ class _Writer:
         a, b = call.args
         plain = all(isinstance(x, Variable) and len(x.shape) == 2 for x in (a, b))
         same = plain and a.dtype == b.dtype == call.result.dtype and a.dtype.kind in "fc"
-        dense = same and call.result.strides[-1:] == (call.result.dtype.itemsize,)
+        dense = same and call.result.strides[-1] == call.result.dtype.itemsize
         function = np.dot if dense and call.result.size else np.matmul
         return f"{self.constant(function)}({self.named(a)}, {self.named(b)}, {into})"
 
@@ -256,11 +293,25 @@ class _Writer:
         else:
             lead = len(x.shape) - len(params["shape"])
             if x.shape[lead:] != params["shape"]:
-                text = f"{self.constant(call.function.forward)}({self.named(x)}, {self.named(params['shape'])})"  # type: ignore[attr-defined]
+                text = self.made(call)
                 return text if into == "None" else f"copyto({into}, {text})"
             axis, keep = 0 if lead == 1 else tuple(range(lead)), False
         reduce = self.constant(np.add.reduce)
         return f"{reduce}({self.named(x)}, {self.named(axis)}, None, {into}, {keep})"
+
+    def reduced(self, call: Call, into: str) -> str:
+        """A ufunc's reduction along the last axis; the largest of each row is faster found
+        where the rows' entries lie side by side, so they are copied there.
+        """
+        x, params = call.args[0], call.params
+        if call.function == np.maximum.reduce and len(x.shape) == 2 and 1 < x.shape[1] < 64:
+            aside = self.constant(np.empty(x.shape[::-1], x.dtype).T, "s")
+            self.lines.append(f"copyto({aside}, {self.named(x)})")
+        else:
+            aside = self.named(x)
+        initial = f", {self.named(params['initial'])}" if "initial" in params else ""
+        axis, keep = self.named(params["axis"]), params.get("keepdims", False)
+        return f"{self.constant(call.function)}({aside}, {axis}, None, {into}, {keep}{initial})"
 
     def made(self, call: Call) -> str:
         """The expression of a call that makes its result, or a view, anew."""
@@ -268,6 +319,11 @@ class _Writer:
             text = self.operated(call)
             if text:
                 return text
+        array = call.result.shape and isinstance(call.args[0], Variable) and call.args[0].shape
+        if array and call.function is REGISTRY["transpose"]:
+            return f"{self.named(call.args[0])}.transpose({self.named(call.params['axes'])})"
+        if array and call.function is REGISTRY["getitem"]:
+            return f"{self.named(call.args[0])}[{self.named(call.params['index'])}]"
         if call.function is entry:
             return f"{self.named(call.args[0])}[{call.args[1]}]"
         if call.function is as_number:
@@ -301,7 +357,7 @@ class _Writer:
         homes = _homes(self.recorded)
         late: list[str] = []
         for place, _, new in self.recorded.writes:
-            for k, x in enumerate(new):
+            for x in new:
                 if place.name != "_grad" and x in homes and not self.at_home(x, homes):
                     self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
                     late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
@@ -353,7 +409,7 @@ class _Writer:
         """What leaves the program, in memory that nobody else holds."""
         if not isinstance(x, Variable):
             return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
-        once = sum(y is x for y in self.program.outputs) == 1
+        once = self.uses[x] == 1
         mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
         made = x.number or not x.shape or (mine and once and x not in self.program.inputs)
         return self.names[x] if made else f"{self.names[x]}.copy()"

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.elementwise import ceil, minimum
+from ..calculus.elementwise import divide, maximum, minimum, multiply, power
+from ..graph import REGISTRY
 from .lanes import lanes
 from .program import Call, Program, Variable, rewritten, symbols_in
 
@@ -29,7 +30,10 @@ def common_subexpressions(program: Program) -> Program:
     kept: list[Call] = []
     for call in program.calls:
         call = rewritten(call, known)
-        key = None if call.effect else (call.function, call.item, _key((call.args, call.params)))
+        key: Any = None
+        if not call.effect:
+            params = _key(call.params) if call.params else ()
+            key = call.function, call.item, _key(call.args), params
         if key is not None and key in first:
             known[call.result] = first[key]
             continue
@@ -41,16 +45,21 @@ def common_subexpressions(program: Program) -> Program:
 
 def _key(x: Any) -> Any:
     """Something hashable that is equal for what is the same, and for nothing else."""
-    if isinstance(x, Variable | np.ndarray):
+    kind = type(x)
+    if kind is Variable or kind is np.ndarray:
         return id(x)
+    if kind is tuple:
+        return tuple([_key(item) for item in x])
+    if kind is float:
+        return x.hex()  # -0.0 == 0.0, but they are not the same
     if isinstance(x, tuple | list):
         return type(x), *[_key(item) for item in x]
     if isinstance(x, dict):
         return tuple([(key, _key(item)) for key, item in x.items()])
     if isinstance(x, slice):
         return slice, _key(x.start), _key(x.stop), _key(x.step)
-    # -0.0 == 0.0 and 1 == True, but they are not the same
-    return (type(x), repr(x)) if isinstance(x, float | int | np.generic) else id(x)
+    # 1 == True, but they are not the same
+    return (kind, repr(x)) if isinstance(x, int | np.generic) else id(x)
 
 
 def neutral(program: Program) -> Program:
@@ -67,12 +76,12 @@ def neutral(program: Program) -> Program:
     return program.with_calls(kept, known)
 
 
-_ONE = {"multiply": (0, 1), "divide": (1,)}
+_ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}
 
 
 def _unchanged(call: Call) -> Any:
     """The argument that the call only repeats."""
-    for i in _ONE.get(call.name, ()):
+    for i in _ONE.get(call.function, ()):
         other = call.args[1 - i]
         one = call.args[i]
         alike = isinstance(other, Variable) and (other.shape, other.dtype, other.number) == (
@@ -92,18 +101,39 @@ def rectified(program: Program) -> Program:
     kept: list[Call] = []
     for call in program.calls:
         y = call.result
-        if call.name == "maximum" and y.shape and any(type(x) is int and x == 0 for x in call.args):
+        if call.function is maximum and y.shape and any(map(_is_zero, call.args)):
             positive.add(y)
-        if call.name == "sign" and call.args[0] in positive:
+        if call.function is REGISTRY["sign"] and call.args[0] in positive:
             up = Variable(np.empty(y.shape, y.dtype))
             up.strides = y.strides
-            kept.append(Call(ceil, call.args, {}, up, reads=call.reads))
+            kept.append(Call(REGISTRY["ceil"], call.args, {}, up, reads=call.reads))
             call = Call(minimum, (up, 1), {}, y, reads=(up,))
         kept.append(call)
     return program.with_calls(kept)
 
 
-PASSES = (neutral, common_subexpressions, dead_code, rectified, lanes)
+_POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
+
+
+def powers(program: Program) -> Program:
+    """With the operations that NumPy takes for arrays to some powers."""
+    kept: list[Call] = []
+    for call in program.calls:
+        if call.function is power and call.result.shape and call.result.dtype.kind == "f":
+            x, exponent = call.args
+            plain = isinstance(x, Variable) and type(exponent) in (int, float)
+            name = _POWERS.get(exponent) if plain and x.shape else None
+            if name:
+                call = Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
+        kept.append(call)
+    return program.with_calls(kept)
+
+
+def _is_zero(x: Any) -> bool:
+    return not isinstance(x, Variable) and np.ndim(x) == 0 and bool(x == 0)
+
+
+PASSES = (powers, neutral, common_subexpressions, dead_code, rectified, lanes)
 
 
 def optimised(program: Program) -> Program:

@@ -15,6 +15,8 @@ import numpy as np
 
 from ..graph.symbol import Symbol
 
+_FLOAT = np.dtype(float)
+
 
 class Variable(Symbol):
     """A symbol of a program: what it will hold, and where it came from.
@@ -34,10 +36,14 @@ class Variable(Symbol):
 
     def __init__(self, like: Any) -> None:
         self.number = not isinstance(like, np.ndarray | np.generic)
-        self.strides: tuple[int, ...] = like.strides if isinstance(like, np.ndarray) else ()
-        opaque = isinstance(like, tuple | np.random.Generator)
-        self.shape: tuple[int, ...] = () if opaque else np.shape(like)
-        self.dtype: Any = None if opaque else np.result_type(like)
+        self.shape: tuple[int, ...] = ()
+        self.strides: tuple[int, ...] = ()
+        self.dtype: Any = _FLOAT
+        if isinstance(like, np.ndarray):
+            self.shape, self.strides = like.shape, like.strides
+        if type(like) is not float:
+            opaque = isinstance(like, tuple | np.random.Generator)
+            self.dtype = None if opaque else np.result_type(like)
 
     @property
     def size(self) -> int:

@@ -8,19 +8,22 @@ computed. What works on data, the reverse sweep and the optimisers, is noted as 
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from ..calculus import elementwise
 from ..graph import Node, TraceError, raw
 from ..graph.modes import Mode
 from ..graph.node import _serial, is_mutable
 from ..tree import Structure, flatten, unflatten
 from .passes import dead_code
-from .program import Call, Program, mapped, run, symbols_in
-from .traced import SHAPED, UNSHAPED, Draws, Traced, refused, values
+from .program import Call, Program, as_number, mapped, run, symbols_in
+from .traced import SHAPED, UNSHAPED, Draws, Traced, is_number, refused, values
 
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
@@ -29,6 +32,15 @@ _OPENED = {
     "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax", "softplus",
     "softsign",
 }  # fmt: skip
+
+
+_ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
+_ON_FLOATS = {
+    elementwise.add: operator.add,
+    elementwise.multiply: operator.mul,
+    elementwise.negative: operator.neg,
+    elementwise.subtract: operator.sub,
+}
 
 
 class Place:
@@ -147,9 +159,13 @@ class Trace(Mode):
                 held = x = np.asarray(x)
             data.append(held)
             sources.append(x)
-        if next(symbols_in((data, params)), None) is None:
+        known = all(type(x) is not Traced for x in data)
+        if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
-        result = self.emit(primitive, tuple(data), params, item=node is not None)
+        if node is not None and not params and all(map(is_number, data)):
+            result = self.number(primitive, data)
+        else:
+            result = self.emit(primitive, tuple(data), params, item=node is not None)
         if node is None:
             return result
         if not variable or not primitive.differentiable(sources):
@@ -196,6 +212,19 @@ class Trace(Mode):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
         return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+
+    def number(self, function: Any, args: Any) -> Any:
+        """As `emit`, of an operation on Python numbers, whose result becomes one."""
+        given = [x for x in args if type(x) is Traced]
+        if any(x.trace is not self for x in given):
+            return self.emit(function, args, {}, item=True)  # which knows what to say
+        on_floats = _ON_FLOATS.get(function, function.evaluate)
+        y = as_number(on_floats(*[x.value if type(x) is Traced else x for x in args]))
+        result = self.symbol(y)
+        reads = tuple([x.variable for x in given])
+        args = tuple([x.variable if type(x) is Traced else x for x in args])
+        self.calls.append(Call(function, args, {}, result.variable, True, False, reads))
+        return result
 
     def kept(self, x: Any) -> Any:
         """A constant array, safe from later writes."""
@@ -273,7 +302,8 @@ def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[
     empty: set[Node] = set()
     while True:
         trace = Trace(empty)
-        recorded = _recorded(trace, function, structure, leaves)
+        with _ONE_AT_A_TIME:
+            recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
         missing = {
             place.owner

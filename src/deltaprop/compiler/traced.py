@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus import elementwise, indexing, shaping
-from ..graph import Node, Primitive
+from ..calculus import indexing, shaping
+from ..graph import REGISTRY, Node
 from ..graph.modes import caller
 from ..graph.symbol import Symbol, TraceError
 from ..value import Value
@@ -56,6 +56,10 @@ class Traced(Symbol):
         self.variable = Variable(value)
         self.trace = trace
         self.value = value
+
+    @property
+    def real_number(self) -> bool:  # type: ignore[override]
+        return self.variable.number and self.variable.dtype == np.float64
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -149,7 +153,7 @@ class Traced(Symbol):
         if function is np.array2string:
             return repr(self)
         if function is np.where and len(args) == 3:
-            function = elementwise.where
+            function = REGISTRY["where"]
         return emit(function, args, kwargs)
 
 
@@ -164,11 +168,7 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     return trace.emit(function, args, params, **how)
 
 
-_TABLE = {
-    op.forward: op
-    for op in vars(elementwise).values()
-    if isinstance(op, Primitive) and isinstance(op.forward, np.ufunc)
-}
+_TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, np.ufunc)}
 _RAW = (Symbol, np.ndarray, np.generic, float, int, complex)
 
 
@@ -177,35 +177,35 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
         if other and not isinstance(other[0], _RAW):
             return NotImplemented
         args = (*other, self) if reflected else (self, *other)
-        # as Python's operators do, those on numbers give numbers, not NumPy's scalars
-        return emit(primitive, args, {}, item=all(map(is_number, args)))
+        if self.trace is not None and all(map(is_number, args)):
+            # as Python's operators do, those on numbers give numbers, not NumPy's scalars
+            return self.trace.number(primitive, args)
+        return emit(primitive, args, {})
 
     return method
 
 
-def is_number(x: Any) -> bool:
+def is_number(x: Any) -> Any:
     """Whether `x` stands for a Python number."""
-    return x.variable.number if isinstance(x, Traced) else isinstance(x, float | int | complex)
+    if type(x) is Traced:
+        return x.variable.number
+    return type(x) is float or type(x) is int or type(x) is complex
 
 
-_UNARY = {
-    "neg": elementwise.negative, "pos": elementwise.positive, "abs": elementwise.absolute,
-    "invert": elementwise.invert,
-}  # fmt: skip
+_UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
 _BINARY = {
-    "add": elementwise.add, "sub": elementwise.subtract, "mul": elementwise.multiply,
-    "truediv": elementwise.divide, "pow": elementwise.power, "mod": elementwise.remainder,
-    "floordiv": elementwise.floor_divide, "and": elementwise.bitwise_and,
-    "or": elementwise.bitwise_or, "xor": elementwise.bitwise_xor,
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+    "mod": "remainder", "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or",
+    "xor": "bitwise_xor",
 }  # fmt: skip
 _COMPARISONS = {
-    "lt": elementwise.less, "le": elementwise.less_equal, "gt": elementwise.greater,
-    "ge": elementwise.greater_equal, "eq": elementwise.equal, "ne": elementwise.not_equal,
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
+    "ne": "not_equal",
 }  # fmt: skip
 for _name, _op in (_UNARY | _BINARY | _COMPARISONS).items():
-    setattr(Traced, f"__{_name}__", _operator(_op))
+    setattr(Traced, f"__{_name}__", _operator(REGISTRY[_op]))
 for _name, _op in _BINARY.items():
-    setattr(Traced, f"__r{_name}__", _operator(_op, reflected=True))
+    setattr(Traced, f"__r{_name}__", _operator(REGISTRY[_op], reflected=True))
 for _name in ("__matmul__", "__rmatmul__"):
     setattr(Traced, _name, getattr(Value, _name))
 

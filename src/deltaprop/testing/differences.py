@@ -263,10 +263,18 @@ def _read_off(
     noise = EPS * np.fmax.accumulate(size[::-1])[::-1] + 1e-320  # where numbers are subnormal
     noise = np.fmax(noise, _quantum(np.abs(odd), size))
     value, error = _limit(odd / (2 * h), h, noise, 2, columns)
-    change = np.fmax.reduce(np.fmax(np.abs(up - here), np.abs(down - here)))
-    error[np.abs(odd[-1]) > np.fmax(0.1 * change, 100 * noise[-1])] = np.inf  # it jumps
+    error[_jumps(np.abs(odd), size)] = np.inf
     jump, doubt = _limit((up - here - (here - down)) / (2 * h), h, noise, 1, 2)
     return value, error, np.where(np.abs(jump) > 2 * doubt, np.abs(jump), 0.0)
+
+
+def _jumps(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Which outputs change by as much at the finest steps as at larger ones."""
+    same = np.ptp(odd[-4:], axis=0) < 0.01 * odd[-1]
+    large = np.fmax(
+        1e-3 * np.fmax.reduce(odd), 1e4 * EPS * np.max(size[-1], axis=-1, keepdims=True, initial=0)
+    )
+    return np.asarray(same & (odd[-1] > large))
 
 
 def _quantum(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -276,8 +284,8 @@ def _quantum(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
     large numbers that cancel); else what does not change is flat.
     """
     first = np.argmax(odd[::-1] > 0, axis=0)[None]
-    change, of = (np.take_along_axis(a[::-1], first, axis=0)[0] for a in (odd, size))
-    return np.where((first[0] > 0) & (change < 1e-5 * of), change, 0.0)
+    change = np.take_along_axis(odd[::-1], first, axis=0)[0]
+    return np.where((first[0] > 0) & (change < 1e-6 * np.fmax.reduce(size)), change, 0.0)
 
 
 def _limit(

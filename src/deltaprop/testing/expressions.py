@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from .. import numpy as dnp
 from ..calculus.domains import Domain
@@ -38,7 +38,7 @@ _SYMBOLS = {
     "absolute": "abs({})",
     "where": "dnp.where({} > 0, {}, {})",
 }
-_CALLS = ("dnp.", "abs(")
+_CALLS = ("dnp.", "abs(")  # code that needs no brackets, around it or within
 
 
 class Term:
@@ -53,6 +53,20 @@ class Term:
     def shape(self) -> Shape:
         return np.shape(self.value)
 
+    def written(self, names: dict[Term, str]) -> str:
+        """The code, with brackets around an operator's result in another operator."""
+        parts = [names.get(x) or x.written(names) for x in self.args]
+        if not self.code.startswith(_CALLS) and not self.code.endswith("({})"):
+            tight = [x in names or x.code.startswith((*_CALLS, "{}[")) for x in self.args]
+            parts = [p if t else f"({p})" for p, t in zip(parts, tight, strict=True)]
+        return self.code.format(*parts)
+
+    def visit(self, uses: Counter[Term]) -> list[Term]:
+        """The terms below this one and itself, arguments first; counts how each is used."""
+        uses[self] += 1
+        below = [t for x in self.args for t in x.visit(uses)] if uses[self] == 1 else []
+        return [*below, self] if uses[self] == 1 else []
+
 
 class Expression:
     """A function of some arrays that prints as its own code.
@@ -62,23 +76,21 @@ class Expression:
     """
 
     def __init__(self, root: Term) -> None:
-        order: dict[Term, None] = {}
-        uses: Counter[Term] = Counter([root])
-        _visit(root, order, uses)
-        inputs = [t for t in order if not t.args]
-        self.points = tuple(t.value for t in inputs)
-        shared = [t for t in order if t.args and uses[t] > 1]
+        uses: Counter[Term] = Counter()
+        terms = root.visit(uses)
+        inputs = [t for t in terms if not t.args]
+        shared = [t for t in terms if t.args and uses[t] > 1]
         names = {t: f"x{i}" for i, t in enumerate(inputs)}
         names |= {t: f"y{i}" for i, t in enumerate(shared)}
-        self._lines = [f"{names[t]} = {_written(t, names)}" for t in shared]
-        self._result = _written(root, names) if root.args else names[root]
+        self.points = tuple(t.value for t in inputs)
         self._inputs = ", ".join(names[t] for t in inputs)
+        self._lines = [f"{names[t]} = {t.written(names)}" for t in shared]
+        self._result = names.get(root) or root.written(names)
 
     def __repr__(self) -> str:
         if not self._lines:
             return f"lambda {self._inputs}: {self._result}"
-        body = [*self._lines, f"return {self._result}"]
-        return "\n    ".join([f"def f({self._inputs}):", *body])
+        return "\n    ".join([f"def f({self._inputs}):", *self._lines, f"return {self._result}"])
 
     @cached_property
     def _program(self) -> Any:
@@ -95,23 +107,7 @@ class Expression:
         return self.on(dnp)(*xs)
 
 
-def _visit(term: Term, order: dict[Term, None], uses: Counter[Term]) -> None:
-    """The terms below this one, arguments first, and how often each is used."""
-    if term in order:
-        return
-    for x in term.args:
-        uses[x] += 1
-        _visit(x, order, uses)
-    order[term] = None
-
-
-def _written(term: Term, names: dict[Term, str]) -> str:
-    """The term's code, with brackets around an operator's result in another operator."""
-    parts = [names.get(x) or _written(x, names) for x in term.args]
-    if not term.code.startswith(_CALLS) and not term.code.endswith("({})"):
-        tight = [x in names or x.code.startswith((*_CALLS, "{}[")) for x in term.args]
-        parts = [p if t else f"({p})" for p, t in zip(parts, tight, strict=True)]
-    return term.code.format(*parts)
+# -- building -----------------------------------------------------------------------------
 
 
 class Builder:
@@ -119,11 +115,11 @@ class Builder:
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
-        rng = np.random.default_rng(draw(st.integers(0, 2**16)))
         # no two entries of the inputs are equal: nothing ties by accident
         grid = np.concatenate([np.arange(0.1, 2.0, 0.004), -np.arange(0.102, 2.0, 0.004)])
+        rng = np.random.default_rng(draw(st.integers(0, 2**16)))
         self.numbers = itertools.cycle(rng.permutation(grid.round(3)).tolist())
-        self.terms: list[Term] = []
+        self.terms = [self.input(draw(SHAPES))]
 
     def one_of(self, *choices: Any) -> Any:
         return self.draw(st.sampled_from(choices))
@@ -132,103 +128,86 @@ class Builder:
         numbers = [next(self.numbers) for _ in range(math.prod(shape))]
         return Term("", (), np.reshape(numbers, shape) if shape else numbers[0])
 
-    def pick(
-        self, *, new: Shape | None = None, fits: Callable[[Shape], bool] = lambda shape: True
-    ) -> Term:
-        """One of the terms so far, newest first, or else a new input."""
+    def pick(self, fits: Callable[[Shape], bool], *new: Shape) -> Term:
+        """One of the terms so far that fit, newest first, or else an input of a new shape."""
         found = [t for t in self.terms[::-1] if fits(t.shape)]
-        # as often the newest as any other: graphs that are deep, not wide alone
-        choices: list[Any] = [*found[:1] * len(found), *found[1:]]
-        if new is not None or not choices:
-            choices.append(None)
-        term = self.one_of(*choices)
+        # the newest as often as all others: graphs that are deep, not wide alone
+        term: Term | None = self.one_of(*found[:1] * len(found), *found[1:], None)
         if term is None:
-            term = self.input(new or ())
+            term = self.input(self.one_of(*new))
             self.terms.insert(0, term)
-        return term  # type: ignore[no-any-return]
+        return term
 
-    def add(self, code: str, *args: Term) -> Term | None:
+    def array(self, ndim: int = 1) -> Term:
+        return self.pick(lambda s: len(s) >= ndim, (2,) * ndim, (2, 3), (3, 1, 2))
+
+    def add(self, code: str, *args: Term) -> None:
         """Take the step, if it is a smooth one here."""
         f, xs = _function(code, len(args)), [x.value for x in args]
         with np.errstate(all="ignore"):
             y = f(*xs)
-            moderate = 0 < np.size(y) <= _MOST and np.all(np.abs(y) < _LARGEST)
-            if not moderate or not _is_smooth(f, xs, y):
-                return None
-        self.terms.append(Term(code, args, y))
-        return self.terms[-1]
+            if 0 < np.size(y) <= _MOST and np.all(np.abs(y) < _LARGEST) and _is_smooth(f, xs, y):
+                self.terms.append(Term(code, args, y))
 
     def into(self, domain: Domain, x: Term) -> Term:
         """The term, or the term mapped into a domain where it is not inside it already."""
         size = float(np.max(np.abs(x.value)))
         if size > 3.0:
-            x = self._mapped(f"{2 / size:.1g} * {{}}", x)
+            x = _mapped(f"{2 / size:.1g} * {{}}", x)
         if np.min(x.value) > domain.low + 0.1 and np.max(x.value) < domain.high - 0.1:
             return x
-        low, high = pieces(domain)[0]
-        middle, reach = (low + high) / 2, (high - low) / 2
-        shift = f"{middle:.3g} + " if middle else ""
-        return self._mapped(f"{shift}{reach:.3g} * dnp.tanh({{}})", x)
-
-    def _mapped(self, code: str, x: Term) -> Term:
-        return Term(code, (x,), _function(code, 1)(x.value))
+        low, high = pieces(domain)[-1][0], pieces(domain)[0][1]
+        shift = f"{(low + high) / 2:.3g} + " if low + high else ""
+        return _mapped(f"{shift}{(high - low) / 2:.3g} * dnp.tanh({{}})", x)
 
     def result(self) -> Term:
-        """The last term; others that nothing uses yet join it as their means."""
-        *others, last = self.terms
-        used = {x for t in self.terms for x in (*t.args, *(y for x in t.args for y in x.args))}
-        for t in others:
+        """The last term; others that nothing uses join it as their means."""
+        last = self.terms[-1]
+        last.visit(used := Counter[Term]())
+        for t in self.terms[-2::-1]:
             if t.args and t not in used:
-                joined = Term("{} + dnp.mean({})", (last, t), last.value + np.mean(t.value))
-                last = joined
+                t.visit(used)
+                last = Term("{} + dnp.mean({})", (last, t), None)
         return last
 
 
+@cache
 def _function(code: str, count: int) -> Callable[..., Any]:
     names = [f"a{i}" for i in range(count)]
     return eval(f"lambda {', '.join(names)}: {code.format(*names)}", {"dnp": dnp})  # type: ignore[no-any-return]
 
 
+def _mapped(code: str, x: Term) -> Term:
+    return Term(code, (x,), _function(code, 1)(x.value))
+
+
 def _is_smooth(f: Callable[..., Any], xs: Sequence[Any], y: Any) -> bool:
-    """Whether small steps to both sides, in two directions, change `f` evenly."""
-    for seed in (0, 1):
-        rng = np.random.default_rng(seed)
-        step = [_STEP * rng.uniform(0.5, 1, np.shape(x)) * rng.choice([-1, 1]) for x in xs]
-        step = [s * np.where(rng.random(np.shape(s)) < 0.5, -1.0, 1.0) for s in step]
-        ends = [
-            np.asarray(f(*(_like(x + sign * s, x) for x, s in zip(xs, step, strict=True))))
-            for sign in (1.0, -1.0)
-        ]
-        bend = np.abs(ends[0] - 2 * np.asarray(y) + ends[1])
-        if not np.all(bend <= 0.1 * _STEP * (1 + np.abs(y))):
-            return False
-        if not np.all(np.abs(ends[0] - y) <= 10 * _STEP * (1 + np.abs(y))):
+    """Whether small steps to both sides, in two directions, change `f` little and evenly."""
+    rng = np.random.default_rng(0)
+    size = _STEP * (1 + np.abs(y))
+    for _ in range(2):
+        steps = [_STEP * rng.choice([-1.0, -0.6, 0.6, 1.0], np.shape(x)) for x in xs]
+        up, down = (f(*(x + sign * s for x, s in zip(xs, steps, strict=True))) for sign in (1, -1))
+        if not np.all((np.abs(up - 2 * y + down) <= 0.1 * size) & (np.abs(up - y) <= 10 * size)):
             return False
     return True
-
-
-def _like(moved: Any, x: Any) -> Any:
-    return float(moved) if isinstance(x, float) else moved
 
 
 # -- the steps ----------------------------------------------------------------------------
 
 
-def _keywords(**given: Any) -> str:
-    return "".join(f", {k}={v!r}" for k, v in given.items() if v is not None and v is not False)
-
-
 def _elementwise(b: Builder) -> None:
     name = b.draw(st.sampled_from(elementwise_names()))
     op: Any = REGISTRY[name]
-    args = [b.pick()]
+    args = [b.pick(lambda s: True, ())]
     for _ in op.domain[1:]:
         shape = np.broadcast_shapes(*(x.shape for x in args))
-        new = b.one_of(shape, (), shape[1:], tuple(1 for _ in shape), (2, *shape))
-        args.append(b.pick(new=new, fits=lambda s, shape=shape: _broadcasts(s, shape)))
+        new = shape, (), shape[1:], (1,) * len(shape), (2, *shape)
+        args.append(b.pick(lambda s, shape=shape: _broadcasts(s, shape), *new))  # type: ignore[misc]
     args = [b.into(d, x) for d, x in zip(op.domain, args, strict=True)]
-    if any(_near_a_kink(d, x) for d, x in zip(op.domain, args, strict=True)):
-        return
+    for domain, x in zip(op.domain, args, strict=True):
+        if any(np.min(np.abs(x.value - kink)) < _STEP for kink in domain.kinks):
+            return
     b.add(_SYMBOLS.get(name) or f"dnp.{name}({', '.join('{}' for _ in args)})", *args)
 
 
@@ -239,83 +218,65 @@ def elementwise_names() -> list[str]:
 
 @cache
 def _names(_: int) -> list[str]:
-    table = [
-        name
-        for name, op in REGISTRY.items()
-        if isinstance(op, Elementwise) and op.domain and callable(getattr(dnp, name, None))
-    ]
-    return sorted(table, key=lambda name: (len(REGISTRY[name].domain), name not in _SYMBOLS))  # type: ignore[attr-defined]
-
-
-def _near_a_kink(domain: Domain, x: Term) -> bool:
-    return any(np.min(np.abs(x.value - kink)) < _STEP for kink in domain.kinks)
+    table = [op for op in REGISTRY.values() if isinstance(op, Elementwise) and op.domain]
+    offered = [op for op in table if callable(getattr(dnp, op.name, None))]
+    offered.sort(key=lambda op: (len(op.domain), op.name not in _SYMBOLS))
+    return [op.name for op in offered]
 
 
 def _broadcasts(a: Shape, b: Shape) -> bool:
     return all(m == n or 1 in (m, n) for m, n in zip(a[::-1], b[::-1], strict=False))
 
 
-def _array(b: Builder, ndim: int = 1) -> Term:
-    """A term with so many axes at least."""
-    return b.pick(new=b.one_of((2,) * ndim, (2, 3), (3, 1, 2)), fits=lambda s: len(s) >= ndim)
-
-
+# what a gap of these is filled with depends on the shape of the array, <x>
 _REDUCTIONS = ("sum", "mean", "max", "min", "prod", "var", "std", "logsumexp", "ptp", "median")
 _RUNNING = ("cumsum", "cumprod", "softmax", "log_softmax", "sort", "diff", "flip")
+_OF_ONE = [
+    *(f"dnp.{name}(<x>, axis=<axes>, keepdims=<flag>)" for name in _REDUCTIONS),
+    "dnp.norm(<x>, axis=<axis>, keepdims=<flag>)",
+    *(f"dnp.{name}(<x>, axis=<axis>)" for name in _RUNNING),
+    "dnp.reshape(<x>, <shape>)",
+    "dnp.transpose(<x>, <order>)",
+    "dnp.swapaxes(<x>, <axis>, <axis>)",
+    "dnp.moveaxis(<x>, <axis>, <axis>)",
+    "dnp.expand_dims(<x>, <axis>)",
+    "dnp.broadcast_to(<x>, <larger>)",
+    "dnp.roll(<x>, <count>, axis=<axis>)",
+    "dnp.tile(<x>, <count>)",
+    "dnp.repeat(<x>, <count>, axis=<axis>)",
+    "dnp.pad(<x>, <count>)",
+    *["<x>[<index>]"] * 5,
+]
+_OF_A_MATRIX = [
+    "dnp.diagonal(<x>)",
+    "dnp.trace(<x>)",
+    "dnp.tril(<x>, <count>)",
+    "dnp.triu(<x>, <count>)",
+]
+_GAPS: dict[str, Callable[[Shape], st.SearchStrategy[Any]]] = {
+    "axis": lambda s: axes(len(s), none=False, several=False),
+    "axes": lambda s: axes(len(s)).filter(lambda axis: axis != ()),
+    "flag": lambda s: st.booleans(),
+    "count": lambda s: st.integers(1, 2),
+    "shape": lambda s: st.sampled_from([(-1,), s[::-1], (*s, 1)]),
+    "larger": lambda s: st.just((2, *s)),
+    "order": lambda s: st.permutations(range(len(s))).map(tuple),
+    "index": indices,
+}
 
 
-def _reduction(b: Builder) -> None:
-    x, name = _array(b), b.one_of(*_REDUCTIONS, "norm")
-    axis = b.draw(axes(len(x.shape), several=name != "norm"))
-    if axis == () or (name == "norm" and axis is None and len(x.shape) > 2):
-        axis = -1
-    b.add(f"dnp.{name}({{}}{_keywords(axis=axis, keepdims=b.draw(st.booleans()))})", x)
+def _of_one(b: Builder) -> None:
+    """A reduction, a running one, another shape, a part: what takes one array."""
+    x = b.array()
+    code = b.one_of(*_OF_ONE, *(_OF_A_MATRIX if len(x.shape) > 1 else ()))
 
+    def filled(gap: re.Match[str]) -> str:
+        if gap[1] == "x":
+            return "{}"
+        value = b.draw(_GAPS[gap[1]](x.shape))
+        return index_code(value) if gap[1] == "index" else repr(value)
 
-def _along(b: Builder) -> None:
-    x, name = _array(b), b.one_of(*_RUNNING)
-    b.add(f"dnp.{name}({{}}, axis={b.draw(axes(len(x.shape), none=False, several=False))})", x)
-
-
-def _shaping(b: Builder) -> None:
-    x = _array(b)
-    n, shape = len(x.shape), x.shape
-    axis, place = (b.draw(st.integers(-n, n - 1)) for _ in range(2))
-    amount = b.draw(st.integers(1, 2))
-    call = b.one_of(
-        f"reshape({{}}, {b.one_of((-1,), shape[::-1], (*shape, 1))})",
-        f"transpose({{}}, {tuple(b.draw(st.permutations(range(n))))})",
-        f"swapaxes({{}}, {axis}, {place})",
-        f"moveaxis({{}}, {axis}, {place})",
-        f"expand_dims({{}}, {axis})",
-        f"broadcast_to({{}}, {(2, *shape)})",
-        f"roll({{}}, {amount}, axis={axis})",
-        f"tile({{}}, {amount})",
-        f"repeat({{}}, {amount}, axis={axis})",
-        f"pad({{}}, {amount})",
-    )
-    if n > 1:
-        square = (
-            f"tril({{}}, {amount - 1})",
-            f"triu({{}}, {amount - 1})",
-            "diagonal({})",
-            "trace({})",
-        )
-        call = b.one_of(call, *square)
-    b.add(f"dnp.{call}", x)
-
-
-def _joining(b: Builder) -> None:
-    x = _array(b)
-    y = b.pick(new=x.shape, fits=lambda s: s == x.shape)
-    name, axis = b.one_of("concatenate", "stack"), b.draw(st.integers(-len(x.shape), 0))
-    b.add(f"dnp.{name}([{{}}, {{}}], axis={axis})", x, y)
-
-
-def _indexing(b: Builder) -> None:
-    x = _array(b)
-    index = b.draw(indices(x.shape))
-    b.add("{}[" + index_code(index) + "]", x)
+    b.add(re.sub("<(.*?)>", filled, code), x)
 
 
 def index_code(index: Any) -> str:
@@ -330,27 +291,32 @@ def index_code(index: Any) -> str:
     return "..." if index is Ellipsis else repr(index)
 
 
-def _contraction(b: Builder) -> None:
-    x = _array(b)
+def _of_two(b: Builder) -> None:
+    """Two arrays joined, or contracted."""
+    x = b.array()
     *lead, n = x.shape
-    name = b.one_of("matmul", "einsum", "outer", "inner", "tensordot", "kron", "vecdot", "convolve")
-    if name == "einsum":
-        _einsum(b, x)
-    elif name == "matmul":
-        y = b.pick(
-            new=b.one_of((n,), (n, 2), (*lead[:-1], n, 1)), fits=lambda s: _multiplies(x.shape, s)
-        )
-        b.add("{} @ {}", x, y)
-    elif name in ("outer", "kron"):
-        b.add(f"dnp.{name}({{}}, {{}})", x, b.pick(new=(2,), fits=lambda s: len(s) > 0))
-    elif name == "convolve":
-        x = b.pick(new=(3,), fits=lambda s: len(s) == 1)
-        y = b.pick(new=(2,), fits=lambda s: len(s) == 1)
-        b.add(f"dnp.convolve({{}}, {{}}, {b.one_of('full', 'same', 'valid')!r})", x, y)
+    code = b.one_of(
+        "dnp.concatenate([{}, {}], axis=-1)",
+        "dnp.stack([{}, {}], axis=-2)",
+        "{} @ {}",
+        "dnp.outer({}, {})",
+        "dnp.kron({}, {})",
+        "dnp.inner({}, {})",
+        "dnp.vecdot({}, {})",
+        "dnp.tensordot({}, {}, axes=([-1], [-1]))",
+        *["dnp.convolve({}, {}, 'full')", "dnp.convolve({}, {}, 'valid')"][: 2 * (not lead)],
+    )
+    if "[{}" in code:
+        y = b.pick(lambda s: s == x.shape, x.shape)
+    elif "@" in code:
+        y = b.pick(lambda s: _multiplies(x.shape, s), (n,), (n, 2), (*lead[:-1], n, 1))
+    elif "outer" in code or "kron" in code:
+        y = b.array()
+    elif "convolve" in code:
+        y = b.pick(lambda s: len(s) == 1, (2,))
     else:
-        y = b.pick(new=b.one_of((n,), x.shape), fits=lambda s: s == x.shape or s == (n,))
-        axes = f", axes=([-1], [-1])" if name == "tensordot" else ""
-        b.add(f"dnp.{name}({{}}, {{}}{axes})", x, y)
+        y = b.pick(lambda s: s in (x.shape, (n,)), (n,), x.shape)
+    b.add(code, x, y)
 
 
 def _multiplies(a: Shape, b: Shape) -> bool:
@@ -359,28 +325,29 @@ def _multiplies(a: Shape, b: Shape) -> bool:
     return a[-1] == b[-2] and _broadcasts(a[:-2], b[:-2])
 
 
-def _einsum(b: Builder, x: Term) -> None:
-    """A contraction of a term with another that shares some of its axes."""
+def _einsum(b: Builder) -> None:
+    """A contraction of an array with another that shares some of its axes."""
+    x = b.array()
     mine = string.ascii_lowercase[: len(x.shape)]
     if len(x.shape) > 1 and x.shape[0] == x.shape[-1] and b.draw(st.booleans()):
         mine = mine[:-1] + mine[0]  # a diagonal
     size = dict(zip(mine, x.shape, strict=True)) | {"z": 2}
-    letters = st.lists(st.sampled_from(sorted(size)), max_size=3, unique=True)
-    other, output = "".join(b.draw(letters)), b.draw(letters)
+    some = st.lists(st.sampled_from(sorted(size)), max_size=3, unique=True).map("".join)
+    other, output = b.draw(some), b.draw(some)
     wanted = tuple(size[c] for c in other)
-    y = b.pick(new=wanted, fits=lambda s: s == wanted)
-    output = "".join(c for c in output if c in mine + other)
-    b.add(f"dnp.einsum('{mine},{other}->{output}', {{}}, {{}})", x, y)
+    kept = "".join(c for c in output if c in mine + other)
+    b.add(
+        f"dnp.einsum('{mine},{other}->{kept}', {{}}, {{}})",
+        x,
+        b.pick(lambda s: s == wanted, wanted),
+    )
 
 
 def _nothing(b: Builder) -> None:
     """What any step shrinks to."""
 
 
-_STEPS = (
-    _nothing, _elementwise, _elementwise, _elementwise, _reduction, _along, _shaping, _joining,
-    _indexing, _contraction,
-)  # fmt: skip
+_STEPS = (_nothing, *[_elementwise] * 4, *[_of_one] * 3, _of_two, _of_two, _einsum)
 
 
 @st.composite
@@ -408,7 +375,6 @@ def expressions(
     >>> test()
     """
     builder = Builder(draw)
-    builder.terms.append(builder.input(draw(SHAPES)))
     for _ in range(draw(st.integers(min(3, max_steps), max_steps))):
         draw(st.sampled_from(_STEPS))(builder)
     f = Expression(builder.result())

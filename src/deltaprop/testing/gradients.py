@@ -280,7 +280,7 @@ class Check:
             if not x.size:
                 continue
             # rounding of the outputs alone hides slopes smaller than that
-            hidden = 4 * eps * self.scale / np.where(x > 0, x, x.max() or 1.0)
+            hidden = 16 * eps * self.scale / np.where(x > 0, x, x.max() or 1.0)
             size = np.abs(self.g[i])
             bound = rtol * size + hidden + 64 * eps * size.max() + self.unsteadiness(i, eps)
             gap = np.abs(g - self.g[i])

@@ -25,10 +25,10 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=3)
 
 
 def pieces(domain: Domain) -> list[tuple[float, float]]:
-    """The intervals between a domain's ends and kinks, none touched, positive ones first."""
+    """The intervals between a domain's ends, its kinks and 0, none touched, highest first."""
     low = max(domain.low, min(-3.0, domain.high - 3.0))
     high = min(domain.high, max(3.0, domain.low + 3.0))
-    ends = [low, *(k for k in sorted(domain.kinks) if low < k < high), high]
+    ends = [low, *(k for k in sorted({0.0, *domain.kinks}) if low < k < high), high]
     return [(a + 0.1 * (b - a), b - 0.1 * (b - a)) for a, b in itertools.pairwise(ends)][::-1]
 
 
@@ -50,7 +50,7 @@ def arrays(
     dtype: Any = np.float64,
     edges: bool = False,
 ) -> Any:
-    """Arrays within a domain, away from its ends and kinks; Python floats of shape ().
+    """Arrays within a domain, away from its ends, its kinks and 0; floats for the shape ().
 
     Parameters
     ----------
@@ -129,8 +129,8 @@ def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
 
 def indices(shape: Shape) -> Strategy:
     """Anything that NumPy takes as an index: basic, integer arrays, a mask, or a mixture."""
-    kinds = [hnp.basic_indices(shape, allow_newaxis=True), hnp.arrays(bool, shape)]
-    if shape and min(shape):
+    kinds: list[Strategy] = [hnp.basic_indices(shape, allow_newaxis=True), hnp.arrays(bool, shape)]
+    if shape and all(shape):
         kinds += [hnp.integer_array_indices(shape), _mixed(shape)]
     return st.one_of(kinds)
 

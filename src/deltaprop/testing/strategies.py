@@ -1,11 +1,12 @@
 """Hypothesis strategies for property tests of gradients, of our operations and of yours.
 
 >>> from hypothesis import given
+>>> import deltaprop.numpy as dnp
 >>> from deltaprop.testing import strategies as dst
->>> @given(dst.arrays(dst.Domain(0.0)))
-... def test_my_logarithm(x):
-...     assert np.all(np.exp(np.log(x)) > 0)
->>> test_my_logarithm()
+>>> @given(dst.broadcastable([dst.Domain(0.0), dst.Domain(-1.0, 1.0)]))
+... def test_my_operation(xs):
+...     assert dnp.all(xs[0] + xs[1] > -1.0)
+>>> test_my_operation()
 """
 
 from ..calculus.domains import Domain

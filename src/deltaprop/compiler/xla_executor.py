@@ -1,0 +1,287 @@
+"""The XLA executor: a program as one function that JAX compiles for its devices.
+
+What is random is drawn on the host, by the generators that NumPy's executor would ask, and so
+are the same numbers; checks of data raise before anything outside is written. What the program
+leaves in places outside stays on the devices too, and is not sent there again while it is what
+these places hold. Computed is in the dtypes that were recorded, whatever `jax_enable_x64` says.
+
+Two things NumPy does are dropped: a singular matrix is no error here, but gives inf and NaN;
+and on the CPU subnormal numbers count as zero.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..graph import Elementwise, Node
+from ..tree import LEAF, Structure, flatten, unflatten
+from ..value import Value
+from .lowering import Lowered, Lowering, lowered
+from .numpy_executor import Executable, _input_names
+from .program import Call, Program, Variable, flops, listing, run, substituted, symbols_in
+from .recording import Place, Recorded
+from .sharding import Layout
+
+_LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
+_WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
+
+
+class Split:
+    """A program taken apart: what the host does before and after what the devices do.
+
+    Attributes
+    ----------
+    before : list of Call
+        Random draws, and checks of what the call was given.
+    inside : list of Call
+        All that is compiled.
+    after : list of Call
+        Checks of what was computed.
+    given : list of Variable
+        What is sent to the devices.
+    """
+
+    def __init__(self, program: Program, places: set[Variable]) -> None:
+        self.made = {call.result: call for call in program.calls}
+        effects = [call for call in program.calls if call.effect]
+        used = {x for call in program.calls for x in call.reads}
+        draws = {call.result for call in effects if call.result in used}
+        early: set[Variable] = set()
+        self.after = []
+        for call in effects:
+            if call.result in used or self._light(call, draws | early, places):
+                early |= self._behind(call.reads, early) | {call.result}
+            else:
+                self.after.append(call)
+        self.before = [call for call in program.calls if call.result in early]
+        known = {*program.inputs, *draws}
+        wanted = [*symbols_in(program.outputs), *[x for c in self.after for x in c.reads]]
+        self.wanted = [x for x in dict.fromkeys(wanted) if x not in known]
+        needed = self._behind(self.wanted, known)
+        self.inside = [call for call in program.calls if call.result in needed]
+        reads = dict.fromkeys(x for call in self.inside for x in call.reads)
+        self.given = [x for x in reads if x in known]
+
+    def _behind(self, xs: Any, known: set[Variable]) -> set[Variable]:
+        """The results that `xs` depend on, themselves included, but for those known."""
+        found: set[Variable] = set()
+        stack = list(xs)
+        while stack:
+            x = stack.pop()
+            if x in self.made and x not in found and x not in known:
+                found.add(x)
+                stack += self.made[x].reads
+        return found
+
+    def _light(self, check: Call, known: set[Variable], places: set[Variable]) -> bool:
+        """Whether the host can do a check by itself: it looks at arguments, entry by entry."""
+        behind = self._behind(check.reads, known)
+        reads = {*check.reads, *[x for y in behind for x in self.made[y].reads]}
+        cheap = all(_moves_little(self.made[y]) for y in behind)
+        return cheap and places.isdisjoint(reads)
+
+
+def _moves_little(call: Call) -> bool:
+    return isinstance(call.function, Elementwise) or call.name in ("astype", "getitem", "reshape")
+
+
+class Xla:
+    """Makes the programs of one compiled function; see the module.
+
+    Attributes
+    ----------
+    shared : bool
+        Whether the host sees the memory of the devices, and needs no copies of it.
+    held : dict
+        For each place outside, what it was left with, and the same on the devices.
+    """
+
+    def __init__(self, shard: Mapping[str, int]) -> None:
+        self.layout = Layout(shard)
+        self.held: dict[Any, tuple[Any, jax.Array]] = {}
+
+    @cached_property
+    def shared(self) -> bool:
+        return jax.default_backend() == "cpu"
+
+    def __call__(
+        self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
+    ) -> Executable:
+        """The program as a function."""
+        replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
+        inside = replay.split.inside
+        total = f"{len(inside)} calls, {sum(map(flops, inside)):,} flops, compiled by XLA"
+        text = listing(recorded.program, _input_names(recorded), {}, f"{total} {self.layout}")
+        return Executable(replay.run, "", text)
+
+
+class _Replay:
+    """A program that JAX compiles, between the places it reads and those it writes."""
+
+    def __init__(self, recorded: Recorded, executor: Xla, axes: Sequence[int | None]) -> None:
+        self.recorded = recorded
+        self.executor = executor
+        self.layout = layout = executor.layout
+        self.program = program = recorded.program
+        rows = recorded.reads
+        self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
+        self.split = Split(program, set(self.keys))
+        for x in (*self.split.given, *[call.result for call in self.split.inside]):
+            _supported(x)
+        self.computed = set(self.split.wanted)
+        self.adopted = self._adopted()
+        self.constants = self._constants()
+        self.messages: list[str] = []
+        at = dict(zip(program.inputs, axes, strict=False))
+        self.shardings = [layout.sharding(at.get(x)) for x in self.split.given]
+        everywhere = layout.sharding(None)
+        self.compiled = jax.jit(
+            self.compute,
+            donate_argnums=() if executor.shared else self._donated(),
+            **layout.options([*self.shardings, *[everywhere] * len(self.constants)]),
+        )
+        with jax.enable_x64(True):
+            self.sent = [layout.placed(x, everywhere) for x in self.constants.values()]
+
+    def _constants(self) -> dict[int, Any]:
+        """Arrays of numbers that are part of the program; XLA need not know which."""
+        args = [x for call in self.split.inside for x in call.args]
+        return {id(x): x for x in args if type(x) is np.ndarray and x.dtype.kind in "fc"}
+
+    def _donated(self) -> list[int]:
+        """What nobody needs any more when the program has run: what it writes anew."""
+        new = {key for row in self.recorded.writes for key in _keys(*row)}
+        given = enumerate(self.split.given)
+        return [i for i, x in given if self.keys.get(x) in new and x.shape]
+
+    def compute(self, *xs: Any) -> tuple[list[Any], list[Any]]:
+        """The program in JAX's terms: what is wanted of it, and where data were wrong."""
+        count = len(self.split.given)
+        known: dict[Any, Any] = {
+            x: Lowered(jax.numpy.asarray(array, x.dtype), x.number)
+            for x, array in zip(self.split.given, xs[:count], strict=True)
+        }
+        constants = dict(zip(self.constants, map(Lowered, xs[count:]), strict=True))
+        mode = Lowering()
+        with mode, jax.default_matmul_precision("highest"):
+            for call in self.split.inside:
+                args = tuple([constants.get(id(x), x) for x in call.args])
+                args, params = substituted(args, known), substituted(call.params, known)
+                known[call.result] = lowered(call, args, params)
+        self.messages = [text for text, _ in mode.faults]
+        return [known[x].array for x in self.split.wanted], [fault for _, fault in mode.faults]
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        """Do the recorded call again."""
+        known = dict(zip(self.program.inputs, [*inputs, *self._read()], strict=True))
+        for call in self.split.before:
+            _ran(call, known)
+        arrays = self._computed(known)
+        for call in self.split.after:
+            _ran(call, known)
+        results = self._results(known, arrays)
+        self._write(known, arrays)
+        return results
+
+    def _read(self) -> list[Any]:
+        """What is in the places outside."""
+        found: list[Any] = []
+        for place, structure, _ in self.recorded.reads:
+            found += [place.get()] if structure is LEAF else flatten(place.get())[0]
+        return found
+
+    def _computed(self, known: dict[Any, Any]) -> dict[Any, Any]:
+        """What the devices compute, there; it is added to what is `known` on the host."""
+        held, sent = self.executor.held, []
+        with jax.enable_x64(True):
+            for x, sharding in zip(self.split.given, self.shardings, strict=True):
+                data = known[x]
+                before, array = held.get(self.keys.get(x), (None, None))
+                sent.append(array if before is data else self.layout.placed(data, sharding))
+            try:
+                wanted, faults = self.compiled(*sent, *self.sent)
+                for x, array in zip(self.split.wanted, wanted, strict=True):
+                    data = np.asarray(array)
+                    known[x] = data.item() if x.number else data if x.shape else data[()]
+            except jax.errors.JaxRuntimeError as error:
+                raise self.layout.explained(error) from error
+        for text, fault in zip(self.messages, faults, strict=True):
+            if fault:
+                raise IndexError(text)
+        return dict(zip(self.split.wanted, wanted, strict=True))
+
+    def _results(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
+        """What the function returns, in memory that nobody else writes to."""
+        results = []
+        for x, wrapped in zip(self.program.outputs, self.recorded.wrapped, strict=False):
+            data = known[x] if isinstance(x, Variable) else x
+            made = isinstance(x, Variable) and x in self.computed
+            if isinstance(data, np.ndarray) and not (wrapped and made):
+                data = _adopted(arrays[x]) if made and x in self.adopted else data.copy()
+            results.append(Value.leaf(data, constant=True) if wrapped else data)
+        return unflatten(self.recorded.structure, results)
+
+    def _adopted(self) -> set[Variable]:
+        """Results that nobody else holds, and that it takes long to copy."""
+        if not self.executor.shared or self.layout.mesh is not None:
+            return set()
+        uses = Counter(symbols_in(self.program.outputs))
+        return {x for x in self.computed if uses[x] == 1 and x.nbytes > _LARGE}
+
+    def _write(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> None:
+        """Leave outside what the function leaves there."""
+        held, new = self.executor.held, []
+        for row in self.recorded.writes:
+            values = []
+            for x, key in zip(row[2], _keys(*row), strict=True):
+                data = known[x] if isinstance(x, Variable) else x
+                if isinstance(x, Variable) and x in self.computed:
+                    held[key] = data, arrays[x]
+                elif isinstance(data, np.ndarray):
+                    data = data.copy()
+                values.append(data)
+            new.append(values)
+        for (place, structure, _), values in zip(self.recorded.writes, new, strict=True):
+            _put(place, structure, values)
+
+
+def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
+    """What the entries of a place are called in `Xla.held`."""
+    return [(id(place.owner), place.name, i) for i in range(len(xs))]
+
+
+def _put(place: Place, structure: Structure, values: Sequence[Any]) -> None:
+    owner = place.owner
+    if not isinstance(owner, Node):
+        place.set(unflatten(structure, values))
+    elif place.name == "_grad":
+        place.set(values[0] if values else None)
+        owner.extra.owns_grad = False
+    else:
+        owner.write(values[0])
+
+
+def _ran(call: Call, known: dict[Any, Any]) -> None:
+    """Do a call on the host."""
+    args, params = substituted(call.args, known), substituted(call.params, known)
+    with np.errstate(all="ignore"):
+        known[call.result] = run(call.function, args, params, call.item)
+
+
+def _supported(x: Variable) -> None:
+    if x.dtype is not None and (x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST[x.dtype.kind]):
+        raise TypeError(f"JAX has no arrays of {x.dtype}: convert them, or use executor='numpy'")
+
+
+def _adopted(array: jax.Array) -> np.ndarray:
+    """The memory of an array that nobody else holds, for NumPy to write to."""
+    memory = (ctypes.c_char * array.nbytes).from_address(array.unsafe_buffer_pointer())
+    memory.owner = array  # type: ignore[attr-defined]
+    return np.frombuffer(memory, array.dtype).reshape(array.shape)

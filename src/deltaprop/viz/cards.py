@@ -1,0 +1,130 @@
+"""The layer-delta formulas of an MLP, beside the steps of a sweep that compute the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import deltas, nn
+from ..graph import Node, raw
+from .notation import brief
+from .picture import Picture
+
+# the operation that a loss records with its target, and what `deltaprop.deltas` calls the loss
+_LOSSES = {
+    "mean_squared_error": "mse",
+    "binary_cross_entropy": "binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
+    "cross_entropy": "softmax_cross_entropy",
+}
+# dL/dA of the last layer; of the last two losses, made for logits, dL/dZ
+_LAST = {
+    "mse": "2 · ({A} − {T}) / {n}",
+    "binary_cross_entropy": "((1 − {T}) / (1 − {A}) − {T} / {A}) / {n}",
+    "binary_cross_entropy_with_logits": "(sigmoid({Z}) − {T}) / {n}",
+    "softmax_cross_entropy": "(softmax({Z}) − {T}) / {n}",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One formula: in symbols, with its numbers in it, and the number that it gives."""
+
+    rule: str
+    numbers: str
+    value: Any
+
+    def compared(self, sweep: Any) -> dict[str, Any]:
+        """The formula, and how far from it the sweep's number is."""
+        value = np.asarray(self.value)
+        ulp = np.finfo(value.dtype).eps * max(np.abs(value).max(), np.finfo(value.dtype).tiny)
+        distance = float(np.abs(value - sweep).max() / ulp)
+        return {
+            "rule": self.rule,
+            "numbers": self.numbers,
+            "result": brief(value),
+            "ulps": f"{distance:.2g}",
+            "agree": distance <= 16,
+        }
+
+
+def target(order: list[Node]) -> tuple[str, Any] | None:
+    """The name of the loss and its target, if it is a loss that the formulas know."""
+    for node in order:
+        if node.op is not None and node.op.name in _LOSSES:
+            return _LOSSES[node.op.name], node.args[1]
+    return None
+
+
+def cards(picture: Picture, model: Any) -> dict[int, Card]:
+    """The formulas for delta, dW and db of each layer, by the serial number of Z, W and b."""
+    order, used = picture.order, picture.used
+    found, loss = target(order), float(raw(order[-1]))
+    if not isinstance(model, nn.MLP) or [a.layer for a in used] != model.layers:
+        raise ValueError(
+            "the layer-delta formulas are those of an nn.MLP that was applied once: give play an "
+            "MLP that the loss was computed with, or no model"
+        )
+    propagation = model.layers[0].error_propagation
+    by_formula = found and deltas.layer_deltas(
+        model, raw(used[0].X), raw(found[1]), found[0], propagation
+    )
+    if not found or not by_formula or not np.isclose(by_formula.loss, loss):
+        raise ValueError(
+            f"the layer-delta formulas know the losses {', '.join(_LAST)}, as the mean over a "
+            "batch and with nothing added; this loss is another: give play no model"
+        )
+    return _Writer(picture, found, by_formula, propagation).cards
+
+
+class _Writer:
+    """Writes each formula twice, with names and with numbers."""
+
+    def __init__(self, picture: Picture, loss: Any, found: deltas.Deltas, mode: str) -> None:
+        self.cards: dict[int, Card] = {}
+        self.used, self.mode, (self.loss, T) = picture.used, mode, loss
+        layers, of = found.layers, picture.names.of
+        rows, count = layers[-1].A.shape[0], layers[-1].A.size
+        n = str(rows if self.loss == "softmax_cross_entropy" else count)
+        self.names: dict[str, str] = {"T": of(T), "n": n}
+        self.numbers: dict[str, str] = {"T": brief(raw(T)), "n": n}
+        for k, (a, d) in enumerate(zip(self.used, layers, strict=True)):
+            W, before = a.layer.weight, a.X
+            self._know(k, "Z", of(a.Z), d.Z)
+            self._know(k, "A", of(a.A), d.A)
+            self._know(k, "X", of(before), raw(before))
+            self._know(k, "W", of(W), raw(W))
+            self._know(k, "delta", f"δ{k + 1}", d.delta)
+        for k, (a, d) in enumerate(zip(self.used, layers, strict=True)):
+            self._add(a.Z, f"δ{k + 1}", self._delta(k), d.delta)
+            self._add(a.layer.weight, f"dW{k + 1}", f"{{X_{k}}}ᵀ @ {{delta_{k}}}", d.dW)
+            if a.layer.bias is not None:
+                self._add(a.layer.bias, f"db{k + 1}", f"sum over rows of {{delta_{k}}}", d.db)
+
+    def _know(self, k: int, letter: str, name: str, data: Any) -> None:
+        self.names[f"{letter}_{k}"] = name
+        self.numbers[f"{letter}_{k}"] = brief(data)
+
+    def _add(self, node: Node, left: str, right: str, value: Any) -> None:
+        rule = f"{left} = {right.format_map(self.names)}"
+        self.cards[node.serial] = Card(rule, right.format_map(self.numbers), value)
+
+    def _error(self, k: int) -> str:
+        """dL/dA of layer k, or what the mode of propagation takes for it."""
+        if k + 1 == len(self.used):
+            letters = {c: f"{{{c}_{k}}}" for c in "AZ"} | {c: f"{{{c}}}" for c in "Tn"}
+            return _LAST[self.loss].format_map(letters)
+        after = f"({self._error(k + 1)})" if self.mode == "rashid" else f"{{delta_{k + 1}}}"
+        return f"{after} @ {{W_{k + 1}}}ᵀ"
+
+    def _delta(self, k: int) -> str:
+        layer, last = self.used[k].layer, k + 1 == len(self.used)
+        plain = layer.activation == "identity" or self.mode == "linear"
+        if last and not plain and (self.loss, layer.activation) == (
+            "binary_cross_entropy", "sigmoid"
+        ):  # fmt: skip
+            return f"({{A_{k}}} − {{T}}) / {{n}}"
+        error = self._error(k)
+        return error if plain else f"({error}) ⊙ {layer.activation}′({{Z_{k}}})"

@@ -1,0 +1,201 @@
+"""Drawings: a graph as SVG, in a terminal as an indented tree."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ..graph import Node
+from ..graph.node import owner
+from .layout import layered
+from .picture import Box, Picture
+
+_CHARACTER, _LINE, _PAD, _MARGIN = 7.3, 16, 8, 12
+_TREE_LINES = 200
+_SHOWN_BY_ITSELF = 60  # nodes: a larger graph is drawn when somebody asks for it
+
+
+@cache
+def asset(name: str) -> str:
+    """The text of a file that lies beside this one."""
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def draw(
+    value: Node,
+    depth: int | None = None,
+    *,
+    model: Any = None,
+    fold: Collection[str] = (),
+    open: bool | Collection[str] = (),
+) -> Drawing:
+    """A picture of the graph that computed a Value.
+
+    Parameters
+    ----------
+    value : Value
+        What everything in the picture was computed for; a part of a graph is drawn by asking
+        for the Value it ends in.
+    depth : int, optional
+        How many operations back from `value` the picture goes.
+    model : nn.Module, optional
+        Its dense layers become one box each, and their parts are called W1, b1, Z1, A1, ...
+    fold : collection of str
+        Names of Values; each becomes one box with all that is needed for it alone.
+    open : collection of str, or True
+        Layers of the model (as in "layers.0") to show in full; True: all of them.
+
+    Returns
+    -------
+    Drawing
+        Shown by itself in Jupyter; `.svg` is its text, `.save(path)` writes a file, and `str()`
+        is an indented tree.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a, b = dp.Value(2.0, name="a"), dp.Value(-3.0, name="b")
+    >>> c = a * b + a
+    >>> c.backward()
+    >>> print(dp.draw(c))
+    v2 = v1 + a  data −4  grad 1
+    ├─ v1 = a · b  data −6  grad 1
+    │  ├─ a  data 2  grad −2
+    │  └─ b  data −3  grad 2
+    └─ a (above)
+    """
+    if not isinstance(value, Node):
+        raise TypeError(f"draw takes a Value, not {type(value).__name__}")
+    return Drawing(Picture(value, depth=depth, model=model, fold=fold, open=open))
+
+
+class Drawing:
+    """A picture of a graph, see `draw`."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    @property
+    def svg(self) -> str:
+        """The picture as an SVG document."""
+        return svg(self.picture, style=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write the SVG to a file."""
+        Path(path).write_text(self.svg, encoding="utf-8")
+
+    def __str__(self) -> str:
+        return "\n".join(_tree(self.picture.boxes))
+
+    def __repr__(self) -> str:
+        return f"<drawing of {len(self.picture.boxes)} boxes: .svg, .save(path), print()>"
+
+    def _repr_mimebundle_(self, **_formats: Any) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+
+
+def mimebundle(value: Node) -> dict[str, str] | None:
+    """What Jupyter shows of a Value: itself, and its graph unless that is large."""
+    seen, stack = {value.serial}, [value]
+    while stack and len(seen) <= _SHOWN_BY_ITSELF:
+        for x in stack.pop().args:
+            if isinstance(x, Node) and owner(x).serial not in seen:
+                seen.add(owner(x).serial)
+                stack.append(owner(x))
+    if value.op is None or len(seen) > _SHOWN_BY_ITSELF:
+        return None
+    return {"image/svg+xml": draw(value).svg, "text/plain": repr(value)}
+
+
+def svg(picture: Picture, *, style: bool) -> str:
+    """The picture; its boxes have the ids n0, n1, ... and its edges e0, e1, ..."""
+    boxes = picture.boxes
+    ends = [(u, v) for v, box in enumerate(boxes) for u in box.inputs]
+    texts = [box.lines() for box in boxes]
+    sizes = [_size(box, lines) for box, lines in zip(boxes, texts, strict=True)]
+    plan = layered(sizes, ends)
+    width, height = plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="dp" width="{width:.0f}" '
+        f'height="{height:.0f}" viewBox="{-_MARGIN} {-_MARGIN} {width:.0f} {height:.0f}" '
+        f'role="img" aria-label="Graph of {escape(boxes[-1].name, {chr(34): "&quot;"})}, '
+        f'{len(boxes)} boxes">',
+        f"<style>{asset('drawing.css')}</style>" if style else "",
+        '<defs><marker id="dp-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
+        'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">'
+        '<path class="tip" d="M0,0L8,4L0,8z"/></marker></defs>',
+        f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" width="100%" height="100%"/>',
+    ]
+    for i, ((u, v), path) in enumerate(zip(ends, plan.paths, strict=True)):
+        parts.append(
+            f'<path class="edge" id="e{i}" data-from="{u}" data-to="{v}" d="{path}" '
+            'marker-end="url(#dp-tip)"/>'
+        )
+    for i, (box, lines) in enumerate(zip(boxes, texts, strict=True)):
+        parts.append(_drawn(i, box, lines, plan.corners[i], sizes[i]))
+    return "\n".join([*parts, "</svg>"])
+
+
+def _size(box: Box, lines: list[list[tuple[str, str]]]) -> tuple[float, float]:
+    longest = max(sum(len(text) for _, text in line) for line in lines)
+    return max(longest, box.width) * _CHARACTER + 2 * _PAD, len(lines) * _LINE + _PAD
+
+
+def _drawn(
+    i: int,
+    box: Box,
+    lines: list[list[tuple[str, str]]],
+    corner: tuple[float, float],
+    size: tuple[float, float],
+) -> str:
+    (x, y), (w, h) = corner, size
+    texts = []
+    for k, line in enumerate(lines):
+        spans = "".join(f'<tspan class="{css}">{escape(text)}</tspan>' for css, text in line)
+        texts.append(f'<text x="{_PAD}" y="{_LINE * (k + 1)}">{spans}</text>')
+    if box.hidden:
+        texts.append(f'<text class="label" x="-16" y="{h / 2 + 4:.0f}">⋯</text>')
+    return (
+        f'<g class="node {box.kind}" id="n{i}" transform="translate({x:.0f},{y:.0f})">'
+        f"<title>{escape(box.label)}</title>"
+        f'<rect class="box" width="{w:.0f}" height="{h:.0f}" rx="{5 if box.inputs else 14}"/>'
+        f"{''.join(texts)}</g>"
+    )
+
+
+def _tree(boxes: list[Box]) -> list[str]:
+    """The root, and below each box its inputs; what was shown above is only named."""
+    found: list[str] = []
+    shown: set[int] = set()
+    stack = [(len(boxes) - 1, "", "")]
+    while stack:
+        i, before, below = stack.pop()
+        if len(found) == _TREE_LINES:
+            found.append(f"… {len(boxes) - len(shown)} more: draw(value, depth=...)")
+            break
+        box = boxes[i]
+        if i in shown:
+            found.append(f"{before}{box.name} (above)")
+            continue
+        shown.add(i)
+        first, *rest = ["".join(text for _, text in line) for line in box.lines()]
+        found.append(before + _joined(first, rest))
+        more = [(j, f"{below}├─ ", f"{below}│  ") for j in box.inputs]
+        if box.hidden:
+            found += [f"{below}{'├' if more else '└'}─ ⋯"]
+        if more:
+            more[-1] = (more[-1][0], f"{below}└─ ", f"{below}   ")
+        stack += reversed(more)
+    return found
+
+
+def _joined(first: str, rest: list[str]) -> str:
+    text = first
+    for line in rest:
+        label, value = line[:5].strip(), line[5:].strip()
+        text += f"  {label} {value}" if label else f" {value}"
+    return text

@@ -1,0 +1,79 @@
+"""Which part of a graph a dense layer made.
+
+Nothing is noted while a layer runs. Its weight is read by the one operation that makes Z;
+what the activation makes of Z is as many operations as it records when it is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import nn
+from ..graph import Node, topological_order
+from ..graph.node import owner, parents
+from ..value import Value
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A dense layer, and the nodes of Z and A of one application of it to X."""
+
+    title: str
+    layer: nn.Dense
+    X: Any
+    Z: Node
+    A: Node
+
+
+def applications(order: list[Node], model: Any) -> list[Applied]:
+    """Where in a graph, inputs before consumers, the dense layers of a model were applied."""
+    dense = _dense(model)
+    of_weight = {layer.weight.serial: (title, layer) for title, layer in dense}
+    found = []
+    for at, node in enumerate(order):
+        weight = node.args[1] if len(node.args) > 1 else None
+        known = of_weight.get(owner(weight).serial) if isinstance(weight, Node) else None
+        if known and node.op is not None and node.op.name in ("affine", "matmul"):
+            title, layer = known
+            found.append(Applied(title, layer, node.args[0], node, _end(order[at:], layer)))
+    return found
+
+
+def _dense(model: Any) -> list[tuple[str, nn.Dense]]:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a dp.nn.Module such as an MLP, not {model!r}")
+    layers = [m for m in model.modules() if isinstance(m, nn.Dense)]
+    names = {id(value): name for name, value in model.named_parameters()}
+    return [(names[id(m.weight)].rpartition(".")[0] or "layer", m) for m in layers]
+
+
+def _end(since: list[Node], layer: nn.Dense) -> Node:
+    """The node of A, if the operations that follow Z are those of the activation."""
+    tried = layer(Value(np.zeros((1, layer.n_in), layer.weight.dtype)))
+    made = [node.op for node in topological_order(tried) if node.op is not None]
+    wanted = made[made.index(since[0].op) :] if since[0].op in made else []
+    reached, chain = {since[0].serial}, [since[0]]
+    for node in since[1:]:
+        if any(x.serial in reached for x in parents(node)):
+            reached.add(node.serial)
+            chain.append(node)
+    chain = chain[: len(wanted)]
+    return chain[-1] if [node.op for node in chain] == wanted else since[0]
+
+
+def absorbed(order: list[Node], output: Node, stops: Iterable[Node]) -> list[Node]:
+    """`output` and all that is needed for it alone, back to the `stops`."""
+    consumers: dict[int, list[int]] = {}
+    for node in order:
+        for x in parents(node):
+            consumers.setdefault(x.serial, []).append(node.serial)
+    inside, outside = {output.serial}, {node.serial for node in stops}
+    for node in reversed(order):
+        users = consumers.get(node.serial)
+        if users and node.serial not in outside and all(u in inside for u in users):
+            inside.add(node.serial)
+    return [node for node in order if node.serial in inside]

@@ -1,0 +1,149 @@
+"""Numbers and formulas as text: of a value, of an operation, of a derivative rule.
+
+A rule is not written down a second time to be shown. Run on nodes it records what it
+computes, and that small graph, printed, is the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node, raw
+from ..graph.node import READ
+
+# what is written between its operands, and how tightly it binds them
+_INFIX = {"add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2)}
+_INFIX |= {"matmul": ("@", 2), "remainder": ("%", 2), "power": ("^", 4)}
+_UNARY, _TIGHT = 3, 9
+# what a formula does without: the same numbers in another shape
+_SILENT = {"astype", "broadcast_to", "expand_dims", "positive", "reshape"}
+
+Term = tuple[str, int]  # a text, and how tightly its outermost operation binds
+
+
+def number(x: Any) -> str:
+    """Four significant digits, and a minus sign that looks like one."""
+    if isinstance(x, bool | np.bool_):
+        return str(x)
+    text = f"{x + 0:.4g}".replace("-", "−")  # + 0: a negative zero would only puzzle
+    return f"({text})" if isinstance(x, complex) else text
+
+
+def entries(data: Any) -> str:
+    """All entries in brackets, as nested lists are written."""
+    if np.ndim(data):
+        return f"[{', '.join(entries(row) for row in data)}]"
+    return number(np.asarray(data).item())
+
+
+def rows(data: Any, most: int = 12) -> list[str]:
+    """A value in a few lines: all entries of a small one, range and mean of a large one."""
+    size = np.size(data)
+    if not size:
+        return ["no entries"]
+    if size > most or np.ndim(data) > 2:
+        array = np.asarray(data)
+        if array.dtype.kind == "c":
+            return [f"largest |z| {number(np.abs(array).max())}"]
+        return [f"{number(array.min())} … {number(array.max())}, mean {number(array.mean())}"]
+    if np.ndim(data) < 2:
+        return [entries(data)]
+    lines = [entries(row) for row in data]
+    return [
+        ("[" if i == 0 else " ") + line + ("]" if i == len(lines) - 1 else ",")
+        for i, line in enumerate(lines)
+    ]
+
+
+def brief(data: Any) -> str:
+    """A value within a formula: its entries, or its shape if they are many."""
+    if np.size(data) <= 12 and np.ndim(data) <= 2:
+        return entries(data)
+    return f"({'×'.join(map(str, np.shape(data)))})"
+
+
+def applied(name: str, args: list[Term], params: dict[str, Any] | None = None) -> Term:
+    """An operation on operands that are text already."""
+    texts = [text for text, _ in args]
+    if name in _INFIX and len(args) == 2:
+        sign, binds = _INFIX[name]
+        left, right = _tight(args[0], binds), _tight(args[1], binds + 1)
+        right = f"({right})" if right.startswith("−") else right
+        return f"{left}{sign}{right}" if sign == "^" else f"{left} {sign} {right}", binds
+    if name == "negative":
+        return f"−{_tight(args[0], _UNARY + 1)}", _UNARY
+    if name == "affine":
+        return applied("add", [applied("matmul", args[:2]), args[2]])
+    params = params or {}
+    axes = params.get("axes")
+    if name == "transpose" and list(axes or ()) == [1, 0]:
+        return f"{_tight(args[0], _TIGHT)}ᵀ", _TIGHT
+    if name == "getitem":
+        return f"{_tight(args[0], _TIGHT)}[{_index(params['index'])}]", _TIGHT
+    shown = [f"{k}={v}" for k, v in params.items() if _worth_showing(k, v)]
+    return f"{name}({', '.join(texts + shown)})", _TIGHT
+
+
+def _tight(term: Term, binds: int) -> str:
+    text, mine = term
+    return text if mine >= binds else f"({text})"
+
+
+def _index(index: Any) -> str:
+    def one(i: Any) -> str:
+        if isinstance(i, slice):
+            ends = ["" if e is None else str(e) for e in (i.start, i.stop)]
+            return ":".join([*ends, str(i.step)] if i.step else ends)
+        return "…" if i is Ellipsis else str(i) if np.size(i) <= 6 else "indices"
+
+    return ", ".join(map(one, index if isinstance(index, tuple) else (index,)))
+
+
+def _worth_showing(name: str, value: Any) -> bool:
+    kind = isinstance(value, str | int | float | tuple) and len(str(value)) <= 24
+    return kind and value is not False and name not in ("dtype", "keepdims")
+
+
+def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
+    """What computed `x`, down to what `known` has a text for."""
+    text = known(x)
+    if text is not None:
+        return text, _UNARY if text.startswith("−") else _TIGHT
+    if not isinstance(x, Node) or x.op is None:
+        return formula(brief(raw(x)), lambda text: text)
+    if x.op is READ:
+        return formula(x.first, known)
+    name, args = x.op.name, list(x.args)
+    if name in _SILENT:
+        return formula(args[0], known)
+    if name == "where" and (np.all(raw(args[0])) or not np.any(raw(args[0]))):
+        return formula(args[1] if np.all(raw(args[0])) else args[2], known)
+    if name in ("multiply", "power", "divide"):  # a factor, exponent or divisor of one
+        rest = [a for i, a in enumerate(args) if not _is_one(a) or (i == 0 and name != "multiply")]
+        if len(rest) == 1:
+            return formula(rest[0], known)
+    terms = [formula(a, known) for a in args]
+    if name == "restrict":
+        mask = (x.params or {})["mask"]
+        return applied("multiply", [*terms, ("mask" if np.ndim(mask) else str(int(mask)), _TIGHT)])
+    if name == "sum_to":
+        return applied("sum", terms)
+    return applied(name, terms, x.params)
+
+
+def _is_one(x: Any) -> bool:
+    return isinstance(x, float | int) and x == 1
+
+
+def operations(x: Any, known: Callable[[Any], str | None]) -> int:
+    """How many operations `formula` would write."""
+    total, stack = 0, [x]
+    while stack and total < 100:
+        x = stack.pop()
+        if isinstance(x, Node) and x.op is not None and known(x) is None:
+            total += x.op is not READ and x.op.name not in _SILENT
+            stack += [x.first] if x.op is READ else x.args
+    return total

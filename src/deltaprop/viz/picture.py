@@ -1,0 +1,255 @@
+"""What a drawing shows of a graph: its boxes, what they are called and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..graph import Node, raw, topological_order
+from ..graph.node import owner, parents
+from .layers import Applied, absorbed, applications
+from .notation import applied, number, rows
+
+MOST = 2000  # boxes in a picture: more than anybody reads
+_TITLE = 44  # characters of a formula in a box
+
+Span = tuple[str, str]  # a CSS class, and text
+
+
+@dataclass
+class Box:
+    """One box: a node, an array of constants, or a layer that is folded."""
+
+    kind: str  # "variable", "constant", "result" or "layer"
+    name: str
+    data: Any
+    node: Node | None = None
+    formula: str = ""
+    part_of: str = ""  # the layer, if that is open
+    inputs: list[int] = field(default_factory=list)
+    hidden: int = 0  # inputs that the drawing leaves out
+    width: int = 0  # characters, at least
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that the node has, or None."""
+        return None if self.node is None else raw_grad(self.node)
+
+    def lines(self) -> list[list[Span]]:
+        """What stands in the box, line by line."""
+        title = self.name + (f" = {self.formula}" if self.formula else "")
+        if len(title) > _TITLE:
+            title = title[: _TITLE - 1] + "…"
+        head: list[Span] = [("name", title)]
+        if shape := np.shape(self.data):
+            dtype = getattr(self.data, "dtype", None)
+            plain = self.kind == "constant" or dtype == np.float64
+            head.append(("shape", f"  {shape}" + ("" if plain else f" {dtype}")))
+        if self.part_of:
+            head.append(("shape", f"  {self.part_of}"))
+        lines = [head, *_labelled("data", rows(self.data))]
+        return lines if self.grad is None else lines + _labelled("grad", rows(self.grad))
+
+    @property
+    def label(self) -> str:
+        """The box in one sentence, for tooltips and screen readers."""
+        said = "; ".join("".join(text for _, text in line) for line in self.lines())
+        return f"{self.kind} {said}" if self.node is None else f"{self.kind} {said} ({self.op})"
+
+    @property
+    def op(self) -> str:
+        """The operation's name."""
+        return self.node.op.name if self.node is not None and self.node.op else "given"
+
+
+def raw_grad(node: Node) -> Any:
+    """A node's gradient as raw data."""
+    grad: Any = getattr(node, "grad", None)
+    return grad._data if isinstance(grad, Node) else grad
+
+
+def _labelled(label: str, texts: list[str]) -> list[list[Span]]:
+    return [
+        [("label", f"{label if i == 0 else '':<5}"), (label, text)] for i, text in enumerate(texts)
+    ]
+
+
+class Names:
+    """A name for every node and every array of constants, each given out once.
+
+    Those that the user gave come first; then W1, b1, Z1, A1 for the parts of a model's dense
+    layers; then x for variables, c for constants, and v for results, as in a Wengert list.
+    """
+
+    def __init__(
+        self,
+        order: list[Node],
+        used: Sequence[Applied],
+        model: Any,
+        called: Sequence[tuple[Any, str]],
+    ) -> None:
+        self._of: dict[int, str] = {}
+        self._taken: set[str] = set()
+        self._counts = dict.fromkeys("xcv", 0)
+        for node in order:
+            if given := getattr(node, "name", None):
+                self.give(node, given)
+        for x, name in called:
+            self.give(x, name)
+        for i, a in enumerate(used, 1):
+            if i == 1:
+                self.give(a.X, "X")
+            for part, letter in [
+                (a.layer.weight, "W"),
+                (a.layer.bias, "b"),
+                (a.Z, "Z"),
+                (a.A, "A"),
+            ]:
+                if part is not None:
+                    self.give(part, f"{letter}{i}")
+        for name, value in model.named_parameters() if model is not None else ():
+            self.give(value, name)
+        for node in order:
+            self.of(node)
+
+    def give(self, x: Any, name: str) -> None:
+        """Call `x` that, unless it has a name; a name that is taken gets a number."""
+        known_by, wanted, n = key(x), name, 1
+        if known_by in self._of:
+            return
+        while name in self._taken:
+            n += 1
+            name = f"{wanted}_{n}"
+        self._taken.add(name)
+        self._of[known_by] = name
+
+    def of(self, x: Any) -> str:
+        """The name of a node or an array; a plain number stands for itself."""
+        if not isinstance(x, Node) and np.ndim(x) == 0:
+            return number(np.asarray(x).item())
+        if key(x) not in self._of:
+            letter = "c" if not isinstance(x, Node) else "v" if x.op else "x"
+            self._counts[letter] += 1
+            self.give(x, f"{letter}{self._counts[letter]}")
+        return self._of[key(x)]
+
+
+def key(x: Any) -> int:
+    """What a node or an array is known by."""
+    # serial numbers are 0 and below, the ids of objects above
+    return owner(x).serial if isinstance(x, Node) else id(x)
+
+
+class Picture:
+    """The boxes of a graph, inputs before consumers.
+
+    Parameters are those of `draw`; `called` has names for what the user gave none.
+    """
+
+    def __init__(
+        self,
+        root: Node,
+        *,
+        depth: int | None = None,
+        model: Any = None,
+        fold: Collection[str] = (),
+        open: bool | Collection[str] = (),
+        called: Sequence[tuple[Any, str]] = (),
+    ) -> None:
+        root = owner(root)
+        self.order = topological_order(root) if depth is None else _near(root, depth)
+        self.used = [] if model is None else applications(self.order, model)
+        self.names = Names(self.order, self.used, model, called)
+        self.boxes: list[Box] = []
+        self.place: dict[int, int] = {}  # of a node's serial or an array's id, in `boxes`
+        self._part_of: dict[int, str] = {}
+        inside: dict[int, list[Node]] = {}  # of the output that stands for them
+        for output, nodes in self._folds(fold, open):
+            inside[output.serial] = nodes
+        folded = {node.serial for nodes in inside.values() for node in nodes} - inside.keys()
+        shown = [node for node in self.order if node.serial not in folded]
+        if len(shown) > MOST:
+            raise ValueError(
+                f"the graph has {len(shown)} nodes to draw, and a picture holds {MOST}: give a "
+                "depth, fold parts of it, or draw a Value further down"
+            )
+        for node in shown:
+            self._add(node, inside.get(node.serial))
+
+    def at(self, x: Any) -> int | None:
+        """The number of the box of a node or an array, if it is shown."""
+        return self.place.get(key(x))
+
+    def _folds(
+        self, fold: Collection[str], open: bool | Collection[str]
+    ) -> Iterator[tuple[Node, list[Node]]]:
+        """The nodes that become one box each, and the node that stands for them."""
+        titles = [a.title for a in self.used]
+        named = {self.names.of(node): node for node in self.order}
+        for what, given, known in (
+            ("layer to open", open if not isinstance(open, bool) else (), titles),
+            ("Value to fold", fold, named),
+        ):
+            if unknown := sorted(set(given) - set(known)):
+                some = ", ".join(sorted(known)[:20]) or "none (give the model)"
+                raise ValueError(f"no {what} is called {', '.join(unknown)}; there are: {some}")
+        outputs = [a.A for a in self.used] + [named[name] for name in fold]
+        stops = outputs + [a.X for a in self.used if isinstance(a.X, Node)]
+        for a in self.used:
+            nodes = absorbed(self.order, a.A, stops)
+            if open is True or (open and a.title in open):
+                self._part_of |= {node.serial: a.title for node in nodes}
+            else:
+                yield a.A, nodes
+        for name in fold:
+            yield named[name], absorbed(self.order, named[name], stops)
+
+    def _add(self, node: Node, inside: list[Node] | None) -> None:
+        """Add the box of a node, and before it those of the arrays that it reads."""
+        args = list(node.args)
+        if inside is not None:
+            own = {x.serial for x in inside}
+            outer = [x for part in inside for x in part.args]
+            outer = [x for x in outer if not isinstance(x, Node) or owner(x).serial not in own]
+            args = list({key(x): x for x in outer if isinstance(x, Node) or np.ndim(x)}.values())
+        box = Box("variable" if node.op is None else "result", self.names.of(node), raw(node), node)
+        box.part_of = self._part_of.get(node.serial, "")
+        for x in args:
+            if isinstance(x, Node):
+                place = self.at(x)
+            elif np.ndim(x):
+                place = self._constant(x)
+            else:
+                continue
+            if place is None:
+                box.hidden += 1
+            else:
+                box.inputs.append(place)
+        terms = [(name, 3 if name.startswith("−") else 9) for name in map(self.names.of, args)]
+        if inside is not None:
+            layer = next((a for a in self.used if a.A is node), None)
+            box.kind = "layer"
+            box.formula, _ = applied(layer.title if layer else f"{len(inside)} operations", terms)
+            box.part_of = repr(layer.layer) if layer else ""
+        elif node.op is not None:
+            box.formula, _ = applied(node.op.name, terms, node.params)
+        self.place[node.serial] = len(self.boxes)
+        self.boxes.append(box)
+
+    def _constant(self, x: Any) -> int:
+        if id(x) not in self.place:
+            self.place[id(x)] = len(self.boxes)
+            self.boxes.append(Box("constant", self.names.of(x), np.asarray(x)))
+        return self.place[id(x)]
+
+
+def _near(root: Node, depth: int) -> list[Node]:
+    """The nodes at most `depth` steps from the root, inputs before consumers."""
+    seen, frontier = {root.serial: root}, [root]
+    for _ in range(depth):
+        frontier = [x for node in frontier for x in parents(node) if x.serial not in seen]
+        seen |= {x.serial: x for x in frontier}
+    return [seen[serial] for serial in sorted(seen, reverse=True)]

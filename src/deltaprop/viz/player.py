@@ -1,0 +1,301 @@
+"""The backprop player: a page that steps through a graph, forward and back.
+
+The steps back are those of the sweep itself, watched while it runs; the formulas are what
+the rules record when they are run on nodes. So the page shows what the code does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import numpy as np
+
+from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw, topological_order
+from ..graph.cotangent import ZERO, Scattered, materialize
+from ..graph.modes import Mode
+from ..graph.node import owner
+from ..value import Value
+from .cards import Card, cards, target
+from .drawing import asset, svg
+from .notation import applied, brief, formula, operations, rows
+from .picture import Picture, key
+
+_WRITTEN = 6  # contributions of one step that are written out
+_LONG = 9  # operations: a longer formula is not
+
+Step = dict[str, Any]
+
+
+def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> Path:
+    """Write a page that plays the forward pass and the reverse sweep, node by node.
+
+    Every step shows the rule that is applied with its numbers, as the sweep itself computes
+    them. The page is one file that needs no network. Gradients that the graph has are kept.
+
+    Parameters
+    ----------
+    loss : Value
+        A real scalar, not yet or already differentiated.
+    path : str or Path
+        Of the HTML file to write.
+    model : nn.MLP, optional
+        The network that `loss` was computed with, once, with a loss that `dp.deltas` knows:
+        the layer-delta formulas then stand beside the steps that they describe.
+
+    Returns
+    -------
+    Path
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a, b = dp.Value(2.0, name="a"), dp.Value(-3.0, name="b")
+    >>> page = dp.play((a * b).tanh(), "backprop.html")  # doctest: +SKIP
+    """
+    _check(loss)
+    order = topological_order(loss)
+    found = target(order)
+    called = [(loss, "L")] + ([(found[1], "T")] if found and np.ndim(raw(found[1])) else [])
+    picture = Picture(loss, model=model, open=True, called=called)
+    sweep = Sweep(picture)
+    beside = {} if model is None else cards(picture, model)
+    steps = [*_forward(picture), *_reverse(picture, sweep, beside)]
+    with sweep.gradients():
+        boxes = [
+            {"name": box.name, "data": exact(box.data), "grad": exact(box.grad)}
+            for box in picture.boxes
+        ]
+        drawn = svg(picture, style=False)
+    story = {"root": picture.boxes[-1].name, "boxes": boxes, "steps": steps}
+    Path(path).write_text(_page(drawn, story), encoding="utf-8")
+    return Path(path)
+
+
+def _check(loss: Any) -> None:
+    if not isinstance(loss, Value):
+        raise TypeError(f"play takes the loss, a Value, not {type(loss).__name__}")
+    if loss.op is None:
+        raise ValueError("play takes a loss that was computed; this Value has no graph behind it")
+    if loss.shape or np.iscomplexobj(loss._data):
+        raise ValueError(
+            f"play takes a real scalar, but this Value has shape {loss.shape} and dtype "
+            f"{loss.dtype}: reduce it first, e.g. with .sum()"
+        )
+
+
+def exact(data: Any) -> str | None:
+    """All digits of a small value; as text, for JSON has no NaN."""
+    return None if data is None or np.size(data) > 16 else repr(np.asarray(data).tolist())
+
+
+def _page(drawn: str, story: dict[str, Any]) -> str:
+    data = json.dumps(story, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    page = asset("player.html")
+    for mark, text in {
+        "{{root}}": escape(story["root"]),
+        "{{style}}": asset("drawing.css") + asset("player.css"),
+        "{{graph}}": drawn,
+        "{{story}}": data,
+        "{{script}}": asset("player.js"),
+    }.items():
+        page = page.replace(mark, text)
+    return page
+
+
+class _Watch(Mode):
+    """Notes what each rule sends to its arguments, at once: the sweep adds up in place."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Node, list[Any]]] = []
+
+    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        sent = [
+            None if c is None or not isinstance(x, Node) else np.array(materialize(c, raw(x)))[()]
+            for x, c in zip(node.args, contributions, strict=True)
+        ]
+        self.seen.append((node, sent))
+
+
+class Sweep:
+    """One run of `backward()`, watched.
+
+    Attributes
+    ----------
+    seen : list of (Node, list)
+        The nodes in the order of the sweep, and what each sent to its arguments.
+    grads : dict
+        The gradients it left, by serial number, as they travel: not conjugated.
+    """
+
+    def __init__(self, picture: Picture) -> None:
+        self.nodes, watch = picture.order, _Watch()
+        self.grads: dict[int, Any] = {}
+        self._kept = [(node, node._grad) for node in self.nodes]
+        try:
+            for node in self.nodes:
+                node._grad = None
+            with watch:
+                picture.order[-1].backward()  # type: ignore[attr-defined]
+            for node in self.nodes:
+                if node._grad is not None:
+                    self.grads[node.serial] = materialize(node._grad, node._data)
+        finally:
+            self._restore()
+        self.seen = watch.seen
+
+    def _restore(self) -> None:
+        for node, grad in self._kept:
+            node._grad = grad
+
+    @contextmanager
+    def gradients(self) -> Iterator[None]:
+        """In here the nodes have the gradients of this sweep."""
+        try:
+            for node in self.nodes:
+                node._grad = self.grads.get(node.serial)
+            yield
+        finally:
+            self._restore()
+
+
+def _edges(picture: Picture) -> list[int]:
+    """The number of the first edge that enters each box."""
+    return [0, *accumulate(len(box.inputs) for box in picture.boxes)]
+
+
+def _forward(picture: Picture) -> list[Step]:
+    first, names = _edges(picture), picture.names.of
+    given = [i for i, box in enumerate(picture.boxes) if box.kind != "result"]
+    steps: list[Step] = [{"phase": "forward", "at": given, "rule": "Inputs and parameters"}]
+    for i, box in enumerate(picture.boxes):
+        node = box.node
+        if node is None or node.op is None:
+            continue
+        texts = [brief(x) for x in node.operands(False)]
+        numbers, _ = applied(node.op.name, [_term(t) for t in texts], node.params)
+        steps.append({
+            "phase": "forward",
+            "at": [i],
+            "op": node.op.name,
+            "edges": list(range(first[i], first[i + 1])),
+            "rule": f"{names(node)} = {box.formula}",
+            "numbers": numbers if len(texts) <= _WRITTEN else "",
+            "result": brief(box.data),
+        })  # fmt: skip
+    return steps
+
+
+def _term(text: str) -> tuple[str, int]:
+    return text, 3 if text.startswith("−") else 9
+
+
+def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[Step]:
+    first, root = _edges(picture), picture.order[-1]
+    at, name = picture.at, picture.names.of(root)
+    waiting: Counter[Any] = Counter()
+    for node, sent in sweep.seen:
+        waiting.update(at(x) for x, c in zip(node.args, sent, strict=True) if c is not None)
+    seed = {"to": at(root), "rule": f"d{name}/d{name} = 1", "rows": ["1"], "done": True}
+    steps: list[Step] = [{"phase": "reverse", "at": [at(root)], "lines": [seed]}]
+    totals: dict[int, Any] = {}
+    for node, sent in sweep.seen:
+        here = at(node)
+        assert here is not None
+        step: Step = {"phase": "reverse", "at": [here], "lines": []}
+        assert node.op is not None
+        step["op"] = node.op.name
+        texts = rules(picture, node, sweep.grads[node.serial])
+        edge = first[here]
+        for k, (x, c) in enumerate(zip(node.args, sent, strict=True)):
+            drawn = isinstance(x, Node) or np.ndim(x)
+            edge += bool(drawn)
+            place = at(x) if c is not None else None
+            if c is None or place is None:
+                continue
+            before = totals.get(place)
+            totals[place] = c if before is None else before + c
+            waiting[place] -= 1
+            line: Step = {"to": place, "edge": edge - 1, "rows": rows(totals[place])}
+            if len(step["lines"]) < _WRITTEN:
+                line |= {"rule": texts[k][0], "numbers": texts[k][1], "result": brief(c)}
+                if before is not None:
+                    line["total"] = brief(totals[place])
+            if not waiting[place]:
+                line["done"] = True
+                if owner(x).serial in beside:
+                    line["card"] = beside[owner(x).serial].compared(totals[place])
+            step["lines"].append(line)
+        steps.append(step)
+    return [*steps, {"phase": "reverse", "at": [], "rule": "All gradients are complete"}]
+
+
+def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
+    """For each argument what the node's rule says, in symbols and in numbers.
+
+    The rule is run on nodes; what it records is the formula.
+    """
+    of, root = picture.names.of, picture.names.of(picture.order[-1])
+    y, op = of(node), node.op
+    g_name = f"d{root}/d{y}"
+    if not isinstance(op, Elementwise | Linear | Bilinear | Custom):
+        return [(f"d{root}/d{of(x)} += vjp of {op} at {g_name}", "") for x in node.args]
+    cotangent, stand_in = Value.leaf(g), _with_nodes(node)
+    symbols: dict[int, str] = {cotangent.serial: g_name, stand_in.serial: y}
+    numbers = {cotangent.serial: brief(g), stand_in.serial: brief(node._data)}
+    for x, z, data in zip(node.args, stand_in.args, node.operands(False), strict=True):
+        if isinstance(x, Node) or np.ndim(x):
+            symbols[key(z)], numbers[key(z)] = of(x), brief(data)
+    with np.errstate(all="ignore"):
+        contributions = op.pull(cotangent, stand_in, True)
+    found = []
+    for x, c in zip(node.args, contributions, strict=True):
+        if c is None or not isinstance(x, Node):
+            found.append(("", ""))
+            continue
+        into = f"d{root}/d{of(x)}"
+        if isinstance(c, Scattered):
+            index, c = c.parts[0]
+            into, _ = applied("getitem", [(into, 9)], {"index": index})
+        texts = _written(c, symbols, numbers, f"∂{y}/∂{of(x)}")
+        found.append((f"{into} += {texts[0]}", texts[1]))
+    return found
+
+
+def _with_nodes(node: Node) -> Node:
+    """The node with variables for arrays of constants: what a rule does to them is recorded."""
+    args = [
+        Value.leaf(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fc" else x
+        for x in node.args
+    ]
+    twin = Value.recorded(node.op, tuple(args), node._data, node.params)  # type: ignore[arg-type]
+    twin.saved = node.operands(False)
+    return twin
+
+
+def _written(c: Any, symbols: Any, numbers: Any, slope: str) -> tuple[str, str]:
+    if c is ZERO:
+        return "0", ""
+    c = c.values if isinstance(c, Masked) else c
+
+    def known(x: Any, texts: dict[int, str]) -> str | None:
+        return texts.get(key(x))
+
+    if operations(c, lambda x: known(x, symbols)) > _LONG:
+        g = next(iter(symbols.values()))
+        if c.op.name != "multiply" or known(c.args[0], symbols) != g:
+            return f"({slope})ᵀ @ {g}", ""
+        # the local derivative is too long to read: it gets a name
+        inner = c.args[1]
+        symbols = symbols | {owner(inner).serial: slope}
+        numbers = numbers | {owner(inner).serial: brief(raw(inner))}
+    return (
+        formula(c, lambda x: known(x, symbols))[0],
+        formula(c, lambda x: known(x, numbers))[0],
+    )

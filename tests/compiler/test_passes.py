@@ -1,0 +1,272 @@
+"""Each pass: what it changes, and that the answer stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deltaprop as dp
+from deltaprop import compiler
+from deltaprop.compiler.lanes import lanes
+from deltaprop.compiler.memory import Memory
+from deltaprop.compiler.numpy_executor import _ABILITIES
+from deltaprop.compiler.passes import (
+    common_subexpressions,
+    dead_code,
+    neutral,
+    powers,
+    rectified,
+)
+from deltaprop.compiler.program import Program, run, substituted
+from deltaprop.compiler.recording import record
+from deltaprop.compiler.tiles import regions, tiled
+from deltaprop.compiler.together import together
+from deltaprop.tree import flatten
+
+from .test_table import identical
+
+dnp: Any = dp.numpy
+X = np.random.default_rng(0).standard_normal((4, 3))
+
+
+def recorded(f: Callable[..., Any], *args: Any) -> Program:
+    leaves, structure = flatten((args, {}))
+    return record(f, structure, leaves).program
+
+
+def interpreted(program: Program, inputs: Sequence[Any]) -> list[Any]:
+    known = dict(zip(program.inputs, inputs, strict=True))
+    for call in program.calls:
+        args, params = substituted(call.args, known), substituted(call.params, known)
+        known[call.result] = run(call.function, args, params, call.item)
+    return [substituted(x, known) for x in program.outputs]
+
+
+def names(program: Program) -> list[str]:
+    return [call.name for call in program.calls]
+
+
+def unchanged(before: Program, after: Program, *inputs: Any) -> None:
+    identical(interpreted(before, inputs), interpreted(after, inputs))
+
+
+def test_dead_code() -> None:
+    rng = np.random.default_rng(0)
+
+    def f(x: Any, draws: Any) -> Any:
+        draws.random()
+        dnp.exp(x)
+        return x + 1.0
+
+    program = recorded(f, X, rng)
+    assert names(program) == ["random", "add"]  # a draw counts, though nobody uses it
+    program = recorded(lambda x: (dnp.exp(x), dnp.sin(x)), X)
+    program.outputs.pop()
+    assert names(dead_code(program)) == ["exp"]
+    unchanged(program, dead_code(program), X)
+
+
+def test_common_subexpressions() -> None:
+    def f(x: Any) -> Any:
+        return dnp.exp(x) * dnp.exp(x) + x[0] * x[0:1] + x * 0.0 + x * -0.0
+
+    before = recorded(f, X)
+    after = common_subexpressions(before)
+    assert names(before).count("exp") == 2
+    assert names(after).count("exp") == 1
+    assert names(after).count("getitem") == 2
+    assert names(after).count("multiply") == names(before).count("multiply")
+    unchanged(before, after, X)
+    draws = recorded(lambda x, r: r.random() + r.random() + x, X, np.random.default_rng(0))
+    assert names(common_subexpressions(draws)) == names(draws)
+
+
+def test_neutral() -> None:
+    before = recorded(lambda x: (x * 1.0 + 1 * x) / 1.0 + np.ones(3) * x + x * True, X)
+    after = dead_code(neutral(before))
+    assert names(after) == ["add", "multiply", "add", "multiply", "add"]
+    unchanged(before, after, X)
+    narrow = recorded(lambda x: x * np.float64(1.0), X.astype(np.float32))
+    assert names(neutral(narrow)) == ["multiply"]
+
+
+def test_rectified() -> None:
+    before = recorded(lambda x: dnp.sign(dnp.maximum(x, 0)) + dnp.sign(x), X)
+    after = rectified(before)
+    assert names(after) == ["maximum", "ceil", "minimum", "sign", "add"]
+    for values in ([1e-300, -1.0, np.inf], [np.nan, -np.inf, 0.0], [-0.0, 7.0, 1.0]):
+        unchanged(before, after, np.array([values]))
+
+
+def test_powers() -> None:
+    def f(x: Any) -> Any:
+        return [x**p for p in (2, 2.0, 0.5, -1, 3, 1.0, -2.0)], 2.0**x
+
+    before = recorded(f, X)
+    after = neutral(powers(before))
+    work = ["square", "square", "sqrt", "reciprocal", "power", "power", "power"]
+    assert [name for name in names(after) if name != "multiply"] == work
+    with np.errstate(all="ignore"):
+        for x in (X, X.astype(np.float32)):
+            unchanged(before, after, x)
+
+
+def test_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Regions of large arrays, in one thread and in several: the same bits, less memory."""
+    shape = (3, 70_001)
+    draw = np.random.default_rng(0)
+    x, y = draw.standard_normal(shape), draw.standard_normal(shape)
+
+    def f(x: Any, y: Any, scale: float) -> Any:
+        a = np.sin(x) * np.exp(-y * y) + scale
+        b = np.abs(a - x) * a.sum()
+        return a, np.maximum(b, 0.0) / (1.0 + np.square(y)), b.T > 0.5
+
+    program = recorded(f, x, y, 2.0)
+    found = regions(program, set())
+    assert [len(r.calls) for r in found] == [8, 5]
+    assert [len(r.inside) for r in found] == [6, 3]
+    for threads in (1, 3):
+        monkeypatch.setattr("deltaprop.compiler.tiles._threads", lambda n=threads: n)
+        compiled = compiler.compile(f)
+        for scale in (2.0, -1.0):
+            identical(compiled(x, y, scale), f(x, y, scale))
+        identical(compiled(y, y, 0.5), f(y, y, 0.5))
+    p, q = dp.Value(x), dp.Value(x)
+    rules = [dp.optim.Adam([v], lr=0.1) for v in (p, q)]
+
+    def step(v: dp.Value, rule: Any, y: Any) -> Any:
+        loss = (np.tanh(v * y) + v).sum()
+        rule.zero_grad()
+        loss.backward()
+        rule.step()
+        return loss
+
+    compiled = compiler.compile(lambda y: step(p, rules[0], y))
+    for _ in range(3):
+        identical(compiled(y), step(q, rules[1], y))
+    identical(p.numpy(), q.numpy())
+
+
+def test_an_error_in_a_tile_is_raised() -> None:
+    def fails(_: slice, __: Any) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        tiled(fails, 1 << 20, ())
+
+
+def test_together() -> None:
+    shapes = [(3, 4), (4,), (2, 2)]
+    ps = [dp.Value(np.full(s, 2.0)) for s in shapes]
+    optimizer = dp.optim.Adam(ps, lr=0.1)
+
+    def step(x: Any) -> Any:
+        total = sum((p * p).sum() for p in ps) * x.sum()
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+
+    before = recorded(step, X)
+    after = dead_code(together(before, lambda x: True))
+    assert names(before).count("sqrt") == 3 + 3
+    assert names(after).count("sqrt") == 1 + 3
+    work = [name for name in names(after) if name not in ("pack", "part")]
+    assert len(work) < len(before.calls) - 20
+    inputs = [X, *[np.full(s, 0.5) for v in before.inputs[1:] for s in [v.shape]]]
+    inputs = [float(x) if v.number else x for x, v in zip(inputs, before.inputs, strict=True)]
+    unchanged(before, after, *inputs)
+    assert names(together(before, lambda x: False)) == names(before)
+
+
+def scalar_network(weights: Sequence[Any], rows: Sequence[Sequence[float]]) -> Any:
+    loss: Any = 0.0
+    for a, b in rows:
+        hidden = [(w * a + v * b + 1.0).relu() for w, v in pairwise(weights)]
+        loss = loss + (sum(hidden) / len(hidden) - a) ** 2 + (0.3 * b * weights[0]).tanh()
+    return loss
+
+
+def test_lanes() -> None:
+    rng = np.random.default_rng(0)
+    rows, start = rng.standard_normal((30, 2)).tolist(), rng.standard_normal(8).tolist()
+
+    def training() -> tuple[Callable[..., Any], list[dp.Value]]:
+        weights = [dp.Value(w) for w in start]
+
+        def step(lr: float) -> Any:
+            loss = scalar_network(weights, rows)
+            for w in weights:
+                w.grad = 0
+            loss.backward()
+            for w in weights:
+                w.data -= lr * w.grad
+            return loss
+
+        return step, weights
+
+    (eager, ones), (replayed, others) = training(), training()
+    compiled = compiler.compile(replayed)
+    for lr in (0.1, 0.05, 0.1):
+        np.testing.assert_allclose(compiled(lr).item(), eager(lr).item(), rtol=1e-13)
+    for a, b in zip(ones, others, strict=True):
+        np.testing.assert_allclose(b.data, a.data, rtol=1e-12)
+        np.testing.assert_allclose(b.grad, a.grad, rtol=1e-12)
+    assert compiled.cache_info().misses == 1
+    program = recorded(replayed, 0.1)
+    after = lanes(program)
+    assert len(program.calls) > 2000
+    assert len(after.calls) < 2 * len(others) + 4
+    (vector,) = [call.function for call in after.calls if call.name == "lanes"]
+    assert len(vector.steps) < 40
+
+
+def test_lanes_leave_what_depends_on_arrays() -> None:
+    """Numbers before and after an operation on arrays, and too few of them."""
+
+    def f(x: float, y: float) -> Any:
+        for _ in range(150):
+            x = x * y + 0.5
+        total = dnp.sum(dnp.stack([x, y, 1.0]))
+        for _ in range(150):
+            y = y * 0.9 + total
+        return x, y, total
+
+    def values(*xs: float) -> Any:
+        return [v.item() for v in f(*map(dp.Value, xs))]
+
+    program = recorded(lambda x, y: f(dp.Value(x), dp.Value(y)), 0.5, 0.25)
+    after = lanes(program)
+    assert names(after).count("lanes") == 1
+    assert names(after).count("multiply") == 149  # the first one depends on no array
+    compiled = compiler.compile(lambda x, y: f(dp.Value(x), dp.Value(y)))
+    for xs in ((0.5, 0.25), (0.1, -0.75)):
+        np.testing.assert_allclose([v.item() for v in compiled(*xs)], values(*xs), rtol=1e-13)
+    few = recorded(lambda x: dp.Value(x) * 2.0 + 1.0, 0.5)
+    assert names(lanes(few)) == names(few)
+
+
+def test_memory_is_used_again() -> None:
+    def f(x: Any) -> Any:
+        y = x * 2.0
+        for _ in range(10):
+            y = dnp.tanh(y) @ np.eye(3) + x
+        return y.sum()
+
+    program = recorded(f, X)
+    memory = Memory(program, _ABILITIES)
+    assert memory.asked == X.nbytes * 31
+    assert memory.taken <= X.nbytes * 2
+    identical(compiler.compile(f)(X), f(X))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_buffers_lie_as_results_lay(order: Any) -> None:
+    x = np.asarray(X, order=order)
+    f = compiler.compile(lambda x: np.exp(x) + 1.0)
+    assert f(x).strides == (np.exp(x) + 1.0).strides
+    identical(compiler.compile(lambda x: np.exp(x).sum(0))(x), np.exp(x).sum(0))

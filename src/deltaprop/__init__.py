@@ -1,16 +1,21 @@
 """deltaprop: gradients of NumPy code, proven."""
 
+from __future__ import annotations
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
 from . import deltas as deltas
 from . import nn as nn
 from . import numpy as numpy
 from . import optim as optim
-from .compiler import TraceError as TraceError
-from .compiler import compile as compile  # noqa: A004
 from .custom import checkpoint as checkpoint
 from .custom import custom_gradient as custom_gradient
 from .graph.modes import AnomalyError as AnomalyError
 from .graph.modes import detect_anomaly as detect_anomaly
 from .graph.modes import no_grad as no_grad
+from .graph.symbol import TraceError as TraceError
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp
@@ -22,4 +27,23 @@ from .transforms import vjp as vjp
 from .value import Value as Value
 from .value import constant as constant
 
+if _TYPE_CHECKING:
+    from . import testing as testing
+    from .compiler import compile as compile  # noqa: A004
+
 __version__ = "0.1.0"
+
+# imported when they are first used: whoever does without should not wait for them
+_LAZY = {"compile": ".compiler", "testing": ".testing"}
+
+
+def __getattr__(name: str) -> _Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = _import_module(_LAZY[name], __name__)
+    value = globals()[name] = found if _LAZY[name] == f".{name}" else getattr(found, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

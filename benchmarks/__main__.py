@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
+    compile_cost,
+    elementwise_gradient,
     import_time,
     index_loop,
     machine,
@@ -27,7 +29,16 @@ from benchmarks.timing import Settings
 
 WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
     workload.NAME: workload.run
-    for workload in (train_step, micrograd_demo, scalar_chain, index_loop, transforms, import_time)
+    for workload in (
+        train_step,
+        micrograd_demo,
+        elementwise_gradient,
+        compile_cost,
+        scalar_chain,
+        index_loop,
+        transforms,
+        import_time,
+    )
 }
 RESULTS = Path(__file__).parent / "results"
 

@@ -23,3 +23,25 @@ def traced_bytes(record: Callable[[], object], then: Callable[[object], object])
     finally:
         tracemalloc.stop()
     return held - before, peak - before
+
+
+def traced_repeats(make: Callable[[], Callable[[], object]]) -> tuple[int, int]:
+    """Return the bytes held between calls of what ``make()`` returns, and the peak during one.
+
+    All that was made from ``make()`` on counts. The first call, which may compile, is over before.
+    """
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        call = make()
+        call()
+        call()
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        call()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return held - before, peak - before

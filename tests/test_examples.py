@@ -81,6 +81,14 @@ def test_newton_arrives_where_descent_crawls(run: Any, capsys: Any) -> None:
     assert found["steps"] < 40
 
 
+def test_a_gradient_by_hand_is_proven(run: Any, capsys: Any) -> None:
+    pytest.importorskip("hypothesis")
+    found = run("prove_your_own", capsys)
+    assert [bool(message) for message in found["said"].values()] == [True] * 4 + [False]
+    assert "a term is dropped" in found["said"]["2: s held fixed"]
+    assert found["tried"] >= 5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help(name: str) -> None:
     script = [sys.executable, EXAMPLES / f"{name}.py", "--help"]

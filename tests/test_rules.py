@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop.calculus.domains import Case, case
-from deltaprop.graph import REGISTRY, Custom, Elementwise, Masked, Moving, Primitive, raw
-from deltaprop.graph import forward
+from deltaprop.graph import REGISTRY, Custom, Elementwise, Moving, Primitive, forward, raw
 from deltaprop.graph.cotangent import Scattered, materialize
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
@@ -356,7 +355,9 @@ def drops_what_was_not_chosen(trial: Trial) -> None:
     bases = [np.where(m, 1.0, 0.0) for m in matters]
     roots, plain = ([Value(b) for b in bases] for _ in range(2))
     with np.errstate(all="ignore"):
-        shifted = [x + dp.numpy.sqrt(r) - b for x, r, b in zip(trial.free, roots, bases, strict=True)]
+        shifted = [
+            x + dp.numpy.sqrt(r) - b for x, r, b in zip(trial.free, roots, bases, strict=True)
+        ]
         y = trial(*shifted)
         w = oracles.direction(rng_of(1), y)
         found = oracles.gradients(y, w, roots)

@@ -30,11 +30,13 @@ from .value import constant as constant
 if _TYPE_CHECKING:
     from . import testing as testing
     from .compiler import compile as compile  # noqa: A004
+    from .viz import draw as draw
+    from .viz import play as play
 
 __version__ = "0.1.0"
 
 # imported when they are first used: whoever does without should not wait for them
-_LAZY = {"compile": ".compiler", "testing": ".testing"}
+_LAZY = {"compile": ".compiler", "draw": ".viz", "play": ".viz", "testing": ".testing"}
 
 
 def __getattr__(name: str) -> _Any:

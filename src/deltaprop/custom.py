@@ -131,10 +131,11 @@ class _CustomGradient(Primitive):
         # the vjp is linear in the cotangent: its own derivative along v is the jvp
         _, pullback = node.params["call"](*xs)
         run = Run(lambda g: pullback(g), (zeros_of(node),), (0,))
-        total = run.reverse(run.outputs[0], vs[0], graph)
+        total = run.reverse(run.outputs[0], as_gradient(vs[0]), graph)
         for y, v in zip(run.outputs[1:], vs[1:], strict=True):
-            total = [a + b for a, b in zip(total, run.reverse(y, v, graph), strict=True)]
-        return total[0]
+            more = run.reverse(y, as_gradient(v), graph)
+            total = [a + b for a, b in zip(total, more, strict=True)]
+        return as_gradient(total[0])
 
 
 _checkpoint = _Checkpoint("checkpoint", lambda *xs, call: call(*xs))

@@ -12,8 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from deltaprop.graph import REGISTRY, Bilinear, Custom, Elementwise, Linear, Masked, Primitive
-from deltaprop.graph import cotangent, elementwise, forward, primitive, reverse
+from deltaprop.graph import (
+    REGISTRY,
+    Bilinear,
+    Custom,
+    Elementwise,
+    Linear,
+    Masked,
+    Primitive,
+    cotangent,
+    elementwise,
+    forward,
+    primitive,
+    reverse,
+)
 from deltaprop.graph.cotangent import ZERO, Scattered
 
 from ..test_rules import BORROWED, OWN, cases_of

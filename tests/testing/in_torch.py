@@ -73,6 +73,12 @@ def _over_flat(f: Callable[[Any], Any]) -> Callable[..., Any]:
     return reduce
 
 
+def _std(x: Any, dims: Any, keepdim: bool) -> Any:
+    """As torch.std, whose second derivative is NaN where all entries are equal."""
+    v = torch.var(x, dims, correction=0, keepdim=keepdim)
+    return torch.where(v == 0, 0.0, torch.sqrt(torch.where(v == 0, 1.0, v)))
+
+
 def _median(x: Any) -> Any:
     n = x.shape[-1]
     middle = torch.sort(x, -1)[0].narrow(-1, (n - 1) // 2, 2 - n % 2)
@@ -106,7 +112,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "logsumexp": _over(torch.logsumexp),
     "prod": _over_flat(lambda x: torch.prod(x, -1)),
     "var": _over(lambda x, d, keepdim: torch.var(x, d, correction=0, keepdim=keepdim)),
-    "std": _over(lambda x, d, keepdim: torch.std(x, d, correction=0, keepdim=keepdim)),
+    "std": _over(_std),
     "ptp": _over(lambda x, d, keepdim: torch.amax(x, d, keepdim) - torch.amin(x, d, keepdim)),
     "norm": _over(lambda x, d, keepdim: torch.linalg.vector_norm(x, 2, d, keepdim)),
     "median": _over_flat(_median),

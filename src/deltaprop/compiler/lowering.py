@@ -237,8 +237,8 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> Lowered:
     return Lowered(out)
 
 
-def _cofactors(a: Lowered) -> Any:
-    u, s, vh = np.linalg.svd(a)  # type: ignore[call-overload]
+def _cofactors(a: Any) -> Any:
+    u, s, vh = np.linalg.svd(a)
     phase = np.linalg.det(u) * np.linalg.det(vh)
     return (u.conj() * (phase[..., None] * _without(s))[..., None, :]) @ vh.conj()
 
@@ -259,17 +259,17 @@ def _expm(a: Any) -> Any:
     )
 
 
-def _erfcx(x: Lowered) -> Any:
+def _erfcx(x: Any) -> Any:
     """exp(x**2) erfc(x); far out its asymptotic series, in 1 / (2 x**2): DLMF 7.12.1."""
-    far, series = np.maximum(x, 8.0), 1.0
+    series: Any = 1.0
+    near, far = np.minimum(x, 8.0), np.maximum(x, 8.0)
     for k in range(39, 0, -2):
         series = 1 - k * (0.5 / (far * far)) * series
-    near = np.minimum(x, 8.0)
     inside = np.exp(near * near) * Lowered(special.erfc(near.array))
     return np.where(x > 8.0, series / (SQRT_PI * far), inside)
 
 
-def _logit(x: Lowered) -> Any:
+def _logit(x: Any) -> Any:
     centred = 2 * x - 1
     near = np.abs(centred) < 0.5
     return np.where(near, 2 * np.arctanh(np.where(near, centred, 0)), np.log(x / (1 - x)))
@@ -281,14 +281,15 @@ def _in_lanes(vector: Vector, inputs: Sequence[Any]) -> Lowered:
     if inputs:
         numbers = numbers.at[: vector.inputs].set(jnp.stack([_array(x) for x in inputs]))
     for function, args, out, starts in vector.steps:
-        xs = [Lowered(numbers[x]) if type(x) is not float else x for x in args]
+        xs: list[Any] = [Lowered(numbers[x]) if type(x) is not float else x for x in args]
         if starts is None:
             y = _array(function(*xs))
         else:
             lengths = np.diff([*starts, xs[0].size])
             segments = np.repeat(np.arange(len(starts)), lengths)
             y = jax.ops.segment_sum(xs[0].array, segments, len(starts), indices_are_sorted=True)
-        numbers = numbers.at[out].set(y)
+        # XLA would compute again and again what it fuses; this keeps the steps apart
+        numbers = jax.lax.optimization_barrier(numbers.at[out].set(y))
     return Lowered(numbers[vector.outputs])
 
 

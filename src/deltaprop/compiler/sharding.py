@@ -79,7 +79,7 @@ class Layout:
         if self.mesh is None:
             return None
         split = () if axis is None else (*[None] * axis, "batch")
-        return NamedSharding(self.mesh, PartitionSpec(*split))
+        return NamedSharding(self.mesh, PartitionSpec(*split))  # type: ignore[no-untyped-call]
 
     def options(self, shardings: Sequence[Any]) -> dict[str, Any]:
         """What `jax.jit` has to know: all results are on every device."""

@@ -51,7 +51,7 @@ class Split:
     def __init__(self, program: Program, places: set[Variable]) -> None:
         self.made = {call.result: call for call in program.calls}
         effects = [call for call in program.calls if call.effect]
-        used = {x for call in program.calls for x in call.reads}
+        used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))
         draws = {call.result for call in effects if call.result in used}
         early: set[Variable] = set()
         self.after = []
@@ -137,6 +137,16 @@ class _Replay:
             _supported(x)
         self.computed = set(self.split.wanted)
         self.adopted = self._adopted()
+        self.writes = [
+            (
+                *row,
+                [
+                    key if self._made(x) else None
+                    for x, key in zip(row[2], _keys(*row), strict=True)
+                ],
+            )
+            for row in recorded.writes
+        ]
         self.constants = self._constants()
         self.messages: list[str] = []
         at = dict(zip(program.inputs, axes, strict=False))
@@ -222,9 +232,9 @@ class _Replay:
         results = []
         for x, wrapped in zip(self.program.outputs, self.recorded.wrapped, strict=False):
             data = known[x] if isinstance(x, Variable) else x
-            made = isinstance(x, Variable) and x in self.computed
-            if isinstance(data, np.ndarray) and not (wrapped and made):
-                data = _adopted(arrays[x]) if made and x in self.adopted else data.copy()
+            if isinstance(data, np.ndarray) and not (wrapped and self._made(x)):
+                alone = self._made(x) and x in self.adopted
+                data = _adopted(arrays[x]) if alone else data.copy()
             results.append(Value.leaf(data, constant=True) if wrapped else data)
         return unflatten(self.recorded.structure, results)
 
@@ -237,19 +247,24 @@ class _Replay:
 
     def _write(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> None:
         """Leave outside what the function leaves there."""
-        held, new = self.executor.held, []
-        for row in self.recorded.writes:
+        left = []
+        for _, _, new, keys in self.writes:
             values = []
-            for x, key in zip(row[2], _keys(*row), strict=True):
+            for x, key in zip(new, keys, strict=True):
                 data = known[x] if isinstance(x, Variable) else x
-                if isinstance(x, Variable) and x in self.computed:
-                    held[key] = data, arrays[x]
-                elif isinstance(data, np.ndarray):
-                    data = data.copy()
+                if isinstance(data, np.ndarray):
+                    if key is None:
+                        data = data.copy()
+                    else:
+                        self.executor.held[key] = data, arrays[x]
                 values.append(data)
-            new.append(values)
-        for (place, structure, _), values in zip(self.recorded.writes, new, strict=True):
+            left.append(values)
+        for (place, structure, _, _), values in zip(self.writes, left, strict=True):
             _put(place, structure, values)
+
+    def _made(self, x: Any) -> bool:
+        """Whether an output is what the devices compute."""
+        return isinstance(x, Variable) and x in self.computed
 
 
 def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
@@ -276,12 +291,14 @@ def _ran(call: Call, known: dict[Any, Any]) -> None:
 
 
 def _supported(x: Variable) -> None:
-    if x.dtype is not None and (x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST[x.dtype.kind]):
+    if x.dtype is not None and (
+        x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST[x.dtype.kind]
+    ):
         raise TypeError(f"JAX has no arrays of {x.dtype}: convert them, or use executor='numpy'")
 
 
 def _adopted(array: jax.Array) -> np.ndarray:
     """The memory of an array that nobody else holds, for NumPy to write to."""
-    memory = (ctypes.c_char * array.nbytes).from_address(array.unsafe_buffer_pointer())
-    memory.owner = array  # type: ignore[attr-defined]
+    memory: Any = (ctypes.c_char * array.nbytes).from_address(array.unsafe_buffer_pointer())
+    memory.owner = array
     return np.frombuffer(memory, array.dtype).reshape(array.shape)

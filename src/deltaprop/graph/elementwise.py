@@ -152,10 +152,10 @@ class Elementwise(Primitive):
         xs: Any = None
         out: list[Any] = []
         for i, x in enumerate(args):
-            if not isinstance(x, Node):
+            p = partials[i]
+            if p is None or not isinstance(x, Node):
                 out.append(None)
                 continue
-            p = partials[i]
             if p is _ONE:
                 c = g
             elif p is _ZERO:

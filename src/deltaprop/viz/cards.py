@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import deltas, nn
 from ..graph import Node, raw
-from .notation import brief
+from .notation import brief, summary
 from .picture import Picture
 
 # the operation that a loss records with its target, and what `deltaprop.deltas` calls the loss
@@ -44,7 +44,7 @@ class Card:
         return {
             "rule": self.rule,
             "numbers": self.numbers,
-            "result": brief(value),
+            "result": summary(value),
             "ulps": f"{distance:.2g}",
             "agree": distance <= 16,
         }

@@ -39,7 +39,10 @@ def applications(order: list[Node], model: Any) -> list[Applied]:
         known = of_weight.get(owner(weight).serial) if isinstance(weight, Node) else None
         if known and node.op is not None and node.op.name in ("affine", "matmul"):
             title, layer = known
-            found.append(Applied(title, layer, node.args[0], node, _end(order[at:], layer)))
+            X = node.args[0]
+            if isinstance(X, Node) and X.op is not None and X.op.name == "cut":
+                X = X.args[0]  # see `nn.propagation`
+            found.append(Applied(title, layer, X, node, _end(order[at:], layer)))
     return found
 
 
@@ -53,16 +56,18 @@ def _dense(model: Any) -> list[tuple[str, nn.Dense]]:
 
 def _end(since: list[Node], layer: nn.Dense) -> Node:
     """The node of A, if the operations that follow Z are those of the activation."""
-    tried = layer(Value(np.zeros((1, layer.n_in), layer.weight.dtype)))
-    made = [node.op for node in topological_order(tried) if node.op is not None]
-    wanted = made[made.index(since[0].op) :] if since[0].op in made else []
     reached, chain = {since[0].serial}, [since[0]]
     for node in since[1:]:
         if any(x.serial in reached for x in parents(node)):
             reached.add(node.serial)
             chain.append(node)
-    chain = chain[: len(wanted)]
-    return chain[-1] if [node.op for node in chain] == wanted else since[0]
+    x = np.zeros((1, layer.n_in), layer.weight.dtype)
+    for tried in (layer(Value(x)), layer(x)):  # a layer may record less for a raw X
+        made = [node.op for node in topological_order(tried) if node.op is not None]
+        wanted = made[made.index(since[0].op) :]
+        if [node.op for node in chain[: len(wanted)]] == wanted:
+            return chain[len(wanted) - 1]
+    return since[0]
 
 
 def absorbed(order: list[Node], output: Node, stops: Iterable[Node]) -> list[Node]:

@@ -58,6 +58,11 @@ def rows(data: Any, most: int = 12) -> list[str]:
     ]
 
 
+def summary(data: Any) -> str:
+    """The lines of `rows` in one."""
+    return "".join(rows(data))
+
+
 def brief(data: Any) -> str:
     """A value within a formula: its entries, or its shape if they are many."""
     if np.size(data) <= 12 and np.ndim(data) <= 2:
@@ -97,14 +102,15 @@ def _index(index: Any) -> str:
         if isinstance(i, slice):
             ends = ["" if e is None else str(e) for e in (i.start, i.stop)]
             return ":".join([*ends, str(i.step)] if i.step else ends)
-        return "…" if i is Ellipsis else str(i) if np.size(i) <= 6 else "indices"
+        many = np.size(i) > 6
+        return "…" if i is Ellipsis else "indices" if many else str(np.asarray(i).tolist())
 
     return ", ".join(map(one, index if isinstance(index, tuple) else (index,)))
 
 
 def _worth_showing(name: str, value: Any) -> bool:
     kind = isinstance(value, str | int | float | tuple) and len(str(value)) <= 24
-    return kind and value is not False and name not in ("dtype", "keepdims")
+    return kind and value is not False and name != "dtype"
 
 
 def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
@@ -129,8 +135,12 @@ def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
     if name == "restrict":
         mask = (x.params or {})["mask"]
         return applied("multiply", [*terms, ("mask" if np.ndim(mask) else str(int(mask)), _TIGHT)])
-    if name == "sum_to":
-        return applied("sum", terms)
+    if name == "sum_to":  # what undoes broadcasting, mostly along the leading axes
+        shape, whole = np.shape(x._data), np.shape(raw(args[0]))
+        lead = tuple(range(len(whole) - len(shape)))
+        if not shape or whole[len(lead) :] == shape:
+            axis = {"axis": lead[0] if len(lead) == 1 else lead} if shape else {}
+            return applied("sum", terms, axis)
     return applied(name, terms, x.params)
 
 

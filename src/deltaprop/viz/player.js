@@ -19,7 +19,7 @@ steps.forEach((step, i) => {
 const turn = steps.findIndex(step => step.phase === "reverse");
 
 // ---- formulas: text in, fractions, subscripts and matrices out ----
-const TOKEN = /d([^\s\/()[\]]+)\/d([^\s\/()[\]]+)|(\[[\s\d[\],.−+eijnaf…TrueFals]*\])|\^(\([^)]*\)|[^\s)]+)|(ᵀ)|([\p{Lu}\p{Ll}_]+\d+)(?![\p{Lu}\p{Ll}\d_])/gu;
+const TOKEN = /d([^\s\/()[\],]+)\/d([^\s\/()[\],]+)|(\[[\s\d[\],.−+eijnaf…TrueFals]*\])|\^(\([^)]*\)|[^\s)]+)|(ᵀ)|([\p{Lu}\p{Ll}_]+\d+)(?![\p{Lu}\p{Ll}\d_])/gu;
 
 function element(tag, css, ...children) {
   const e = document.createElement(tag);

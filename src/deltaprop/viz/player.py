@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..graph.node import owner
 from ..value import Value
 from .cards import Card, cards, target
 from .drawing import asset, svg
-from .notation import applied, brief, formula, operations, rows
+from .notation import applied, brief, formula, operations, rows, summary
 from .picture import Picture, key
 
 _WRITTEN = 6  # contributions of one step that are written out
@@ -55,9 +55,12 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
 
     Examples
     --------
+    >>> import tempfile
     >>> import deltaprop as dp
     >>> a, b = dp.Value(2.0, name="a"), dp.Value(-3.0, name="b")
-    >>> page = dp.play((a * b).tanh(), "backprop.html")  # doctest: +SKIP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     dp.play((a * b).tanh(), f"{folder}/backprop.html").name
+    'backprop.html'
     """
     _check(loss)
     order = topological_order(loss)
@@ -112,10 +115,13 @@ def _page(drawn: str, story: dict[str, Any]) -> str:
 class _Watch(Mode):
     """Notes what each rule sends to its arguments, at once: the sweep adds up in place."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        self.watched = {node.serial for node in nodes}
         self.seen: list[tuple[Node, list[Any]]] = []
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+        if node.serial not in self.watched:
+            return  # of a sweep within a rule: a checkpoint's
         sent = [
             None if c is None or not isinstance(x, Node) else np.array(materialize(c, raw(x)))[()]
             for x, c in zip(node.args, contributions, strict=True)
@@ -135,7 +141,7 @@ class Sweep:
     """
 
     def __init__(self, picture: Picture) -> None:
-        self.nodes, watch = picture.order, _Watch()
+        self.nodes, watch = picture.order, _Watch(picture.order)
         self.grads: dict[int, Any] = {}
         self._kept = [(node, node._grad) for node in self.nodes]
         try:
@@ -187,7 +193,7 @@ def _forward(picture: Picture) -> list[Step]:
             "edges": list(range(first[i], first[i + 1])),
             "rule": f"{names(node)} = {box.formula}",
             "numbers": numbers if len(texts) <= _WRITTEN else "",
-            "result": brief(box.data),
+            "result": summary(box.data),
         })  # fmt: skip
     return steps
 
@@ -224,9 +230,9 @@ def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[St
             waiting[place] -= 1
             line: Step = {"to": place, "edge": edge - 1, "rows": rows(totals[place])}
             if len(step["lines"]) < _WRITTEN:
-                line |= {"rule": texts[k][0], "numbers": texts[k][1], "result": brief(c)}
+                line |= {"rule": texts[k][0], "numbers": texts[k][1], "result": summary(c)}
                 if before is not None:
-                    line["total"] = brief(totals[place])
+                    line["total"] = summary(totals[place])
             if not waiting[place]:
                 line["done"] = True
                 if owner(x).serial in beside:

@@ -1,0 +1,182 @@
+"""The page in headless Chromium, with real keys, clicks and touches.
+
+It takes the browser that the system has (Debian's package `chromium`), or one that
+`playwright install chromium` has fetched.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+import deltaprop as dp
+from deltaprop.viz import play
+from deltaprop.viz.notation import number
+
+from .graphs import T, X, five_hundred, micrograd_example, sigmoid_mlp, story
+
+_OFFLINE = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# what stands on the page: the step, each box's gradient line by line, the formulas
+_SHOWN = """() => [
+  document.getElementById("count").textContent,
+  [...document.querySelectorAll(".node")].map(
+    n => [...n.querySelectorAll(".grad")].map(t => t.textContent).filter(t => t)),
+  [...document.querySelectorAll("#lines .formula")].map(e => e.getAttribute("aria-label")),
+]"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=path, args=_OFFLINE)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser, tmp_path):
+    """Open a page of the player; at the end there must have been no error on it."""
+    errors: list[str] = []
+
+    def opened(loss: Any, model: Any = None, **options: Any) -> tuple[Page, dict[str, Any]]:
+        path = play(loss, tmp_path / "page.html", model)
+        options = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"} | options
+        page = browser.new_page(**options)
+        page.on("console", lambda message: errors.append(message.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda r: errors.append(r.url) if r.url != path.as_uri() else None)
+        page.goto(path.as_uri())
+        return page, story(path)
+
+    yield opened
+    assert errors == []
+
+
+def step(page: Page) -> int:
+    return int(page.locator("#count").inner_text().split(" / ")[0]) - 1
+
+
+def test_every_step_by_keyboard_and_the_numbers_are_the_values(visit):
+    a, b, g = micrograd_example()
+    page, told = visit(g)
+    count, grads_then = len(told["steps"]), {}
+    for i, wanted in enumerate(told["steps"]):
+        step_now, grads, formulas = page.evaluate(_SHOWN)
+        assert step_now == f"{i + 1} / {count}"
+        for line in wanted.get("lines", []):
+            grads_then[line["to"]] = line["rows"]
+            assert line["rule"] in formulas
+            assert line.get("result", formulas[0]) in formulas
+        assert grads == [grads_then.get(k, []) for k in range(len(told["boxes"]))]
+        page.keyboard.press("ArrowRight")
+    g.backward()
+    _, last, _ = page.evaluate(_SHOWN)
+    assert last[0] == [number(a.grad)] == ["138.8"]
+    assert last[1] == [number(b.grad)] == ["645.6"]
+    page.keyboard.press("ArrowLeft")
+    assert step(page) == count - 2
+    page.keyboard.press("Home")
+    assert page.evaluate(_SHOWN)[:2] == [f"1 / {count}", [[] for _ in told["boxes"]]]
+    page.keyboard.press("End")
+    assert page.evaluate(_SHOWN)[:2] == [f"{count} / {count}", last]
+
+
+def test_mouse_slider_and_player(visit):
+    *_, g = micrograd_example()
+    page, told = visit(g)
+    last = len(told["steps"]) - 1
+    page.click("#next")
+    page.click("#next")
+    assert step(page) == 2
+    page.click("#back")
+    assert step(page) == 1
+    page.locator("#slider").fill("30")
+    assert step(page) == 30
+    assert "Reverse sweep" in page.locator("#phase").inner_text()
+    page.keyboard.press("ArrowRight")  # the slider has the focus, and moves by one
+    assert step(page) == 31
+    page.click("#end")
+    assert step(page) == last
+    page.click("#home")
+    page.locator("#n10").click()
+    assert told["steps"][step(page)]["at"] == [10]
+    page.select_option("#speed", "500")
+    page.keyboard.press("Home")
+    page.locator("#speed").blur()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Pause"
+    expect(page.locator("#count")).to_have_text(re.compile("^3 "))
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+    width = float(page.locator("#view > svg").get_attribute("width"))
+    page.click("#in")
+    assert float(page.locator("#view > svg").get_attribute("width")) == pytest.approx(1.25 * width)
+    page.click("#fit")
+    assert page.evaluate("view.scrollWidth <= view.clientWidth")
+
+
+def test_the_current_box_and_its_edges_are_marked_and_in_view(visit):
+    page, told = visit(five_hundred())
+    for i in (100, 500):
+        wanted = told["steps"][i]
+        page.locator("#slider").fill(str(i))
+        marked = page.locator(".node.now").evaluate_all("all => all.map(n => n.id)")
+        assert marked == [f"n{k}" for k in wanted["at"]]
+        edges = page.locator(".edge.now").evaluate_all("all => all.map(e => e.id)")
+        used = wanted.get("edges") or [line["edge"] for line in wanted["lines"]]
+        assert sorted(edges) == sorted(f"e{k}" for k in used)
+        box, view = (
+            page.locator(f"#{marked[0]}").bounding_box(),
+            page.locator("#view").bounding_box(),
+        )
+        assert view["x"] <= box["x"] + box["width"] / 2 <= view["x"] + view["width"]
+        assert view["y"] <= box["y"] + box["height"] / 2 <= view["y"] + view["height"]
+
+
+def test_an_mlp_on_a_phone(visit):
+    mlp = sigmoid_mlp()
+    page, told = visit(dp.nn.mse(mlp(X), T), mlp, viewport={"width": 360, "height": 740},
+                       has_touch=True, is_mobile=True)  # fmt: skip
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for button in page.locator("button:visible").all():
+        size = button.bounding_box()
+        assert min(size["width"], size["height"]) >= 44
+        assert size["x"] + size["width"] <= 360
+        assert size["y"] + size["height"] <= 740
+        assert button.get_attribute("aria-label")
+    cards: list[str] = []
+    for _ in told["steps"]:
+        cards += page.locator(".card").all_inner_texts()
+        for fraction in page.locator(".fraction").all_inner_texts():
+            assert re.fullmatch(r"∂L\s*∂(L|[AWbZ]\s*[12])", fraction)
+        page.tap("#next")
+    assert len(cards) == 6
+    assert all("✓ agrees with the sweep" in card for card in cards)
+
+
+def test_light_and_dark(visit):
+    *_, g = micrograd_example()
+    page, _ = visit(g)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        colors = page.evaluate(
+            "[document.body, document.body].map((e, i) => getComputedStyle(e)["
+            "['color', 'backgroundColor'][i]])"
+        )
+        ink, paper = [sum(map(int, re.findall(r"\d+", color)[:3])) for color in colors]
+        assert (paper - ink > 500) if scheme == "light" else (ink - paper > 500)

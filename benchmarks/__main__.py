@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks import (
     compile_cost,
+    digits_epoch,
     elementwise_gradient,
     import_time,
     index_loop,
@@ -33,6 +34,7 @@ WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
         train_step,
         micrograd_demo,
         elementwise_gradient,
+        digits_epoch,
         compile_cost,
         scalar_chain,
         index_loop,

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .calculus import contractions, elementwise, indexing, reductions, shaping
+from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .data import copied, rectangular, shown, variable_data
 from .exchange import Exchange
 from .graph import Elementwise, Node, Symbol, as_array, raw
@@ -513,7 +513,7 @@ class Value(Exchange):
     cos = elementwise.cos
     tanh = elementwise.tanh
     sigmoid = elementwise.sigmoid
-    relu = elementwise.relu
+    relu = activations.relu
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same entries in another shape, given as one tuple or as numbers."""

@@ -19,17 +19,15 @@ from typing import Any
 import numpy as np
 
 from ..graph import Elementwise, Node, raw
+from .activations import SQRT_2_OVER_PI, SQRT_HALF, log_sigmoid
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .elementwise import (
-    SQRT_2_OVER_PI,
-    SQRT_HALF,
     absolute,
     divide,
     erfc,
     exp,
     log,
     log1p,
-    log_sigmoid,
     multiply,
     sigmoid,
     sign,

@@ -106,7 +106,6 @@ class Compiled:
         gc.disable()
         try:
             recorded = record(self.function, structure, leaves)
-            recorded.program = optimised(recorded.program)
             replay = Replay(recorded, self.execute(recorded, self.function, structure, leaves))
         finally:
             if collects:
@@ -245,4 +244,9 @@ def _execution(executor: str, shard: Mapping[str, int]) -> Callable[..., Executa
         raise ValueError(f"executor is 'numpy' or 'xla', not {executor!r}")
     if shard:
         raise ValueError("shard needs executor='xla': NumPy's runs on one machine's processor")
-    return lambda recorded, *_: executable(recorded)
+    return _on_numpy
+
+
+def _on_numpy(recorded: Recorded, *_: Any) -> Executable:
+    recorded.program = optimised(recorded.program)
+    return executable(recorded)

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ..calculus.elementwise import SQRT_HALF
+from ..calculus.activations import SQRT_HALF
 from ..calculus.linalg import _without
 from ..calculus.special import SQRT_PI
 from ..graph import REGISTRY, Primitive, Symbol

@@ -23,13 +23,16 @@ import numpy as np
 from ..graph import Elementwise, Node
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
+from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .numpy_executor import Executable, _input_names
+from .passes import PASSES
 from .program import Call, Program, Variable, flops, listing, run, substituted, symbols_in
 from .recording import Place, Recorded
 from .sharding import Layout
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
+_WIDE = 8  # operations in a step of lanes, on average
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
 
 
@@ -101,11 +104,14 @@ class Xla:
         Whether the host sees the memory of the devices, and needs no copies of it.
     held : dict
         For each place outside, what it was left with, and the same on the devices.
+    options : dict
+        Further arguments of `jax.jit`.
     """
 
     def __init__(self, shard: Mapping[str, int]) -> None:
         self.layout = Layout(shard)
         self.held: dict[Any, tuple[Any, jax.Array]] = {}
+        self.options: dict[str, Any] = {}
 
     @cached_property
     def shared(self) -> bool:
@@ -115,11 +121,24 @@ class Xla:
         self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
     ) -> Executable:
         """The program as a function."""
+        recorded.program = _optimised(recorded.program)
         replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
         inside = replay.split.inside
         total = f"{len(inside)} calls, {sum(map(flops, inside)):,} flops, compiled by XLA"
         text = listing(recorded.program, _input_names(recorded), {}, f"{total} {self.layout}")
         return Executable(replay.run, "", text)
+
+
+def _optimised(program: Program) -> Program:
+    """The program after all passes; but lanes must be wide, to be worth compiling each."""
+    for step in PASSES:
+        before = len(program.calls)
+        after = step(program)
+        vectors = [c.function for c in after.calls if isinstance(c.function, Vector)]
+        gone = before - len(after.calls)
+        if step is not lanes or all(gone > _WIDE * len(v.steps) for v in vectors):
+            program = after
+    return program
 
 
 class _Replay:
@@ -155,6 +174,7 @@ class _Replay:
         self.compiled = jax.jit(
             self.compute,
             donate_argnums=() if executor.shared else self._donated(),
+            **executor.options,
             **layout.options([*self.shardings, *[everywhere] * len(self.constants)]),
         )
         with jax.enable_x64(True):

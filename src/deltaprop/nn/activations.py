@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from ..calculus.elementwise import (
+from ..calculus.activations import (
     elu,
     gelu,
     hard_tanh,
@@ -14,18 +14,16 @@ from ..calculus.elementwise import (
     mish,
     relu,
     selu,
-    sigmoid,
     silu,
     softplus,
     softsign,
-    tanh,
+    swish,
 )
+from ..calculus.elementwise import sigmoid, tanh
 from ..calculus.reductions import log_softmax, softmax
 from .names import by_name
 
 Activation: TypeAlias = Callable[[Any], Any]
-
-swish = silu
 
 
 def identity(x: Any) -> Any:

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..calculus.activations import relu
 from ..calculus.domains import POSITIVE, REAL, Domain, case
-from ..calculus.elementwise import absolute, clip, log, log1p, maximum, relu, sigmoid, square
+from ..calculus.elementwise import absolute, clip, log, log1p, maximum, sigmoid, square
 from ..calculus.elementwise import subtract as _subtract
 from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean

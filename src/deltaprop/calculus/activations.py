@@ -1,0 +1,161 @@
+"""Activations: what neural networks put between their layers, in the same table.
+
+See `elementwise` for how an entry is written. The logistic function is there, too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..graph import Elementwise, raw
+from . import libm
+from .domains import NONZERO, POSITIVE, REAL, UNIT
+from .elementwise import (
+    _bell,
+    _sigmoid,
+    _sign,
+    absolute,
+    clip,
+    erfc,
+    exp,
+    expm1,
+    minimum,
+    sigmoid,
+    square,
+    tanh,
+    where,
+)
+
+__all__ = [
+    "elu",
+    "gelu",
+    "hard_tanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "mish",
+    "relu",
+    "selu",
+    "silu",
+    "softplus",
+    "softsign",
+    "swish",
+]
+
+SQRT_HALF, INV_SQRT_2PI = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
+SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _log_sigmoid(x: Any) -> Any:
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def _silu_slope(y: Any, x: Any) -> Any:
+    s = sigmoid(x)
+    return s + y * (1 - s)
+
+
+def _mish_slope(_y: Any, x: Any) -> Any:
+    t = tanh(softplus(x))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+relu = Elementwise(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda y, _x: _sign(y),
+    scalar=lambda x: 0.0 if x <= 0 else x,
+    domain=(NONZERO,),
+)
+_leaky_relu = Elementwise(
+    "leaky_relu",
+    lambda x, slope: np.where(x > 0, x, slope * x),
+    lambda _y, x, slope: where(
+        (raw(x) > 0) | ((raw(x) == 0) & (np.abs(raw(slope)) > 1)), 1.0, slope
+    ),
+    lambda _y, x, _slope: minimum(x, 0.0),
+    domain=(NONZERO, UNIT),
+)
+softplus = Elementwise(
+    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: sigmoid(x), domain=(REAL,)
+)
+softsign = Elementwise(
+    "softsign",
+    lambda x: x / (1 + np.abs(x)),
+    lambda _y, x: 1 / square(1 + absolute(x)),
+    domain=(REAL,),
+)
+log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: sigmoid(-x), domain=(REAL,))
+silu = Elementwise("silu", lambda x: x * _sigmoid(x), _silu_slope, domain=(REAL,))
+mish = Elementwise("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), _mish_slope, domain=(REAL,))
+_elu = Elementwise(
+    "elu",
+    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    lambda _y, x, alpha: where(
+        (raw(x) > 0) | ((raw(x) == 0) & (raw(alpha) > 1)), 1.0, alpha * exp(x)
+    ),
+    lambda _y, x, _alpha: expm1(minimum(x, 0.0)),
+    domain=(NONZERO, POSITIVE),
+)
+_gelu = Elementwise(
+    "gelu",
+    lambda x: 0.5 * x * libm.erfc(x * -SQRT_HALF),
+    lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * _bell(x, 0.5) * INV_SQRT_2PI,
+    domain=(REAL,),
+)
+
+
+def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """x where it is positive, slope * x elsewhere; the slope may be a Value."""
+    return _leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: Any = 1.0) -> Any:
+    """x where it is positive, alpha * (exp(x) - 1) elsewhere.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter, 2016: exponential linear units.
+    """
+    return _elu(x, alpha)
+
+
+def selu(x: Any) -> Any:
+    """The elu that keeps mean 0 and variance 1 through layers.
+
+    References
+    ----------
+    Klambauer et al., 2017: self-normalizing neural networks.
+    """
+    return SELU_SCALE * _elu(x, SELU_ALPHA)
+
+
+def gelu(x: Any, approximate: str = "none") -> Any:
+    """x times the normal distribution function at x.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    approximate : {"none", "tanh"}
+        Exact, by erfc, or the usual approximation by tanh.
+
+    References
+    ----------
+    Hendrycks and Gimpel, 2016: Gaussian error linear units.
+    """
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))
+    if approximate != "none":
+        raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+    return _gelu(x)
+
+
+def hard_tanh(x: Any) -> Any:
+    """x, clipped to [-1, 1]."""
+    return clip(x, -1.0, 1.0)
+
+
+swish = silu

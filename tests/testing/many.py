@@ -117,7 +117,8 @@ def _torch_gradient(y: Any, leaves: Sequence[Any]) -> list[Any]:
 
 
 def _plain(tensor: Any) -> np.ndarray:
-    return np.asarray(tensor.detach().as_subclass(torch.Tensor).numpy(force=True))
+    # a copy: PyTorch has zero tensors without memory, which NumPy would read all the same
+    return np.asarray(tensor.detach().as_subclass(torch.Tensor).clone().numpy())
 
 
 # -- comparisons --------------------------------------------------------------------------
@@ -194,7 +195,8 @@ def _against_differences(
     for order, curve, grads in ((1, phi, d.gradient), (2, slope, d.second)):
         exact = _inner(grads, vs)
         scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(grads, vs, strict=True))
-        if not confirmed(curve, exact, 1e-5 * scale, d.noise[order - 1]):
+        bound = 1e-5 * scale + 1e-12 * max(1.0, *d.sizes)
+        if not confirmed(curve, exact, bound, d.noise[order - 1]):
             found.append(f"order {order}: {exact}, differences {[_slope(curve, h) for h in STEPS]}")
     return found
 

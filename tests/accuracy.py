@@ -263,7 +263,7 @@ TRUTHS: dict[str, Truth] = {
     ),
     "i1e": Truth(
         lambda x: m.besseli(1, x) * m.exp(-abs(x)),
-        [lambda x: m.exp(-abs(x)) * (m.besseli(1, x, 1) - m.sign(x) * m.besseli(1, x))],
+        [lambda x: m.exp(-abs(x)) * (m.besseli(0, x) - m.besseli(1, x) * (1 / x + m.sign(x)))],
         low=-100.0,
         high=100.0,
     ),
@@ -314,9 +314,8 @@ def arguments(truth: Truth, n: int, seed: int = 0) -> list[np.ndarray]:
     with np.errstate(over="ignore"):
         b[close] = a[close] * (1 + _steps(rng, a.size, 1.0)[: b[close].size])
         ratio = rng.uniform(-8, 8, b[alike].size)
-        b[alike] = a[alike] / np.where(
-            rng.random(ratio.size) < 0.5, ratio, np.ceil(ratio) + (ratio > -1)
-        )
+        whole = np.ceil(ratio) + (ratio > -1)
+        b[alike] = a[alike] / np.where(rng.random(ratio.size) < 0.5, ratio, whole)
     fits = truth.pairs(a, b) & np.isfinite(b) & (np.abs(b) >= TINY)
     chosen = rng.permutation(np.flatnonzero(fits))[:n]
     return [a[chosen], b[chosen]]

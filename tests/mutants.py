@@ -42,7 +42,7 @@ USERS = (
 Check = Callable[[], None]
 
 
-class Endless(Exception):
+class EndlessError(Exception):
     """A mutant took too long."""
 
 
@@ -79,9 +79,10 @@ def checks_of(name: str) -> Iterator[Check]:
 KINDS = ("scalars", "float32", "float64")
 # what cannot be generated, for it is no derivative, or the matter of one point
 OWN_TESTS: dict[str, list[Check]] = {
-    **dict.fromkeys(
-        ("cut", "bypass", "pass_error"), [test_edges.test_pseudo_gradients_of_propagations]
-    ),
+    **{
+        name: [test_edges.test_pseudo_gradients_of_propagations]
+        for name in ("cut", "bypass", "pass_error")
+    },
     **{
         name: [partial(test_edges.test_the_slope_of_a_remainder_is_a_whole_number, name)]
         for name in ("remainder", "fmod")
@@ -195,7 +196,7 @@ class alarm:  # noqa: N801 - used like a statement
 
     @staticmethod
     def _ring(*_: object) -> None:
-        raise Endless
+        raise EndlessError
 
 
 def stands(name: str) -> str | None:

@@ -24,6 +24,7 @@ from deltaprop.graph import (
     elementwise,
     forward,
     primitive,
+    raw,
     reverse,
 )
 from deltaprop.graph.cotangent import ZERO, Scattered
@@ -262,7 +263,7 @@ def _each(result: Any, change: Callable[[Any], Any]) -> Any:
         return Scattered(result.parts[0][0], change(result.parts[0][1]))
     if isinstance(result, list | tuple):
         return type(result)([_each(r, change) for r in result])
-    if getattr(result, "dtype", None) == bool or type(result) is bool:
+    if np.result_type(raw(result)) == np.bool_:
         return Masked(change(np.where(result, 1.0, 0.0)), result)
     return change(result)
 
@@ -278,8 +279,7 @@ def _unmasked(result: Any) -> Any:
         return [_unmasked(r) for r in result]
     if isinstance(result, Masked):
         return result.values
-    boolean = getattr(result, "dtype", None) == bool or type(result) is bool
-    return np.where(result, 1.0, 0.0) if boolean else result
+    return np.where(result, 1.0, 0.0) if np.result_type(raw(result)) == np.bool_ else result
 
 
 RESULTS: dict[str, Callable[[Any], Any]] = {

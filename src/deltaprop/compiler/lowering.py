@@ -289,7 +289,8 @@ def _in_lanes(vector: Vector, inputs: Sequence[Any]) -> Lowered:
             segments = np.repeat(np.arange(len(starts)), lengths)
             y = jax.ops.segment_sum(xs[0].array, segments, len(starts), indices_are_sorted=True)
         # XLA would compute again and again what it fuses; this keeps the steps apart
-        numbers = jax.lax.optimization_barrier(numbers.at[out].set(y))
+        apart: Any = jax.lax.optimization_barrier
+        numbers = apart(numbers.at[out].set(y))
     return Lowered(numbers[vector.outputs])
 
 

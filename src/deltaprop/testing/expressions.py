@@ -101,7 +101,7 @@ class Expression:
         """The function, with `dnp` standing for another namespace of the same names."""
         scope: dict[str, Any] = {"dnp": namespace}
         exec(self._program, scope)
-        return scope["f"]  # type: ignore[no-any-return]
+        return scope["f"]
 
     def __call__(self, *xs: Any) -> Any:
         return self.on(dnp)(*xs)
@@ -174,7 +174,7 @@ class Builder:
 @cache
 def _function(code: str, count: int) -> Callable[..., Any]:
     names = [f"a{i}" for i in range(count)]
-    return eval(f"lambda {', '.join(names)}: {code.format(*names)}", {"dnp": dnp})  # type: ignore[no-any-return]
+    return eval(f"lambda {', '.join(names)}: {code.format(*names)}", {"dnp": dnp})
 
 
 def _mapped(code: str, x: Term) -> Term:

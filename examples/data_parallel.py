@@ -98,7 +98,8 @@ def draw(found: dict[int, Any]) -> Any:
     kept = [100 * one / run["weak"]["seconds"] for run in found.values()]
     right.plot(devices, [100] * len(devices), "--", color=GREY, label="perfect")
     right.plot(devices, kept, "o-", color=VERMILLION, label="measured")
-    right.set(title="weak: a batch each", xlabel="devices", ylabel="efficiency, %", ylim=(0, 110))
+    right.set(title="weak: a batch each", xlabel="devices", ylabel="efficiency, %")
+    right.set_ylim(bottom=0)
     for axes in (left, right):
         axes.set_xticks(devices)
         axes.legend()

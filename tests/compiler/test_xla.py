@@ -175,9 +175,11 @@ def test_training_steps(name: str, shared: bool) -> None:
     assert not np.array_equal(before["layers.0.weight"], other.state_dict()["layers.0.weight"])
 
 
-def test_a_wrong_target_changes_nothing() -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_wrong_target_changes_nothing(shared: bool) -> None:
     step, model, _ = training()
     compiled = xla(step)
+    compiled.execute.shared = shared
     compiled(X[:, :5], np.arange(6) % 3)
     before = model.state_dict()
     with pytest.raises(ValueError, match="classes must be in 0 to 2"):
@@ -188,13 +190,20 @@ def test_a_wrong_target_changes_nothing() -> None:
     @xla
     def checked(x: Any) -> Any:
         loss = dp.nn.binary_cross_entropy(w * x, np.ones(2))  # what it checks is computed
+        w.zero_grad()
         loss.backward()
-        w.data -= w.grad
+        w.data -= 0.1 * w.grad
         return loss
 
-    with pytest.raises(ValueError, match="must be in"):
-        checked(np.array([1.0, 4.0]))
-    close(w.numpy(), np.array([0.5, 0.5]))
+    checked.execute.shared = shared
+    for k in range(3):
+        before = w.numpy()
+        checked(np.ones(2))
+        assert not np.array_equal(w.numpy(), before)
+        before = w.numpy()
+        with pytest.raises(ValueError, match="must be in"):
+            checked(np.array([1.0, 4.0 + k]))
+        close(w.numpy(), before)
 
 
 def test_positions_out_of_bounds_are_an_error() -> None:
@@ -230,7 +239,21 @@ def test_results_are_the_callers_own() -> None:
     close(f(big - 1.0)[:5], tuple(kept[:5]))
 
 
-def test_places_may_swap_and_be_shared() -> None:
+@pytest.mark.parametrize("shared", [True, False])
+def test_places_may_hold_the_same(shared: bool) -> None:
+    p, q = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
+
+    @xla
+    def both(x: Any) -> None:
+        p.data = q.data = p.data + q.data * x
+
+    both.execute.shared = shared
+    for x in (1.0, 2.0, 3.0):
+        both(np.array(x))
+    close([p.numpy(), q.numpy()], [np.array([48.0, 72.0])] * 2)
+
+
+def test_places_may_swap() -> None:
     p, q = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
     seen = p.data
 

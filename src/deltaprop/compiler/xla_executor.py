@@ -155,17 +155,8 @@ class _Replay:
         for x in (*self.split.given, *[call.result for call in self.split.inside]):
             _supported(x)
         self.computed = set(self.split.wanted)
-        self.adopted = self._adopted()
-        self.writes = [
-            (
-                *row,
-                [
-                    key if self._made(x) else None
-                    for x, key in zip(row[2], _keys(*row), strict=True)
-                ],
-            )
-            for row in recorded.writes
-        ]
+        self.alone = self._alone()
+        self.donated = set() if executor.shared else self._donated()
         self.constants = self._constants()
         self.messages: list[str] = []
         at = dict(zip(program.inputs, axes, strict=False))
@@ -173,7 +164,7 @@ class _Replay:
         everywhere = layout.sharding(None)
         self.compiled = jax.jit(
             self.compute,
-            donate_argnums=() if executor.shared else self._donated(),
+            donate_argnums=[i for i, x in enumerate(self.split.given) if x in self.donated],
             **executor.options,
             **layout.options([*self.shardings, *[everywhere] * len(self.constants)]),
         )
@@ -185,11 +176,24 @@ class _Replay:
         args = [x for call in self.split.inside for x in call.args]
         return {id(x): x for x in args if type(x) is np.ndarray and x.dtype.kind in "fc"}
 
-    def _donated(self) -> list[int]:
-        """What nobody needs any more when the program has run: what it writes anew."""
-        new = {key for row in self.recorded.writes for key in _keys(*row)}
-        given = enumerate(self.split.given)
-        return [i for i, x in given if self.keys.get(x) in new and x.shape]
+    def _donated(self) -> set[Variable]:
+        """Whose memory becomes that of what takes its place outside."""
+        new: dict[Any, Any] = {
+            k: y for row in self.recorded.writes for k, y in zip(_keys(*row), row[2], strict=True)
+        }
+        pairs: dict[Variable, Variable] = {}
+        for x in self.split.given:
+            y: Any = new.get(self.keys.get(x))
+            if self._made(y) and x.shape and (x.shape, x.dtype) == (y.shape, y.dtype):
+                pairs.setdefault(y, x)
+        return set(pairs.values())
+
+    def _alone(self) -> set[Variable]:
+        """Results that nobody else holds, and that it takes long to copy."""
+        if not self.executor.shared or self.layout.mesh is not None:
+            return set()
+        uses = Counter(symbols_in(self.program.outputs))
+        return {x for x in self.computed if uses[x] == 1 and x.nbytes > _LARGE}
 
     def compute(self, *xs: Any) -> tuple[list[Any], list[Any]]:
         """The program in JAX's terms: what is wanted of it, and where data were wrong."""
@@ -233,12 +237,13 @@ class _Replay:
         with jax.enable_x64(True):
             for x, sharding in zip(self.split.given, self.shardings, strict=True):
                 data = known[x]
-                before, array = held.get(self.keys.get(x), (None, None))
+                found = held.pop if x in self.donated else held.get
+                before, array = found(self.keys.get(x), (None, None))
                 sent.append(array if before is data else self.layout.placed(data, sharding))
             try:
                 wanted, faults = self.compiled(*sent, *self.sent)
                 for x, array in zip(self.split.wanted, wanted, strict=True):
-                    data = np.asarray(array)
+                    data = np.asarray(array) if self.executor.shared else np.array(array)
                     known[x] = data.item() if x.number else data if x.shape else data[()]
             except jax.errors.JaxRuntimeError as error:
                 raise self.layout.explained(error) from error
@@ -251,35 +256,27 @@ class _Replay:
         """What the function returns, in memory that nobody else writes to."""
         results = []
         for x, wrapped in zip(self.program.outputs, self.recorded.wrapped, strict=False):
-            data = known[x] if isinstance(x, Variable) else x
-            if isinstance(data, np.ndarray) and not (wrapped and self._made(x)):
-                alone = self._made(x) and x in self.adopted
-                data = _adopted(arrays[x]) if alone else data.copy()
+            is_made, data = self._made(x), known[x] if isinstance(x, Variable) else x
+            if isinstance(data, np.ndarray) and not (wrapped and is_made):
+                data = _adopted(arrays[x]) if is_made and x in self.alone else data.copy()
             results.append(Value.leaf(data, constant=True) if wrapped else data)
         return unflatten(self.recorded.structure, results)
-
-    def _adopted(self) -> set[Variable]:
-        """Results that nobody else holds, and that it takes long to copy."""
-        if not self.executor.shared or self.layout.mesh is not None:
-            return set()
-        uses = Counter(symbols_in(self.program.outputs))
-        return {x for x in self.computed if uses[x] == 1 and x.nbytes > _LARGE}
 
     def _write(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> None:
         """Leave outside what the function leaves there."""
         left = []
-        for _, _, new, keys in self.writes:
+        for row in self.recorded.writes:
             values = []
-            for x, key in zip(new, keys, strict=True):
+            for x, key in zip(row[2], _keys(*row), strict=True):
                 data = known[x] if isinstance(x, Variable) else x
                 if isinstance(data, np.ndarray):
-                    if key is None:
+                    if not self._made(x):
                         data = data.copy()
-                    else:
-                        self.executor.held[key] = data, arrays[x]
+                    elif x in arrays:  # once: what two places hold is not donated twice
+                        self.executor.held[key] = data, arrays.pop(x)
                 values.append(data)
             left.append(values)
-        for (place, structure, _, _), values in zip(self.writes, left, strict=True):
+        for (place, structure, _), values in zip(self.recorded.writes, left, strict=True):
             _put(place, structure, values)
 
     def _made(self, x: Any) -> bool:

@@ -11,6 +11,7 @@ nothing is listed, with the reason, in `tests/mutation/equivalent.py`.
 from __future__ import annotations
 
 import argparse
+import itertools
 import multiprocessing
 import random
 import signal
@@ -19,7 +20,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,7 @@ OWN_TESTS: dict[str, list[Check]] = {
     "eigh": [partial(test_edges.test_values_of_the_zero_matrix, "eigh")],
     "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],
     "ive": [test_edges.test_the_slope_of_a_bessel_function_at_a_negative_number],
+    "betaln": [test_edges.test_the_slope_of_a_beta_function_beside_a_tiny_number],
     "pinv": [test_edges.test_pinv_at_a_lower_rank_than_full],
     "relative_entropy": [
         partial(test_edges.test_a_probability_of_zero_counts_as_tiny, dtype)
@@ -104,6 +105,10 @@ OWN_TESTS: dict[str, list[Check]] = {
 
 def checks_of_the_kinds() -> Iterator[Check]:
     """What looks after the kinds themselves: several operations, and structural zeros."""
+    for names in itertools.product(test_rules.USES, repeat=3):
+        for graph, node in itertools.product((False, True), repeat=2):
+            yield partial(test_rules.adds_up, names, graph, node)
+    yield test_rules.test_contributions_to_a_scalar_add_up
     for name in USERS:
         yield from checks_of(name)
     mask = np.array([[True, False, False], [False, True, False]])
@@ -149,10 +154,10 @@ def _operations_of_rows() -> list[tuple[test_kinks.Row, set[str]]]:
 
 
 def checks_for(mutant: Mutant) -> Iterator[Check]:
-    if not mutant.operations:
-        yield from checks_of_the_kinds()
     for name in mutant.operations:
         yield from checks_of(name)
+    if set(mutant.operations) <= set(test_rules.PLUMBING):
+        yield from checks_of_the_kinds()
 
 
 def killed(mutant: Mutant) -> bool:
@@ -161,6 +166,7 @@ def killed(mutant: Mutant) -> bool:
     try:
         with mutant.alive(), alarm(SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
             for trial, value in values:
                 np.testing.assert_array_equal(value_of(trial), value)
             for check in checks:
@@ -173,7 +179,7 @@ def killed(mutant: Mutant) -> bool:
 def some_trials(mutant: Mutant) -> list[test_rules.Trial]:
     """Two of each operation: a rule's helper may serve the function itself too."""
     ops = [test_rules.OWN[name] for name in mutant.operations]
-    return [trial for op in ops for trial in islice(trials_of(op), 2)]
+    return [trial for op in ops for trial in itertools.islice(trials_of(op), 2)]
 
 
 def value_of(trial: test_rules.Trial) -> Any:

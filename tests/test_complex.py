@@ -249,3 +249,18 @@ def test_dtypes_stay(dtype: Any) -> None:
 def test_a_complex_result_needs_an_output_gradient() -> None:
     with pytest.raises(ValueError, match=r"complex Value.*abs\(v\)"):
         (dp.Value(1j) * 2.0).backward()
+
+
+@pytest.mark.parametrize("data", [0.9, [0.9, -1.0]])
+def test_the_imaginary_part_of_a_real_value_is_flat(data: Any) -> None:
+    x = dp.Value(data)
+    dnp.sum(dnp.imag(dnp.imag(x))).backward()
+    np.testing.assert_array_equal(x.grad, np.zeros(np.shape(data)))
+
+
+def test_a_real_number_joined_to_complex_ones_gets_a_real_cotangent() -> None:
+    def f(z: Any) -> Any:
+        joined = dnp.stack([dnp.real(z) * dnp.imag(z), 1j * z])
+        return dnp.sum(dnp.abs(joined * (2 + 1j) * joined))
+
+    against_differences(lambda z: f(z), points(8, 1))

@@ -79,6 +79,7 @@ EDGES: list[tuple[str, tuple[float, ...], tuple[float, ...]]] = [
     ("erf", (1e20,), (0.0,)),
     ("erfc", (-INF,), (0.0,)),
     ("power", (1e-30, 2.0), (2e-30, 0.0)),
+    ("power", (1e-15, 3.0), (3e-30, 0.0)),
     ("xlogy", (0.0, 0.0), (-INF, 0.0)),
     ("xlogy", (3.0, 0.0), (-INF, INF)),
     ("relu", (0.0,), (0.0,)),
@@ -164,6 +165,14 @@ def test_the_slope_of_a_bessel_function_at_a_negative_number() -> None:
     REGISTRY["ive"](2.0, x).sum().backward()
     slope = (mpmath.besseli(2, -1, 1) + mpmath.besseli(2, -1)) * mpmath.exp(-1)
     assert x.grad[0] == pytest.approx(float(slope))
+
+
+def test_the_slope_of_a_beta_function_beside_a_tiny_number() -> None:
+    """psi(a) - psi(a + b) is -b psi'(a), and must not cancel."""
+    a = Value([0.5])
+    REGISTRY["betaln"](a, np.array([1e-12])).sum().backward()
+    slope = -1e-12 * mpmath.polygamma(1, 0.5)
+    assert a.grad[0] == pytest.approx(float(slope), rel=1e-10)
 
 
 def test_pinv_at_a_lower_rank_than_full() -> None:

@@ -7,6 +7,7 @@ That these tests notice a wrong rule is what `tests.mutants` shows.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,9 +37,12 @@ SMOOTH = {
 OTHER = {name: op for name, op in OWN.items() if not isinstance(op, Elementwise)}
 # the plumbing of the kinds says nothing of itself, so here is what it is called with; and
 # what else the entries' own cases do not reach
+PLUMBING = ("sum_to", "broadcast_to", "restrict", "scatter", "conj")
 MORE: dict[str, list[Case]] = {
-    "cumsum": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1)],
-    "cumprod": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1)],
+    "cumsum": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1), case((2, 3, 4), axis=1)],
+    "cumprod": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1), case((2, 3, 4), axis=1)],
+    "expm": [case((2, 1, 2, 2))],
+    "qr": [case((2, 1, 3, 2), near=np.eye(3, 2) * [5.0, 11.0])],
     "sum_to": [case((2, 3, 4), shape=(4,)), case((3, 4), shape=(3, 1)), case((3, 4), shape=())],
     "broadcast_to": [case((4,), shape=(2, 3, 4)), case((3, 1), shape=(3, 4)), case((), shape=(2,))],
     "restrict": [
@@ -162,6 +166,28 @@ def differentiates(trial: Trial) -> None:
     """Derivatives of either order in either mode are right, and so is each argument's alone."""
     oracles.check(trial.determined, trial.free, rng_of(0))
     each_alone(trial)
+    takes_one_number_for_all(trial)
+    scalars_stay_python_numbers(trial)
+
+
+def takes_one_number_for_all(trial: Trial) -> None:
+    """The cotangent of a sum is one number, and stands for an array of it."""
+    leaves, y = applied(trial)
+    if isinstance(y, Node) and y.shape:
+        wanted = oracles.gradients(y, np.full(y.shape, 2.0, y.dtype), leaves)
+        for got, want in zip(oracles.gradients(y.sum(), 2.0, leaves), wanted, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def scalars_stay_python_numbers(trial: Trial) -> None:
+    for graph in (False, True):
+        leaves, y = applied(trial)
+        if isinstance(y, Node) and y.op is not None:
+            with np.errstate(all="ignore"):
+                y.backward(np.ones(y.shape), create_graph=graph)
+            for leaf in leaves:
+                g = raw(leaf.grad)
+                assert leaf.shape or g is None or type(g) in (float, complex), type(g)
 
 
 def each_alone(trial: Trial) -> None:
@@ -239,6 +265,45 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
         values = values_of(c)
         if isinstance(values, np.ndarray | np.generic):
             assert values.real.dtype == dtype, f"{trial.op} gave {values.dtype} for {dtype}"
+
+
+USES: dict[str, Callable[[Any], Any]] = {
+    "whole": lambda z: z * [1.0, 2.0, 3.0],
+    "sum": lambda z: 5.0 * z.sum(),
+    "entry": lambda z: z[1] * 7.0,
+    "repeated entries": lambda z: z[[0, 0, 2]] * [1.0, 3.0, 11.0],
+    "masked": lambda z: dp.numpy.where([True, False, True], z, 0.0) * 13.0,
+}
+
+
+@pytest.mark.parametrize("names", list(itertools.product(USES, repeat=3)), ids="-".join)
+@pytest.mark.parametrize("graph", [False, True], ids=["", "recorded"])
+@pytest.mark.parametrize("node", [False, True], ids=["leaf", "node"])
+def test_contributions_add_up(names: tuple[str, ...], graph: bool, node: bool) -> None:
+    adds_up(names, graph, node)
+
+
+def adds_up(names: Sequence[str], graph: bool, node: bool) -> None:
+    """A Value used several times gets what each use alone would send, in whatever form."""
+
+    def gradient(*uses: str) -> Any:
+        x = Value([0.5, 1.5, 2.5])
+        z = dp.numpy.exp(x) if node else x
+        total: Any = 0.0
+        for use in uses:
+            total = total + USES[use](z).sum()
+        total.backward(create_graph=graph)
+        return np.asarray(raw(x.grad))
+
+    np.testing.assert_allclose(gradient(*names), sum(gradient(name) for name in names))
+
+
+def test_contributions_to_a_scalar_add_up() -> None:
+    for leaf in (True, False):
+        x = Value(2.0)
+        z = x if leaf else 1.0 * x
+        (z * 3.0 + z * z + 5.0 * z).backward()
+        assert x.grad == 12.0
 
 
 @pytest.mark.parametrize("trial", TRIALS)

@@ -59,12 +59,14 @@ def _of_arithmetic(node: ast.AST) -> Iterator[Any]:
                 yield _new(node, op=ARITHMETIC[type(op)]())
             yield left
             yield right
-        case ast.UnaryOp(operand=operand):
+        case ast.UnaryOp(op=ast.USub() | ast.Invert(), operand=operand):
             yield operand
 
 
 def _of_choice(node: ast.AST) -> Iterator[Any]:
     match node:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield operand
         case ast.Compare(ops=[op]):
             for other in COMPARISONS[type(op)]:
                 yield _new(node, ops=[other()])
@@ -125,6 +127,8 @@ def sites(node: ast.AST, owner: Any = None, place: Any = None) -> Iterator[tuple
         yield node, owner, place
     if isinstance(node, ast.Call) and ast.unparse(node.func) in ("isinstance", "type"):
         return  # which way is taken, not what comes of it
+    if isinstance(node, ast.Raise):
+        return  # what a broken rule is told
     if isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "optimize"):
         return  # a check or a way to compute, not the result
     for name, value in ast.iter_fields(node):

@@ -79,6 +79,12 @@ def _std(x: Any, dims: Any, keepdim: bool) -> Any:
     return torch.where(v == 0, 0.0, torch.sqrt(torch.where(v == 0, 1.0, v)))
 
 
+def _sinc(x: Any) -> Any:
+    """As torch.sinc, whose second derivative is NaN at 0; there the beginning of its series."""
+    near = 1 - (torch.pi * x) ** 2 / 6
+    return torch.where(x == 0, near, torch.sinc(torch.where(x == 0, 1.0, x)))
+
+
 def _median(x: Any) -> Any:
     n = x.shape[-1]
     middle = torch.sort(x, -1)[0].narrow(-1, (n - 1) // 2, 2 - n % 2)
@@ -141,6 +147,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "convolve": _promoted(_convolve),
     "where": lambda c, a, b: torch.where(c, a, b),
     "reciprocal": torch.reciprocal,
+    "sinc": _sinc,
     "cbrt": lambda x: torch.sign(x) * torch.abs(x) ** (1 / 3),
     # clamp's own second derivative fails where the bounds broadcast (2.13)
     "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),

@@ -188,7 +188,7 @@ def _sinc(x: Any) -> Any:
 
 
 # of the derivative of sin(t) / t in powers of t * t, from the lowest
-_SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 14)]
+_SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 11)]
 
 
 def _sinc_slope(y: Any, x: Any) -> Any:
@@ -357,7 +357,12 @@ sinc = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
 
 # parts of a complex number: partials p for which dy = Re(p dx)
 _real = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
-_imag = Elementwise("imag", lambda x: +np.imag(x), lambda _y, _x: -1j, domain=(REAL,))
+_imag = Elementwise(
+    "imag",
+    lambda x: +np.imag(x),
+    lambda _y, _x: -1j if np.iscomplexobj(raw(_x)) else 0.0,
+    domain=(REAL,),
+)
 
 # choices: a branch not taken sends back a structural zero
 where = Elementwise(

@@ -149,6 +149,14 @@ def as_gradient(g: Any) -> Any:
     return conj(g) if np.iscomplexobj(raw(g)) else g
 
 
+def is_excess(g: Any, like: Any) -> bool:
+    """Whether a cotangent is complex and what it belongs to is real."""
+    kind = type(g)
+    if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
+        return False
+    return np.iscomplexobj(raw(g.values if kind is Masked else g)) and not np.iscomplexobj(like)
+
+
 def _restricted(g: Any, x: Any, mask: Any) -> Any:
     g = restrict(g, mask=mask)
     return Masked(g, mask) if np.shape(raw(x)) == np.shape(mask) else unbroadcast(g, x)

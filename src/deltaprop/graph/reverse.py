@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .cotangent import ZERO, accumulate, as_gradient, materialize, raw
+from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize, raw
 from .node import MODE, READ, Node, owner
 
 
@@ -126,7 +126,7 @@ def _pulled(node: Node, g: Any, graph: bool, mode: Any) -> Any:
     op: Any = node.op
     if g is ZERO:
         return [ZERO if isinstance(x, Node) else None for x in node.args]
-    if not op.accepts_masks:
+    if not op.accepts_masks or is_excess(g, node._data):
         g = materialize(g, node._data)
     return op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
 

@@ -111,7 +111,15 @@ def operands(
     if not operation.cases:
         raise ValueError(f"{operation} names no cases: declare it with cases=[case((3, 4)), ...]")
     case = draw(st.sampled_from(operation.cases))
-    return tuple(draw(arrays(case.domain, s, dtype=dtype)) for s in case.shapes), case.params
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    # any numbers, never equal ones: the cases are smooth where they are generic
+    ends = np.array(pieces(case.domain))
+    xs = []
+    for shape in case.shapes:
+        low, high = np.moveaxis(ends[rng.integers(len(ends), size=shape)], -1, 0)
+        x = np.asarray(rng.uniform(low, high), dtype)
+        xs.append(x if shape else x.item())
+    return tuple(xs), case.params
 
 
 # -- axes and indices ---------------------------------------------------------------------

@@ -29,6 +29,7 @@ from deltaprop.graph.node import Node, topological_order
 
 from . import accuracy, test_edges, test_kinks, test_rules
 from .calculus import test_special
+from .compiler import test_functions
 from .graph import test_structural_zeros as zeros
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
@@ -93,6 +94,7 @@ OWN_TESTS: dict[str, list[Check]] = {
     ],
     "eigh": [partial(test_edges.test_values_of_the_zero_matrix, "eigh")],
     "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],
+    "restrict": [zeros.test_a_numeric_zero_that_is_let_through_stays_a_number],
     "ive": [test_edges.test_the_slope_of_a_bessel_function_at_a_negative_number],
     "betaln": [test_edges.test_the_slope_of_a_beta_function_beside_a_tiny_number],
     "pinv": [test_edges.test_pinv_at_a_lower_rank_than_full],
@@ -109,6 +111,13 @@ def checks_of_the_kinds() -> Iterator[Check]:
         for graph, node in itertools.product((False, True), repeat=2):
             yield partial(test_rules.adds_up, names, graph, node)
     yield test_rules.test_contributions_to_a_scalar_add_up
+    yield test_edges.test_a_quotient_of_numbers_where_python_raises
+    yield zeros.test_a_masked_partial_of_a_wider_type
+    for dtype in (np.float32, np.float64):
+        yield partial(
+            zeros.test_whatever_holds_a_cotangent_its_full_form_fits_what_it_belongs_to, dtype
+        )
+    yield test_functions.test_the_gradient_of_a_number_is_a_number
     for name in USERS:
         yield from checks_of(name)
     mask = np.array([[True, False, False], [False, True, False]])
@@ -160,8 +169,8 @@ def checks_for(mutant: Mutant) -> Iterator[Check]:
         yield from checks_of_the_kinds()
 
 
-def killed(mutant: Mutant) -> bool:
-    """Whether a test of its operations fails while the mutant is alive."""
+def killed(mutant: Mutant) -> str | None:
+    """How a test of its operations fails while the mutant is alive; None: none does."""
     checks, values = checks_for(mutant), [(t, value_of(t)) for t in some_trials(mutant)]
     try:
         with mutant.alive(), alarm(SECONDS), warnings.catch_warnings():
@@ -171,9 +180,9 @@ def killed(mutant: Mutant) -> bool:
                 np.testing.assert_array_equal(value_of(trial), value)
             for check in checks:
                 check()
-    except Exception:
-        return True
-    return False
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
 def some_trials(mutant: Mutant) -> list[test_rules.Trial]:
@@ -220,7 +229,7 @@ def chosen(operation: str | None, sample: int | None) -> list[Mutant]:
     return random.Random(0).sample(mutants, sample) if sample else mutants
 
 
-def _verdict(i: int) -> tuple[int, bool]:
+def _verdict(i: int) -> tuple[int, str | None]:
     return i, killed(_ALL[i])
 
 
@@ -234,38 +243,41 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     _ALL[:] = chosen(options.operation, options.sample)
-    started, survivors, dead = time.perf_counter(), [], 0
+    started, survivors = time.perf_counter(), []
+    dead: dict[str, str] = {}
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
         for wrong in pool.imap_unordered(stands, sorted({n for m in _ALL for n in m.operations})):
             if wrong:
                 print("FAILS WITHOUT A MUTANT:", wrong, flush=True)
         verdicts = pool.imap_unordered(_verdict, range(len(_ALL)), chunksize=4)
-        for done, (i, died) in enumerate(verdicts, 1):
-            dead += died
-            if not died:
+        for done, (i, why) in enumerate(verdicts, 1):
+            if why is not None:
+                dead[_ALL[i].name] = why
+            else:
                 survivors.append(_ALL[i].name)
                 if _ALL[i].name not in EQUIVALENT:
                     print(f"SURVIVES    {_ALL[i].name}", flush=True)
-            print(f"\r{done}/{len(_ALL)} {dead} dead", end="", file=sys.stderr, flush=True)
+            print(f"\r{done}/{len(_ALL)} {len(dead)} dead", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return report(survivors, {m.name for m in _ALL}, dead, time.perf_counter() - started, options)
+    return report(survivors, dead, time.perf_counter() - started, options)
 
 
-def report(survivors: list[str], names: set[str], dead: int, seconds: float, options: Any) -> int:
+def report(survivors: list[str], dead: dict[str, str], seconds: float, options: Any) -> int:
+    names = {*survivors, *dead}
     alive = sorted(set(survivors) - set(EQUIVALENT))
     whole = not options.operation and not options.sample
     stale = sorted(set(EQUIVALENT) - names) if whole else []
-    killable = sorted(set(EQUIVALENT) & names - set(survivors))
+    killable = sorted(set(EQUIVALENT) & set(dead))
     for name in sorted(set(survivors) & set(EQUIVALENT)):
         print(f"equivalent  {name}  ({EQUIVALENT[name]})")
     for name in stale:
         print(f"STALE       {name}: no such mutant any more; take it off the list")
     for name in killable:
-        print(f"NOT EQUAL   {name}: it dies; take it off the list")
-    score = dead / max(dead + len(alive), 1)
+        print(f"NOT EQUAL   {name}: it dies ({' '.join(dead[name].split())[:200]})")
+    score = len(dead) / max(len(dead) + len(alive), 1)
     print(
-        f"{len(names)} mutants in {seconds:.0f} s: {dead} dead, {len(names) - dead - len(alive)} "
-        f"equivalent, {len(alive)} survive; score {100 * score:.2f} %"
+        f"{len(names)} mutants in {seconds:.0f} s: {len(dead)} dead, "
+        f"{len(survivors) - len(alive)} equivalent, {len(alive)} survive; score {100 * score:.2f} %"
     )
     return bool(alive or stale or killable)
 

@@ -169,3 +169,15 @@ def test_expressions_of_numbers(run: Callable[..., Any], seed: int) -> None:
             xs = draw.standard_normal(3).tolist()
             # what does not depend on a number at all adds nothing here, and a zero there
             identical(compiled(*xs), gradient(*xs), signs=False)
+
+
+def test_the_gradient_of_a_number_is_a_number() -> None:
+    """As it is in eager mode, also where an array's cotangent was summed up to it."""
+    for f in (
+        lambda x: (dnp.broadcast_to(x, (3,)) * np.arange(3.0)).sum(),
+        lambda x: dnp.stack([x, x * x]).sum(),
+        lambda x: dnp.where(x > 0, x, 2.0) * x,
+    ):
+        slope = dp.compile(dp.grad(f))(1.5)
+        assert type(slope) is float
+        assert slope == dp.grad(f)(1.5)

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 import deltaprop.numpy as dnp
 from deltaprop import Value
+from deltaprop.graph import REGISTRY, Elementwise, Masked
+from deltaprop.graph.cotangent import materialize, restrict
 
 
 @pytest.fixture(autouse=True)
@@ -246,3 +248,33 @@ def test_a_numeric_zero_hides_nothing(f: Any, start: Any) -> None:
     x = Value(start)
     f(x).sum().backward()
     assert np.isnan(np.ravel(x.grad)[0])
+
+
+def test_a_numeric_zero_that_is_let_through_stays_a_number() -> None:
+    """restrict's own reverse masks by the mask, not by what happens to be 0."""
+    x = Value([0.0, 0.0])
+    restrict(dnp.sqrt(x), mask=np.array([True, False])).backward([0.0, 1.0])
+    np.testing.assert_array_equal(x.grad, [np.nan, 0.0])
+
+
+def test_a_masked_partial_of_a_wider_type() -> None:
+    """The gradient has its variable's dtype, whatever a user's own rule gives."""
+    mask = np.array([True, False])
+    x = Value(np.array([1.0, 2.0], np.float32))
+    wide = Elementwise(
+        "wide", lambda x: x * 2, lambda _y, _x: Masked(np.full(2, 2.0), mask), chooses=True
+    )
+    try:
+        wide(x).sum().backward()
+    finally:
+        del REGISTRY["wide"]
+    assert x.grad.dtype == np.float32
+    np.testing.assert_array_equal(x.grad, [2.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_whatever_holds_a_cotangent_its_full_form_fits_what_it_belongs_to(dtype: type) -> None:
+    like, mask = np.zeros((2, 3), dtype), np.eye(2, 3) > 0
+    for g in (1.0, np.float32(1.0), np.ones(3), np.ones((2, 3)), Masked(np.ones((2, 3)), mask)):
+        full = materialize(g, like)
+        assert (full.shape, full.dtype) == (like.shape, like.dtype)

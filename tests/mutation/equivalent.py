@@ -49,7 +49,6 @@ _REASONS: dict[str, list[str]] = {
         "factorisations._turned: p - 1j * imag(p) * identity(p) if np.iscomplexobj(raw(p)) else p -> p - 1j * imag(p) * identity(p)",
     ],
     "the sum over what was broadcast, or the broadcast, is done by the core at the latest": [
-        "cotangent._restricted: Masked(g, mask) if np.shape(raw(x)) == np.shape(mask) else unbroadc... -> unbroadcast(g, x)",
         "matmul, transpose 1: sum_to(a.T @ g, shape=b.shape) -> a.T @ g",
         "sum_to, transpose: broadcast_to(g, shape=np.shape(raw(x))) -> g",
         "sum_to, transpose: x -> g",
@@ -171,6 +170,9 @@ _REASONS: dict[str, list[str]] = {
     "the loss is a scalar, whose cotangent is a Python number; the core casts what comes of it": [
         "mean_squared_error, vjp 0: 2.0 / np.size(raw(p)) * g * (p - t) float64",
         "mean_squared_error, vjp 1: result float64",
+    ],
+    "a NumPy number where a float was, which is made one where the gradient is delivered": [
+        "elementwise.Elementwise.pull: c.item() -> c",
     ],
     "an annotation inside a function": [
         "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence",

@@ -96,8 +96,11 @@ def rules_of(op: Primitive) -> dict[str, tuple[str, Any]]:
     return {f.__name__: f for f in own if f is not None}
 
 
+_OURS = ("deltaprop.calculus.", "deltaprop.nn.")
+
+
 def helpers_of(function: FunctionType) -> Iterator[FunctionType]:
-    """The private functions of its module that a rule calls, and theirs."""
+    """The private functions that a rule calls, and those that they call."""
     seen, waiting = {function}, [function]
     while waiting:
         f = waiting.pop()
@@ -105,7 +108,9 @@ def helpers_of(function: FunctionType) -> Iterator[FunctionType]:
         found = [f.__globals__.get(name) for name in names if name.startswith("_")]
         found += [cell.cell_contents for cell in f.__closure__ or ()]
         for g in found:
-            if isinstance(g, FunctionType) and g not in seen and g.__module__ == f.__module__:
+            if not isinstance(g, FunctionType) or g in seen or not g.__module__.startswith(_OURS):
+                continue
+            if g.__name__.startswith("_") or g.__module__ == f.__module__:
                 seen.add(g)
                 waiting.append(g)
                 yield g

@@ -360,7 +360,7 @@ _real = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain
 _imag = Elementwise(
     "imag",
     lambda x: +np.imag(x),
-    lambda _y, _x: -1j if np.iscomplexobj(raw(_x)) else 0.0,
+    lambda _y, _x: -1j,
     domain=(REAL,),
 )
 

@@ -196,8 +196,6 @@ class Elementwise(Primitive):
                 out.append(ZERO)
                 continue
             c, allowed = _times(g, p, y, xs, mask)
-            if np.iscomplexobj(raw(c)) and not np.iscomplexobj(x._data):
-                c = c.real
             if np.shape(x._data) != shape:
                 if np.shape(raw(c)) != shape:
                     c = broadcast_to(c, shape=shape)

@@ -18,8 +18,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .calculus.elementwise import sqrt
-from .graph import TraceError, raw, tracing
+from .calculus.elementwise import sqrt, square, where
+from .calculus.shaping import astype
+from .graph import Symbol, TraceError, raw, tracing
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
@@ -328,11 +329,13 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     """
     limit = _number("max_norm", max_norm)
     graded = [p for p in parameters if p._grad is not None]
-    # in float64, where the square of no float32 overflows; and hypot never does
-    norm = math.hypot(*[np.linalg.norm(np.asarray(raw(p._grad), np.float64)) for p in graded])
-    if norm > limit:
-        for p in graded:
-            p._grad = raw(p._grad) * (limit / norm)
+    # in float64, where the square of no float32 overflows
+    wide = [astype(raw(p._grad), np.float64) for p in graded]
+    norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
+    factor = where(norm > limit, limit / norm, 1.0)
+    norm, factor = (x.as_number() if isinstance(x, Symbol) else float(x) for x in (norm, factor))
+    for p in graded:
+        p._grad = raw(p._grad) * factor
     return norm
 
 

@@ -271,3 +271,30 @@ def test_variables_can_swap() -> None:
     swap(np.array(10.0))
     np.testing.assert_array_equal(p.numpy(), [30.0, 40.0])
     np.testing.assert_array_equal(q.numpy(), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("max_norm", [0.3, 1e9])
+def test_gradients_are_clipped_inside(max_norm: float) -> None:
+    """And the norm that comes back is that of eager mode."""
+    X, T = np.ones((4, 3), np.float32), np.full((4, 1), 5.0, np.float32)
+
+    def trained(compiled: bool) -> tuple[list[float], list[Any]]:
+        model = nn.MLP([3, 4, 1], rng=0, dtype=np.float32)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+        def step(X: Any, T: Any) -> Any:
+            optimizer.zero_grad()
+            nn.mse(model(X), T).backward()
+            norm = optim.clip_grad_norm(optimizer.parameters, max_norm)
+            optimizer.step()
+            return norm
+
+        run = dp.compile(step) if compiled else step
+        return [float(run(X, T)) for _ in range(3)], [p.numpy() for p in model.parameters()]
+
+    norms, parameters = trained(compiled=True)
+    expected_norms, expected = trained(compiled=False)
+    assert norms == expected_norms
+    for p, q in zip(parameters, expected, strict=True):
+        np.testing.assert_array_equal(p, q)
+        assert p.dtype == np.float32

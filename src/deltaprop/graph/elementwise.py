@@ -131,10 +131,7 @@ class Elementwise(Primitive):
                 a = a._data
             if type(b) is not float:
                 b = b._data
-            try:
-                return g * p(y, a, b), g * q(y, a, b)
-            except (ArithmeticError, ValueError):
-                return self.pull(g, node, False)
+            return g * p(y, a, b), g * q(y, a, b)
 
         return one if len(rules) == 1 else two
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import deltaprop as dp
-from deltaprop import compiler
+from deltaprop import compiler, nn, optim
 
 from .test_table import identical
 

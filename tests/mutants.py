@@ -111,6 +111,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
         for graph, node in itertools.product((False, True), repeat=2):
             yield partial(test_rules.adds_up, names, graph, node)
     yield test_rules.test_contributions_to_a_scalar_add_up
+    yield test_edges.test_forward_mode_knows_a_variable_from_its_readings
     yield test_edges.test_a_slope_of_numbers_where_python_raises
     yield zeros.test_a_masked_partial_of_a_wider_type
     for dtype in (np.float32, np.float64):

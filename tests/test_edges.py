@@ -12,6 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import deltaprop as dp
 from deltaprop import Value
 from deltaprop.graph import REGISTRY, Custom
 from deltaprop.graph.cotangent import ZERO
@@ -180,6 +181,13 @@ def test_a_slope_of_numbers_where_python_raises() -> None:
     with np.errstate(divide="ignore"):
         (x**y).backward()
     assert (x.grad, y.grad) == (np.inf, 0.0)
+
+
+def test_forward_mode_knows_a_variable_from_its_readings() -> None:
+    """Operations on numbers, and derivatives that are recorded, read variables."""
+    assert dp.jvp(lambda x: x * x + x, (2.0,), (1.0,)) == (6.0, 5.0)
+    cubed = dp.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+    np.testing.assert_array_equal(cubed, [6.0, 0.0])
 
 
 def test_pinv_at_a_lower_rank_than_full() -> None:

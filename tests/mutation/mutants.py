@@ -44,8 +44,8 @@ class Mutant:
     @contextmanager
     def alive(self) -> Iterator[None]:
         undo = self.apply()
-        _refresh()
         try:
+            _refresh()
             yield
         finally:
             undo()

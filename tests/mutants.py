@@ -30,6 +30,7 @@ from deltaprop.graph.node import Node, topological_order
 from . import accuracy, test_edges, test_kinks, test_rules
 from .calculus import test_special
 from .compiler import test_functions
+from .graph import test_reverse
 from .graph import test_structural_zeros as zeros
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
@@ -111,6 +112,19 @@ def checks_of_the_kinds() -> Iterator[Check]:
         for graph, node in itertools.product((False, True), repeat=2):
             yield partial(test_rules.adds_up, names, graph, node)
     yield test_rules.test_contributions_to_a_scalar_add_up
+    yield from [
+        test_reverse.test_every_value_keeps_its_gradient_unless_told_not_to,
+        test_reverse.test_graphs_that_share_a_part_and_parts_not_reached,
+        test_reverse.test_a_hook_sees_the_whole_gradient_once_a_sweep,
+        test_reverse.test_hooks_replace_in_order_can_be_removed_and_must_keep_the_shape,
+        test_reverse.test_create_graph_accumulates_too,
+        test_reverse.test_gradients_have_their_own_values_dtype,
+        test_reverse.test_output_gradients_and_hooks_take_part_in_recorded_derivatives,
+        test_edges.test_both_modes_of_the_identity,
+        test_edges.test_what_does_not_depend_on_the_argument_is_not_asked_for_a_tangent,
+        test_edges.test_the_conjugate_of_a_conjugate,
+        test_edges.test_a_tangent_has_the_shape_of_what_it_belongs_to,
+    ]
     yield test_edges.test_forward_mode_knows_a_variable_from_its_readings
     yield test_edges.test_a_slope_of_numbers_where_python_raises
     yield zeros.test_a_masked_partial_of_a_wider_type

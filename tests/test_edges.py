@@ -15,7 +15,7 @@ import pytest
 import deltaprop as dp
 from deltaprop import Value
 from deltaprop.graph import REGISTRY, Custom
-from deltaprop.graph.cotangent import ZERO
+from deltaprop.graph.cotangent import ZERO, conj
 from deltaprop.graph.forward import push
 from deltaprop.graph.primitive import needed
 
@@ -188,6 +188,43 @@ def test_forward_mode_knows_a_variable_from_its_readings() -> None:
     assert dp.jvp(lambda x: x * x + x, (2.0,), (1.0,)) == (6.0, 5.0)
     cubed = dp.hvp(lambda x: (x**3).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     np.testing.assert_array_equal(cubed, [6.0, 0.0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_both_modes_of_the_identity() -> None:
+    """The root is the variable itself: nothing is swept, and hooks are called all the same."""
+    x, seen = Value([1.0, 2.0]), []
+    x.register_hook(seen.append)
+    x.backward([3.0, 4.0])
+    np.testing.assert_array_equal(x.grad, [3.0, 4.0])
+    assert len(seen) == 1
+    n = Value(2.0)
+    reading = n.read()
+    reading.backward()
+    assert n.grad == 1.0
+    assert push([reading], {n: 3.0}) == [3.0]
+    assert dp.jvp(lambda x: x, (2.0,), (3.0,)) == (2.0, 3.0)
+    assert dp.jvp(lambda x: (x * 1.0, x), (2.0,), (3.0,)) == ((2.0, 2.0), (3.0, 3.0))
+
+
+def test_what_does_not_depend_on_the_argument_is_not_asked_for_a_tangent() -> None:
+    w = Value([1.0, 3.0])
+    f = lambda x: x * dp.nn.mse(w, [0.0, 0.0])  # noqa: E731
+    assert dp.jvp(f, (2.0,), (1.0,))[1] == 5.0
+
+
+def test_the_conjugate_of_a_conjugate() -> None:
+    z = Value([1 + 2j])
+    conj(conj(z) * 1j).real.sum().backward()
+    np.testing.assert_array_equal(z.grad, [1j])
+
+
+def test_a_tangent_has_the_shape_of_what_it_belongs_to() -> None:
+    for f in (lambda x: x + np.zeros(3), lambda x: np.broadcast_to(x, (3,)) * 1.0):
+        value, tangent = dp.jvp(f, (2.0,), (5.0,))
+        assert value.shape == tangent.shape == (3,)
+    x = np.ones(2, np.float32)
+    assert dp.jvp(lambda x: x * np.float32(2), (x,), (np.ones(2),))[1].dtype == np.float32
 
 
 def test_pinv_at_a_lower_rank_than_full() -> None:

@@ -44,6 +44,10 @@ def _promoted(f: Callable[..., Any]) -> Callable[..., Any]:
     return contract
 
 
+def _copy(x: Any) -> Any:
+    return x.clone(memory_format=torch.contiguous_format)
+
+
 def _axes_of(i: Any) -> int:
     if i is None:
         return 0
@@ -143,7 +147,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "tensordot": lambda a, b, axes: _promoted(torch.tensordot)(a, b, axes),
     "einsum": lambda s, a, b: _promoted(lambda a, b: torch.einsum(s, a, b))(a, b),
     "inner": _promoted(torch.inner),
-    "kron": _promoted(lambda a, b: torch.kron(a.contiguous(), b.contiguous())),
+    # copies: kron views its arguments, and refuses some strides that contiguous() lets pass
+    "kron": _promoted(lambda a, b: torch.kron(_copy(a), _copy(b))),
     "convolve": _promoted(_convolve),
     "where": lambda c, a, b: torch.where(c, a, b),
     "reciprocal": torch.reciprocal,

@@ -48,7 +48,7 @@ def minimize(
     callback: Function | None = None,
     options: dict[str, Any] | None = None,
     *,
-    compile: bool = False,  # noqa: A002
+    compile: bool = False,
 ) -> Any:
     """`scipy.optimize.minimize` with the derivatives that the method can use.
 

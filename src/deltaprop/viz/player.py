@@ -17,8 +17,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from ..calculus.elementwise import real
 from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw, topological_order
-from ..graph.cotangent import ZERO, Scattered, materialize
+from ..graph.cotangent import ZERO, Scattered, is_excess, materialize
 from ..graph.modes import Mode
 from ..graph.node import owner
 from ..value import Value
@@ -269,6 +270,8 @@ def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
         if isinstance(c, Scattered):
             index, c = c.parts[0]
             into, _ = applied("getitem", [(into, 9)], {"index": index})
+        if is_excess(c, x._data):  # the sweep takes the real part for a real argument
+            c = real(c.values if isinstance(c, Masked) else c)
         texts = _written(c, symbols, numbers, f"∂{y}/∂{of(x)}")
         found.append((f"{into} += {texts[0]}", texts[1]))
     return found

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop import Value
 from deltaprop.graph import REGISTRY, Elementwise, Masked
@@ -28,6 +29,26 @@ def _quiet() -> Iterator[None]:
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
 
+
+# y = fill(mask, x): x where the mask holds, and elsewhere a 0 that does not depend on x
+FILL: dict[str, Callable[[Any, Any], Any]] = {
+    "where": lambda m, x: dnp.where(m, x, 0.0),
+    "select": lambda m, x: dnp.select([~m], [0.0], x),
+    "set": lambda m, x: x.at[~m].set(0.0),
+    "set in constants": lambda m, x: dnp.zeros(m.shape).at[m].set(x[m]),
+    "maximum": lambda m, x: dnp.maximum(dnp.where(m, x, x - 9.0), 0.0),
+    "clip": lambda m, x: dnp.clip(dnp.where(m, x, x - 9.0), 0.0, 9.0),
+    "moved": lambda m, x: dnp.roll(dnp.where(m, x, 0.0).T.ravel(), 1),
+    "scaled": lambda m, x: -(dnp.where(m, x, 0.0) * -2.0) / 2.0,
+    "two of them": lambda m, x: dnp.where(m, x, 0.0) * 3.0 - 2.0 * dnp.where(m, x, 0.0),
+    "padded": lambda m, x: dnp.pad(dnp.where(m, x, 0.0), 1),
+    "joined": lambda m, x: dnp.concatenate([np.zeros(2), dnp.where(m, x, 0.0).ravel()]),
+    "stacked": lambda m, x: dnp.stack([np.zeros(m.shape), dnp.where(m, x, 0.0)]),
+    "on the diagonal": lambda m, x: dnp.diag(dnp.where(m, x, 0.0).ravel()),
+    "summed": lambda m, x: dnp.stack([dnp.where(m, x, 0.0), np.zeros(m.shape)]).sum(0),
+    "as float64": lambda m, x: dnp.where(m, x, 0.0).astype(np.float64),
+    "chosen again": lambda m, x: dnp.where(m, dnp.where(m, x, 0.0), np.zeros(m.shape)),
+}
 
 # functions whose value or derivative at 0 is infinite or NaN, and that at x > 0
 BAD: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
@@ -111,6 +132,58 @@ def test_a_branch_not_taken_sends_back_nothing(
     used = summed_to(mask.astype(float), x0.shape)
     want = np.where(used > 0, used * slope(np.where(used > 0, x0, 1.0)), 0.0)
     np.testing.assert_allclose(x.grad, want, rtol=1e-4 if single else 1e-12)
+
+
+@pytest.mark.parametrize("fill", FILL.values(), ids=FILL.keys())
+@given(
+    mask=hnp.arrays(bool, hnp.array_shapes(max_dims=2, max_side=3)),
+    f=st.sampled_from(sorted(BAD)),
+    single=st.booleans(),
+)
+def test_what_comes_from_nowhere_has_no_tangent(fill: Any, mask: Any, f: str, single: bool) -> None:
+    """Forward mode has the zeros of reverse mode: what x cannot move does not change."""
+    function, slope = BAD[f]
+    dtype = np.float32 if single else np.float64
+    x, v = np.linspace([0.5, 0.3], [2.0, 0.7], mask.size, axis=1).reshape(2, *mask.shape)
+    want = np.where(mask, slope(x), 0.0)
+
+    def y(x: Any) -> Any:
+        return function(fill(mask, x))
+
+    x, v, tolerance = x.astype(dtype), v.astype(dtype), 1e-4 if single else 1e-11
+    leaf = Value(x)
+    y(leaf).sum().backward()
+    np.testing.assert_allclose(leaf.grad, want, rtol=tolerance)
+    tangent = dp.jvp(y, (x,), (v,))[1]
+    assert np.isfinite(tangent).all()
+    np.testing.assert_allclose(np.sum(tangent), np.sum(want * v), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("fill", FILL.values(), ids=FILL.keys())
+@pytest.mark.parametrize("power", [1.5, 2.5])
+def test_hessians_of_what_comes_from_nowhere(fill: Any, power: float) -> None:
+    """Forward over reverse, reverse over reverse and forward over forward."""
+    x, v = np.array([0.3, 0.5, 2.0]), np.array([-0.4, 0.7, 0.1])
+    mask = np.array([False, True, True])
+
+    def f(x: Any) -> Any:
+        return (fill(mask, x) ** power).sum()
+
+    second = np.where(mask, power * (power - 1) * x ** (power - 2), 0.0)
+    np.testing.assert_allclose(dp.hvp(f, (x,), (v,)), second * v)
+    np.testing.assert_allclose(dp.grad(lambda x: (dp.grad(f)(x) * v).sum())(x), second * v)
+    along = dp.jvp(lambda x: dp.jvp(f, (x,), (v,))[1], (x,), (v,))[1]
+    np.testing.assert_allclose(along, np.sum(second * v * v))
+
+
+@pytest.mark.parametrize("f", [dnp.sqrt, dnp.cbrt, lambda x: x**0.5])
+def test_the_tangent_of_a_numeric_zero_hides_nothing(f: Any) -> None:
+    assert np.isnan(dp.jvp(f, (0.0,), (0.0,))[1])
+    assert np.isnan(
+        dp.jvp(lambda x: f(dnp.triu(x * x)), (np.zeros((2, 2)),), (np.ones((2, 2)),))[1][0, 0]
+    )
+    tangent = dp.jvp(lambda x: f(dnp.triu(x)), (np.zeros((2, 2)),), (np.ones((2, 2)),))[1]
+    np.testing.assert_array_equal(tangent, [[np.inf, np.inf], [0.0, np.inf]])
 
 
 @pytest.mark.parametrize("select", ["where", "where in where", "boolean index", "two consumers"])

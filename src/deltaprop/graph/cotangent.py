@@ -69,11 +69,17 @@ def raw(x: Any) -> Any:
 class Moving(Linear):
     """A linear operation whose weights are not negative: it moves, drops or adds entries.
 
-    What holds for the entries holds for a mask of them: the transpose carries both, so
-    that a structural zero stays one through ``where(x > 0, log(x).reshape(-1), 0)``.
+    What holds for the entries holds for a mask of them: the operation and its transpose
+    carry both, so that a structural zero stays one through
+    ``where(x > 0, log(x).reshape(-1), 0)`` or ``sqrt(pad(x, 1))``. ``fills=True`` says that
+    some entries of the result may come from no argument.
     """
 
     accepts_masks = True
+
+    def __init__(self, *args: Any, fills: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fills = fills
 
     def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         values = super().pull(materialize(g, node._data), node, graph)
@@ -86,6 +92,20 @@ class Moving(Linear):
             None if v is None else Masked(materialize(v, raw(x)), _positive(m, np.shape(raw(x))))
             for v, m, x in zip(values, masks, node.args, strict=True)
         ]
+
+    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        values = [t.values if type(t) is Masked else t for t in tangents]
+        total = super().push(values, node, graph)
+        if not self.fills and all(
+            t is v is not None for t, v in zip(tangents, values, strict=True)
+        ):
+            return total
+        masks = [
+            np.broadcast_to(t.mask if type(t) is Masked else t is not None, np.shape(raw(x)))
+            for t, x in zip(tangents, node.args, strict=True)
+        ]
+        moved = super().push([m.astype(float) for m in masks], node, False)
+        return Masked(total, _positive(moved, np.shape(node._data)))
 
 
 def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
@@ -112,7 +132,7 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
 
 broadcast_to: Moving
 conj: Moving
-restrict: Linear
+restrict: Moving
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
 # each other's transposes: broadcasting is undone here and nowhere else.
@@ -127,14 +147,18 @@ broadcast_to = Moving(
     lambda x, shape: np.broadcast_to(x, shape),
     lambda g, x, shape: unbroadcast(g, x),
 )
-restrict = Linear(
-    "restrict", lambda x, mask: np.where(mask, x, 0), lambda g, x, mask: _restricted(g, x, mask)
+restrict = Moving(
+    "restrict",
+    lambda x, mask: np.where(mask, x, 0),
+    lambda g, x, mask: _restricted(g, x, mask),
+    fills=True,
 )
 scatter = Moving(
     "scatter",
     _scatter,
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
     several=True,
+    fills=True,
 )
 
 
@@ -159,7 +183,10 @@ def is_excess(g: Any, like: Any) -> bool:
 
 def _restricted(g: Any, x: Any, mask: Any) -> Any:
     g = restrict(g, mask=mask)
-    return Masked(g, mask) if np.shape(raw(x)) == np.shape(mask) else unbroadcast(g, x)
+    if np.shape(mask) == np.shape(raw(x)):
+        return Masked(g, mask)
+    seen = np.broadcast_to(mask, np.shape(raw(g)))
+    return Masked(unbroadcast(g, x), unbroadcast(seen, raw(x)) > 0)
 
 
 def is_basic(index: Any) -> bool:

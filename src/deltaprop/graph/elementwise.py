@@ -11,6 +11,7 @@ from .cotangent import (
     ZERO,
     Masked,
     Scattered,
+    accumulate,
     broadcast_to,
     materialize,
     raw,
@@ -227,8 +228,10 @@ class Elementwise(Primitive):
         total: Any = None
         for t, p in zip(tangents, self.partials, strict=True):
             if t is not None and p is not None and p is not _ZERO:
-                t, _ = _times(t, p, y, xs, None)
-                total = t if total is None else total + t
+                t, mask = (t.values, t.mask) if type(t) is Masked else (t, None)
+                t, mask = _times(t, p, y, xs, mask)
+                t = t if mask is None else Masked(t, mask)
+                total = t if total is None else accumulate(total, t)
         return total
 
 

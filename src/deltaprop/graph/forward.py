@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .cotangent import materialize
+from .cotangent import Masked, materialize
 from .node import Node, owner, topological_order
 
 
@@ -32,7 +32,12 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
             continue
         given = [known.get(owner(x).serial) if isinstance(x, Node) else None for x in node.args]
         if any(t is not None for t in given):
+            if not node.op.accepts_masks:
+                given = [t.values if type(t) is Masked else t for t in given]
             t = node.op.push(given, node, graph)
-            if t is not None:
+            if type(t) is Masked:
+                known[node.serial] = Masked(materialize(t.values, node._data), t.mask)
+            elif t is not None:
                 known[node.serial] = materialize(t, node._data)
-    return [known.get(owner(root).serial) for root in roots]
+    found = [known.get(owner(root).serial) for root in roots]
+    return [t.values if type(t) is Masked else t for t in found]

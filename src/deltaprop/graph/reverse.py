@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from heapq import heappop, heappush, heappushpop
+from heapq import heappop, heappush
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ def sweep(
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
     Nodes are visited newest first. A node is newer than all it depends on, so its
-    cotangent is complete when its turn comes; a heap holds the frontier alone, but for
-    the newest argument of the node just visited: mostly its turn is next.
+    cotangent is complete when its turn comes. A heap holds the frontier, but mostly
+    the next to visit is the node that was recorded just before, and the heap is not asked.
 
     Parameters
     ----------
@@ -50,15 +50,19 @@ def sweep(
     oldest = max(stops, default=0)
     if root.op is None:
         return _completed({root: seed})
-    newest = root.serial
-    pending: dict[int, Any] = {newest: [root, seed]}
+    serial = root.serial
+    pending: dict[int, Any] = {serial: [root, seed]}
     frontier: list[int] = []
-    while newest or frontier:
-        serial = heappushpop(frontier, newest) if newest else heappop(frontier)
-        newest = 0  # none: older than any node
-        node, g = pending.pop(serial)
-        if stops and (serial in stops or serial > oldest):
-            if serial in stops:
+    take = pending.pop
+    while pending:
+        entry = take(serial, None)
+        while entry is None:
+            serial = heappop(frontier)
+            entry = take(serial, None)
+        node, g = entry
+        serial += 1  # mostly the next older node is the next to visit
+        if stops and (node.serial in stops or node.serial > oldest):
+            if node.serial in stops:
                 leaves[node] = g
             continue
         if node._extra is not None:
@@ -96,16 +100,15 @@ def sweep(
                 else:
                     leaves[leaf] = accumulate(kept, c)
                 continue
-            serial = x.serial
-            entry = pending.get(serial)
+            its = x.serial
+            entry = pending.get(its)
             if entry is not None:
-                entry[1] = accumulate(entry[1], c)
+                kept = entry[1]
+                entry[1] = kept + c if type(kept) is float is type(c) else accumulate(kept, c)
                 continue
-            pending[serial] = [x, c]
-            if serial < newest:
-                serial, newest = newest, serial
-            if serial:
-                heappush(frontier, serial)
+            pending[its] = [x, c]
+            if its != serial:
+                heappush(frontier, its)
     return _completed(leaves)
 
 

@@ -319,6 +319,8 @@ def test_float32_stays_float32(activation, loss):
     for a, b in zip(single.layers, double.layers, strict=True):
         for field in dataclasses.fields(a):
             short, long = getattr(a, field.name), getattr(b, field.name)
+            if long is None:  # of a normalisation
+                continue
             assert short.dtype == np.float32
             np.testing.assert_allclose(short, long, rtol=0, atol=2e-6 * np.abs(long).max())
 

@@ -22,10 +22,20 @@ What happens without it is the question of `error_propagation`:
 - "rashid": (5) becomes e_(l-1) = e_l W_l^T, while f' stays in each layer's own update, (2)-(4);
 - "linear": also (2) becomes delta_l = e_l, and no f' is left.
 
+Where a hidden layer is normalised, A_l = f_l(Y_l) with Y_l = gamma N_l + beta and
+N_l = (Z_l - mean) / s, s = sqrt(var + eps), each mean and variance over a column of the batch or
+over a row of units. Then (2) gives the error u = dL/dY_l, and
+
+    dgamma = sum of u * N_l,  dbeta = sum of u           over rows                              (6)
+    delta_l = (h - mean of h - N_l * mean of (h * N_l)) / s   with h = u * gamma                (7)
+
+with means taken like those of Z; a batch normalisation in evaluation divides by a constant: h / s.
+
 No code is shared with the autodiff, or `compare` would be worth nothing.
 
 Sources: Rumelhart, Hinton and Williams (Nature 323, 1986); Bishop, "Pattern Recognition and
-Machine Learning" (2006), 5.3; for "rashid", T. Rashid, "Make Your Own Neural Network" (2016).
+Machine Learning" (2006), 5.3; for "rashid", T. Rashid, "Make Your Own Neural Network" (2016);
+for (6) and (7), Ioffe and Szegedy, "Batch normalization" (2015), section 3.
 """
 
 from __future__ import annotations
@@ -33,6 +43,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -162,15 +173,44 @@ _LOSSES: dict[str, tuple[Binary, Binary]] = {
 _APPLIES = {"binary_cross_entropy_with_logits": "sigmoid", "softmax_cross_entropy": "softmax"}
 
 
+class _Normalized:
+    """Y = gamma N + beta of a layer's Z, and the way back to it."""
+
+    def __init__(self, norm: Any, Z: Array) -> None:
+        axis = 0 if isinstance(norm, nn.BatchNorm) else 1
+        self.axis = None if axis == 0 and not norm.training else axis  # over which Z is averaged
+        if self.axis is None:
+            mean, var = norm.running_mean, norm.running_var
+        else:
+            mean, var = Z.mean(axis, keepdims=True), Z.var(axis, keepdims=True)
+        self.s = np.sqrt(var + norm.eps)
+        self.N = (Z - mean) / self.s
+        self.gamma = norm.weight.numpy()
+        self.Y = self.gamma * self.N + norm.bias.numpy()
+
+    def back(self, u: Array) -> tuple[Array, Array, Array]:
+        """Carry u = dL/dY to dL/dZ, dgamma and dbeta: equations (6) and (7)."""
+        h = u * self.gamma
+        if self.axis is not None:
+            along = (h * self.N).mean(self.axis, keepdims=True)
+            h = h - h.mean(self.axis, keepdims=True) - self.N * along
+        return h / self.s, (u * self.N).sum(axis=0), u.sum(axis=0)
+
+
 @dataclass(frozen=True, eq=False)
 class LayerDeltas:
-    """One layer: Z, A and delta of shape (N, n_out), dW (n_in, n_out), db (n_out,) or None."""
+    """One layer: Z, A and delta of shape (N, n_out), dW (n_in, n_out), db (n_out,) or None.
+
+    Where it is normalised, dgamma and dbeta of shape (n_out,) are those of that.
+    """
 
     Z: Array
     A: Array
     delta: Array
     dW: Array  # noqa: N815 - the formulas' name
     db: Array | None
+    dgamma: Array | None = None
+    dbeta: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +229,8 @@ def layer_deltas(
     Parameters
     ----------
     mlp : nn.MLP
-        Only its `.layers` are read: `.weight`, `.bias`, and the name of the `.activation`.
+        Only its `.layers` are read, `.weight`, `.bias` and the name of the `.activation`, and
+        its `.norms`.
     X : array_like (N, n_0)
         Inputs, a row for each sample.
     T : array_like (N, n_L)
@@ -213,12 +254,18 @@ def layer_deltas(
     """
     _known("error propagation", error_propagation, ("exact", "rashid", "linear"))
     X, T = _checked(mlp, X, T, loss)
+    norms = dict(enumerate(getattr(mlp, "norms", None) or ()))
+    if norms and error_propagation != "exact":
+        raise ValueError(f"{error_propagation!r} is not defined where layers are normalised")
     W = [layer.weight.numpy() for layer in mlp.layers]
 
-    A, Z = [X], []  # layer k turns A[k] into A[k + 1]
+    A, Z, Y, normalized = [X], [], [], {}  # layer k turns A[k] into A[k + 1]
     for k, layer in enumerate(mlp.layers):
         Z.append(A[k] @ W[k] if layer.bias is None else A[k] @ W[k] + layer.bias.numpy())
-        A.append(_activate(layer.activation, Z[k]))
+        if k in norms:
+            normalized[k] = _Normalized(norms[k], Z[k])
+        Y.append(normalized[k].Y if k in norms else Z[k])
+        A.append(_activate(layer.activation, Y[k]))
     output = A[-1]
     if loss == "binary_cross_entropy" and np.any((output < 0) | (output > 1)):
         raise ValueError(
@@ -236,9 +283,10 @@ def layer_deltas(
         elif short_form and not found:
             delta = (output - T) / count
         else:
-            delta = _through_activation(layer.activation, e, Z[k], A[k + 1])
+            delta = _through_activation(layer.activation, e, Y[k], A[k + 1])
+        delta, *of_norm = normalized[k].back(delta) if k in norms else (delta,)
         db = None if layer.bias is None else delta.sum(axis=0)
-        found.append(LayerDeltas(Z[k], A[k + 1], delta, A[k].T @ delta, db))
+        found.append(LayerDeltas(Z[k], A[k + 1], delta, A[k].T @ delta, db, *of_norm))
         if k > 0:
             e = (e if error_propagation == "rashid" else delta) @ W[k].T
     return Deltas(float(terms(output, T).sum() / count), tuple(reversed(found)))
@@ -289,6 +337,7 @@ class Row(NamedTuple):
     delta: float
     dW: float  # noqa: N815
     db: float | None
+    norm: float | None = None  # of dgamma and dbeta the larger
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -322,9 +371,11 @@ class Comparison:
             f"largest difference in ulp, where 1 ulp = eps of {dtype} x largest absolute entry",
             f"{'layer':<32}{'delta':>10}{'dW':>10}{'db':>10}",
         ]
-        for layer, delta, dW, db in self.rows:
-            last = "-" if db is None else f"{db:.2g}"
-            lines.append(f"{layer:<32}{delta:>10.2g}{dW:>10.2g}{last:>10}")
+        if normalized := any(row.norm is not None for row in self.rows):
+            lines[-1] += f"{'norm':>10}"
+        for layer, *ulps in self.rows:
+            cells = ["-" if x is None else f"{x:.2g}" for x in ulps[: 3 + normalized]]
+            lines.append(f"{layer:<32}" + "".join(f"{cell:>10}" for cell in cells))
         verdict = "agree" if self.agree else "DISAGREE"
         return "\n".join([*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is 16"])
 
@@ -337,7 +388,8 @@ def compare(
     """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
 
     Arguments and errors are those of `layer_deltas`; `error_propagation` must be what the model
-    was built with, and is that by default. The model's gradients are left as they were.
+    was built with, and is that by default. The model's gradients and buffers are left as they
+    were.
 
     Examples
     --------
@@ -358,8 +410,14 @@ def compare(
     rows: list[Row] = []
     for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
         name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
+        of_norm = [
+            _ulps(getattr(ours, part), getattr(theirs, part))
+            for part in ("dgamma", "dbeta")
+            if getattr(ours, part) is not None
+        ]
         delta, dW = _ulps(ours.delta, theirs.delta), _ulps(ours.dW, theirs.dW)
-        rows.append(Row(name, delta, dW, None if ours.db is None else _ulps(ours.db, theirs.db)))
+        db = None if ours.db is None else _ulps(ours.db, theirs.db)
+        rows.append(Row(name, delta, dW, db, max(of_norm, default=None)))
     return Comparison(f"{loss}, {built_with}", formulas, autodiff, tuple(rows))
 
 
@@ -374,22 +432,26 @@ def _ulps(ours: Array, theirs: Any) -> float:
 def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
     """Run a forward pass and a backward sweep of autodiff, for the same quantities."""
     kept = [(parameter, parameter.grad) for parameter in mlp.parameters()]
+    buffers = [(owner, key, getattr(owner, key)) for _, owner, key in mlp._buffers()]
     try:
         for parameter, _ in kept:
             parameter.grad = None
         A: Any = X
         passed = []
-        for layer in mlp.layers:
+        for k, layer in enumerate(mlp.layers):
             Z = layer.linear(A)
-            A = layer.activate(Z)
+            A = layer.activate(mlp.normalized(k, Z))
             passed.append((layer, Z, A))
         value = nn.LOSSES[loss](A, T)
         value.backward()
         found = []
-        for layer, Z, A in passed:
+        for (layer, Z, A), norm in zip_longest(passed, mlp.norms or ()):
             db = None if layer.bias is None else layer.bias.grad
-            found.append(LayerDeltas(Z.numpy(), A.numpy(), Z.grad, layer.weight.grad, db))
+            of_norm = () if norm is None else (norm.weight.grad, norm.bias.grad)
+            found.append(LayerDeltas(Z.numpy(), A.numpy(), Z.grad, layer.weight.grad, db, *of_norm))
         return Deltas(value.item(), tuple(found))
     finally:
         for parameter, gradient in kept:
             parameter.grad = gradient
+        for owner, key, before in buffers:
+            setattr(owner, key, before)

@@ -6,3 +6,4 @@ from .initializers import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .module import Module as Module
+from .normalization import *  # noqa: F403

@@ -14,6 +14,8 @@ from .activations import Activation
 from .activations import activation as activation_by_name
 from .initializers import Initializer, Rng, initializer, suited_to
 from .module import Module
+from .names import by_name
+from .normalization import NORMALIZATIONS
 from .propagation import PROPAGATIONS, activate, cut
 
 
@@ -236,10 +238,15 @@ class MLP(Module):
         See `Dense`.
     dropout : float
         Probability of dropping a hidden unit while training.
+    normalization : {None, "batch", "layer"}
+        What normalises the Z of hidden layers before their activation. That of a batch takes
+        their biases away in any case, so it comes with its own in their place.
 
     Attributes
     ----------
     layers : list of Dense
+    norms : list of BatchNorm or LayerNorm, or None
+        Of each hidden layer.
 
     Examples
     --------
@@ -264,6 +271,7 @@ class MLP(Module):
         dtype: Any = np.float64,
         error_propagation: str = "exact",
         dropout: float = 0.0,
+        normalization: str | None = None,
     ) -> None:
         self.sizes = [_width("a width", n) for n in sizes]
         if len(self.sizes) < 2:
@@ -275,7 +283,7 @@ class MLP(Module):
                 self.sizes[i],
                 self.sizes[i + 1],
                 output if i == last else activation,
-                bias,
+                bias and (i == last or normalization != "batch"),
                 init,
                 rng=generator,
                 dtype=dtype,
@@ -284,16 +292,31 @@ class MLP(Module):
             for i in range(last + 1)
         ]
         self.dropout = Dropout(dropout, rng=generator) if dropout else None
+        self.normalization, self.norms = normalization, None
+        if normalization is not None:
+            kind: Any = by_name("normalization", normalization, NORMALIZATIONS)
+            if error_propagation != "exact":
+                raise ValueError(
+                    f"error_propagation={error_propagation!r} leaves out derivatives of plain "
+                    "layers: it goes with no normalization"
+                )
+            self.norms = [kind(n, dtype=dtype) for n in self.sizes[1:-1]]
 
     def __call__(self, x: Any) -> Any:
         """The output A_L of shape (N, n_L) for X of shape (N, n_0)."""
-        if self.dropout is None or not self.training:
+        if self.norms is None and (self.dropout is None or not self.training):
             for layer in self.layers:
                 x = layer(x)
             return x
-        for layer in self.layers[:-1]:
-            x = self.dropout(layer(x))
+        for k, layer in enumerate(self.layers[:-1]):
+            x = layer.activate(self.normalized(k, layer.linear(x)))
+            if self.dropout is not None:
+                x = self.dropout(x)
         return self.layers[-1](x)
+
+    def normalized(self, k: int, z: Any) -> Any:
+        """What the activation of layer k, counted from 0, is given for this Z."""
+        return self.norms[k](z) if self.norms and k < len(self.norms) else z
 
     def __repr__(self) -> str:
         hidden, last = self.layers[0], self.layers[-1]
@@ -302,7 +325,11 @@ class MLP(Module):
             text += ", bias=False"
         if last.error_propagation != "exact":
             text += f", error_propagation={last.error_propagation!r}"
-        return text + (f", dropout={self.dropout.p})" if self.dropout else ")")
+        if self.dropout:
+            text += f", dropout={self.dropout.p}"
+        if self.normalization:
+            text += f", normalization={self.normalization!r}"
+        return text + ")"
 
 
 def _name(function: Callable[..., Any]) -> str:

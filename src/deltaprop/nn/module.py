@@ -1,9 +1,9 @@
-"""Module: what has parameters, its own or those of the modules it is made of."""
+"""Module: what has parameters and buffers, its own or those of the modules it is made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -15,7 +15,9 @@ class Module:
     """Base of the layers: finds parameters among its attributes.
 
     A parameter is a variable `Value` that is an attribute of the module, of a module among
-    its attributes, or of a module in a list or tuple among them.
+    its attributes, or of a module in a list or tuple among them. A buffer is an array or a
+    number that belongs to the state but is not trained, such as a running mean: an attribute
+    whose name the class lists in `buffers`. It is replaced and never written into.
 
     Examples
     --------
@@ -29,6 +31,7 @@ class Module:
     ['slope', 'offset']
     """
 
+    buffers: ClassVar[tuple[str, ...]] = ()
     _training = True
 
     @property
@@ -65,6 +68,25 @@ class Module:
         """The parameters, each once: what an optimiser takes."""
         return [value for _, value in self.named_parameters()]
 
+    def named_buffers(self) -> list[tuple[str, Any]]:
+        """Names such as "norms.0.running_mean" and the buffers: not to be written into."""
+        return [(name, getattr(owner, key)) for name, owner, key in self._buffers()]
+
+    def _buffers(self) -> list[tuple[str, Module, str]]:
+        """The name of each buffer, once, its module and what that calls it."""
+        found = {(id(self), key): (key, self, key) for key in self.buffers}
+        for name, item in self._members():
+            if isinstance(item, Module):
+                for inner, owner, key in item._buffers():
+                    found.setdefault((id(owner), key), (f"{name}.{inner}", owner, key))
+        return list(found.values())
+
+    def buffer(self, name: str) -> Any:
+        """A buffer of this module to compute with: what compiles reads it anew in each run."""
+        if (trace := tracing()) is not None:
+            trace.hold(vars(self), name)
+        return getattr(self, name)
+
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
         for value in self.parameters():
@@ -81,11 +103,12 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The parameters' names and copies of their data."""
-        return {name: np.array(value._data) for name, value in self.named_parameters()}
+        """The names of the parameters and buffers, and copies of their data."""
+        state = {name: np.array(value._data) for name, value in self.named_parameters()}
+        return state | {name: np.array(entry) for name, entry in self.named_buffers()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter; the state's numbers are converted to the parameter's dtype.
+        """Set every parameter and buffer; numbers are converted to the dtype that is there.
 
         Parameters
         ----------
@@ -96,19 +119,23 @@ class Module:
         ------
         ValueError
             If names are missing or unexpected, shapes differ or entries are no real numbers,
-            all of them listed; no parameter is changed then.
+            all of them listed; nothing is changed then.
         """
-        parameters = dict(self.named_parameters())
+        parameters, buffers = self.named_parameters(), self._buffers()
+        here = {name: value._data for name, value in parameters} | dict(self.named_buffers())
         arrays = {name: np.asarray(entry) for name, entry in state.items()}
-        if problems := list(_misfits(parameters, arrays)):
+        if problems := list(_misfits(here, arrays)):
             raise ValueError(
                 f"the state does not fit this {type(self).__name__}, nothing was loaded: "
                 + "; ".join(problems)
             )
-        for name, value in parameters.items():
-            # array() copies: the state must not share memory with the parameter
-            data = np.array(arrays[name], np.result_type(value._data))
-            value.write(data if value.shape else data.item())
+        # array() copies: the state must not share memory with the module
+        new = {name: np.array(arrays[name], np.result_type(held)) for name, held in here.items()}
+        new |= {name: array.item() for name, array in new.items() if not array.ndim}
+        for name, value in parameters:
+            value.write(new[name])
+        for name, owner, key in buffers:
+            setattr(owner, key, new[name])
 
     def _members(self) -> Iterator[tuple[str, Module | Value]]:
         """The attributes that are values or modules, those in lists and tuples numbered."""
@@ -119,16 +146,16 @@ class Module:
                     yield key, part
 
 
-def _misfits(parameters: Mapping[str, Value], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
-    if missing := [name for name in parameters if name not in arrays]:
+def _misfits(here: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+    if missing := [name for name in here if name not in arrays]:
         yield f"missing {', '.join(missing)}"
-    if unexpected := [str(name) for name in arrays if name not in parameters]:
+    if unexpected := [str(name) for name in arrays if name not in here]:
         yield f"unexpected {', '.join(unexpected)}"
-    for name, value in parameters.items():
+    for name, held in here.items():
         if name not in arrays:
             continue
         array = arrays[name]
-        if array.shape != value.shape:
-            yield f"{name} has shape {array.shape}, expected {value.shape}"
+        if array.shape != np.shape(held):
+            yield f"{name} has shape {array.shape}, expected {np.shape(held)}"
         elif array.dtype.kind not in "iuf":
             yield f"{name} has dtype {array.dtype}, expected real numbers"

@@ -67,6 +67,8 @@ def cards(picture: Picture, model: Any) -> dict[int, Card]:
             "the layer-delta formulas are those of an nn.MLP that was applied once: give play an "
             "MLP that the loss was computed with, or no model"
         )
+    if model.norms:
+        raise ValueError("play writes no formulas for normalised layers: give play no model")
     propagation = model.layers[0].error_propagation
     by_formula = found and deltas.layer_deltas(
         model, raw(used[0].X), raw(found[1]), found[0], propagation

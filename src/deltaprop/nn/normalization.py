@@ -1,0 +1,197 @@
+"""Batch and layer normalisation: mean 0 and variance 1, then a scale and an offset to learn."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..calculus.elementwise import sqrt, square
+from ..calculus.reductions import mean
+from ..graph import Node, as_array, raw
+from ..value import Value
+from .module import Module
+
+
+class Normalization(Module):
+    """What both kinds have: ``y = (x - m) / sqrt(v + eps) * weight + bias``, n features last."""
+
+    def __init__(self, n: int, eps: float, affine: bool, dtype: Any) -> None:
+        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+            raise ValueError(f"the number of features must be a positive integer, not {n!r}")
+        if not eps > 0:
+            raise ValueError(f"eps must be positive, as it keeps from dividing by 0, not {eps!r}")
+        self._dtype = np.dtype(dtype)
+        if self._dtype.kind != "f":
+            raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
+        self.n, self.eps = int(n), eps
+        self.weight = Value(np.ones(n, self._dtype)) if affine else None
+        self.bias = Value(np.zeros(n, self._dtype)) if affine else None
+
+    def _input(self, x: Any) -> Any:
+        """x as it is, raw data in the layer's dtype."""
+        x = x if isinstance(x, Node) else as_array(x, self._dtype)
+        if x.shape[-1:] != (self.n,):
+            raise ValueError(f"{self!r} takes inputs of shape (..., {self.n}), not {x.shape}")
+        return x
+
+    def _scaled(self, deviation: Any, variance: Any) -> Any:
+        y = deviation / sqrt(variance + self.eps)
+        return y if self.weight is None else y * self.weight + self.bias
+
+    def __repr__(self) -> str:
+        affine = "" if self.weight is not None else ", affine=False"
+        return f"{type(self).__name__}({self.n}{affine})"
+
+
+class LayerNorm(Normalization):
+    """Each sample over its own features: ``(x - mean) / sqrt(var + eps) * weight + bias``.
+
+    Parameters
+    ----------
+    n : int
+        Features: the length of the input's last axis.
+    eps : float
+        Added to the variance.
+    affine : bool
+        Whether there are a weight, at first 1, and a bias, at first 0.
+    dtype : dtype
+        Of the parameters: floating.
+
+    Attributes
+    ----------
+    weight, bias : Value (n,) or None
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an n that is no positive integer, an eps that is not positive, inputs of another
+        width, a dtype that is not floating.
+
+    References
+    ----------
+    Ba, Kiros and Hinton, 2016: Layer normalization.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.LayerNorm(2)([[0.0, 2.0], [5.0, 5.0]]).numpy().round(3)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    """
+
+    def __init__(
+        self, n: int, eps: float = 1e-5, affine: bool = True, *, dtype: Any = np.float64
+    ) -> None:
+        super().__init__(n, eps, affine, dtype)
+
+    def __call__(self, x: Any) -> Any:
+        """The input normalised, of its shape (..., n)."""
+        x = self._input(x)
+        d = x - mean(x, -1, keepdims=True)
+        return self._scaled(d, mean(square(d), -1, keepdims=True))
+
+
+class BatchNorm(Normalization):
+    """Each feature over the batch: ``(x - mean) / sqrt(var + eps) * weight + bias``.
+
+    While training, mean and variance are those of the batch, which thus are differentiated
+    too; they are also added to running ones, which take their place in evaluation:
+
+        running = (1 - momentum) running + momentum (of this batch)
+
+    Parameters
+    ----------
+    n : int
+        Features: the length of the input's last axis. All other axes count as samples.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        The weight of the latest batch, in (0, 1]; None: all batches weigh the same.
+    affine : bool
+        Whether there are a weight, at first 1, and a bias, at first 0.
+    dtype : dtype
+        Of the parameters and buffers: floating.
+
+    Attributes
+    ----------
+    weight, bias : Value (n,) or None
+    running_mean, running_var : ndarray (n,)
+        Buffers, at first 0 and 1; the variance is that with N - 1, as in PyTorch.
+    num_batches_tracked : int
+        A buffer.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For an n that is no positive integer, an eps that is not positive, a momentum out of
+        range, inputs of another width, a batch of one in training (its variance is 0 and says
+        nothing), a dtype that is not floating.
+
+    References
+    ----------
+    Ioffe and Szegedy, 2015: Batch normalization: accelerating deep network training by reducing
+    internal covariate shift; the names and defaults are those of PyTorch's BatchNorm1d.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> norm = dp.nn.BatchNorm(1)
+    >>> norm([[0.0], [2.0]]).numpy().round(3).tolist()
+    [[-1.0], [1.0]]
+    >>> norm.running_mean, norm.running_var
+    (array([0.1]), array([1.1]))
+    >>> norm.eval()([[0.1]]).numpy()          # one sample is enough: nothing of it is averaged
+    array([[0.]])
+    """
+
+    buffers: ClassVar[tuple[str, ...]] = ("running_mean", "running_var", "num_batches_tracked")
+
+    def __init__(
+        self,
+        n: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        *,
+        dtype: Any = np.float64,
+    ) -> None:
+        super().__init__(n, eps, affine, dtype)
+        if momentum is not None and not 0 < momentum <= 1:
+            raise ValueError(f"momentum must be in (0, 1], or None, not {momentum!r}")
+        self.momentum = momentum
+        self.running_mean = np.zeros(n, self._dtype)
+        self.running_var = np.ones(n, self._dtype)
+        self.num_batches_tracked = 0
+
+    def __call__(self, x: Any) -> Any:
+        """The input normalised, of its shape (..., n)."""
+        x = self._input(x)
+        if not self.training:
+            return self._scaled(x - self.buffer("running_mean"), self.buffer("running_var"))
+        count = x.size // self.n
+        if count < 2:
+            raise ValueError(
+                f"{self!r} needs two samples or more to train on, but the input has shape "
+                f"{x.shape}: leave such a batch out, or call eval() for running statistics"
+            )
+        axes = tuple(range(x.ndim - 1))
+        m = mean(x, axes)
+        d = x - m
+        v = mean(square(d), axes)
+        self._track(raw(m), raw(v) * (count / (count - 1)))
+        return self._scaled(d, v)
+
+    def _track(self, m: Any, v: Any) -> None:
+        self.num_batches_tracked = self.buffer("num_batches_tracked") + 1
+        new = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean = (1 - new) * self.buffer("running_mean") + new * m
+        self.running_var = (1 - new) * self.buffer("running_var") + new * v
+
+
+NORMALIZATIONS: dict[str, type[BatchNorm] | type[LayerNorm]] = {
+    "batch": BatchNorm,
+    "layer": LayerNorm,
+}
+
+__all__ = ["NORMALIZATIONS", "BatchNorm", "LayerNorm"]

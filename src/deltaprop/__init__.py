@@ -29,6 +29,7 @@ from .value import constant as constant
 
 if _TYPE_CHECKING:
     from . import testing as testing
+    from . import training as training
     from .compiler import compile as compile  # noqa: A004
     from .viz import draw as draw
     from .viz import play as play
@@ -36,7 +37,13 @@ if _TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # imported when they are first used: whoever does without should not wait for them
-_LAZY = {"compile": ".compiler", "draw": ".viz", "play": ".viz", "testing": ".testing"}
+_LAZY = {
+    "compile": ".compiler",
+    "draw": ".viz",
+    "play": ".viz",
+    "testing": ".testing",
+    "training": ".training",
+}
 
 
 def __getattr__(name: str) -> _Any:

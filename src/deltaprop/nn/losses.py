@@ -465,6 +465,38 @@ def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
     return weight
 
 
+def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: Any) -> Any:
+    """The mean of a loss of which each row counts as much as its weight says.
+
+    Parameters
+    ----------
+    loss : callable
+        One of these, or another with the parameter `reduction`.
+    prediction, target : Value or array_like (N, ...)
+    weights : array_like (N,)
+        With a mean of 1 over the data, batches have the scale that they have without weights.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.weighted(dp.nn.mse, dp.Value([[1.0], [3.0]]), [[0.0], [0.0]], [2.0, 0.0]).item()
+    1.0
+    """
+    try:
+        values = loss(prediction, target, reduction="none")
+    except TypeError as error:
+        raise TypeError(
+            f"weights need the loss of each row, but {loss!r}(..., reduction='none') fails: {error}"
+        ) from error
+    shape, weights = np.shape(raw(values)), as_array(raw(weights), raw(values).dtype)
+    if np.shape(weights) != shape[:1] or not shape:
+        raise ValueError(
+            f"weights must have shape ({shape[:1]},), a number for each row, but have "
+            f"{np.shape(weights)}"
+        )
+    return _mean(values * weights.reshape(shape[:1] + (1,) * (len(shape) - 1)))
+
+
 LOSSES: dict[str, Callable[..., Any]] = {
     "mse": mse,
     "mae": mae,
@@ -496,5 +528,5 @@ def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
 
 __all__ = [
     "LOSSES", "binary_cross_entropy", "binary_cross_entropy_with_logits", "hinge", "huber",
-    "kl_divergence", "loss", "mae", "mse", "softmax_cross_entropy",
+    "kl_divergence", "loss", "mae", "mse", "softmax_cross_entropy", "weighted",
 ]  # fmt: skip

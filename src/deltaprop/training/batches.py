@@ -1,0 +1,128 @@
+"""Batches of the rows of arrays, and of what gives batches itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..graph import raw
+from .imbalance import balanced_rows, class_weights
+
+_PART = 2**23  # bytes: rows are brought into order in parts that stay in the cache
+
+
+class Rows:
+    """Arrays of one length: inputs, targets and, where there are any, weights.
+
+    Parameters
+    ----------
+    data : tuple
+        (X, Y) or (X, Y, weights).
+    what : str
+        For messages.
+    """
+
+    def __init__(self, data: Any, what: str) -> None:
+        self.arrays = [np.asarray(raw(x)) for x in data]
+        lengths = [x.shape[:1] for x in self.arrays]
+        if any(not n for n in lengths) or len({*lengths}) > 1:
+            shapes = " and ".join(str(x.shape) for x in self.arrays)
+            raise ValueError(
+                f"the {what} must be arrays with a row for each sample, equally many, but have "
+                f"shapes {shapes}"
+            )
+        self.count = len(self.arrays[0])
+        if not self.count:
+            raise ValueError(f"the {what} are empty: X has shape {self.arrays[0].shape}")
+        for x in self.arrays:
+            if x.dtype.kind not in "biufc":
+                raise TypeError(f"the {what} must hold numbers, but one array is of {x.dtype}")
+
+    def weigh(self, sample_weight: Any, class_weight: Any) -> None:
+        """Give each row a weight; all together have the mean 1."""
+        weights = np.ones(self.count)
+        if class_weight is not None:
+            weights = class_weights(self.arrays[1], class_weight)
+        if sample_weight is not None:
+            weights = weights * np.asarray(sample_weight, float)
+        if weights.shape != (self.count,):
+            raise ValueError(
+                f"sample_weight must have shape ({self.count},), a number for each row, but has "
+                f"{np.shape(sample_weight)}"
+            )
+        total = weights.sum()
+        if not (np.all(weights >= 0) and 0 < total < np.inf):
+            raise ValueError(
+                "sample and class weights must be finite, none negative and not all zero, but go "
+                f"from {weights.min()} to {weights.max()}"
+            )
+        self.arrays[2:] = [weights * (self.count / total)]
+
+    def order(self, shuffle: bool | str, rng: np.random.Generator) -> np.ndarray | None:
+        """The rows in the order of an epoch; None if that is the order in which they are."""
+        if shuffle == "balanced":
+            return balanced_rows(self.arrays[1], rng)
+        return rng.permutation(self.count) if shuffle else None
+
+    def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[list[Any]]:
+        """Arrays of `size` rows each, and at the end of what is left."""
+        if order is None:
+            yield from _sliced(self.arrays, size)
+            return
+        row = sum(x.nbytes for x in self.arrays) // self.count
+        part = size * max(1, _PART // max(1, size * row))
+        for start in range(0, self.count, part):
+            chosen = [np.take(x, order[start : start + part], 0) for x in self.arrays]
+            for x in chosen:
+                x.flags.writeable = False  # nobody else holds it: recording need not copy it
+            yield from _sliced(chosen, size)
+
+
+def _sliced(arrays: list[Any], size: int) -> Iterator[list[Any]]:
+    for i in range(0, len(arrays[0]), size):
+        yield [x[i : i + size] for x in arrays]
+
+
+class Stream:
+    """Batches from outside: what gives them anew whenever it is iterated or called."""
+
+    count = None
+
+    def __init__(self, data: Any, what: str) -> None:
+        if not callable(data) and not isinstance(data, Iterable):
+            raise TypeError(
+                f"the {what} must be a tuple of arrays (X, Y), or batches (X, Y): a list of them, "
+                f"or a function that gives an iterator of them, not {type(data).__name__}"
+            )
+        if isinstance(data, Iterator):
+            raise TypeError(
+                f"the {what} are an iterator, which ends after an epoch: give the function that "
+                "makes it, to be called for each epoch"
+            )
+        self.data, self.what = data, what
+
+    def batches(self, size: int, order: Any = None) -> Iterator[list[Any]]:  # noqa: ARG002
+        """What there is, as it comes."""
+        empty = True
+        # a Dataset may be callable as well as iterable: then it is iterated
+        for item in self.data if isinstance(self.data, Iterable) else self.data():
+            empty = False
+            if not isinstance(item, tuple | list) or len(item) not in (2, 3):
+                raise TypeError(
+                    f"the {self.what} must come in batches (X, Y) or (X, Y, weights), not "
+                    f"{type(item).__name__}"
+                )
+            yield Rows(item, self.what).arrays
+        if empty:
+            raise ValueError(f"the {self.what} gave no batches in this epoch")
+
+
+def source(data: Any, what: str) -> Rows | Stream:
+    """A tuple of arrays, or batches from outside."""
+    if isinstance(data, tuple):
+        if len(data) not in (2, 3):
+            raise ValueError(f"the {what} must be (X, Y) or (X, Y, weights), not {len(data)} parts")
+        return Rows(data, what)
+    return Stream(data, what)

@@ -1,0 +1,193 @@
+"""Callbacks: what else happens during a training; early stopping."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from .run import Run
+
+
+class Callback:
+    """Base of what `fit` calls; each method does nothing until a subclass says otherwise.
+
+    A method gets the `Run`: the model, the optimiser, the history so far. ``run.stop(why)``
+    ends the training. A callback that remembers something from epoch to epoch tells it in
+    `state_dict`, for checkpoints.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> class Target(dp.training.Callback):
+    ...     def on_epoch_end(self, run):
+    ...         if run.history.loss[-1] < 0.1:
+    ...             run.stop("good enough")
+    >>> model = dp.nn.Dense(1, 1, rng=0)
+    >>> optimizer = dp.optim.SGD(model.parameters(), lr=0.1)
+    >>> x = [[0.0], [1.0]]
+    >>> history = dp.training.fit(
+    ...     model, (x, x), "mse", optimizer, epochs=1000, callbacks=[Target()]
+    ... )
+    >>> history.stopped, len(history) < 100
+    ('good enough', True)
+    """
+
+    def on_train_begin(self, run: Run) -> None:
+        """Before the first epoch of a call of `fit`."""
+
+    def on_epoch_begin(self, run: Run) -> None:
+        """Before each epoch; ``run.epoch`` are done."""
+
+    def on_batch_end(self, run: Run, batch: int, loss: float) -> None:
+        """After each step, the epoch's first with batch 0. Unless overridden, never called."""
+
+    def on_epoch_end(self, run: Run) -> None:
+        """After each epoch, whose entries are the last in ``run.history``."""
+
+    def on_train_end(self, run: Run) -> None:
+        """After the last epoch, but not after an error."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed training needs: arrays, numbers, strings, and dicts of these."""
+        return {}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        if saved:
+            raise ValueError(f"{type(self).__name__} has no state, but was given {sorted(saved)}")
+
+
+class Best(Callback):
+    """Base of callbacks that ask whether an epoch was the best so far.
+
+    Parameters
+    ----------
+    monitor : str, optional
+        A column of the history: "loss", "validation_loss" or a metric's name. By default the
+        validation loss, if there is one, else the loss.
+    mode : {"min", "max"}, optional
+        Whether less or more of it is better; needed for metrics.
+    min_delta : float
+        By how much it must be better.
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        mode: Literal["min", "max"] | None = None,
+        min_delta: float = 0.0,
+    ) -> None:
+        if mode is None and monitor not in (None, "loss", "validation_loss"):
+            raise ValueError(f"is less or more of {monitor!r} better? Say mode='min' or mode='max'")
+        if mode not in (None, "min", "max"):
+            raise ValueError(f"mode is 'min' or 'max', not {mode!r}")
+        if not min_delta >= 0:
+            raise ValueError(f"min_delta must not be negative, but is {min_delta!r}")
+        self.monitor = monitor
+        self.min_delta = min_delta
+        self.sign = -1.0 if mode == "max" else 1.0
+        self.best, self.best_epoch = math.inf, 0
+
+    def on_train_begin(self, run: Run) -> None:  # noqa: ARG002 - subclasses look at it
+        """Forget earlier trainings."""
+        self.best, self.best_epoch = math.inf, 0
+
+    def improved(self, run: Run) -> bool:
+        """Whether the epoch that ends is the best so far; it then becomes that."""
+        history = run.history
+        name = self.monitor or ("validation_loss" if history.validation_loss else "loss")
+        latest = self.sign * float(history[name][-1])
+        if not latest < self.best - (self.min_delta if self.best_epoch else 0.0):
+            return False
+        self.best, self.best_epoch = latest, run.epoch
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value (negative in the mode "max") and its epoch."""
+        return {"best": self.best, "best_epoch": self.best_epoch}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        self.best, self.best_epoch = saved["best"], saved["best_epoch"]
+
+
+class EarlyStopping(Best):
+    """End the training once nothing has improved for `patience` epochs.
+
+    However it ends, the model then has the weights (and buffers) of its best epoch. NaN is
+    never an improvement.
+
+    Parameters
+    ----------
+    monitor, mode, min_delta
+        What to watch, in which direction, and what counts: see `Best`.
+    patience : int
+        After how many epochs without improvement it ends, at least 1.
+    restore : bool
+        Whether to go back to the best weights.
+
+    Attributes
+    ----------
+    best_epoch : int
+        From 1 on; 0 if there was none.
+
+    References
+    ----------
+    Prechelt, 1998: early stopping - but when?
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> model = dp.nn.Dense(1, 1, rng=0)
+    >>> optimizer = dp.optim.SGD(model.parameters(), lr=2.0)  # too large: the loss grows
+    >>> stopping = EarlyStopping(patience=2)
+    >>> x = [[0.0], [1.0]]
+    >>> history = dp.training.fit(model, (x, x), "mse", optimizer, epochs=99, callbacks=[stopping])
+    >>> len(history), stopping.best_epoch, history.stopped
+    (3, 1, 'no improvement for 2 epochs')
+    """
+
+    def __init__(
+        self,
+        monitor: str | None = None,
+        patience: int = 10,
+        min_delta: float = 0.0,
+        mode: Literal["min", "max"] | None = None,
+        restore: bool = True,
+    ) -> None:
+        super().__init__(monitor, mode, min_delta)
+        if patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, but is {patience!r}")
+        self.patience = patience
+        self.restore = restore
+        self.weights: dict[str, np.ndarray] = {}
+
+    def on_train_begin(self, run: Run) -> None:
+        """Forget earlier trainings."""
+        super().on_train_begin(run)
+        self.weights = {}
+
+    def on_epoch_end(self, run: Run) -> None:
+        """Keep the weights if they are the best, or lose patience."""
+        if self.improved(run):
+            if self.restore:
+                self.weights = run.weights()
+        elif (waited := run.epoch - self.best_epoch) >= self.patience:
+            run.stop(f"no improvement for {waited} epochs")
+
+    def on_train_end(self, run: Run) -> None:
+        """Go back to the best weights."""
+        if self.weights:
+            run.set_weights(self.weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best value, its epoch and its weights."""
+        return {**super().state_dict(), "weights": self.weights}
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        super().load_state_dict(saved)
+        self.weights = dict(saved["weights"])

@@ -1,0 +1,347 @@
+"""fit: a training, epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+
+from ..compiler import compile as compiled_function
+from ..graph import TraceError
+from ..graph.modes import no_grad
+from ..nn import Module
+from ..nn.losses import loss as loss_by_name
+from ..nn.losses import weighted
+from ..optim import Optimizer, Schedule, clip_grad_norm
+from .batches import Rows, Stream, source
+from .callbacks import Callback
+from .checkpoints import Checkpoint
+from .history import History, known
+from .progress import Bar
+from .run import Run
+
+_EVALUATED = 1024  # rows at a time, where no gradients are needed
+
+
+def fit(
+    model: Callable[..., Any],
+    data: Any,
+    loss: str | Callable[..., Any],
+    optimizer: Optimizer,
+    *,
+    epochs: int,
+    batch_size: int = 32,
+    validation: Any = None,
+    callbacks: Iterable[Callback] = (),
+    metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+    schedule: Schedule | None = None,
+    schedule_per: Literal["epoch", "batch"] = "epoch",
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    clip_norm: float | None = None,
+    shuffle: bool | Literal["balanced"] = True,
+    rng: np.random.Generator | int | None = None,
+    compiled: bool = True,
+    progress: bool | None = None,
+    resume: bool = False,
+) -> History:
+    """Train a model, and say how it went.
+
+    Parameters
+    ----------
+    model : callable
+        A `Module`, or any function of a batch X.
+    data : tuple of arrays, or batches
+        (X, Y): inputs (N, ...) and targets (N, ...). Or batches (X, Y), of one length at best:
+        a list of them, any other iterable that can be iterated again in each epoch, or a
+        function that gives an iterator; with (X, Y, weights) each row has a weight.
+    loss : str or callable
+        One of `nn.LOSSES`, or a function of (prediction, target) that gives one number.
+    optimizer : Optimizer
+    epochs : int
+        How often to go through the data, those of a resumed training included.
+    batch_size : int
+        Rows for one step; the last batch of an epoch may have fewer. Of no importance to
+        batches from outside.
+    validation : tuple of arrays, or batches, optional
+        As `data`; the loss and the metrics of these are recorded after each epoch.
+    callbacks : iterable of Callback
+        Called in their order, checkpoints last.
+    metrics : dict of str to callable, optional
+        Functions of (target, prediction), arrays, such as scikit-learn's; for those of class
+        numbers see `of_classes`. Of the validation data, or without any of `data`.
+    schedule : Schedule, optional
+        Makes a step after each epoch, or each batch if `schedule_per` says so. It is given
+        the validation loss, or without one (and per batch) the training loss.
+    sample_weight : array_like (N,), optional
+        How much each row counts in the loss. Weights are scaled to the mean 1 over the data,
+        so that the mean of a batch's weighted losses does not depend on which rows met.
+    class_weight : "balanced", dict or sequence, optional
+        A weight for each class in Y (class numbers, a column of 0 and 1, or one-hot rows).
+        "balanced": the rows of each class together weigh the same.
+    clip_norm : float, optional
+        The largest common norm of the gradients: see `clip_grad_norm`.
+    shuffle : bool or "balanced"
+        Whether each epoch has a random order of its own; "balanced": it has as many rows as
+        there are, and equally many of each class, so that rows of small classes come again.
+    rng : numpy.random.Generator, int or None
+        For shuffling.
+    compiled : bool
+        Whether steps are recorded by `compile` and replayed. The numbers are the same.
+    progress : bool, optional
+        Whether to show a bar of tqdm; by default in terminals and notebooks, where tqdm is
+        installed.
+    resume : bool
+        Whether to go on from the `Checkpoint` among the callbacks, if there is one yet.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError, TypeError
+        For data that do not fit together, and arguments out of range.
+    FloatingPointError
+        If the loss becomes NaN or infinite; the model then has the weights that it had before
+        that epoch.
+    TraceError
+        If the model cannot be compiled.
+
+    Notes
+    -----
+    The model is switched to training, for validation and at the end to evaluation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> X = np.linspace(-1, 1, 64)[:, None]
+    >>> model = dp.nn.MLP([1, 16, 1], rng=0)
+    >>> optimizer = dp.optim.Adam(model.parameters(), lr=0.01)
+    >>> history = dp.training.fit(model, (X, X**2), dp.nn.mse, optimizer, epochs=100, rng=0)
+    >>> len(history), history.loss[-1] < 1e-3 < history.loss[0]
+    (100, True)
+    """
+    _positive("epochs", epochs, at_least=0)
+    _positive("batch_size", batch_size, at_least=1)
+    if shuffle not in (True, False, "balanced"):
+        raise ValueError(f"shuffle is True, False or 'balanced', not {shuffle!r}")
+    if schedule_per not in ("epoch", "batch"):
+        raise ValueError(f"schedule_per is 'epoch' or 'batch', not {schedule_per!r}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
+    train = source(data, "data")
+    if sample_weight is not None or class_weight is not None or shuffle == "balanced":
+        if not isinstance(train, Rows):
+            raise TypeError(
+                "sample_weight, class_weight and shuffle='balanced' need data as arrays (X, Y); "
+                "give weights with the batches, (X, Y, weights)"
+            )
+        if shuffle != "balanced" or sample_weight is not None or class_weight is not None:
+            train.weigh(sample_weight, class_weight)
+    # checkpoints come last: what they save includes what the others have done
+    ordered = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
+    run = Run(
+        model,
+        loss_by_name(loss),
+        optimizer,
+        schedule,
+        epochs,
+        np.random.default_rng(rng),
+        data,
+        ordered,
+        resume,
+    )
+    if resume and not any(isinstance(callback, Checkpoint) for callback in ordered):
+        raise ValueError("resume=True needs a Checkpoint among the callbacks, to resume from")
+    judged = train if validation is None else source(validation, "validation data")
+    judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, compiled)
+    steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, compiled)
+    try:
+        _epochs(run, steps, judge, progress)
+    except TraceError as error:
+        raise TraceError(
+            f"{error}\nfit compiles the model and the loss: to run them as they are, pass "
+            "compiled=False"
+        ) from error
+    finally:
+        run.evaluating()
+    return run.history
+
+
+def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None:
+    for callback in run.callbacks:
+        callback.on_train_begin(run)
+    history = run.history
+    with Bar(progress, run.epochs, run.epoch, steps.batches_per_epoch) as bar:
+        while run.epoch < run.epochs and run.stopped is None:
+            start = perf_counter()
+            for callback in run.callbacks:
+                callback.on_epoch_begin(run)
+            rate = run.optimizer.lr
+            run.evaluating(False)
+            loss = steps.epoch(bar)
+            run.evaluating()
+            validation_loss, metrics = judge()
+            if run.schedule is not None and steps.schedule_per == "epoch":
+                run.schedule.step(loss if validation_loss is None else validation_loss)
+            history.loss.append(loss)
+            if validation_loss is not None:
+                history.validation_loss.append(validation_loss)
+            for name, metric in metrics.items():
+                history.metrics.setdefault(name, []).append(metric)
+            history.learning_rate.append(rate)
+            history.seconds.append(perf_counter() - start)
+            bar.epoch(loss, validation_loss)
+            for callback in run.callbacks:
+                callback.on_epoch_end(run)
+    for callback in run.callbacks:
+        callback.on_train_end(run)
+
+
+class Steps:
+    """The steps of an epoch: forward, backward, update, for each batch."""
+
+    def __init__(
+        self,
+        run: Run,
+        rows: Rows | Stream,
+        batch_size: int,
+        shuffle: bool | str,
+        schedule_per: str,
+        clip_norm: float | None,
+        compiled: bool,
+    ) -> None:
+        self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
+        self.schedule_per = schedule_per
+        self.batches_per_epoch = None if rows.count is None else -(-rows.count // batch_size)
+        step = _step(run, clip_norm)
+        self.step: Any = compiled_function(step) if compiled else step
+        self.hooks = [
+            callback.on_batch_end
+            for callback in run.callbacks
+            if type(callback).on_batch_end is not Callback.on_batch_end
+        ]
+        self.checked = not compiled
+
+    def epoch(self, bar: Bar) -> float:
+        """The mean loss of the rows."""
+        run, step = self.run, self.step
+        per_batch = run.schedule if self.schedule_per == "batch" else None
+        before = run.weights(), run.optimizer.state_dict()
+        order = self.rows.order(self.shuffle, run.rng) if isinstance(self.rows, Rows) else None
+        total, count = 0.0, 0
+        for number, batch in enumerate(bar(self.rows.batches(self.batch_size, order))):
+            if not self.checked:
+                self._check_draws(batch)
+            value = step(*batch).item()
+            if not math.isfinite(value):
+                run.set_weights(before[0])
+                run.optimizer.load_state_dict(before[1])
+                raise FloatingPointError(
+                    f"the loss is {value} in epoch {run.epoch + 1}, batch {number + 1}. The model "
+                    "has the weights from before this epoch. Lower the learning rate, clip the "
+                    "gradients (clip_norm=1.0), or look for the operation that made it: "
+                    "with dp.detect_anomaly(): fit(...)"
+                )
+            rows = len(batch[0])
+            total += rows * value
+            count += rows
+            if per_batch is not None:
+                per_batch.step(value)
+            for hook in self.hooks:
+                hook(run, number, value)
+        return total / count
+
+    def _check_draws(self, batch: Sequence[Any]) -> None:
+        """An error if recording the step draws random numbers that replays would not."""
+        self.checked = True
+        generators = self.run.generators()
+        before = [g.bit_generator.state for g in generators]
+        self.step.program(*batch)  # recorded, not run
+        if any(
+            repr(g.bit_generator.state) != repr(b) for g, b in zip(generators, before, strict=True)
+        ):
+            raise TraceError(
+                "the model draws random numbers in a way that the recording knows nothing of: "
+                "each step would repeat those of the first"
+            )
+
+
+def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
+    model, loss, optimizer = run.model, run.loss, run.optimizer
+    moved = {id(p) for p in optimizer.parameters}
+    has = model.parameters() if isinstance(model, Module) else optimizer.parameters
+    others = [p for p in has if id(p) not in moved]
+
+    def step(X: Any, Y: Any, weights: Any = None) -> Any:
+        prediction = model(X)
+        if weights is None:
+            value = loss(prediction, Y)
+        else:
+            value = weighted(loss, prediction, Y, weights)
+        optimizer.zero_grad()
+        for p in others:
+            p.zero_grad()
+        value.backward(retain_grads=False)
+        if clip_norm is not None:
+            clip_grad_norm(optimizer.parameters, clip_norm)
+        optimizer.step()
+        return value
+
+    return step
+
+
+class Judge:
+    """The loss and the metrics of some data, in evaluation."""
+
+    def __init__(
+        self, run: Run, rows: Rows | Stream, metrics: Mapping[str, Any], loss: bool, compiled: bool
+    ) -> None:
+        self.rows, self.metrics, self.loss = rows, metrics, loss
+
+        def judge(X: Any, Y: Any, weights: Any = None) -> Any:
+            with no_grad():
+                prediction = run.model(X)
+                if not loss:
+                    return prediction, 0.0
+                if weights is None:
+                    return prediction, run.loss(prediction, Y)
+                return prediction, weighted(run.loss, prediction, Y, weights)
+
+        self.judge = compiled_function(judge) if compiled else judge
+
+    def __call__(self) -> tuple[float | None, dict[str, Any]]:
+        """The mean loss, if it is asked for, and the metrics."""
+        if not self.loss and not self.metrics:
+            return None, {}
+        total, count = 0.0, 0
+        predictions, targets = [], []
+        for batch in self.rows.batches(_EVALUATED):
+            prediction, value = self.judge(*batch)
+            rows = len(batch[0])
+            total += rows * float(value)
+            count += rows
+            if self.metrics:
+                predictions.append(prediction.numpy())
+                targets.append(batch[1])
+        found = {}
+        if self.metrics:
+            prediction, target = np.concatenate(predictions), np.concatenate(targets)
+            found = {name: _plain(f(target, prediction)) for name, f in self.metrics.items()}
+        return total / count if self.loss else None, found
+
+
+def _plain(metric: Any) -> Any:
+    """A number as a Python float, an array as nested lists: what any file can hold."""
+    array = np.asarray(metric)
+    return array.tolist() if array.ndim else float(array)
+
+
+def _positive(what: str, given: Any, at_least: int) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < at_least:
+        raise ValueError(f"{what} must be a whole number, at least {at_least}, not {given!r}")

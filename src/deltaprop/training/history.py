@@ -1,0 +1,89 @@
+"""History: what a training was like, epoch by epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+_OWN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
+
+
+@dataclass
+class History:
+    """A plain record, an entry an epoch; ``history["loss"]`` is a column of it, by name.
+
+    Attributes
+    ----------
+    loss : list of float
+        Mean over the rows that the epoch trained on, each before its batch's step.
+    validation_loss : list of float
+        Of the weights at the end of the epoch; empty without validation data.
+    metrics : dict of str to list
+        On the validation data, or without any on the training data.
+    learning_rate : list of float
+        At the beginning of the epoch.
+    seconds : list of float
+        Wall time, validation included.
+    stopped : str or None
+        Why the training ended before its last epoch.
+
+    Examples
+    --------
+    >>> history = History(loss=[2.0, 1.0], learning_rate=[0.1, 0.1], seconds=[0.5, 0.5])
+    >>> history["loss"], len(history)
+    ([2.0, 1.0], 2)
+    """
+
+    loss: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    metrics: dict[str, list[Any]] = field(default_factory=dict)
+    learning_rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    stopped: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.loss)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        columns = self.to_dict()
+        if name not in columns:
+            raise KeyError(f"this history has no {name!r}; it has {', '.join(columns)}")
+        return columns[name]
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Columns of one length, by name, such as pandas takes."""
+        columns: dict[str, list[Any]] = {
+            "epoch": list(range(1, len(self) + 1)),
+            "loss": self.loss,
+            "validation_loss": self.validation_loss,
+            **self.metrics,
+            "learning_rate": self.learning_rate,
+            "seconds": self.seconds,
+        }
+        return {
+            name: list(column) for name, column in columns.items() if column or name in _OWN[:2]
+        }
+
+    def plot(self, path: Any = None) -> Any:
+        """Losses and metrics by epoch, drawn by matplotlib (the extra `train`).
+
+        Parameters
+        ----------
+        path : path, optional
+            Where to save the picture.
+        """
+        plots = import_module("deltaprop.viz.plots")  # a floor above: when it is asked for
+        return plots.plot_history(self, path)
+
+
+def known(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The metrics, if they have names of their own and can be called."""
+    for name, metric in metrics.items():
+        if name in _OWN:
+            raise ValueError(f"a metric cannot be named {name!r}: the history's own are {_OWN}")
+        if not callable(metric):
+            raise TypeError(
+                f"the metric {name!r} must be a function of (target, prediction), not {metric!r}"
+            )
+    return metrics

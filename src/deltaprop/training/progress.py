@@ -1,0 +1,72 @@
+"""A bar that shows how far a training is, where somebody can see it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, Self
+
+
+class Bar:
+    """A bar of tqdm over all batches of all epochs, or over the epochs if nobody can count them.
+
+    Parameters
+    ----------
+    show : bool or None
+        None: if there is a terminal or a notebook, and tqdm.
+    epochs, done : int
+        All, and those that an earlier run has done.
+    batches : int or None
+        In an epoch.
+    """
+
+    def __init__(self, show: bool | None, epochs: int, done: int, batches: int | None) -> None:
+        self.bar: Any = None
+        self.per_batch = batches is not None
+        if show is None:
+            show = "ipykernel" in sys.modules or sys.stderr.isatty()
+            needed = False
+        else:
+            needed = show
+        if not show:
+            return
+        try:
+            from tqdm.auto import tqdm
+        except ImportError as error:
+            if needed:
+                raise ImportError(
+                    "progress=True shows a bar of tqdm: pip install 'deltaprop[train]'"
+                ) from error
+            return
+        unit = "batch" if self.per_batch else "epoch"
+        each = batches or 1
+        self.bar = tqdm(total=epochs * each, initial=done * each, unit=unit, file=sys.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches; the bar grows by each."""
+        if self.bar is None or not self.per_batch:
+            return batches
+        return self._counted(batches)
+
+    def _counted(self, batches: Iterator[Any]) -> Iterator[Any]:
+        for batch in batches:
+            yield batch
+            self.bar.update()
+
+    def epoch(self, loss: float, validation_loss: float | None) -> None:
+        """Show the losses of an epoch."""
+        if self.bar is None:
+            return
+        if not self.per_batch:
+            self.bar.update()
+        shown = {"loss": f"{loss:.4g}"}
+        if validation_loss is not None:
+            shown["validation"] = f"{validation_loss:.4g}"
+        self.bar.set_postfix(shown, refresh=False)

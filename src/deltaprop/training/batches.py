@@ -46,12 +46,12 @@ class Rows:
         if class_weight is not None:
             weights = class_weights(self.arrays[1], class_weight)
         if sample_weight is not None:
+            if np.shape(sample_weight) != (self.count,):
+                raise ValueError(
+                    f"sample_weight must have shape ({self.count},), a number for each row, but "
+                    f"has {np.shape(sample_weight)}"
+                )
             weights = weights * np.asarray(sample_weight, float)
-        if weights.shape != (self.count,):
-            raise ValueError(
-                f"sample_weight must have shape ({self.count},), a number for each row, but has "
-                f"{np.shape(sample_weight)}"
-            )
         total = weights.sum()
         if not (np.all(weights >= 0) and 0 < total < np.inf):
             raise ValueError(

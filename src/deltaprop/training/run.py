@@ -46,6 +46,12 @@ class Run:
     resume: bool = False
     history: History = field(default_factory=History)
 
+    def __post_init__(self) -> None:
+        # looked up once: in each epoch that would cost more than a step of a small network
+        self.modules: list[Module] = []
+        if isinstance(self.model, Module):
+            self.modules += self.model.modules()
+
     @property
     def epoch(self) -> int:
         """How many epochs are done: in `on_epoch_end`, the number of this one from 1 on."""
@@ -88,14 +94,14 @@ class Run:
 
         That of shuffling, and those among the attributes of the data and the model's modules.
         """
-        owners = [self.data, *(self.model.modules() if isinstance(self.model, Module) else [])]
+        owners = [self.data, *self.modules]
         found = [self.rng, *(g for owner in owners for g in _generators(owner))]
         return list({id(g): g for g in found}.values())
 
     def evaluating(self, mode: bool = True) -> None:
         """Switch the model to evaluation, or back to training."""
-        if isinstance(self.model, Module):
-            self.model.train(not mode)
+        for module in self.modules:
+            module.training = not mode
 
 
 def _generators(owner: Any) -> Iterator[np.random.Generator]:

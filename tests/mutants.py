@@ -144,6 +144,11 @@ def checks_of_the_kinds() -> Iterator[Check]:
                 yield partial(test, select, (mask, x), "x*log(x)", single)
     for select in ("where", "where in where", "boolean index", "two consumers"):
         yield partial(zeros.test_second_order_through_a_choice, select, "log")
+    test = zeros.test_what_comes_from_nowhere_has_no_tangent.hypothesis.inner_test  # type: ignore[attr-defined]
+    for fill in zeros.FILL.values():
+        for single in (False, True):
+            yield partial(test, fill, mask, "x*log(x)", single)
+        yield partial(zeros.test_hessians_of_what_comes_from_nowhere, fill, 1.5)
 
 
 def trials_of(op: Any) -> Iterator[test_rules.Trial]:

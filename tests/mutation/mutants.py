@@ -295,7 +295,7 @@ RESULTS: dict[str, Callable[[Any], Any]] = {
 }
 
 KINDS: list[Any] = [
-    cotangent.Moving.pull, cotangent._positive, cotangent.Scattered.mask,
+    cotangent.Moving.pull, cotangent.Moving.push, cotangent._positive, cotangent.Scattered.mask,
     cotangent.unbroadcast, cotangent.materialize, cotangent._fit, cotangent._gather,
     cotangent.accumulate,
     elementwise.Elementwise.pull, elementwise.Elementwise._pull_masked,

@@ -1,11 +1,12 @@
 """SciPy's optimisers with exact derivatives, and trees of arrays as variables.
 
 `minimize`, `root` and `least_squares` call SciPy's functions of the same names. What SciPy would
-approximate by finite differences - gradients, Jacobians, Hessians and their products - comes from
-recorded graphs, unless the caller gives it himself. The variables may be nested: dicts, lists,
-tuples and dataclasses of arrays, which is also how functions, callbacks and the result's ``x``
-see them. SciPy computes in float64; ``x`` comes back in the shapes and floating dtypes of ``x0``,
-integers as float64.
+approximate by finite differences - gradients, Jacobians, Hessians and their products - is read
+off the graph of the function, which is called once at each point. (A derivative of your own: see
+`deltaprop.custom_gradient`.) The variables may be nested, dicts, lists, tuples and dataclasses of
+arrays; functions, callbacks and the result's ``x`` see them so. SciPy computes in float64: ``x``
+comes back in the shapes and floating dtypes of ``x0``, integers as float64. What else is in the
+result is of all entries in their order, as `deltaprop.tree.flatten` has them.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ from typing import Any
 import numpy as np
 
 from . import numpy as dnp
-from . import transforms
 from .graph import as_array, raw
+from .transforms import Run, hvp, is_variable, jacobians, value_and_grad
 from .tree import described, flatten, unflatten
 
 try:
     from scipy import optimize
 except ImportError as error:
-    raise ImportError("deltaprop.scipy needs SciPy: pip install 'deltaprop[special]'") from error
+    raise ImportError("deltaprop.scipy needs SciPy: pip install 'deltaprop[scipy]'") from error
 
 Function = Callable[..., Any]
 
-_NO_GRADIENT = {"nelder-mead", "powell", "cobyla", "cobyqa"}
-_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"}
-_DENSE = {"dogleg", "trust-exact"}
+_NO_GRADIENT = ("nelder-mead", "powell", "cobyla", "cobyqa")
+_PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
+_HESSIAN = ("dogleg", "trust-exact")
 
 
 def minimize(
@@ -39,15 +40,13 @@ def minimize(
     x0: Any,
     args: tuple[Any, ...] = (),
     method: str | None = None,
-    jac: Any = None,
+    *,
     hess: Any = None,
-    hessp: Function | None = None,
     bounds: Any = None,
     constraints: Any = (),
     tol: float | None = None,
     callback: Function | None = None,
     options: dict[str, Any] | None = None,
-    *,
     compile: bool = False,
 ) -> Any:
     """`scipy.optimize.minimize` with the derivatives that the method can use.
@@ -62,30 +61,30 @@ def minimize(
         More arguments of f.
     method : str, optional
         As in SciPy.
-    jac, hess, hessp : optional
-        The caller's own derivatives, as in SciPy but with x (and a gradient, and the vector of
-        ``hessp(x, p)``) nested as x0; a dense Hessian is of all entries in their order.
+    hess : optional
+        What "trust-constr" may take in place of exact products, e.g. ``scipy.optimize.BFGS()``.
     bounds : optional
-        SciPy's, for all entries in their order.
+        As in SciPy, for all entries in their order; or two trees (lower, upper) like x0, whose
+        arrays may be single numbers.
     constraints : optional
-        SciPy's; functions see x nested as x0 and get their Jacobians. A `NonlinearConstraint`
-        keeps its own ``jac`` unless that is SciPy's default, "2-point".
+        As in SciPy; functions see x nested as x0, and their Jacobians are found here.
     tol, callback, options : optional
         As in SciPy; the callback sees x nested as x0.
     compile : bool
-        Record f and its gradient once and replay them. Right only if f has no side effects; a
-        branch on x raises a `TraceError`.
+        Record f, its gradient and its Hessian's products once and replay them, see
+        `deltaprop.compile`.
 
     Returns
     -------
     scipy.optimize.OptimizeResult
-        SciPy's, with ``x`` nested as x0.
 
     Raises
     ------
     TypeError
-        If f returns anything but one real number or does not depend on x, or if x0 has entries
-        that are no real numbers.
+        If f returns anything but one real number or, at x0, one that does not depend on x; if
+        x0 has entries that are no real numbers.
+    ValueError
+        If trees differ from x0, and whatever SciPy finds wrong.
 
     Examples
     --------
@@ -97,40 +96,28 @@ def minimize(
     3.0
     """
     variables = _Variables(x0)
-    name = (method if isinstance(method, str) else "").lower()
-    scalar = _Scalar(f, variables, args)
-    fun: Function = scalar.plain
-    if jac is True:
-        fun, jac = _pair(f, variables, args), True
-    elif callable(jac):
-        jac = _nested(jac, variables, args, flat=True)
-    elif not jac and name not in _NO_GRADIENT:
-        fun = transforms.value_and_grad(scalar)
-        if compile:
-            from .compiler import compile as compiled
+    function = _Scalar(f, variables, args)
+    fun: Any
+    jac: Any
+    fun, jac, product = function.value, function.gradient, function.product
+    name = method.lower() if isinstance(method, str) else ""
+    if name in _NO_GRADIENT:
+        fun, jac = function.plain, None
+    elif compile:
+        from .compiler import compile as compiled
 
-            fun = compiled(fun)
-        jac = True
-    if hess is None and hessp is None:
-        if name in _PRODUCTS:
-            hessp = lambda v, p: transforms.hvp(scalar, (v,), (p,))  # noqa: E731
-        elif name in _DENSE:
-            hess = transforms.hessian(scalar)
-    else:
-        hess = _nested(hess, variables, args) if callable(hess) else hess
-        if hessp is not None:
-            own = hessp
-            hessp = lambda v, p: variables.flat(  # noqa: E731
-                own(variables.tree(v), variables.tree(p), *args)
-            )
+        fun, jac = compiled(value_and_grad(function)), True
+        product = compiled(lambda v, p: hvp(function, (v,), (p,)))
+    if name in _HESSIAN:
+        hess = lambda v: np.stack([product(v, unit) for unit in np.eye(len(v))])  # noqa: E731
     result = optimize.minimize(
         fun,
         variables.start,
         method=method,
         jac=jac,
         hess=hess,
-        hessp=hessp,
-        bounds=bounds,
+        hessp=product if name in _PRODUCTS and hess is None else None,
+        bounds=variables.bounds(bounds),
         constraints=_constraints(constraints, variables),
         tol=tol,
         callback=_callback(callback, variables),
@@ -144,7 +131,7 @@ def root(
     x0: Any,
     args: tuple[Any, ...] = (),
     method: str = "hybr",
-    jac: Any = None,
+    *,
     tol: float | None = None,
     callback: Function | None = None,
     options: dict[str, Any] | None = None,
@@ -155,25 +142,18 @@ def root(
 
     Examples
     --------
-    >>> import numpy as np
     >>> from deltaprop.scipy import root
     >>> root(lambda x: [x[0] + x[1] - 3.0, x[0] * x[1] - 2.0], [0.0, 3.0]).x.round(6)
     array([1., 2.])
     """
     variables = _Variables(x0)
-    vector = _Vector(f, variables, args)
-    fun: Function = vector.plain
-    if jac is True:
-        fun = _pair(f, variables, args)
-    elif callable(jac):
-        jac = _nested(jac, variables, args)
-    elif not jac and method in ("hybr", "lm"):
-        jac = transforms.jacobian(vector)
+    function = _Vector(f, variables, args)
+    exact = method in ("hybr", "lm")
     result = optimize.root(
-        fun,
+        function.value if exact else function.plain,
         variables.start,
         method=method,
-        jac=jac,
+        jac=function.jacobian if exact else None,
         tol=tol,
         callback=_callback(callback, variables),
         options=options,
@@ -184,17 +164,17 @@ def root(
 def least_squares(
     f: Function,
     x0: Any,
-    jac: Any = None,
     bounds: Any = (-np.inf, np.inf),
     *,
     args: tuple[Any, ...] = (),
     kwargs: dict[str, Any] | None = None,
+    callback: Function | None = None,
     **options: Any,
 ) -> Any:
     """`scipy.optimize.least_squares` with the Jacobian of the residuals.
 
     f returns the residuals as an array or a tree; `options` are SciPy's (method, loss, ftol,
-    ...), `bounds` are of all entries in their order; the rest is as in `minimize`.
+    ...); the rest is as in `minimize`.
 
     Examples
     --------
@@ -207,12 +187,16 @@ def least_squares(
     0.5
     """
     variables = _Variables(x0)
-    vector = _Vector(partial(f, **(kwargs or {})), variables, args)
-    if callable(jac):
-        jac = _nested(partial(jac, **(kwargs or {})), variables, args)
-    elif jac is None:
-        jac = transforms.jacobian(vector)
-    result = optimize.least_squares(vector.plain, variables.start, jac, bounds, **options)
+    function = _Vector(partial(f, **(kwargs or {})), variables, args)
+    if callback is not None:
+        options["callback"] = _callback(callback, variables)
+    result = optimize.least_squares(
+        function.value,
+        variables.start,
+        function.jacobian,
+        variables.bounds(bounds),
+        **options,
+    )
     return _finished(result, variables)
 
 
@@ -227,106 +211,125 @@ class _Variables:
         for x in self.like:
             if x.dtype.kind not in "fiu":
                 raise TypeError(f"x0 must hold real numbers, not {x.dtype}: {x!r}")
-        if not sum(x.size for x in self.like):
+        self.stops = np.cumsum([x.size for x in self.like]).tolist()
+        if not self.stops or not self.stops[-1]:
             raise ValueError(f"x0 holds no numbers to vary: {x0!r}")
-        self.start = self.flat(x0)
-
-    def flat(self, tree: Any) -> Any:
-        """The entries of a tree as x0 in a vector."""
-        leaves, structure = flatten(tree)
-        shapes, wanted = [np.shape(raw(x)) for x in leaves], [x.shape for x in self.like]
-        if structure != self.structure or shapes != wanted:
-            raise ValueError(
-                f"expected {described(self.structure)} of shapes {wanted}, as x0 has, but got "
-                f"{described(structure)} of shapes {shapes}"
-            )
-        return np.concatenate([np.ravel(raw(x)) for x in leaves]).astype(np.float64)
+        self.start = np.concatenate([np.ravel(x) for x in self.like]).astype(np.float64)
 
     def tree(self, v: Any) -> Any:
         """The tree with the entries of a vector, which may be a Value."""
-        leaves, first = [], 0
-        for x in self.like:
-            if not x.ndim:
-                leaves.append(v[first])
-            elif x.size == v.size and x.ndim == 1:
-                leaves.append(v)
-            else:
-                leaves.append(v[first : first + x.size].reshape(x.shape))
-            first += x.size
-        return unflatten(self.structure, leaves)
+        if len(self.like) == 1 and self.like[0].ndim == 1:
+            return unflatten(self.structure, [v])
+        parts = [
+            v[stop - x.size : stop].reshape(x.shape) if x.ndim else v[stop - 1]
+            for x, stop in zip(self.like, self.stops, strict=True)
+        ]
+        return unflatten(self.structure, parts)
 
     def result(self, v: Any) -> Any:
         """The tree in the floating dtypes of x0."""
-        leaves, structure = flatten(self.tree(np.asarray(v)))
+        leaves, structure = flatten(self.tree(np.array(v)))
         kinds = [x.dtype if x.dtype.kind == "f" else np.dtype(float) for x in self.like]
         return unflatten(structure, [y.astype(kind) for y, kind in zip(leaves, kinds, strict=True)])
 
+    def bounds(self, given: Any) -> Any:
+        """SciPy's bounds as they are; two trees as bounds of the vector."""
+        kind = self.structure.kind
+        if kind is None or not (isinstance(given, tuple) and len(given) == 2):
+            return given
+        pairs = kind in (list, tuple) and self.start.size == 2  # read as SciPy reads them
+        if pairs or not any(isinstance(side, kind) for side in given):
+            return given
+        return optimize.Bounds(*[self._side(side) for side in given])
 
-class _Scalar:
-    """f of the vector of all variables."""
+    def _side(self, tree: Any) -> Any:
+        leaves, structure = flatten(tree)
+        if structure != self.structure:
+            raise ValueError(
+                f"bounds must be nested as x0 is, {described(self.structure)}, "
+                f"but are {described(structure)}"
+            )
+        full = [np.broadcast_to(b, x.shape) for b, x in zip(leaves, self.like, strict=True)]
+        return np.concatenate([np.ravel(b) for b in full])
+
+
+class _Function:
+    """A function of the vector of all variables, called and recorded once at each point."""
 
     def __init__(self, f: Function, variables: _Variables, args: tuple[Any, ...]) -> None:
         self.f, self.variables, self.args = f, variables, args
         self.__name__ = getattr(f, "__name__", type(f).__name__)
+        self.point: Any = None
 
     def __call__(self, v: Any) -> Any:
-        y = self._shaped(self.f(self.variables.tree(v), *self.args))
-        if transforms.is_variable(v) and not transforms.is_variable(y):
+        y = self.joined(self.f(self.variables.tree(v), *self.args))
+        if self.point is None and is_variable(v) and not is_variable(y):
             raise TypeError(
                 f"{self.__name__} returned a result that does not depend on x for the derivative: "
                 "compute with x itself, without float(), .item(), .numpy() and .data"
             )
         return y
 
+    def joined(self, y: Any) -> Any:
+        """What f returned, as one number or vector."""
+        raise NotImplementedError
+
+    def at(self, v: Any) -> Run:
+        """The graph at this point."""
+        if self.point is None or not np.array_equal(v, self.point):
+            point = np.array(v)
+            self.run = Run(self, (point,), (0,))
+            self.point, self.slope = point, None
+        return self.run
+
+    def value(self, v: Any) -> Any:
+        return raw(self.at(v).outputs[0])
+
     def plain(self, v: Any) -> Any:
-        """The result on plain arrays."""
+        """The same without a graph."""
         return raw(self(v))
 
-    def _shaped(self, y: Any) -> Any:
-        if isinstance(y, dict | list | tuple) or y is None or np.size(raw(y)) != 1:
-            got = f"shape {np.shape(raw(y))}" if hasattr(y, "shape") else repr(y)
+
+class _Scalar(_Function):
+    slope: Any  # the gradient at the point, recorded itself
+
+    def joined(self, y: Any) -> Any:
+        leaves, structure = flatten(y)
+        data = as_array(raw(leaves[0])) if structure.kind is None else None
+        if data is None or data.size != 1 or data.dtype.kind not in "fiu":
+            got = described(structure) if data is None else f"shape {data.shape}, {data.dtype}"
             raise TypeError(
-                f"minimize needs a function that returns one real number, {self.__name__} "
+                f"minimize needs a function that returns one real number, but {self.__name__} "
                 f"returned {got}: reduce it, e.g. with .sum(), or use least_squares"
             )
-        return y.reshape(()) if np.ndim(raw(y)) else y
+        return y.reshape(()) if data.ndim else y
+
+    def gradient(self, v: Any) -> Any:
+        run = self.at(v)
+        return run.reverse(run.outputs[0], 1.0)[0]
+
+    def product(self, v: Any, p: Any) -> Any:
+        """The Hessian times p."""
+        run = self.at(v)
+        if self.slope is None:
+            self.slope = run.reverse(run.outputs[0], 1.0, graph=True)
+        return run.forward([p], self.slope)[0]
 
 
-class _Vector(_Scalar):
-    """All results of f, in one vector."""
-
-    def _shaped(self, y: Any) -> Any:
+class _Vector(_Function):
+    def joined(self, y: Any) -> Any:
         leaves, _ = flatten(y)
         if not leaves:
             raise TypeError(f"{self.__name__} must return numbers, but returned {y!r}")
         return dnp.concat([dnp.reshape(dnp.asarray(x), (-1,)) for x in leaves])
 
+    def jacobian(self, v: Any) -> Any:
+        ((found,),) = jacobians(self.at(v))
+        return found
+
 
 def _entries(x: Any) -> list[Any]:
     return [z for y in x for z in (_entries(y) if type(y) in (list, tuple) else [y])]
-
-
-def _nested(
-    g: Function, variables: _Variables, args: tuple[Any, ...], flat: bool = False
-) -> Function:
-    """The caller's own derivative, as a function of the vector."""
-
-    def own(v: Any) -> Any:
-        found = g(variables.tree(v), *args)
-        return variables.flat(found) if flat else raw(found)
-
-    return own
-
-
-def _pair(f: Function, variables: _Variables, args: tuple[Any, ...]) -> Function:
-    """The caller's own function that returns a value and a derivative (``jac=True``)."""
-
-    def own(v: Any) -> Any:
-        y, found = f(variables.tree(v), *args)
-        gradient = variables.flat(found) if np.ndim(raw(y)) == 0 else raw(found)
-        return raw(y), gradient
-
-    return own
 
 
 def _constraints(given: Any, variables: _Variables) -> Any:
@@ -334,25 +337,17 @@ def _constraints(given: Any, variables: _Variables) -> Any:
     if isinstance(given, list | tuple):
         return [_constraints(one, variables) for one in given]
     if isinstance(given, dict):
-        vector = _Vector(given["fun"], variables, tuple(given.get("args", ())))
-        jac = given.get("jac")
-        own = _nested(jac, variables, vector.args) if callable(jac) else jac
-        kept = {"type": given["type"], "fun": vector.plain}
-        return {**kept, "jac": own or transforms.jacobian(vector)}
+        function = _Vector(given["fun"], variables, tuple(given.get("args", ())))
+        return {"type": given["type"], "fun": function.value, "jac": function.jacobian}
     if isinstance(given, optimize.NonlinearConstraint):
-        vector = _Vector(given.fun, variables, ())
-        jac = _nested(given.jac, variables, ()) if callable(given.jac) else given.jac
-        if isinstance(jac, str) and jac == "2-point":
-            jac = transforms.jacobian(vector)
+        function = _Vector(given.fun, variables, ())
         return optimize.NonlinearConstraint(
-            vector.plain,
+            function.value,
             given.lb,
             given.ub,
-            jac=jac,
-            hess=given.hess,
-            keep_feasible=given.keep_feasible,
-            finite_diff_rel_step=given.finite_diff_rel_step,
-            finite_diff_jac_sparsity=given.finite_diff_jac_sparsity,
+            function.jacobian,
+            given.hess,
+            given.keep_feasible,
         )
     return given
 

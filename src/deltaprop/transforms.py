@@ -391,13 +391,15 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         where = _argnums(argnums, args, "jacobian")
         run = Run(f, args, where, kwargs)
-        rows = _rows if _in_reverse(run, mode) else _columns
-        table = [
-            _one_or_all(argnums, run.like_inputs(row)) for row in rows(run)
-        ]  # one row for each output, one entry for each input
-        return unflatten(run.result_structure, table)
+        rows = [_one_or_all(argnums, run.like_inputs(row)) for row in jacobians(run, mode)]
+        return unflatten(run.result_structure, rows)
 
     return derivatives
+
+
+def jacobians(run: Run, mode: str = "auto") -> Iterator[list[Any]]:
+    """For each output a row: its derivatives in each input."""
+    return (_rows if _in_reverse(run, mode) else _columns)(run)
 
 
 def _in_reverse(run: Run, mode: str) -> bool:

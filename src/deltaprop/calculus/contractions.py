@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, as_array, raw, sum_to
+from ..graph.cotangent import unbroadcast
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
@@ -62,20 +63,20 @@ def _matmul_back_a(g: Any, a: Any, b: Any) -> Any:
     if b.ndim == 1:
         return g * b if a.ndim == 1 else expand_dims(g, -1) * b
     if a.ndim == 1:
-        return sum_to((b @ expand_dims(g, -1))[..., 0], shape=a.shape)
-    return sum_to(g @ b.mT, shape=a.shape)
+        return unbroadcast((b @ expand_dims(g, -1))[..., 0], a)
+    return unbroadcast(g @ b.mT, a)
 
 
 def _matmul_back_b(g: Any, a: Any, b: Any) -> Any:
     if a.ndim == 2 and b.ndim > 1:
-        return a.T @ g if b.ndim == 2 else sum_to(a.T @ g, shape=b.shape)
+        return a.T @ g if b.ndim == 2 else unbroadcast(a.T @ g, b)
     if a.ndim == 1:
         return g * a if b.ndim == 1 else expand_dims(a, -1) * expand_dims(g, -2)
     if b.ndim == 1:
         return g.reshape(-1) @ _rows(a)
     if b.ndim == 2:
         return _rows(a).T @ _rows(g)
-    return sum_to(a.mT @ g, shape=b.shape)
+    return unbroadcast(a.mT @ g, b)
 
 
 matmul_ = Bilinear(

@@ -28,9 +28,9 @@ from .traced import SHAPED, UNSHAPED, Draws, Traced, is_number, refused, values
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
 _OPENED = {
-    "affine", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid", "log_softmax",
-    "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax", "softplus",
-    "softsign",
+    "affine", "affine_stack", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
+    "log_softmax", "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax",
+    "softplus", "softsign",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from . import scalar as scalar
 from .activations import *  # noqa: F403 - each module says in __all__ what it hands on
+from .ensemble import *  # noqa: F403
 from .initializers import *  # noqa: F403
 from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403

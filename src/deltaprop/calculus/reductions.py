@@ -189,8 +189,6 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
 
 def _log_total(z: Any, axis: Axis) -> Any:
     total = np.add.reduce(np.exp(z), axis, keepdims=True)
-    if isinstance(total, Symbol) or total.all():
-        return np.log(total)
     with np.errstate(divide="ignore"):  # log(0), where every entry is -inf
         return np.log(total)
 

@@ -16,12 +16,12 @@ import numpy as np
 
 from ..calculus.activations import relu
 from ..calculus.domains import POSITIVE, REAL, Domain, case
-from ..calculus.elementwise import absolute, clip, log, log1p, maximum, sigmoid, square
+from ..calculus.elementwise import absolute, clip, exp, log, log1p, maximum, sigmoid, square
 from ..calculus.elementwise import subtract as _subtract
 from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
-from ..graph import Bilinear, Custom, Elementwise, Node, Symbol, as_array, raw, verify
+from ..graph import Custom, Elementwise, Node, Symbol, as_array, raw, verify
 from .names import by_name
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
@@ -91,22 +91,60 @@ relative = Elementwise(
 )
 
 
-def _surprise(log_p: Any, q: Any, divisor: float | None) -> Any:
-    finite = np.where(q, log_p, 0)  # a class that cannot be and is not adds 0, and not 0 * inf
+def _log_p(z: Any, log_p: Any) -> Any:
+    return log_softmax(z) if log_p is None or isinstance(z, Node) else log_p
+
+
+def _surprise(
+    z: Any,
+    q: Any,
+    divisor: float | None,
+    normal: bool,  # noqa: ARG001 - its derivative's
+    log_p: Any = None,
+) -> Any:
+    finite = np.where(q, _log_p(z, log_p), 0)  # a class that cannot be and is not adds 0
     return -np.add.reduce(finite * q, -1) if divisor is None else -np.vdot(finite, q) / divisor
 
 
 def _each_row(g: Any, divisor: float | None) -> Any:
-    return -g[..., None] if divisor is None else -g / divisor
+    return g[..., None] if divisor is None else g / divisor
 
 
-# -sum of q * log_p over the classes: of each row, or of all rows and then divided
-surprise = Bilinear(
+def _surprise_slope(
+    g: Any, _y: Any, z: Any, q: Any, divisor: float | None, normal: bool, log_p: Any = None
+) -> Any:
+    p = exp(_log_p(z, log_p))
+    return _each_row(g, divisor) * ((p if normal else p * _sum(q, -1, keepdims=True)) - q)
+
+
+def _surprise_change(
+    tangents: Any, _y: Any, z: Any, q: Any, divisor: float | None, normal: bool, log_p: Any = None
+) -> Any:
+    tz, tq = tangents
+    change = None
+    if tq is not None:
+        change = surprise(z, tq, divisor=divisor, normal=False, log_p=log_p)
+    if tz is not None:
+        by_class = _surprise_slope(1.0, None, z, q, 1.0, normal, log_p) * tz
+        through_z = _sum(by_class, -1) if divisor is None else _sum(by_class) / divisor
+        change = through_z if change is None else change + through_z
+    return change
+
+
+# -sum of q log softmax(z) over the classes: of each row, or of all rows and then divided.
+# `normal`: all rows of q sum to 1. `log_p`: the log softmax of z, where it is known already.
+surprise = Custom(
     "cross_entropy",
     _surprise,
-    lambda g, _log_p, q, divisor: _each_row(g, divisor) * q,
-    lambda g, log_p, _q, divisor: _each_row(g, divisor) * log_p,
-    cases=[case((3, 4), (3, 4), divisor=None), case((3, 4), (3, 4), divisor=3.0)],
+    [
+        _surprise_slope,
+        lambda g, _y, z, _q, divisor, normal, log_p=None: -_each_row(g, divisor) * _log_p(z, log_p),
+    ],
+    _surprise_change,
+    cases=[
+        case((3, 4), (3, 4), divisor=None, normal=False),
+        case((3, 4), (3, 4), divisor=3.0, normal=False),
+    ],
 )
 
 # -- checks
@@ -392,19 +430,20 @@ def softmax_cross_entropy(
         if reduction == "mean":
             divisor = _sum(q * weight)
             verify(_is_positive, raw(divisor))
+    normal = weight is None and not label_smoothing and np.ndim(raw(target)) < len(shape)
     if label_smoothing:
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
         q = (1.0 - label_smoothing) * q + label_smoothing / shape[-1]
     if weight is not None:
         q = q * weight
-    log_p = log_softmax(logits)
+    log_p = log_softmax(raw(logits))
     if reduction == "none" and len(shape) > 1:
-        return surprise(log_p, q, divisor=None)
+        return surprise(logits, q, divisor=None, normal=normal, log_p=log_p)
     if isinstance(divisor, Node):
-        return surprise(log_p, q, divisor=1.0) / divisor
-    known = not isinstance(divisor, Symbol)
-    return surprise(log_p, q, divisor=float(divisor) if known else divisor.as_number())
+        return surprise(logits, q, divisor=1.0, normal=normal, log_p=log_p) / divisor
+    divisor = divisor.as_number() if isinstance(divisor, Symbol) else float(divisor)
+    return surprise(logits, q, divisor=divisor, normal=normal, log_p=log_p)
 
 
 def _is_positive(total: Any) -> None:

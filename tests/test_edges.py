@@ -225,6 +225,9 @@ def test_a_tangent_has_the_shape_of_what_it_belongs_to() -> None:
         assert value.shape == tangent.shape == (3,)
     x = np.ones(2, np.float32)
     assert dp.jvp(lambda x: x * np.float32(2), (x,), (np.ones(2),))[1].dtype == np.float32
+    f = lambda x: dp.numpy.where(x > 1, x, 0.0) + np.zeros((2, 1))  # noqa: E731
+    value, tangent = dp.jvp(f, (np.array([0.0, 2.0, 3.0]),), (np.ones(3),))
+    assert value.shape == tangent.shape == (2, 3)
 
 
 def test_pinv_at_a_lower_rank_than_full() -> None:

@@ -137,7 +137,6 @@ _REASONS: dict[str, list[str]] = {
         "maximum, partial 0: np.where(mine == y, 1.0, 0.0) -> mine == y",
         "real, partial 0: 1 + 0j -> 1",
         "real, partial 0: 1 + 0j -> 1 - 0j",
-        "cotangent.Moving.pull: np.broadcast_to(mask, shape).astype(float) -> np.broadcast_to(mask, shape)",
         "cotangent.Moving.pull: np.broadcast_to(mask, shape) -> mask",
     ],
     "only the dtype of the one is asked, and the other has the same": [

@@ -87,7 +87,7 @@ class Moving(Linear):
             return values
         shape = np.shape(node._data)
         mask = g.mask if isinstance(g, Masked) else g.mask(shape)
-        masks = super().pull(np.broadcast_to(mask, shape).astype(float), node, False)
+        masks = super().pull(np.broadcast_to(mask, shape), node, False)
         return [
             None if v is None else Masked(materialize(v, raw(x)), _positive(m, np.shape(raw(x))))
             for v, m, x in zip(values, masks, node.args, strict=True)
@@ -104,7 +104,7 @@ class Moving(Linear):
             np.broadcast_to(t.mask if type(t) is Masked else t is not None, np.shape(raw(x)))
             for t, x in zip(tangents, node.args, strict=True)
         ]
-        moved = super().push([m.astype(float) for m in masks], node, False)
+        moved = super().push(masks, node, False)
         return Masked(total, _positive(moved, np.shape(node._data)))
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from _script import BLUE, VERMILLION, figure, parser, progress, save, table
 
 from deltaprop import nn, optim
+from deltaprop.viz import plot_confusion_matrix
 
 CANDIDATES = [(64,), (128, 64), (128, 128, 64)]  # widths of the hidden layers
 DROPOUT = 0.1
@@ -106,19 +107,6 @@ def draw_learning(axes: Any, runs: Sequence[Run]) -> None:
     axes.legend(loc="lower right")
 
 
-def draw_confusion(axes: Any, truth: Any, seen: Any) -> None:
-    """Draw how often each digit was read as which, by all starts together."""
-    counts = np.zeros((10, 10), int)
-    np.add.at(counts, (np.broadcast_to(truth, seen.shape), seen), 1)
-    axes.imshow(np.sqrt(counts), cmap="Blues")
-    for i, j in zip(*counts.nonzero(), strict=True):
-        colour = "white" if i == j else VERMILLION
-        axes.text(j, i, counts[i, j], ha="center", va="center", color=colour, weight="bold")
-    axes.set(title=f"test pictures, {len(seen)} starts", xlabel="read as", ylabel="is a")
-    axes.set(xticks=range(10), yticks=range(10))
-    axes.grid(False)
-
-
 def draw_misread(panels: Any, X: Any, truth: Any, seen: Any) -> None:
     """Draw pictures that were misread, first those by most starts."""
     times = np.sum(seen != truth, axis=0)
@@ -177,7 +165,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     left, right = picture.subfigures(1, 2, width_ratios=[2.1, 1])
     panels = left.subplots(1, 2)
     draw_learning(panels[0], runs[chosen])
-    draw_confusion(panels[1], test.T, seen)
+    plot_confusion_matrix(np.broadcast_to(test.T, seen.shape), seen, axes=panels[1])
+    panels[1].set_title(f"test pictures, {starts} starts")
     right.suptitle(f"misread from any start: {wrong} of {len(test.T)}", fontsize=11)
     draw_misread(right.subplots(3, 4), test.X, test.T, seen)
     save(picture, args.output, "digits")

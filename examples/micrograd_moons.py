@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from _script import BLACK, BLUE, ORANGE, figure, parser, progress, save, table
+from _script import BLUE, ORANGE, figure, parser, progress, save, table
 
-import deltaprop as dp
 from deltaprop.nn.scalar import MLP
+from deltaprop.viz import plot_decision_boundary
 
 
 def load(samples: int, seed: int) -> tuple[list[list[float]], list[float]]:
@@ -44,28 +44,9 @@ def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> 
     """Draw the score over the plane with the points, and loss and accuracy by step."""
     picture = figure(12, 5, "micrograd's demo: two moons, a network of scalar Values")
     plane, curves = picture.subplots(1, 2, width_ratios=[1.25, 1])
-    side = np.linspace(-1.6, 2.6, 211), np.linspace(-1.2, 1.7, 146)
     # the same neurons take arrays for numbers, so the plane is computed in one go
-    with dp.no_grad():
-        score = model(np.meshgrid(*side)).data
-    shown = np.clip(score, -3, 3)
-    shades = plane.contourf(*side, shown, np.linspace(-3, 3, 25), cmap="PuOr_r", alpha=0.75)
-    picture.colorbar(shades, ax=plane, label="score, cut at −3 and 3", ticks=[-3, -1, 0, 1, 3])
-    lines = plane.contour(*side, score, [-1, 0, 1], colors=BLACK, linestyles=[":", "-", ":"])
-    plane.clabel(lines, fmt={-1: "−1", 0: "0", 1: "1"})
-    X, y = np.array(X), np.array(y)
-    for moon, colour, marker in ((-1, BLUE, "o"), (1, ORANGE, "s")):
-        points = X[y == moon].T
-        plane.scatter(
-            *points,
-            c=colour,
-            marker=marker,
-            edgecolors="white",
-            label=f"y = {moon:+d}".replace("-", "−"),
-        )
-    plane.set(title="decision boundary (score 0) and margins (−1, 1)", xlabel="x₁", ylabel="x₂")
-    plane.grid(False)
-    plane.legend(loc="lower right")
+    plot_decision_boundary(lambda points: model(points.T), X, y, levels=[0, -1, 1], axes=plane)
+    plane.set(title="decision boundary (score 0) and margins (−1, 1)")
 
     losses, right = np.array(history).T
     curves.plot(losses, color=BLUE, label="loss")

@@ -22,9 +22,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from _script import BLUE, GREY, ORANGE, VERMILLION, figure, parser, progress, save, table
+from _script import BLUE, GREY, figure, parser, progress, save, table
 
 from deltaprop import deltas, nn, optim
+from deltaprop.viz import plot_deltas, plot_history
 
 WEIGHT_SCALE = 4.0  # of the teacher: with small weights a sigmoid network is almost a plane
 
@@ -113,25 +114,15 @@ def draw_functions(panels: Any, teacher: nn.MLP, student: nn.MLP) -> None:
 
 def draw_lesson(panels: Any, lesson: Lesson, said: Any, T: Any) -> None:
     """Draw the error by epoch, outputs against targets, and the deltas found by both ways."""
-    loss, fit, sizes = panels
-    epochs = np.arange(1, len(lesson.train) + 1)
-    loss.semilogy(epochs, lesson.train, color=BLUE, label="training points")
-    loss.semilogy(epochs, lesson.held_out, "--", color=VERMILLION, label="held-out points")
-    loss.set(title="error E", xlabel="epoch", ylabel="mean of (A − T)²")
-    loss.legend()
+    loss, fit, *deltas_by_both_ways = panels
+    plot_history({"loss": lesson.train, "validation_loss": lesson.held_out}, axes=loss)
+    loss.set(title="error E", ylabel="mean of (A − T)²")
 
     fit.plot([0, 1], [0, 1], color=GREY, linewidth=1)
     fit.plot(T, said, ".", color=BLUE, alpha=0.4, markersize=4)
     fit.set(title="held-out points", xlabel="teacher", ylabel="student", aspect="equal")
 
-    for name, found, colour in (("start", lesson.start, ORANGE), ("end", lesson.end, BLUE)):
-        for way, style in (("formulas", {"ms": 11, "mfc": "none"}), ("autodiff", {"ms": 5})):
-            rms = [np.sqrt(np.mean(d.delta**2)) for d in getattr(found, way).layers]
-            layers = np.arange(1, len(rms) + 1)
-            sizes.semilogy(layers, rms, "o", color=colour, label=f"{way}, {name}", **style)
-    sizes.set(title="size of the deltas dE/dZ", xlabel="layer", ylabel="root mean square")
-    sizes.set(xticks=layers, xlim=(0.5, len(layers) + 0.5))
-    sizes.legend()
+    plot_deltas(lesson.end, axes=deltas_by_both_ways)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -170,10 +161,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     ]
     table(["points", "E at the start", "E at the end", "R²"], rows)
 
-    picture = figure(13, 8, "A student learns its teacher")
-    panels = picture.subplots(2, 3)
-    draw_functions(panels[0], teacher, student)
-    draw_lesson(panels[1], lesson, student(held_out_X).numpy(), held_out_T)
+    picture = figure(15, 8, "A student learns its teacher")
+    above, below = picture.subfigures(2, 1)
+    draw_functions(above.subplots(1, 3), teacher, student)
+    draw_lesson(below.subplots(1, 4), lesson, student(held_out_X).numpy(), held_out_T)
     save(picture, args.output, "teacher_student")
     return {
         "r2": 1 - after[1] / held_out_T.var(),

@@ -1,5 +1,10 @@
-"""Pictures of graphs: `draw`, and the page that plays backpropagation, `play`."""
+"""Pictures: of graphs by `draw`, of backpropagation by the page of `play`; and plots."""
 
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .player import play as play
+from .plots import plot_confusion_matrix as plot_confusion_matrix
+from .plots import plot_decision_boundary as plot_decision_boundary
+from .plots import plot_deltas as plot_deltas
+from .plots import plot_gradient_flow as plot_gradient_flow
+from .plots import plot_history as plot_history

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from .callbacks import Best
 from .history import History
 from .run import Run
-from .storage import CheckpointError, read, synchronise, write
+from .storage import CheckpointError, read, write
 
 
 class Checkpoint(Best):
@@ -99,11 +99,7 @@ class Checkpoint(Best):
             self._save(run)
 
     def _save(self, run: Run) -> None:
-        state = self._state(run)
-        if self.last.exists():
-            os.replace(self.last, self.previous)
-            synchronise(self.folder)
-        write(self.last, state)
+        write(self.last, self._state(run), before=self.previous)
 
     def _all_generators(self, run: Run) -> list[Any]:
         return list({id(g): g for g in [*run.generators(), *self.generators]}.values())
@@ -128,7 +124,12 @@ class Checkpoint(Best):
             except CheckpointError as error:
                 if path is present[-1]:
                     raise
-                warnings.warn(f"{error}; resuming from {present[-1]}", stacklevel=2)
+                # out of the way, lest the next save put it in the place of the good one
+                os.replace(path, damaged := path.with_stem("damaged"))
+                warnings.warn(
+                    f"{error}; it is now {damaged}, and the training goes on from {present[-1]}",
+                    stacklevel=2,
+                )
             else:
                 before = self._state(run)
                 try:

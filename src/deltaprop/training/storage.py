@@ -34,8 +34,11 @@ def _safetensors() -> Any:
     return safetensors
 
 
-def write(path: Path, tree: Mapping[str, Any]) -> None:
-    """Put a tree in a file; whatever happens, the path then holds all of it or what it held."""
+def write(path: Path, tree: Mapping[str, Any], before: Path | None = None) -> None:
+    """Put a tree in a file: all of it, or it stays what it was, whatever happens.
+
+    With `before`, what was there goes to that path first: at any moment one of both is whole.
+    """
     tensors: dict[str, np.ndarray] = {}
     state = json.dumps(_without_arrays(tree, "", tensors), default=_listed)
     metadata = {"deltaprop": _FORMAT, "state": state, "sha256": _digest(state, tensors)}
@@ -45,18 +48,9 @@ def write(path: Path, tree: Mapping[str, Any]) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    if before is not None and path.exists():
+        os.replace(path, before)
     os.replace(temporary, path)
-    synchronise(path.parent)
-
-
-def synchronise(folder: Path) -> None:
-    """Let the names in a folder, too, survive a loss of power."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def read(path: Path) -> dict[str, Any]:

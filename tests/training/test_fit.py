@@ -172,6 +172,17 @@ def test_batches_with_weights() -> None:
     assert history.loss[0] == pytest.approx(np.mean(weights * errors))
 
 
+def test_weights_of_a_tuple_are_scaled() -> None:
+    model, weights = network(), np.arange(70) % 3.0
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    data = X, Y, weights
+    history = fit(model, data, "mse", optimizer, epochs=1, validation=data)
+    errors = np.mean((model(X).numpy() - Y) ** 2, axis=1)
+    expected = np.average(errors, weights=weights)
+    assert history.loss[0] == pytest.approx(expected)
+    assert history.validation_loss[0] == pytest.approx(expected)
+
+
 def test_parameters_that_the_optimiser_does_not_have_stay() -> None:
     model = network()
     last = model.layers[-1]

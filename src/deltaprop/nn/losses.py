@@ -530,7 +530,7 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
     shape, weights = np.shape(raw(values)), as_array(raw(weights), raw(values).dtype)
     if np.shape(weights) != shape[:1] or not shape:
         raise ValueError(
-            f"weights must have shape ({shape[:1]},), a number for each row, but have "
+            f"weights must have shape {shape[:1]}, a number for each row, but have "
             f"{np.shape(weights)}"
         )
     return _mean(values * weights.reshape(shape[:1] + (1,) * (len(shape) - 1)))

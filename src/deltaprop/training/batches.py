@@ -19,7 +19,7 @@ class Rows:
     Parameters
     ----------
     data : tuple
-        (X, Y) or (X, Y, weights).
+        (X, Y) or (X, Y, weights): the latter are scaled to the mean 1.
     what : str
         For messages.
     """
@@ -39,12 +39,14 @@ class Rows:
         for x in self.arrays:
             if x.dtype.kind not in "biufc":
                 raise TypeError(f"the {what} must hold numbers, but one array is of {x.dtype}")
+        if len(self.arrays) > 2:
+            self.weigh(self.arrays.pop())
 
-    def weigh(self, sample_weight: Any, class_weight: Any) -> None:
-        """Give each row a weight; all together have the mean 1."""
-        weights = np.ones(self.count)
+    def weigh(self, sample_weight: Any, class_weight: Any = None) -> None:
+        """Give each row a weight, or another factor of it; all together have the mean 1."""
+        weights = self.arrays[2] if len(self.arrays) > 2 else np.ones(self.count)
         if class_weight is not None:
-            weights = class_weights(self.arrays[1], class_weight)
+            weights = weights * class_weights(self.arrays[1], class_weight)
         if sample_weight is not None:
             if np.shape(sample_weight) != (self.count,):
                 raise ValueError(
@@ -114,7 +116,8 @@ class Stream:
                     f"the {self.what} must come in batches (X, Y) or (X, Y, weights), not "
                     f"{type(item).__name__}"
                 )
-            yield Rows(item, self.what).arrays
+            # weights of a batch mean what they say: only the whole could be scaled to a mean
+            yield [*Rows(item[:2], self.what).arrays, *map(np.asarray, item[2:])]
         if empty:
             raise ValueError(f"the {self.what} gave no batches in this epoch")
 

@@ -134,9 +134,9 @@ class Checkpoint(Best):
                 before = self._state(run)
                 try:
                     self._restore(run, state, path)
-                except BaseException:
+                except (ValueError, TypeError) as error:
                     self._restore(run, before, path)
-                    raise
+                    raise ValueError(f"{path} is of another training: {error}") from error
                 return
 
     def _restore(self, run: Run, state: Mapping[str, Any], path: Path) -> None:
@@ -154,7 +154,7 @@ class Checkpoint(Best):
             "callbacks": [*state["callbacks"]],
         }
         if here != there:
-            raise ValueError(f"{path} is of another training: it has {there}, this has {here}")
+            raise ValueError(f"it has {there}, this has {here}")
         run.set_weights(state["model"])
         run.optimizer.load_state_dict(state["optimizer"])
         if run.schedule is not None:

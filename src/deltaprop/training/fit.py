@@ -136,13 +136,14 @@ def fit(
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
     train = source(data, "data")
-    if sample_weight is not None or class_weight is not None or shuffle == "balanced":
+    weighted_rows = sample_weight is not None or class_weight is not None
+    if weighted_rows or shuffle == "balanced":
         if not isinstance(train, Rows):
             raise TypeError(
                 "sample_weight, class_weight and shuffle='balanced' need data as arrays (X, Y); "
                 "give weights with the batches, (X, Y, weights)"
             )
-        if shuffle != "balanced" or sample_weight is not None or class_weight is not None:
+        if weighted_rows:
             train.weigh(sample_weight, class_weight)
     # checkpoints come last: what they save includes what the others have done
     ordered = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.contractions import matmul
-from ..calculus.domains import case
-from ..calculus.reductions import sum as _sum
-from ..graph import Custom, Node, as_array, broadcast_to, raw
+from ..calculus.contractions import affine_stack, matmul
+from ..graph import Node, as_array, broadcast_to, raw
 from ..graph.modes import no_grad
 from ..value import Value
 from .activations import Activation
@@ -20,50 +18,6 @@ from .initializers import Initializer, Rng
 from .layers import MLP, Dense, Dropout
 from .losses import loss as loss_by_name
 from .module import Module
-
-
-def _affine(x: Any, w: Any, b: Any) -> Any:
-    y = x @ w
-    if y.dtype != b.dtype:
-        return y + b
-    y += b
-    return y
-
-
-def _back_x(g: Any, _y: Any, x: Any, w: Any, _b: Any) -> Any:
-    # one output a network: nothing is summed, and a product is quicker than K tiny matmuls
-    each = g * w.mT if w.shape[-1] == 1 else g @ w.mT
-    return each if x.ndim == 3 else _sum(each, 0)
-
-
-def _back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
-    return np.ones((1, g.shape[1]), g.dtype) @ g  # the sum over rows, several times quicker
-
-
-def _change(tangents: Any, _y: Any, x: Any, w: Any, _b: Any) -> Any:
-    dx, dw, db = tangents
-    terms = [None if dx is None else dx @ w, None if dw is None else x @ dw]
-    if db is not None:
-        terms.append(broadcast_to(db, shape=(len(w), x.shape[-2], w.shape[-1])))
-    total: Any = None
-    for term in terms:
-        if term is not None:
-            total = term if total is None else total + term
-    return total
-
-
-affine_stack = Custom(
-    "affine_stack",
-    _affine,
-    [_back_x, lambda g, _y, x, _w, _b: x.mT @ g, _back_b],
-    _change,
-    cases=[
-        case((4, 5, 3), (4, 3, 2), (4, 1, 2)),
-        case((5, 3), (4, 3, 2), (4, 1, 2)),
-        case((4, 5, 3), (4, 3, 1), (4, 1, 1)),
-        case((5, 3), (4, 3, 1), (4, 1, 1)),
-    ],
-)
 
 
 class DenseEnsemble(Dense):

@@ -81,7 +81,7 @@ def test_numbers_have_four_digits(x):
 
 
 def test_small_data_in_full_large_by_range_and_mean():
-    assert rows(np.array([[1.0, -2.0], [0.5, 3.0]])) == ["[[1, −2],", " [0.5, 3]]"]
+    assert rows(np.array([[1.0, -2.0], [0.5, 3.0]])) == ["[[  1, −2],", " [0.5,  3]]"]
     assert rows(np.arange(100.0)) == ["0 … 99, mean 49.5"]
     assert rows(np.zeros((0, 3))) == ["no entries"]
     assert rows(np.full(20, 3 + 4j)) == ["largest |z| 5"]
@@ -101,7 +101,7 @@ def test_layers_are_one_box_each_until_opened(network):
     mlp, loss = network
     folded = boxes(draw(loss, model=mlp).svg)
     assert set(folded) == {"X", "A1", "A2", "c1", "v1"}
-    assert folded["A1"].startswith("A1 = layers.0(X)  (3, 3)  Dense(2, 3, activation='sigmoid')")
+    assert folded["A1"].startswith("A1 = layers.0(X)  (3, 3) Dense(2, 3, activation='sigmoid')")
     one = boxes(draw(loss, model=mlp, open=["layers.1"]).svg)
     assert set(one) == {"X", "A1", "W2", "b2", "Z2", "A2", "c1", "v1"}
     full = boxes(draw(loss, model=mlp, open=True).svg)
@@ -145,6 +145,21 @@ def test_depth_cuts_and_says_so():
     assert drawing.svg.count("⋯") == str(drawing).count("⋯") == 2
 
 
+def test_a_part_by_name_keeps_the_names_of_the_whole():
+    *_, g = micrograd_example()
+    g.backward()
+    whole = boxes(draw(g).svg)
+    part = boxes(draw(g, at="v4").svg)
+    assert set(part) == {"a", "b", "v2", "v3", "v4"}
+    near = boxes(draw(g, 1, at="v21").svg)
+    assert set(near) == {"v21", "v10", "v20"}
+    cut = {name: text.removesuffix(" ⋯") for name, text in near.items()}
+    assert (part | cut).items() <= whole.items()
+    mlp = sigmoid_mlp()
+    inner = draw(dp.nn.mse(mlp(X), T), model=mlp, at="A1", open=True)
+    assert set(boxes(inner.svg)) == {"X", "W1", "b1", "Z1", "A1"}
+
+
 def test_the_tree():
     x = dp.Value(2.0, name="x")
     y = x * x + [1.0, 2.0]
@@ -175,6 +190,8 @@ def test_clear_errors(network):
         draw(loss, model=[mlp])
     with pytest.raises(ValueError, match=r"no layer to open is called layers.7; there are: .*1"):
         draw(loss, model=mlp, open=["layers.7"])
+    with pytest.raises(ValueError, match=r"no Value is called q; there are: A1, A2, W1, .* Z2, b1"):
+        draw(loss, model=mlp, at="q")
     with pytest.raises(ValueError, match="no Value to fold is called q; there are: v1, x1"):
         draw(dp.Value(1.0) * 2, fold=["q"])
     x = dp.Value(1.0)

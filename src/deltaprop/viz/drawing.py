@@ -14,7 +14,7 @@ from ..graph.node import owner
 from .layout import layered
 from .picture import Box, Picture
 
-_CHARACTER, _LINE, _PAD, _MARGIN = 7.3, 16, 8, 12
+_CHARACTER, _LINE, _PAD, _MARGIN = 7.4, 16, 8, 12
 _TREE_LINES = 200
 _SHOWN_BY_ITSELF = 60  # nodes: a larger graph is drawn when somebody asks for it
 
@@ -29,6 +29,7 @@ def draw(
     value: Node,
     depth: int | None = None,
     *,
+    at: str | None = None,
     model: Any = None,
     fold: Collection[str] = (),
     open: bool | Collection[str] = (),
@@ -38,10 +39,12 @@ def draw(
     Parameters
     ----------
     value : Value
-        What everything in the picture was computed for; a part of a graph is drawn by asking
-        for the Value it ends in.
+        What everything in the picture was computed for.
     depth : int, optional
-        How many operations back from `value` the picture goes.
+        How many operations back the picture goes.
+    at : str, optional
+        The name of a Value, yours or one like v12 that a picture showed: what was computed for
+        that alone.
     model : nn.Module, optional
         Its dense layers become one box each, and their parts are called W1, b1, Z1, A1, ...
     fold : collection of str
@@ -70,7 +73,7 @@ def draw(
     """
     if not isinstance(value, Node):
         raise TypeError(f"draw takes a Value, not {type(value).__name__}")
-    return Drawing(Picture(value, depth=depth, model=model, fold=fold, open=open))
+    return Drawing(Picture(value, at=at, depth=depth, model=model, fold=fold, open=open))
 
 
 class Drawing:
@@ -126,7 +129,7 @@ def svg(picture: Picture, *, style: bool) -> str:
         f'{len(boxes)} boxes">',
         f"<style>{asset('drawing.css')}</style>" if style else "",
         '<defs><marker id="dp-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="9" '
-        'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto">'
+        'markerHeight="9" markerUnits="userSpaceOnUse" orient="auto-start-reverse">'
         '<path class="tip" d="M0,0L8,4L0,8z"/></marker></defs>',
         f'<rect class="paper" x="{-_MARGIN}" y="{-_MARGIN}" width="100%" height="100%"/>',
     ]
@@ -161,7 +164,7 @@ def _drawn(
         texts.append(f'<text class="label" x="-16" y="{h / 2 + 4:.0f}">⋯</text>')
     return (
         f'<g class="node {box.kind}" id="n{i}" transform="translate({x:.0f},{y:.0f})">'
-        f"<title>{escape(box.label)}</title>"
+        f"<title>{escape(f'{box.kind} {box.label} ({box.op})')}</title>"
         f'<rect class="box" width="{w:.0f}" height="{h:.0f}" rx="{5 if box.inputs else 14}"/>'
         f"{''.join(texts)}</g>"
     )
@@ -182,8 +185,7 @@ def _tree(boxes: list[Box]) -> list[str]:
             found.append(f"{before}{box.name} (above)")
             continue
         shown.add(i)
-        first, *rest = ["".join(text for _, text in line) for line in box.lines()]
-        found.append(before + _joined(first, rest))
+        found.append(before + box.label)
         more = [(j, f"{below}├─ ", f"{below}│  ") for j in box.inputs]
         if box.hidden:
             found += [f"{below}{'├' if more else '└'}─ ⋯"]
@@ -191,11 +193,3 @@ def _tree(boxes: list[Box]) -> list[str]:
             more[-1] = (more[-1][0], f"{below}└─ ", f"{below}   ")
         stack += reversed(more)
     return found
-
-
-def _joined(first: str, rest: list[str]) -> str:
-    text = first
-    for line in rest:
-        label, value = line[:5].strip(), line[5:].strip()
-        text += f"  {label} {value}" if label else f" {value}"
-    return text

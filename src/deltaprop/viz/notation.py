@@ -51,16 +51,19 @@ def rows(data: Any, most: int = 12) -> list[str]:
         return [f"{number(array.min())} … {number(array.max())}, mean {number(array.mean())}"]
     if np.ndim(data) < 2:
         return [entries(data)]
-    lines = [entries(row) for row in data]
+    texts = [[number(x) for x in row] for row in np.asarray(data).tolist()]
+    wide = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    lines = [", ".join(map(str.rjust, line, wide)) for line in texts]
     return [
-        ("[" if i == 0 else " ") + line + ("]" if i == len(lines) - 1 else ",")
+        ("[[" if i == 0 else " [") + line + ("]]" if i == len(lines) - 1 else "],")
         for i, line in enumerate(lines)
     ]
 
 
 def summary(data: Any) -> str:
-    """The lines of `rows` in one."""
-    return "".join(rows(data))
+    """A value in one line."""
+    lines = rows(data)
+    return lines[0] if len(lines) == 1 else entries(data)
 
 
 def brief(data: Any) -> str:

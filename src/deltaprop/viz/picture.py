@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Node, raw, topological_order
 from ..graph.node import owner, parents
 from .layers import Applied, absorbed, applications
-from .notation import applied, number, rows
+from .notation import applied, number, rows, summary
 
 MOST = 2000  # boxes in a picture: more than anybody reads
 _TITLE = 44  # characters of a formula in a box
@@ -28,7 +28,8 @@ class Box:
     data: Any
     node: Node | None = None
     formula: str = ""
-    part_of: str = ""  # the layer, if that is open
+    part_of: str = ""  # the name of the layer, if that is open
+    layer: str = ""  # what it is, if it is folded
     inputs: list[int] = field(default_factory=list)
     hidden: int = 0  # inputs that the drawing leaves out
     width: int = 0  # characters, at least
@@ -50,14 +51,16 @@ class Box:
             head.append(("shape", f"  {shape}" + ("" if plain else f" {dtype}")))
         if self.part_of:
             head.append(("shape", f"  {self.part_of}"))
-        lines = [head, *_labelled("data", rows(self.data))]
+        lines = [head, *([[("shape", self.layer)]] if self.layer else [])]
+        lines += _labelled("data", rows(self.data))
         return lines if self.grad is None else lines + _labelled("grad", rows(self.grad))
 
     @property
     def label(self) -> str:
-        """The box in one sentence, for tooltips and screen readers."""
-        said = "; ".join("".join(text for _, text in line) for line in self.lines())
-        return f"{self.kind} {said}" if self.node is None else f"{self.kind} {said} ({self.op})"
+        """The box in one line, for trees, tooltips and screen readers."""
+        said = ["".join(text for _, text in line) for line in self.lines() if line[0][0] != "label"]
+        said.append(f"data {summary(self.data)}")
+        return "  ".join(said if self.grad is None else [*said, f"grad {summary(self.grad)}"])
 
     @property
     def op(self) -> str:
@@ -153,16 +156,18 @@ class Picture:
         self,
         root: Node,
         *,
+        at: str | None = None,
         depth: int | None = None,
         model: Any = None,
         fold: Collection[str] = (),
         open: bool | Collection[str] = (),
         called: Sequence[tuple[Any, str]] = (),
     ) -> None:
-        root = owner(root)
-        self.order = topological_order(root) if depth is None else _near(root, depth)
+        # names are those of the whole graph, whatever part of it is shown
+        self.order = topological_order(owner(root))
         self.used = [] if model is None else applications(self.order, model)
         self.names = Names(self.order, self.used, model, called)
+        self._only(at, depth)
         self.boxes: list[Box] = []
         self.place: dict[int, int] = {}  # of a node's serial or an array's id, in `boxes`
         self._part_of: dict[int, str] = {}
@@ -179,6 +184,20 @@ class Picture:
         for node in shown:
             self._add(node, inside.get(node.serial))
 
+    def _only(self, at: str | None, depth: int | None) -> None:
+        """Forget what is not to be shown."""
+        root = self.order[-1]
+        if at is not None:
+            named = {self.names.of(node): node for node in self.order}
+            if at not in named:
+                raise ValueError(f"no Value is called {at}; there are: {_some(named)}")
+            root = named[at]
+            self.order = topological_order(root)
+        if depth is not None:
+            self.order = _near(root, depth)
+        shown = {node.serial for node in self.order}
+        self.used = [a for a in self.used if a.Z.serial in shown and a.A.serial in shown]
+
     def at(self, x: Any) -> int | None:
         """The number of the box of a node or an array, if it is shown."""
         return self.place.get(key(x))
@@ -194,7 +213,7 @@ class Picture:
             ("Value to fold", fold, named),
         ):
             if unknown := sorted(set(given) - set(known)):
-                some = ", ".join(sorted(known)[:20]) or "none (give the model)"
+                some = _some(known) or "none (give the model)"
                 raise ValueError(f"no {what} is called {', '.join(unknown)}; there are: {some}")
         outputs = [a.A for a in self.used] + [named[name] for name in fold]
         stops = outputs + [a.X for a in self.used if isinstance(a.X, Node)]
@@ -233,7 +252,7 @@ class Picture:
             layer = next((a for a in self.used if a.A is node), None)
             box.kind = "layer"
             box.formula, _ = applied(layer.title if layer else f"{len(inside)} operations", terms)
-            box.part_of = repr(layer.layer) if layer else ""
+            box.layer = repr(layer.layer) if layer else ""
         elif node.op is not None:
             box.formula, _ = applied(node.op.name, terms, node.params)
         self.place[node.serial] = len(self.boxes)
@@ -244,6 +263,11 @@ class Picture:
             self.place[id(x)] = len(self.boxes)
             self.boxes.append(Box("constant", self.names.of(x), np.asarray(x)))
         return self.place[id(x)]
+
+
+def _some(names: Collection[str]) -> str:
+    few = sorted(names)[:12]
+    return ", ".join(few) + (", …" if len(few) < len(names) else "")
 
 
 def _near(root: Node, depth: int) -> list[Node]:

@@ -27,7 +27,12 @@ Y = np.sin(X)
 def train(
     folder: Any, epochs: int, *more: Any, bits: Any = np.random.PCG64, **options: Any
 ) -> tuple[Any, Any]:
-    model = nn.MLP([3, 8, 3], dropout=0.2, rng=np.random.Generator(bits(0)))
+    generator = np.random.Generator(bits(0))
+    model = nn.Sequential(
+        nn.Dense(3, 8, "tanh", rng=generator),
+        nn.BatchNorm(8),
+        nn.MLP([8, 5, 3], dropout=0.2, rng=generator),
+    )
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     history = fit(
         model,
@@ -106,7 +111,7 @@ def test_a_training_that_was_stopped_stays_so(tmp_path: Path) -> None:
 
 
 def test_best_last_and_the_one_before(tmp_path: Path) -> None:
-    _, history = train(tmp_path, 6)
+    model, history = train(tmp_path, 6)
     lengths = {
         name: len(read(tmp_path / f"{name}.safetensors")["history"]["loss"])
         for name in ("best", "last", "previous")
@@ -114,7 +119,6 @@ def test_best_last_and_the_one_before(tmp_path: Path) -> None:
     best = int(np.argmin(history.validation_loss)) + 1
     assert lengths == {"best": best, "last": 6, "previous": 5}
     assert sorted(os.listdir(tmp_path)) == sorted(f"{name}.safetensors" for name in lengths)
-    model = nn.MLP([3, 8, 3])
     dp.training.load(model, tmp_path / "best.safetensors")
     loss = nn.mse(model(X[:9]), Y[:9]).item()
     assert loss == pytest.approx(min(history.validation_loss), rel=1e-12)
@@ -213,11 +217,17 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
 
 def test_another_training_is_refused_whole(tmp_path: Path) -> None:
     train(tmp_path, 2)
+
+    def like(width: int, dropout: float) -> Any:
+        return nn.Sequential(
+            nn.Dense(3, width), nn.BatchNorm(width), nn.MLP([width, 5, 3], dropout=dropout)
+        )
+
     cases: list[tuple[Any, Any, list[Any]]] = [
-        (nn.MLP([3, 4, 3], dropout=0.1), optim.Adam, [EarlyStopping()]),
-        (nn.MLP([3, 8, 3], dropout=0.1), optim.SGD, [EarlyStopping()]),
-        (nn.MLP([3, 8, 3], dropout=0.1), optim.Adam, []),
-        (nn.MLP([3, 8, 3]), optim.Adam, [EarlyStopping()]),
+        (like(9, 0.1), optim.Adam, [EarlyStopping()]),
+        (like(8, 0.1), optim.SGD, [EarlyStopping()]),
+        (like(8, 0.1), optim.Adam, []),
+        (like(8, 0.0), optim.Adam, [EarlyStopping()]),
     ]
     for model, rule, callbacks in cases:
         optimizer = rule(model.parameters())

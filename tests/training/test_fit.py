@@ -198,6 +198,53 @@ def test_parameters_that_the_optimiser_does_not_have_stay() -> None:
     np.testing.assert_allclose(found, model.layers[0].weight.grad, rtol=1e-9)
 
 
+@pytest.mark.parametrize("shuffle", [True, False, "balanced"])
+def test_the_last_rows_may_be_dropped(shuffle: Any) -> None:
+    model = nn.Sequential(nn.Dense(4, 8, rng=0), nn.BatchNorm(8), nn.Dense(8, 3, rng=0))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    sizes = []
+
+    class Count(Callback):
+        def on_batch_end(self, run: Any, batch: int, loss: float) -> None:
+            sizes.append(model.layers[1].num_batches_tracked)
+
+    data = X, CLASSES
+    options: dict[str, Any] = {"epochs": 2, "batch_size": 23, "shuffle": shuffle}
+    with pytest.raises(ValueError, match="two samples or more"):  # 3 batches of 23 and a row
+        fit(model, data, "softmax_cross_entropy", optimizer, **options)
+    model = nn.Sequential(nn.Dense(4, 8, rng=0), nn.BatchNorm(8), nn.Dense(8, 3, rng=0))
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    options |= {"drop_last": True, "callbacks": [Count()]}
+    history = fit(model, data, "softmax_cross_entropy", optimizer, **options)
+    assert sizes == [1, 2, 3, 4, 5, 6]
+    assert history.loss[1] < history.loss[0]
+    with pytest.raises(ValueError, match="not one batch"):
+        fit(model, data, "mse", optimizer, epochs=1, batch_size=99, drop_last=True)
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(70) % 4.0])
+def test_ensembles(weight: Any) -> None:
+    """Each member as by itself, also with weights; metrics see all members."""
+    ensemble = nn.Ensemble(3, [4, 6, 2], rng=0)
+    alone = ensemble.member(1)
+    shapes = []
+    for model, loss in ((ensemble, ensemble.loss("mse")), (alone, nn.mse)):
+        fit(
+            model,
+            (np.tile(X, (20, 1)), np.tile(Y, (20, 1))),
+            loss,
+            optim.Adam(model.parameters(), lr=0.01),
+            epochs=1,
+            batch_size=70,
+            sample_weight=None if weight is None else np.tile(weight, 20),
+            metrics={"shape": lambda t, p: shapes.append((t.shape, p.shape)) or 0},
+            rng=0,
+        )
+    assert shapes == [((1400, 2), (3, 1400, 2)), ((1400, 2), (1400, 2))]
+    for p, q in zip(ensemble.member(1).parameters(), alone.parameters(), strict=True):
+        np.testing.assert_allclose(p.numpy(), q.numpy(), rtol=1e-9)
+
+
 def test_gradients_are_clipped() -> None:
     model = network()
     before = model.state_dict()

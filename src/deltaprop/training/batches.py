@@ -22,6 +22,11 @@ class Rows:
         (X, Y) or (X, Y, weights): the latter are scaled to the mean 1.
     what : str
         For messages.
+
+    Attributes
+    ----------
+    used : int
+        How many rows an epoch of training takes: all, unless changed.
     """
 
     def __init__(self, data: Any, what: str) -> None:
@@ -33,7 +38,7 @@ class Rows:
                 f"the {what} must be arrays with a row for each sample, equally many, but have "
                 f"shapes {shapes}"
             )
-        self.count = len(self.arrays[0])
+        self.count = self.used = len(self.arrays[0])
         if not self.count:
             raise ValueError(f"the {what} are empty: X has shape {self.arrays[0].shape}")
         for x in self.arrays:
@@ -63,10 +68,12 @@ class Rows:
         self.arrays[2:] = [weights * (self.count / total)]
 
     def order(self, shuffle: bool | str, rng: np.random.Generator) -> np.ndarray | None:
-        """The rows in the order of an epoch; None if that is the order in which they are."""
-        if shuffle == "balanced":
-            return balanced_rows(self.arrays[1], rng)
-        return rng.permutation(self.count) if shuffle else None
+        """The rows that an epoch uses, in its order; None if that is all as they are."""
+        if not shuffle:
+            return None if self.used == self.count else np.arange(self.used)
+        balanced = shuffle == "balanced"
+        rows = balanced_rows(self.arrays[1], rng) if balanced else rng.permutation(self.count)
+        return rows[: self.used]
 
     def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[list[Any]]:
         """Arrays of `size` rows each, and at the end of what is left."""
@@ -75,7 +82,7 @@ class Rows:
             return
         row = sum(x.nbytes for x in self.arrays) // self.count
         part = size * max(1, _PART // max(1, size * row))
-        for start in range(0, self.count, part):
+        for start in range(0, len(order), part):
             chosen = [np.take(x, order[start : start + part], 0) for x in self.arrays]
             for x in chosen:
                 x.flags.writeable = False  # nobody else holds it: recording need not copy it
@@ -89,8 +96,6 @@ def _sliced(arrays: list[Any], size: int) -> Iterator[list[Any]]:
 
 class Stream:
     """Batches from outside: what gives them anew whenever it is iterated or called."""
-
-    count = None
 
     def __init__(self, data: Any, what: str) -> None:
         if not callable(data) and not isinstance(data, Iterable):

@@ -44,6 +44,7 @@ def fit(
     class_weight: Any = None,
     clip_norm: float | None = None,
     shuffle: bool | Literal["balanced"] = True,
+    drop_last: bool = False,
     rng: np.random.Generator | int | None = None,
     compiled: bool = True,
     progress: bool | None = None,
@@ -88,6 +89,8 @@ def fit(
     shuffle : bool or "balanced"
         Whether each epoch has a random order of its own; "balanced": it has as many rows as
         there are, and equally many of each class, so that rows of small classes come again.
+    drop_last : bool
+        Whether to leave out, in each epoch, the rows that do not fill a batch.
     rng : numpy.random.Generator, int or None
         For shuffling.
     compiled : bool
@@ -162,6 +165,10 @@ def fit(
         raise ValueError("resume=True needs a Checkpoint among the callbacks, to resume from")
     judged = train if validation is None else source(validation, "validation data")
     judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, compiled)
+    if drop_last and isinstance(train, Rows):
+        if train.count < batch_size:
+            raise ValueError(f"drop_last leaves nothing of {train.count} rows, not one batch")
+        train.used = train.count - train.count % batch_size
     steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, compiled)
     try:
         _epochs(run, steps, judge, progress)
@@ -219,7 +226,7 @@ class Steps:
     ) -> None:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
-        self.batches_per_epoch = None if rows.count is None else -(-rows.count // batch_size)
+        self.batches_per_epoch = -(-rows.used // batch_size) if isinstance(rows, Rows) else None
         step = _step(run, clip_norm)
         self.step: Any = compiled_function(step) if compiled else step
         self.hooks = [
@@ -275,7 +282,7 @@ class Steps:
 
 
 def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
-    model, loss, optimizer = run.model, run.loss, run.optimizer
+    model, loss, optimizer, axis = run.model, run.loss, run.optimizer, run.rows_axis
     moved = {id(p) for p in optimizer.parameters}
     has = model.parameters() if isinstance(model, Module) else optimizer.parameters
     others = [p for p in has if id(p) not in moved]
@@ -285,7 +292,7 @@ def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
         if weights is None:
             value = loss(prediction, Y)
         else:
-            value = weighted(loss, prediction, Y, weights)
+            value = weighted(loss, prediction, Y, weights, axis)
         optimizer.zero_grad()
         for p in others:
             p.zero_grad()
@@ -313,7 +320,7 @@ class Judge:
                     return prediction, 0.0
                 if weights is None:
                     return prediction, run.loss(prediction, Y)
-                return prediction, weighted(run.loss, prediction, Y, weights)
+                return prediction, weighted(run.loss, prediction, Y, weights, run.rows_axis)
 
         self.judge = compiled_function(judge) if compiled else judge
 
@@ -334,7 +341,8 @@ class Judge:
                 targets.append(batch[1])
         found = {}
         if self.metrics:
-            prediction, target = np.concatenate(predictions), np.concatenate(targets)
+            prediction = np.concatenate(predictions, self.run.rows_axis)
+            target = np.concatenate(targets)
             found = {name: _plain(f(target, prediction)) for name, f in self.metrics.items()}
         return total / count if self.loss else None, found
 

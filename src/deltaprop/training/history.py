@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 _OWN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
@@ -66,15 +65,16 @@ class History:
         }
 
     def plot(self, path: Any = None) -> Any:
-        """Losses and metrics by epoch, drawn by matplotlib (the extra `train`).
+        """Losses and metrics by epoch, drawn by `viz.plots.plot_history`.
 
         Parameters
         ----------
         path : path, optional
             Where to save the picture.
         """
-        plots = import_module("deltaprop.viz.plots")  # a floor above: when it is asked for
-        return plots.plot_history(self, path)
+        from ..viz.plots import plot_history  # a floor above: when it is asked for
+
+        return plot_history(self, path)
 
 
 def known(metrics: dict[str, Any]) -> dict[str, Any]:

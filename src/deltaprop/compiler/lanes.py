@@ -75,7 +75,7 @@ def _on_numbers(call: Call) -> bool:
 
 def _is_number(x: Any) -> bool:
     """Whether `x` is a float, Python's or NumPy's."""
-    if type(x) is Variable:
+    if isinstance(x, Variable):
         return not x.shape and x.dtype == np.float64
     return type(x) is float or type(x) is int
 
@@ -158,7 +158,7 @@ class Vector:
 
     def _column(self, xs: Sequence[Any]) -> Any:
         """Where an argument of all operations of a step is; or the one number that it is."""
-        same = type(xs[0]) is not Variable and len(set(map(repr, xs))) == 1
+        same = not isinstance(xs[0], Variable) and len(set(map(repr, xs))) == 1
         return float(xs[0]) if same else self._places(xs)
 
     def _places(self, xs: Sequence[Any]) -> Any:
@@ -205,7 +205,7 @@ def _levels(items: Sequence[Any]) -> list[tuple[Any, list[Any]]]:
     level: dict[Variable, int] = {}
     groups: dict[Any, list[Any]] = defaultdict(list)
     for function, args, y in items:
-        mine = 1 + max([level.get(x, 0) for x in args if type(x) is Variable], default=0)
+        mine = 1 + max([level.get(x, 0) for x in args if isinstance(x, Variable)], default=0)
         level[y] = mine
         # a power is quicker if its exponent is one number for all
         exponent = repr(args[1]) if function is power else None

@@ -21,6 +21,7 @@ from .memory import Abilities, Memory, allocated, shaped
 from .passes import dead_code
 from .program import Call, Variable, as_number, flops, listing, pack, part, run, symbols_in
 from .recording import Place, Recorded
+from .traced import is_number
 from .tiles import Region, regions, scratch_places, tiled
 from .together import together
 
@@ -123,6 +124,7 @@ class _Writer:
         self.memory = Memory(self.program, _ABILITIES, leaving, homes, inside)
         self.done = set(self.memory.views)
         self.uses = Counter(symbols_in(self.program.outputs))
+        self.inputs = set(self.program.inputs)
         for i, x in enumerate(self.program.inputs):
             self.names[x] = f"x{i}"
         self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
@@ -344,7 +346,7 @@ class _Writer:
             text = f" {_OPERATORS[call.name]} ".join(args)
         elif call.name == "negative":
             text = f"-{args[0]}"
-        elif call.name == "divide" and call.args[0] in arrays:
+        elif call.name == "divide" and not is_number(call.args[0]):
             text = " / ".join(args)  # Python's numbers would not divide by zero
         else:
             return ""
@@ -411,7 +413,7 @@ class _Writer:
             return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
         once = self.uses[x] == 1
         mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
-        made = x.number or not x.shape or (mine and once and x not in self.program.inputs)
+        made = x.number or not x.shape or (mine and once and x not in self.inputs)
         return self.names[x] if made else f"{self.names[x]}.copy()"
 
 
@@ -423,9 +425,10 @@ def _homes(recorded: Recorded) -> dict[Variable, Variable]:
         old = before.get(id(place), ())
         if place.name == "_grad" or len(old) != len(new):
             continue
+        left = set(symbols_in(new))
         for x, y in zip(old, new, strict=True):
             alike = isinstance(y, Variable) and (x.shape, x.dtype) == (y.shape, y.dtype)
-            if alike and x.shape and x not in new and y not in homes:
+            if alike and x.shape and x not in left and y not in homes:
                 homes[y] = x
     return homes
 

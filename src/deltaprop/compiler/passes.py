@@ -46,7 +46,7 @@ def common_subexpressions(program: Program) -> Program:
 def _key(x: Any) -> Any:
     """Something hashable that is equal for what is the same, and for nothing else."""
     kind = type(x)
-    if kind is Variable or kind is np.ndarray:
+    if kind is np.ndarray or isinstance(x, Variable):
         return id(x)
     if kind is tuple:
         return tuple([_key(item) for item in x])

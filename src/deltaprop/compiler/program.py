@@ -59,6 +59,9 @@ class Variable(Symbol):
         return f"{self.dtype.name}{list(self.shape)}" if not self.number else str(self.dtype)
 
 
+NO_PARAMS: dict[str, Any] = {}
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """``result = function(*args, **params)``.

@@ -8,7 +8,6 @@ computed. What works on data, the reverse sweep and the optimisers, is noted as 
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import RLock
@@ -16,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus import elementwise
 from ..graph import Node, TraceError, raw
 from ..graph.modes import Mode
 from ..graph.node import _serial, is_mutable
 from ..tree import Structure, flatten, unflatten
 from .passes import dead_code
-from .program import Call, Program, as_number, mapped, run, symbols_in
-from .traced import SHAPED, UNSHAPED, Draws, Traced, is_number, refused, values
+from .program import Call, Program, Variable, run, symbols_in
+from .traced import SHAPED, UNSHAPED, Draws, Number, Traced, is_number, number, refused, values
 
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
@@ -35,12 +33,6 @@ _OPENED = {
 
 
 _ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
-_ON_FLOATS = {
-    elementwise.add: operator.add,
-    elementwise.multiply: operator.mul,
-    elementwise.negative: operator.neg,
-    elementwise.subtract: operator.sub,
-}
 
 
 class Place:
@@ -97,6 +89,7 @@ class Trace(Mode):
         self.places: dict[Any, Place] = {}
         self.guards: list[tuple[Any, str, Any]] = []
         self.draws: dict[int, Draws] = {}
+        self._met: set[Node] = set()
         self._symbols: list[Traced] = []
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
@@ -105,13 +98,16 @@ class Trace(Mode):
 
     def symbol(self, value: Any) -> Traced:
         """A new symbol that was `value` in this run."""
-        made = Traced(self, value)
+        made = Number(self, value) if type(value) is float else Traced(self, value)
         self._symbols.append(made)
         return made
 
     def meet(self, leaf: Node) -> None:
         """Let a variable from outside hold symbols, in place of its data and gradient."""
-        if leaf.is_constant or leaf.serial < self._start or (id(leaf), "_data") in self.places:
+        if leaf in self._met:
+            return
+        self._met.add(leaf)
+        if leaf.is_constant or leaf.serial < self._start:
             return
         leaf.extra.reading = None
         self.hold(leaf, "_data")
@@ -144,14 +140,15 @@ class Trace(Mode):
         data: list[Any] = []
         sources: list[Any] = []
         node: Any = None
-        variable = False
+        variable, known = False, True
+        numbers = not params
         for x in args:
             held = x
             if isinstance(x, Node):
                 if x.op is None:
                     self.meet(x)
                 node, held = x, x._data
-                if x.is_constant:
+                if x.op is None and x._extra.constant:
                     x = held
                 else:
                     variable = True
@@ -159,19 +156,20 @@ class Trace(Mode):
                 held = x = np.asarray(x)
             data.append(held)
             sources.append(x)
-        known = all(type(x) is not Traced for x in data)
+            known = known and not isinstance(held, Traced)
+            numbers = numbers and is_number(held)
         if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
-        if node is not None and not params and all(map(is_number, data)):
-            result = self.number(primitive, data)
+        if node is not None and numbers:
+            result = number(primitive, data)
         else:
             result = self.emit(primitive, tuple(data), params, item=node is not None)
         if node is None:
             return result
-        if not variable or not primitive.differentiable(sources):
+        if not variable or not (primitive.smooth or primitive.differentiable(sources)):
             return node.leaf(result, constant=True)
         made = node.recorded(primitive, tuple(sources), result, params or None)
-        made.saved = tuple([self.kept(x) for x in data])
+        made.saved = data if numbers else [self.kept(x) for x in data]
         return made
 
     def emit(
@@ -185,7 +183,7 @@ class Trace(Mode):
         given: list[Any] = []
         for x in args:
             kind = type(x)
-            if kind is Traced:
+            if kind is Traced or kind is Number:
                 given.append(x)
             elif isinstance(x, Node):
                 raise refused(f"{name} of data and a Value", "Use the one of deltaprop.numpy")
@@ -205,26 +203,11 @@ class Trace(Mode):
         if isinstance(y, list):
             y = tuple(y)
         result = self.symbol(y)
-        args, params = _variables(args), _variables(params) if params else params
-        reads = tuple([x.variable for x in given])
-        self.calls.append(Call(function, args, params, result.variable, item, effect, reads))
+        self.calls.append(Call(function, args, params, result, item, effect, tuple(given)))
         if not isinstance(y, tuple):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
         return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
-
-    def number(self, function: Any, args: Any) -> Any:
-        """As `emit`, of an operation on Python numbers, whose result becomes one."""
-        given = [x for x in args if type(x) is Traced]
-        if any(x.trace is not self for x in given):
-            return self.emit(function, args, {}, item=True)  # which knows what to say
-        on_floats = _ON_FLOATS.get(function, function.evaluate)
-        y = as_number(on_floats(*[x.value if type(x) is Traced else x for x in args]))
-        result = self.symbol(y)
-        reads = tuple([x.variable for x in given])
-        args = tuple([x.variable if type(x) is Traced else x for x in args])
-        self.calls.append(Call(function, args, {}, result.variable, True, False, reads))
-        return result
 
     def kept(self, x: Any) -> Any:
         """A constant array, safe from later writes."""
@@ -242,14 +225,8 @@ class Trace(Mode):
             place.set(place.before)
         for draws in self.draws.values():
             draws.generator.bit_generator.state = draws.state
-        for symbol in self._symbols:
-            symbol.trace = None
-            symbol.value = None
-
-
-def _variables(x: Any) -> Any:
-    """`x` with the program's variables in place of the symbols."""
-    return mapped(x, lambda symbol: symbol.variable)
+        for symbol in [*self._symbols, *[call.result for call in self.calls]]:
+            symbol.trace = symbol.value = None
 
 
 def _part(x: Any, i: int) -> Any:
@@ -320,7 +297,7 @@ def _recorded(
 ) -> Recorded:
     seen = _generators(function)
     given = [x.value if isinstance(x, Static) else trace.symbol(raw(x)) for x in leaves]
-    inputs = [x.variable for x in given if isinstance(x, Traced)]
+    inputs: list[Variable] = [x for x in given if isinstance(x, Traced)]
     held = [
         x.leaf(g, constant=True) if isinstance(x, Node) else g
         for x, g in zip(leaves, given, strict=True)
@@ -330,7 +307,7 @@ def _recorded(
             args, kwargs = unflatten(structure, held)
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
-            outputs = [_variables(raw(x)) for x in results]
+            outputs = [raw(x) for x in results]
             reads, writes = _boundary(trace)
     except ValueError as error:
         # NumPy's own words for an array that it could not write to an element
@@ -372,11 +349,11 @@ def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
     reads, writes = [], []
     for place in trace.places.values():
         symbols, structure = flatten(place.symbols)
-        reads.append((place, structure, _variables(symbols)))
+        reads.append((place, structure, symbols))
         new = place.get()
         if new is not place.symbols:
             leaves, structure = flatten(new)
-            writes.append((place, structure, [_variables(raw(x)) for x in leaves]))
+            writes.append((place, structure, [raw(x) for x in leaves]))
     return reads, writes
 
 

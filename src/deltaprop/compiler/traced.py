@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..calculus import indexing, shaping
+from ..calculus import elementwise, indexing, shaping
 from ..graph import REGISTRY, Node
 from ..graph.modes import caller
 from ..graph.symbol import Symbol, TraceError
 from ..value import Value
-from .program import Variable, as_number, mapped, symbols_in
+from .program import NO_PARAMS, Call, Variable, as_number, mapped, symbols_in
 
 # answered from shapes and dtypes alone
 _STATIC = {
@@ -43,42 +44,26 @@ def refused(what: str, instead: str) -> TraceError:
     )
 
 
-class Traced(Symbol):
+class Traced(Variable):
     """A variable of a program that is being recorded; `value` is what it was in this run.
 
     It behaves like the array or number that it stands for, as long as operations on it are
     asked for, and not their outcome.
     """
 
-    __slots__ = ("trace", "value", "variable")
+    __slots__ = ("trace", "value")
 
     def __init__(self, trace: Any, value: Any) -> None:
-        self.variable = Variable(value)
+        super().__init__(value)
         self.trace = trace
         self.value = value
-
-    @property
-    def real_number(self) -> bool:  # type: ignore[override]
-        return self.variable.number and self.variable.dtype == np.float64
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.variable.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.variable.dtype
-
-    @property
-    def size(self) -> int:
-        return self.variable.size
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
     def __getattr__(self, name: str) -> Any:
-        if self.variable.dtype is None and hasattr(np.random.Generator, name):
+        if name != "dtype" and self.dtype is None and hasattr(np.random.Generator, name):
             return getattr(self.trace.generator(self), name)
         method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
         if method is None:
@@ -93,7 +78,7 @@ class Traced(Symbol):
 
     def as_number(self) -> Any:
         """The same as a Python number."""
-        return self if self.variable.number else emit(as_number, (self,), {})
+        return self if self.number else emit(as_number, (self,), {})
 
     def copy(self) -> Traced:
         """Itself: data that were recorded never change."""
@@ -132,7 +117,7 @@ class Traced(Symbol):
     __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = numpy = _number
 
     def __repr__(self) -> str:
-        return f"<recorded {self.variable}>"
+        return f"<recorded {self}>"
 
     __hash__ = object.__hash__
 
@@ -157,6 +142,20 @@ class Traced(Symbol):
         return emit(function, args, kwargs)
 
 
+class Number(Traced):
+    """As `Traced`, for a Python float; made by the ten thousand, so made of little."""
+
+    __slots__ = ()
+
+    shape = strides = ()
+    dtype = np.dtype(float)
+    number = real_number = True
+
+    def __init__(self, trace: Any, value: float) -> None:
+        self.trace = trace
+        self.value = value
+
+
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
     trace = next(symbols_in((args, params))).trace
@@ -177,19 +176,43 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
         if other and not isinstance(other[0], _RAW):
             return NotImplemented
         args = (*other, self) if reflected else (self, *other)
-        if self.trace is not None and all(map(is_number, args)):
-            # as Python's operators do, those on numbers give numbers, not NumPy's scalars
-            return self.trace.number(primitive, args)
-        return emit(primitive, args, {})
+        for x in args:
+            if not is_number(x):
+                return emit(primitive, args, {})
+        # as Python's operators do, those on numbers give numbers, not NumPy's scalars
+        return number(primitive, args)
 
     return method
 
 
+def number(function: Any, args: Sequence[Any]) -> Any:
+    """As `emit`, of an operation on Python numbers, whose result becomes one."""
+    reads = tuple([x for x in args if isinstance(x, Traced)])
+    trace = reads[0].trace
+    for x in reads:
+        if x.trace is not trace or trace is None:
+            return emit(function, args, {}, item=True)  # which knows what to say
+    evaluate = _ON_FLOATS.get(function) or function.evaluate
+    y = evaluate(*[x.value if isinstance(x, Traced) else x for x in args])
+    result = Number(trace, y) if type(y) is float else trace.symbol(as_number(y))
+    trace.calls.append(Call(function, tuple(args), NO_PARAMS, result, True, False, reads))
+    return result
+
+
+_ON_FLOATS: dict[Any, Callable[..., Any]] = {
+    elementwise.add: operator.add,
+    elementwise.multiply: operator.mul,
+    elementwise.negative: operator.neg,
+    elementwise.subtract: operator.sub,
+}
+
+
 def is_number(x: Any) -> Any:
     """Whether `x` stands for a Python number."""
-    if type(x) is Traced:
-        return x.variable.number
-    return type(x) is float or type(x) is int or type(x) is complex
+    kind = type(x)
+    if kind is Traced:
+        return x.number
+    return kind is Number or kind is float or kind is int or kind is complex
 
 
 _UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}

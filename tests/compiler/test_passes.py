@@ -13,7 +13,7 @@ import deltaprop as dp
 from deltaprop import compiler
 from deltaprop.compiler.lanes import lanes
 from deltaprop.compiler.memory import Memory
-from deltaprop.compiler.numpy_executor import _ABILITIES
+from deltaprop.compiler.numpy_executor import ABILITIES
 from deltaprop.compiler.passes import (
     common_subexpressions,
     dead_code,
@@ -258,9 +258,9 @@ def test_memory_is_used_again() -> None:
         return y.sum()
 
     program = recorded(f, X)
-    memory = Memory(program, _ABILITIES)
+    memory = Memory(program, ABILITIES)
     assert memory.asked == X.nbytes * 31
-    assert memory.taken <= X.nbytes * 2
+    assert memory.taken <= 2 * 128  # cache lines begin where buffers do
     identical(compiler.compile(f)(X), f(X))
 
 

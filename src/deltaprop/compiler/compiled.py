@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from functools import update_wrapper
@@ -15,7 +14,7 @@ from ..graph.node import MODE
 from ..tree import Structure, flatten
 from .numpy_executor import Executable, executable
 from .passes import optimised
-from .recording import Recorded, Static, record
+from .recording import Recorded, Static, record, uncollected
 
 _DYNAMIC = (np.ndarray, np.generic, float, complex, np.random.Generator)
 
@@ -101,15 +100,9 @@ class Compiled:
                 self._replays.move_to_end(key)
                 return replay
         self._misses += 1
-        # what is made now is here to stay: looking for garbage in it would take half the time
-        collects = gc.isenabled()
-        gc.disable()
-        try:
+        with uncollected():
             recorded = record(self.function, structure, leaves)
             replay = Replay(recorded, self.execute(recorded, self.function, structure, leaves))
-        finally:
-            if collects:
-                gc.enable()
         self._replays.setdefault(key, []).append(replay)
         self._replays.move_to_end(key)
         while sum(map(len, self._replays.values())) > self.maxsize:

@@ -1,13 +1,16 @@
 """Memory: which variables keep their numbers in buffers that serve in every run.
 
 A variable owns its memory, or may share that of the arguments it was made of. Memory
-is free again when the last call that reads any of its variables is done; the next
-result of its size goes there. What was packed into one array is computed there at once.
+is free again when the last call that reads any of its variables is done; other results
+go there. What was packed into one array is computed there at once.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +26,28 @@ class Abilities(NamedTuple):
     - fill: it can write its result to an array that it is given
     - overwrite: that may be the memory of an argument of the same shape
     - view: it gives nothing but a view of its first argument
+    - succeed: it raises no error, whatever its arguments hold
     """
 
     fill: Callable[[Call], bool]
     overwrite: Callable[[Call], bool]
     view: Callable[[Call], bool]
+    succeed: Callable[[Call], bool]
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """A piece of memory, from the call that first writes to it to the last that reads it.
+
+    `members` are the variables in it, and where each begins; `offset` is where it begins.
+    """
+
+    nbytes: int
+    first: int
+    last: int
+    members: list[tuple[Variable, int]]
+    packed: bool = False
+    offset: int = 0
 
 
 class Memory:
@@ -45,6 +65,9 @@ class Memory:
         in a buffer of the program.
     inside : collection of Variable
         What needs no buffer: it only exists piece by piece.
+    kept : collection of Variable
+        What places outside hold until the next run. In that, its memory serves others before
+        it is computed, but not as long as the run may end in an error.
 
     Attributes
     ----------
@@ -52,8 +75,8 @@ class Memory:
         From variables to arrays that are there before the program runs.
     views : list of Call
         Those that are done by the plan: they only show what is in a buffer.
-    blocks : dict
-        From variables to the number of the buffer that they are in.
+    offsets : dict
+        From variables to where their buffers begin.
     asked, taken : int
         Bytes that all results in buffers would take without reuse, and that they take.
     """
@@ -65,46 +88,44 @@ class Memory:
         outside: Collection[Variable] = (),
         homes: Mapping[Variable, Variable] | None = None,
         inside: Collection[Variable] = (),
+        kept: Collection[Variable] = (),
     ) -> None:
         self.can = can
         self.homes = dict(homes or {})
         self.buffers: dict[Variable, np.ndarray] = {}
         self.views: list[Call] = []
-        self.blocks: dict[Variable, int] = {}
-        self.asked = self.taken = 0
         self.owners = _owners(program, can.fill)
         self.last_use = _last_use(program, self.owners)
-        self._free: dict[int, list[np.ndarray]] = {}
-        self._live: dict[int, list[tuple[Variable, np.ndarray]]] = {}
-        self._numbers: dict[int, int] = {}
-        self._slots: dict[Variable, np.ndarray] = {}
+        self._slots: dict[Variable, _Slot] = {}
         self._arena(program)
         self._packs(program, outside)
         for i, call in enumerate(program.calls):
             if call.result not in inside:
                 self._place(call, i, outside)
-            for owner, block in self._live.pop(i, ()):
-                self._free.setdefault(owner.nbytes, []).append(block)
+        unsure = [i for i, call in enumerate(program.calls) if not can.succeed(call)]
+        self._lay_out({y for x in kept for y in self.owners[x]}, max(unsure, default=-1))
+        for call in program.calls:
+            self._show(call)
 
     def _arena(self, program: Program) -> None:
         """Lay out what is at home one after the other, what is packed together without gaps."""
         inside = set(self.homes.values())
         packs = [c for c in program.calls if c.function is pack and inside.issuperset(c.args)]
-        offsets: dict[Variable, int] = {}
+        at_home: dict[Variable, int] = {}
         size = 0
         for group in [*[call.args for call in packs], *[(x,) for x in self.homes.values()]]:
             size += -size % _ALIGNMENT
             for x in group:
-                if x not in offsets:
-                    offsets[x] = size
+                if x not in at_home:
+                    at_home[x] = size
                     size += x.nbytes
-        self.offsets = offsets
+        self.at_home = at_home
         self.arena = allocated(size)
-        for x, at in offsets.items():
+        for x, at in at_home.items():
             self.buffers[x] = shaped(self.arena[at : at + x.nbytes], x)
 
     def _packs(self, program: Program, outside: Collection[Variable]) -> None:
-        """Slots in one array for what is packed, if all of it is computed into buffers."""
+        """One slot for all that is packed, if all of it is computed into buffers."""
         filled = {c.result for c in program.calls if self.can.fill(c)}.difference(outside)
         parts: dict[Variable, list[Variable]] = {}
         for call in program.calls:
@@ -115,13 +136,14 @@ class Memory:
                 continue
             if not self._slots.keys().isdisjoint(xs):
                 continue
-            self.buffers[y] = shaped(allocated(y.nbytes), y)
-            self.taken += y.nbytes
-            self.views.append(call)
+            last = max([self.last_use.get(x, -1) for x in (y, *xs)])
+            slot = _Slot(y.nbytes, last, last, [(y, 0)], packed=True)
             start = 0
             for x in xs:
-                self._slots[x] = part(self.buffers[y], start, x.shape)
-                start += x.size
+                slot.members.append((x, start))
+                start += x.nbytes
+            self._slots.update(dict.fromkeys((y, *xs), slot))
+            self.views.append(call)
         before = {c.args: c.result for c in program.calls if c.function is pack}
         for y, members in parts.items():
             held = tuple([self.homes.get(x) for x in members])
@@ -130,48 +152,30 @@ class Memory:
 
     def _place(self, call: Call, i: int, outside: Collection[Variable]) -> None:
         y = call.result
-        if call.function is pack and y not in self.buffers and self._in_a_row(call.args):
-            start = self.offsets[call.args[0]]
+        if y in self._slots:
+            self._slots[y].first = min(self._slots[y].first, i)
+        elif call.function is pack and self._in_a_row(call.args):
+            start = self.at_home[call.args[0]]
             self.buffers[y] = shaped(self.arena[start : start + y.nbytes], y)
-            self.offsets[y] = start
+            self.at_home[y] = start
             self.views.append(call)
-        elif y in self._slots:
-            self.buffers[y] = self._slots[y]
         elif self.can.fill(call) and y not in outside:
             before = self.homes.get(y)
             if before is not None and self._outlived(call, i, before):
                 self.buffers[y] = self.buffers[before]
                 return
-            block = self._reused(call, i) if self.can.overwrite(call) else None
-            if block is None:
-                block = self._new(y.nbytes)
-            self.asked += y.nbytes
-            self.buffers[y] = shaped(block, y)
-            self.blocks[y] = self._numbers.setdefault(id(block), len(self._numbers))
-            self._live.setdefault(self.last_use.get(y, i), []).append((y, block))
-        elif self.can.view(call) and call.args[0] in self.buffers and len(call.reads) == 1:
-            base = self.buffers[call.args[0]]
-            view = run(call.function, (base, *call.args[1:]), call.params, False)
-            if np.may_share_memory(view, base):
-                self.buffers[y] = view
-                self.views.append(call)
+            slot = self._reused(call, i) if self.can.overwrite(call) else None
+            if slot is None:
+                slot = _Slot(y.nbytes, i, i, [])
+            slot.last = self.last_use.get(y, i)
+            slot.members.append((y, 0))
+            self._slots[y] = slot
 
     def _in_a_row(self, xs: tuple[Variable, ...]) -> bool:
         """Whether all are at home, one right after the other."""
-        at = [self.offsets.get(x, -1) for x in xs]
+        at = [self.at_home.get(x, -1) for x in xs]
         ends = [start + x.nbytes for start, x in zip(at, xs, strict=True)]
         return min(at) >= 0 and at[1:] == ends[:-1]
-
-    def forget(self) -> None:
-        """Let go of the arrays."""
-        self.buffers, self._free, self._live, self._slots = {}, {}, {}, {}
-
-    def _new(self, nbytes: int) -> np.ndarray:
-        stack = self._free.get(nbytes)
-        if stack:
-            return stack.pop()
-        self.taken += nbytes
-        return allocated(nbytes)
 
     def _outlived(self, call: Call, i: int, before: Variable) -> bool:
         """Whether a result can take the place of what was there before."""
@@ -182,19 +186,68 @@ class Memory:
         direct = all(x is before for x in call.reads if not mine.isdisjoint(self.owners[x]))
         return last < i or (self.can.overwrite(call) and direct)
 
-    def _reused(self, call: Call, i: int) -> np.ndarray | None:
+    def _reused(self, call: Call, i: int) -> _Slot | None:
         """The memory of an argument that is read here for the last time."""
         y = call.result
-        dying = self._live.get(i, [])
-        for k, (owner, block) in enumerate(dying):
-            mine = [x for x in call.reads if owner in self.owners[x]]
-            if mine and all(
+        for owner in call.reads:
+            slot = self._slots.get(owner)
+            if slot is None or slot.packed or slot.last != i:
+                continue
+            if all(
                 x is owner and (x.shape, x.dtype, x.strides) == (y.shape, y.dtype, y.strides)
-                for x in mine
+                for x in call.reads
+                if owner in self.owners[x]
             ):
-                del dying[k]
-                return block
+                return slot
         return None
+
+    def _lay_out(self, kept: Collection[Variable], unsure: int) -> None:
+        """Give the slots their places in one array: the last ones first, each where it first fits.
+
+        So what is kept comes before all else. What is there up to the call `unsure` must not
+        be where it is.
+        """
+        slots = dict.fromkeys(self._slots.values())
+        busy: list[tuple[int, int]] = []
+        always: list[tuple[int, int]] = []
+        ends: list[tuple[int, tuple[int, int]]] = []
+        for slot in sorted(slots, key=lambda slot: (-slot.last, -slot.nbytes)):
+            while ends and -ends[0][0] > slot.last:
+                busy.remove(heappop(ends)[1])
+            taken = busy if slot.first > unsure else sorted({*busy, *always})
+            for start, stop in taken:
+                if start - slot.offset >= slot.nbytes:
+                    break
+                slot.offset = max(slot.offset, stop)
+            mine = slot.offset, slot.offset + slot.nbytes + -slot.nbytes % _ALIGNMENT
+            insort(busy, mine)
+            heappush(ends, (-slot.first, mine))
+            if any(x in kept for x, _ in slot.members):
+                always.append(mine)
+        self.asked = sum([x.nbytes for slot in slots for x, _ in slot.members if not slot.packed])
+        self.taken = max([slot.offset + slot.nbytes for slot in slots], default=0)
+        block = allocated(self.taken)
+        self.offsets: dict[Variable, int] = {}
+        for slot in slots:
+            for x, start in slot.members:
+                at = self.offsets[x] = slot.offset + start
+                self.buffers[x] = shaped(block[at : at + x.nbytes], x)
+
+    def _show(self, call: Call) -> None:
+        """Do what only shows what is in a buffer."""
+        y = call.result
+        if y not in self.buffers and self.can.view(call) and len(call.reads) == 1:
+            base = self.buffers.get(call.args[0])
+            if base is None:
+                return
+            view = run(call.function, (base, *call.args[1:]), call.params, False)
+            if np.may_share_memory(view, base):
+                self.buffers[y] = view
+                self.views.append(call)
+
+    def forget(self) -> None:
+        """Let go of the arrays."""
+        self.buffers = {}
 
 
 def _owners(program: Program, fills: Callable[[Call], bool]) -> dict[Variable, frozenset[Variable]]:

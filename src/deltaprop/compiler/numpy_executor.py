@@ -21,14 +21,15 @@ from .memory import Abilities, Memory, allocated, shaped
 from .passes import dead_code
 from .program import Call, Variable, as_number, flops, listing, pack, part, run, symbols_in
 from .recording import Place, Recorded
-from .traced import is_number
 from .tiles import Region, regions, scratch_places, tiled
 from .together import together
+from .traced import is_number
 
 _number = count()
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
 _VIEWS = {"reshape", "transpose", "broadcast_to"}
+_SURE = {"as_number", "astype", "entry", "lanes", "pack", "scalar_entry", "vdot"}
 
 
 def _fills(call: Call) -> bool:
@@ -42,10 +43,21 @@ def _fills(call: Call) -> bool:
     return call.name in ("matmul", "sum", "sum_to") and call.name in REGISTRY
 
 
-_ABILITIES = Abilities(
+def _views(call: Call) -> bool:
+    return call.function is part or (call.name in _VIEWS and call.name in REGISTRY)
+
+
+def _succeeds(call: Call) -> bool:
+    sure = isinstance(call.function, Elementwise) or call.name in _SURE
+    indexed = call.name == "getitem" and next(symbols_in(call.params), None) is None
+    return not call.effect and (sure or indexed or _fills(call) or _views(call))
+
+
+ABILITIES = Abilities(
     fill=_fills,
     overwrite=lambda call: isinstance(call.function, Elementwise),
-    view=lambda call: call.function is part or (call.name in _VIEWS and call.name in REGISTRY),
+    view=_views,
+    succeed=_succeeds,
 )
 
 
@@ -59,7 +71,7 @@ class Arena:
     def __init__(self, writer: _Writer) -> None:
         memory = writer.memory
         self.homes = [writer.names[x] for x in memory.homes.values() if x in writer.homes]
-        self.inside = [(writer.names[x], at, x) for x, at in memory.offsets.items()]
+        self.inside = [(writer.names[x], at, x) for x, at in memory.at_home.items()]
         self.views: list[tuple[str, str, Call]] = []
         names = {name for name, _, _ in self.inside}
         for call in memory.views:
@@ -121,7 +133,8 @@ class _Writer:
         self.constants: dict[int, str] = {}
         self.regions = {r.calls[0]: r for r in regions(self.program, leaving)}
         inside = {x for r in self.regions.values() for x in r.inside}
-        self.memory = Memory(self.program, _ABILITIES, leaving, homes, inside)
+        kept = self.gradients() - leaving
+        self.memory = Memory(self.program, ABILITIES, leaving, homes, inside, kept)
         self.done = set(self.memory.views)
         self.uses = Counter(symbols_in(self.program.outputs))
         self.inputs = set(self.program.inputs)
@@ -143,10 +156,13 @@ class _Writer:
         """What must be in memory of its own: results, and gradients that are read again."""
         kept = {x for x in results if isinstance(x, Variable)}
         if any(place.name == "_grad" for place, _, _ in self.recorded.reads):
-            for place, _, new in self.recorded.writes:
-                if place.name == "_grad":
-                    kept |= {x for x in new if isinstance(x, Variable)}
+            kept |= self.gradients()
         return kept
+
+    def gradients(self) -> set[Variable]:
+        """What becomes the gradients of variables."""
+        left = [new for place, _, new in self.recorded.writes if place.name == "_grad"]
+        return set(symbols_in(left))
 
     def source(self) -> str:
         """The whole function."""
@@ -460,7 +476,7 @@ def executable(recorded: Recorded) -> Executable:
     """The program as a function."""
     writer = _Writer(recorded)
     source, memory, space = writer.source(), writer.memory, writer.space
-    text = listing(writer.program, _input_names(recorded), memory.blocks, _totals(writer))
+    text = listing(writer.program, _input_names(recorded), memory.offsets, _totals(writer))
     # a program counts who holds its arrays
     memory.forget()
     del writer

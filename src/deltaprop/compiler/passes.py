@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..calculus.elementwise import divide, maximum, minimum, multiply, power
-from ..graph import REGISTRY
+from ..graph import REGISTRY, Elementwise
 from .lanes import lanes
 from .program import Call, Program, Variable, rewritten, symbols_in
 
 
 def dead_code(program: Program) -> Program:
     """Without the calls whose results nobody needs."""
-    needed = set(symbols_in(program.outputs))
+    return without_dead_code(program)[0]
+
+
+def without_dead_code(program: Program) -> tuple[Program, set[Variable]]:
+    """The program without the calls whose results nobody needs; and all that is needed."""
+    needed: set[Variable] = set(symbols_in(program.outputs))
     kept: list[Call] = []
     for call in reversed(program.calls):
         if call.effect or call.result in needed:
             kept.append(call)
             needed.update(call.reads)
-    return program.with_calls(kept[::-1])
+    return program.with_calls(kept[::-1]), needed
 
 
 def common_subexpressions(program: Program) -> Program:
@@ -133,7 +139,42 @@ def _is_zero(x: Any) -> bool:
     return not isinstance(x, Variable) and np.ndim(x) == 0 and bool(x == 0)
 
 
-PASSES = (powers, neutral, common_subexpressions, dead_code, rectified, lanes)
+def checks_first(program: Program) -> Program:
+    """With checks of arguments before all that need not be done for them.
+
+    So they raise before anything is computed. No random draw changes its place among them.
+    """
+    made = {call.result: call for call in program.calls}
+    used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))
+    first: dict[Call, None] = {}
+    for call in program.calls:
+        if not call.effect:
+            continue
+        before = _behind(call, made)
+        if call.result in used or not all(c in first or moves_little(c) for c in before):
+            break
+        first.update(dict.fromkeys([c for c in program.calls if c in before]))
+        first[call] = None
+    return program.with_calls([*first, *[c for c in program.calls if c not in first]])
+
+
+def _behind(call: Call, made: Mapping[Variable, Call]) -> set[Call]:
+    """All that a call depends on."""
+    found: set[Call] = set()
+    stack = [call]
+    while stack:
+        new = {made[x] for x in stack.pop().reads if x in made} - found
+        found |= new
+        stack += new
+    return found
+
+
+def moves_little(call: Call) -> bool:
+    """Whether a call looks at its arguments entry by entry, or not at all."""
+    return isinstance(call.function, Elementwise) or call.name in ("astype", "getitem", "reshape")
+
+
+PASSES = (powers, neutral, common_subexpressions, dead_code, rectified, lanes, checks_first)
 
 
 def optimised(program: Program) -> Program:

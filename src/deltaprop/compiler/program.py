@@ -134,7 +134,7 @@ _MOVES = {
 
 
 def listing(
-    program: Program, names: Mapping[Variable, str], blocks: Mapping[Variable, int], total: str
+    program: Program, names: Mapping[Variable, str], offsets: Mapping[Variable, int], total: str
 ) -> str:
     """The program for people to read: a call a line, with what it costs and where it writes.
 
@@ -143,8 +143,8 @@ def listing(
     program : Program
     names : mapping
         What inputs are called.
-    blocks : mapping
-        The number of the buffer that a variable lies in; other results are new arrays.
+    offsets : mapping
+        Where in the buffers a variable lies; other results are new arrays.
     total : str
         The last line.
     """
@@ -154,7 +154,7 @@ def listing(
         y = names[call.result] = f"v{i}"
         args = [_text(x, names) for x in call.args]
         args += [f"{key}={_text(x, names)}" for key, x in call.params.items()]
-        where = f"buffer {blocks[call.result]}" if call.result in blocks else ""
+        where = f"at {offsets[call.result]:,}" if call.result in offsets else ""
         text = f"{y}: {call.result} = {call.name}({', '.join(args)})"
         lines.append(
             f"{text:<64}{call.result.nbytes:>10,} B {flops(call):>12,} flops  {where}".rstrip()

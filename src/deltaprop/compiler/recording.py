@@ -7,8 +7,10 @@ computed. What works on data, the reverse sweep and the optimisers, is noted as 
 
 from __future__ import annotations
 
+import gc
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
@@ -19,9 +21,20 @@ from ..graph import Node, TraceError, raw
 from ..graph.modes import Mode
 from ..graph.node import _serial, is_mutable
 from ..tree import Structure, flatten, unflatten
-from .passes import dead_code
+from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
-from .traced import SHAPED, UNSHAPED, Draws, Number, Traced, is_number, number, refused, values
+from .traced import (
+    ON_FLOATS,
+    SHAPED,
+    UNSHAPED,
+    Draws,
+    Number,
+    Traced,
+    is_number,
+    number,
+    refused,
+    values,
+)
 
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
@@ -141,14 +154,13 @@ class Trace(Mode):
         sources: list[Any] = []
         node: Any = None
         variable, known = False, True
-        numbers = not params
         for x in args:
             held = x
             if isinstance(x, Node):
-                if x.op is None:
+                if x.op is None and x not in self._met:
                     self.meet(x)
                 node, held = x, x._data
-                if x.op is None and x._extra.constant:
+                if x.op is None and x.extra.constant:
                     x = held
                 else:
                     variable = True
@@ -157,11 +169,12 @@ class Trace(Mode):
             data.append(held)
             sources.append(x)
             known = known and not isinstance(held, Traced)
-            numbers = numbers and is_number(held)
         if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
-        if node is not None and numbers:
-            result = number(primitive, data)
+        numbers = not params and node is not None and all(map(is_number, data))
+        if numbers:
+            on_floats = ON_FLOATS.get(primitive)
+            result = on_floats(*data) if on_floats else number(primitive, data)
         else:
             result = self.emit(primitive, tuple(data), params, item=node is not None)
         if node is None:
@@ -226,7 +239,7 @@ class Trace(Mode):
         for draws in self.draws.values():
             draws.generator.bit_generator.state = draws.state
         for symbol in [*self._symbols, *[call.result for call in self.calls]]:
-            symbol.trace = symbol.value = None
+            symbol.trace = symbol.value = None  # type: ignore[attr-defined]
 
 
 def _part(x: Any, i: int) -> Any:
@@ -279,7 +292,7 @@ def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[
     empty: set[Node] = set()
     while True:
         trace = Trace(empty)
-        with _ONE_AT_A_TIME:
+        with _ONE_AT_A_TIME, uncollected():
             recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
         missing = {
@@ -290,6 +303,18 @@ def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[
         if not missing:
             return recorded
         empty |= missing
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """What is recorded is here to stay: looking for garbage in it would take half the time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _recorded(
@@ -324,8 +349,7 @@ def _recorded(
                 "draws anew",
             )
     outputs += [x for _, _, new in writes for x in new]
-    program = dead_code(Program(inputs, trace.calls, outputs))
-    used = {x for call in program.calls for x in call.reads} | set(symbols_in(outputs))
+    program, used = without_dead_code(Program(inputs, trace.calls, outputs))
     reads = [row for row in reads if not used.isdisjoint(row[2])]
     program.inputs += [x for _, _, symbols in reads for x in symbols]
     guards = [*trace.guards, *[(leaf, "_grad", None) for leaf in trace.empty]]

@@ -185,6 +185,31 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
     return method
 
 
+def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
+    """An operator of `Number`: that of any symbol, with a short way for two floats."""
+    general = getattr(Traced, name)
+    primitive = REGISTRY[_BINARY[name.strip("_").removeprefix("r" if reflected else "")]]
+    on_floats = ON_FLOATS[primitive]
+
+    def method(self: Number, other: Any) -> Any:
+        trace, kind = self.trace, type(other)
+        reads: tuple[Number, ...] = (self,)
+        if kind is Number and other.trace is trace is not None:
+            args: tuple[Any, ...] = (self, other)
+            reads, y = args, on_floats(self.value, other.value)
+        elif kind is not float or trace is None:
+            return general(self, other)
+        elif reflected:
+            args, y = (other, self), on_floats(other, self.value)
+        else:
+            args, y = (self, other), on_floats(self.value, other)
+        result = Number(trace, y)
+        trace.calls.append(Call(primitive, args, NO_PARAMS, result, True, False, reads))
+        return result
+
+    return method
+
+
 def number(function: Any, args: Sequence[Any]) -> Any:
     """As `emit`, of an operation on Python numbers, whose result becomes one."""
     reads = tuple([x for x in args if isinstance(x, Traced)])
@@ -192,17 +217,16 @@ def number(function: Any, args: Sequence[Any]) -> Any:
     for x in reads:
         if x.trace is not trace or trace is None:
             return emit(function, args, {}, item=True)  # which knows what to say
-    evaluate = _ON_FLOATS.get(function) or function.evaluate
+    evaluate = ON_FLOATS.get(function) or function.evaluate
     y = evaluate(*[x.value if isinstance(x, Traced) else x for x in args])
     result = Number(trace, y) if type(y) is float else trace.symbol(as_number(y))
     trace.calls.append(Call(function, tuple(args), NO_PARAMS, result, True, False, reads))
     return result
 
 
-_ON_FLOATS: dict[Any, Callable[..., Any]] = {
+ON_FLOATS: dict[Any, Callable[..., Any]] = {
     elementwise.add: operator.add,
     elementwise.multiply: operator.mul,
-    elementwise.negative: operator.neg,
     elementwise.subtract: operator.sub,
 }
 
@@ -229,6 +253,10 @@ for _name, _op in (_UNARY | _BINARY | _COMPARISONS).items():
     setattr(Traced, f"__{_name}__", _operator(REGISTRY[_op]))
 for _name, _op in _BINARY.items():
     setattr(Traced, f"__r{_name}__", _operator(REGISTRY[_op], reflected=True))
+for _name in ("__add__", "__sub__", "__mul__"):
+    setattr(Number, _name, _arithmetic(_name))
+for _name in ("__radd__", "__rsub__", "__rmul__"):
+    setattr(Number, _name, _arithmetic(_name, reflected=True))
 for _name in ("__matmul__", "__rmatmul__"):
     setattr(Traced, _name, getattr(Value, _name))
 

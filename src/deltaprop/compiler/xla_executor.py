@@ -20,13 +20,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..graph import Elementwise, Node
+from ..graph import Node
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .numpy_executor import Executable, _input_names
-from .passes import PASSES
+from .passes import PASSES, moves_little
 from .program import Call, Program, Variable, flops, listing, run, substituted, symbols_in
 from .recording import Place, Recorded
 from .sharding import Layout
@@ -87,12 +87,8 @@ class Split:
         """Whether the host can do a check by itself: it looks at arguments, entry by entry."""
         behind = self._behind(check.reads, known)
         reads = {*check.reads, *[x for y in behind for x in self.made[y].reads]}
-        cheap = all(_moves_little(self.made[y]) for y in behind)
+        cheap = all(moves_little(self.made[y]) for y in behind)
         return cheap and places.isdisjoint(reads)
-
-
-def _moves_little(call: Call) -> bool:
-    return isinstance(call.function, Elementwise) or call.name in ("astype", "getitem", "reshape")
 
 
 class Xla:

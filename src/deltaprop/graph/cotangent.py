@@ -178,6 +178,8 @@ def is_excess(g: Any, like: Any) -> bool:
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
         return False
+    if isinstance(g, Symbol) and g.real_number:
+        return False
     return np.iscomplexobj(raw(g.values if kind is Masked else g)) and not np.iscomplexobj(like)
 
 

@@ -207,19 +207,18 @@ class Elementwise(Primitive):
         return out
 
     def pull_symbols(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        y = node._data
-        masked = graph or self.chooses or isinstance(g, Masked | Scattered)
-        if masked or (type(y) is not float and not (isinstance(y, Symbol) and y.real_number)):
+        kind, y = type(g), node._data
+        masked = graph or self.chooses or kind is Masked or kind is Scattered
+        if masked or not (isinstance(y, Symbol) and y.real_number):
             return self._pull_masked(g, node, graph)
         out: list[Any] = []  # of numbers: no shapes, no masks
-        for x, p in zip(node.args, self.partials, strict=True):
+        for x, p in zip(node.first, self.partials, strict=True):
             if p is None or not isinstance(x, Node):
                 out.append(None)
             elif p is _ZERO:
                 out.append(ZERO)
             else:
-                factor = 1 if p is _ONE else -1 if p is _MINUS_ONE else _partial(p, y, node.saved)
-                c = g if factor is _ONE else -g if factor is _MINUS_ONE else g * factor
+                c = g if p is _ONE else -g if p is _MINUS_ONE else g * _partial(p, y, node.saved)
                 out.append(c.as_number() if isinstance(c, Symbol) else c)
         return out
 

@@ -39,7 +39,7 @@ QUICK = {
 def xla(f: Callable[..., Any]) -> Any:
     """Compiled, with little work on code that runs but once."""
     compiled = compiler.compile(f, executor="xla")
-    compiled.execute.options = {"compiler_options": QUICK}
+    compiled.executor.options = {"compiler_options": QUICK}
     return compiled
 
 
@@ -154,7 +154,7 @@ def test_training_steps(name: str, shared: bool) -> None:
     eager, one, rule = training(**options)
     replayed, other, same_rule = training(**options)
     compiled = xla(replayed)
-    compiled.execute.shared = shared
+    compiled.executor.shared = shared
     rtol = 1e-5 if "dtype" in options else 1e-11
     target = LOSSES[str(options["loss"])][1]
     for k, x in enumerate(BATCHES):
@@ -179,7 +179,7 @@ def test_training_steps(name: str, shared: bool) -> None:
 def test_a_wrong_target_changes_nothing(shared: bool) -> None:
     step, model, _ = training()
     compiled = xla(step)
-    compiled.execute.shared = shared
+    compiled.executor.shared = shared
     compiled(X[:, :5], np.arange(6) % 3)
     before = model.state_dict()
     with pytest.raises(ValueError, match="classes must be in 0 to 2"):
@@ -195,7 +195,7 @@ def test_a_wrong_target_changes_nothing(shared: bool) -> None:
         w.data -= 0.1 * w.grad
         return loss
 
-    checked.execute.shared = shared
+    checked.executor.shared = shared
     for k in range(3):
         before = w.numpy()
         checked(np.ones(2))
@@ -247,7 +247,7 @@ def test_places_may_hold_the_same(shared: bool) -> None:
     def both(x: Any) -> None:
         p.data = q.data = p.data + q.data * x
 
-    both.execute.shared = shared
+    both.executor.shared = shared
     for x in (1.0, 2.0, 3.0):
         both(np.array(x))
     close([p.numpy(), q.numpy()], [np.array([48.0, 72.0])] * 2)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..graph import Node
 from ..graph.node import MODE
 from ..tree import Structure, flatten
-from .numpy_executor import Executable, executable
-from .passes import optimised
+from . import numpy_executor
 from .recording import Recorded, Static, record, uncollected
 
 _DYNAMIC = (np.ndarray, np.generic, float, complex, np.random.Generator)
@@ -28,13 +27,26 @@ class CacheInfo(NamedTuple):
     currsize: int
 
 
+class Executor(Protocol):
+    """What runs recorded programs; `function` was called with ``unflatten(structure, leaves)``."""
+
+    def executable(
+        self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
+    ) -> Callable[[Sequence[Any]], Any]:
+        """The program as a function of the call's inputs."""
+
+    def listing(
+        self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
+    ) -> str:
+        """The program, for people to read."""
+
+
 class Replay:
     """A recorded call: ``run(inputs)`` does it again, as long as it `fits`."""
 
-    def __init__(self, recorded: Recorded, made: Executable) -> None:
-        self.recorded = recorded
-        self.guards = recorded.guards
-        self.run, self.source, self.listing = made
+    def __init__(self, run: Callable[[Sequence[Any]], Any], guards: Sequence[Any]) -> None:
+        self.run = run
+        self.guards = guards
 
     def fits(self) -> bool:
         """Whether what it was recorded for is still so."""
@@ -49,10 +61,10 @@ class Compiled:
         function: Callable[..., Any],
         static: Iterable[Any],
         maxsize: int,
-        execute: Callable[..., Executable],
+        executor: Executor,
     ) -> None:
         update_wrapper(self, function)
-        self.execute = execute
+        self.executor = executor
         self.function = function
         self.static = frozenset(static)
         self.maxsize = maxsize
@@ -102,7 +114,8 @@ class Compiled:
         self._misses += 1
         with uncollected():
             recorded = record(self.function, structure, leaves)
-            replay = Replay(recorded, self.execute(recorded, self.function, structure, leaves))
+            run = self.executor.executable(recorded, self.function, structure, leaves)
+            replay = Replay(run, recorded.guards)
         self._replays.setdefault(key, []).append(replay)
         self._replays.move_to_end(key)
         while sum(map(len, self._replays.values())) > self.maxsize:
@@ -118,7 +131,11 @@ class Compiled:
 
         It is recorded, but not run.
         """
-        return self._replay(*self._leaves(args, kwargs)).listing
+        structure, leaves = self._leaves(args, kwargs)
+        self._replay(structure, leaves)
+        # what runs keeps nothing that it could be listed from, so it is recorded once more
+        recorded = record(self.function, structure, leaves)
+        return self.executor.listing(recorded, self.function, structure, leaves)
 
     def cache_info(self) -> CacheInfo:
         """Hits, misses, and how many programs are kept."""
@@ -220,10 +237,10 @@ def compile(
     """
     if function is None:
         return lambda f: compile(f, static=static, maxsize=maxsize, executor=executor, shard=shard)
-    return Compiled(function, static, maxsize, _execution(executor, shard or {}))
+    return Compiled(function, static, maxsize, _executor(executor, shard or {}))
 
 
-def _execution(executor: str, shard: Mapping[str, int]) -> Callable[..., Executable]:
+def _executor(executor: str, shard: Mapping[str, int]) -> Executor:
     """What makes recorded programs executable."""
     if executor == "xla":
         try:
@@ -237,9 +254,4 @@ def _execution(executor: str, shard: Mapping[str, int]) -> Callable[..., Executa
         raise ValueError(f"executor is 'numpy' or 'xla', not {executor!r}")
     if shard:
         raise ValueError("shard needs executor='xla': NumPy's runs on one machine's processor")
-    return _on_numpy
-
-
-def _on_numpy(recorded: Recorded, *_: Any) -> Executable:
-    recorded.program = optimised(recorded.program)
-    return executable(recorded)
+    return numpy_executor

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import linecache
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
-from itertools import count
 from sys import getrefcount
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +16,13 @@ from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import entry
 from .memory import Abilities, Memory, allocated, shaped
-from .passes import dead_code
-from .program import Call, Variable, as_number, flops, listing, pack, part, run, symbols_in
+from .passes import dead_code, optimised
+from .program import Call, Variable, as_number, flops, listed, pack, part, run, symbols_in
 from .recording import Place, Recorded
 from .tiles import Region, regions, scratch_places, tiled
 from .together import together
 from .traced import is_number
 
-_number = count()
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
 _VIEWS = {"reshape", "transpose", "broadcast_to"}
@@ -454,42 +451,29 @@ def _is_scalar(x: Any) -> bool:
     return real or type(x) in (float, int)
 
 
-class Executable(NamedTuple):
-    """A program, ready to run.
-
-    Attributes
-    ----------
-    run : callable
-        From a sequence of the call's inputs to what the recorded function returns.
-    source : str
-        The Python code behind it.
-    listing : str
-        The program, for people to read.
-    """
-
-    run: Callable[[Sequence[Any]], Any]
-    source: str
-    listing: str
-
-
-def executable(recorded: Recorded) -> Executable:
-    """The program as a function."""
+def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
+    """The program as a function of a sequence of inputs."""
+    recorded.program = optimised(recorded.program)
     writer = _Writer(recorded)
-    source, memory, space = writer.source(), writer.memory, writer.space
-    text = listing(writer.program, _input_names(recorded), memory.offsets, _totals(writer))
+    source, space = writer.source(), writer.space
     # a program counts who holds its arrays
-    memory.forget()
+    writer.memory.forget()
     del writer
-    name = f"<deltaprop program {next(_number)}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
-    exec(compile(source, name, "exec"), space)
+    exec(compile(source, "<deltaprop program>", "exec"), space)
     context = copy_context()  # in which NumPy does not warn
     context.run(np.seterr, all="ignore")
     inner, enter = space["run"], context.run
-    return Executable(lambda inputs: enter(inner, *inputs), source, text)
+    return lambda inputs: enter(inner, *inputs)
 
 
-def _input_names(recorded: Recorded) -> dict[Variable, str]:
+def listing(recorded: Recorded, *_: Any) -> str:
+    """The program, for people to read."""
+    recorded.program = optimised(recorded.program)
+    writer = _Writer(recorded)
+    return listed(writer.program, input_names(recorded), writer.memory.offsets, _totals(writer))
+
+
+def input_names(recorded: Recorded) -> dict[Variable, str]:
     names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
     leaves: dict[int, str] = {}
     for place, _, symbols in recorded.reads:

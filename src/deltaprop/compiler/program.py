@@ -133,7 +133,7 @@ _MOVES = {
 }  # fmt: skip
 
 
-def listing(
+def listed(
     program: Program, names: Mapping[Variable, str], offsets: Mapping[Variable, int], total: str
 ) -> str:
     """The program for people to read: a call a line, with what it costs and where it writes.

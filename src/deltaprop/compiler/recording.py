@@ -56,7 +56,7 @@ class Place:
     owner, name : object, str or int
         A Value and its attribute, or a dict or list and the key of an entry.
     before : object
-        What was there when the function was recorded.
+        What was there when the function was recorded; until it is.
     symbols : tree of Traced
         What was put there.
     """
@@ -301,6 +301,8 @@ def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[
             if place.name == "_grad" and place.before is None and place.owner not in empty
         }
         if not missing:
+            for place in trace.places.values():
+                place.before = place.symbols = None  # the program does not need them
             return recorded
         empty |= missing
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,9 +25,9 @@ from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
-from .numpy_executor import Executable, _input_names
+from .numpy_executor import input_names
 from .passes import PASSES, moves_little
-from .program import Call, Program, Variable, flops, listing, run, substituted, symbols_in
+from .program import Call, Program, Variable, flops, listed, run, substituted, symbols_in
 from .recording import Place, Recorded
 from .sharding import Layout
 
@@ -113,16 +113,20 @@ class Xla:
     def shared(self) -> bool:
         return jax.default_backend() == "cpu"
 
-    def __call__(
+    def executable(
         self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
-    ) -> Executable:
-        """The program as a function."""
+    ) -> Callable[[Sequence[Any]], Any]:
+        """The program as a function of a sequence of inputs."""
         recorded.program = _optimised(recorded.program)
-        replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
-        inside = replay.split.inside
+        return _Replay(recorded, self, self.layout.axes(function, structure, leaves)).run
+
+    def listing(self, recorded: Recorded, *_: Any) -> str:
+        """The program, for people to read."""
+        recorded.program = program = _optimised(recorded.program)
+        places = {x for _, _, symbols in recorded.reads for x in symbols}
+        inside = Split(program, places).inside
         total = f"{len(inside)} calls, {sum(map(flops, inside)):,} flops, compiled by XLA"
-        text = listing(recorded.program, _input_names(recorded), {}, f"{total} {self.layout}")
-        return Executable(replay.run, "", text)
+        return listed(program, input_names(recorded), {}, f"{total} {self.layout}")
 
 
 def _optimised(program: Program) -> Program:

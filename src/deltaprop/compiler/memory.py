@@ -122,7 +122,7 @@ class Memory:
         self.at_home = at_home
         self.arena = allocated(size)
         for x, at in at_home.items():
-            self.buffers[x] = shaped(self.arena[at : at + x.nbytes], x)
+            self.buffers[x] = shaped(self.arena, at, x)
 
     def _packs(self, program: Program, outside: Collection[Variable]) -> None:
         """One slot for all that is packed, if all of it is computed into buffers."""
@@ -156,7 +156,7 @@ class Memory:
             self._slots[y].first = min(self._slots[y].first, i)
         elif call.function is pack and self._in_a_row(call.args):
             start = self.at_home[call.args[0]]
-            self.buffers[y] = shaped(self.arena[start : start + y.nbytes], y)
+            self.buffers[y] = shaped(self.arena, start, y)
             self.at_home[y] = start
             self.views.append(call)
         elif self.can.fill(call) and y not in outside:
@@ -231,7 +231,7 @@ class Memory:
         for slot in slots:
             for x, start in slot.members:
                 at = self.offsets[x] = slot.offset + start
-                self.buffers[x] = shaped(block[at : at + x.nbytes], x)
+                self.buffers[x] = shaped(block, at, x)
 
     def _show(self, call: Call) -> None:
         """Do what only shows what is in a buffer."""
@@ -280,9 +280,10 @@ def allocated(nbytes: int) -> np.ndarray:
     return whole[start : start + nbytes]
 
 
-def shaped(block: np.ndarray, like: Variable) -> np.ndarray:
-    """The memory as an array of the shape, dtype and order of `like`."""
-    order = sorted(range(len(like.shape)), key=lambda i: -abs(like.strides[i]))
-    dense = block.view(like.dtype).reshape([like.shape[i] for i in order])
-    array: np.ndarray = dense.transpose(np.argsort(order))
-    return array
+def shaped(block: np.ndarray, start: int, like: Variable) -> np.ndarray:
+    """The memory from `start` on as an array of the shape, dtype and order of `like`."""
+    strides, step = list(like.shape), int(like.dtype.itemsize)
+    for i in sorted(range(len(strides)), key=lambda i: -abs(like.strides[i]))[::-1]:
+        strides[i] = step
+        step *= like.shape[i]
+    return np.ndarray(like.shape, like.dtype, block, start, strides)

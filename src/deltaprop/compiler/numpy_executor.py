@@ -84,7 +84,7 @@ class Arena:
         """Make new arrays; what others hold of the old ones stays as it is."""
         block = allocated(self.size)
         for name, at, x in self.inside:
-            space[name] = shaped(block[at : at + x.nbytes], x)
+            space[name] = shaped(block, at, x)
         for name, base, call in self.views:
             space[name] = run(call.function, (space[base], *call.args[1:]), call.params, False)
         owner = block.base

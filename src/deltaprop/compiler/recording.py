@@ -194,14 +194,19 @@ class Trace(Mode):
             y = function.forward(*args, **params)
             return y.as_number() if item and not np.ndim(y) else y
         given: list[Any] = []
+        data: list[Any] = []
         for x in args:
             kind = type(x)
             if kind is Traced or kind is Number:
                 given.append(x)
-            elif isinstance(x, Node):
+                data.append(x.value)
+                continue
+            if isinstance(x, Node):
                 raise refused(f"{name} of data and a Value", "Use the one of deltaprop.numpy")
-            elif kind is not float and kind is not int:
+            if kind is not float and kind is not int:
                 given.extend(symbols_in(x))
+                x = values(x)
+            data.append(x)
         if params:
             given.extend(symbols_in(params))
         if any(x.trace is not self for x in given):
@@ -212,7 +217,7 @@ class Trace(Mode):
         if function in UNSHAPED:
             raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
         args = tuple([self.kept(x) for x in args])
-        y = run(function, values(args), values(params) if params else params, item)
+        y = run(function, data, values(params) if params else params, item)
         if isinstance(y, list):
             y = tuple(y)
         result = self.symbol(y)

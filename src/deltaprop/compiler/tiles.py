@@ -81,12 +81,10 @@ def _region(calls: Sequence[Call], program: Program, leaving: set[Variable]) -> 
 
 def _fits(call: Call) -> bool:
     y = call.result
-    if not isinstance(call.function, Elementwise) or not isinstance(
-        call.function.forward, np.ufunc
-    ):
+    if y.size < _SMALLEST or not isinstance(call.function, Elementwise):
         return False
-    arrays = [x for x in call.args if np.shape(x) or getattr(x, "shape", ())]
-    return y.size >= _SMALLEST and all(
+    arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, list | tuple)]
+    return isinstance(call.function.forward, np.ufunc) and all(
         isinstance(x, Variable) and (x.shape, x.strides) == (y.shape, _rows(x))
         for x in (y, *arrays)
     )

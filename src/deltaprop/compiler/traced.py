@@ -133,6 +133,8 @@ class Traced(Variable):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if any(issubclass(kind, Node) for kind in types):
             return NotImplemented
+        if function is np.shape and isinstance(args[0], Traced):
+            return args[0].shape
         if function in _STATIC:
             return function(*values(args), **values(kwargs))
         if function is np.array2string:

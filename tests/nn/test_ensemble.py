@@ -102,6 +102,17 @@ def test_training_is_that_of_separate_networks(compiled: bool) -> None:
             np.testing.assert_allclose(entry, network.state_dict()[name], rtol=1e-9)
 
 
+def test_weights_of_samples_and_reductions() -> None:
+    X, T, weights = rng.normal(size=(6, 3)), rng.integers(0, 2, 6), rng.random(6)
+    ensemble = nn.Ensemble(3, [3, 4, 2], rng=0)
+    outputs, loss = ensemble(X), ensemble.loss("softmax_cross_entropy")
+    each = [ensemble.member(k)(X) for k in range(3)]
+    expected = sum(nn.weighted(nn.softmax_cross_entropy, z, T, weights).item() for z in each)
+    assert nn.weighted(loss, outputs, T, weights).item() == pytest.approx(expected)
+    total = sum(nn.softmax_cross_entropy(z, T, "sum").item() for z in each)
+    assert loss(outputs, T, reduction="sum").item() == pytest.approx(total)
+
+
 @pytest.mark.parametrize("executor", ["numpy", "xla"])
 def test_compiled_gradients(executor: str) -> None:
     if executor == "xla":

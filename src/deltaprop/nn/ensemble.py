@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus.contractions import affine_stack, matmul
+from ..calculus.reductions import sum as _sum
 from ..graph import Node, as_array, broadcast_to, raw
 from ..graph.modes import no_grad
 from ..value import Value
@@ -152,16 +153,21 @@ class Ensemble(Module):
         ----------
         loss : str or callable
             A mean over entries or rows, such as those of `LOSSES`. The target is that of all,
-            (N, n_L) or (N,), or each member's own, (K, N, n_L) or (K, N).
+            (N, n_L) or (N,), or each member's own, (K, N, n_L) or (K, N). With the reduction
+            "none" the sum is that of each entry or row.
         """
         of_all = loss_by_name(loss)
 
         def summed(prediction: Any, target: Any, **options: Any) -> Any:
+            reduction = options.get("reduction", "mean")
             given, shape = as_array(raw(target)), raw(prediction).shape
             if given.shape in (shape[1:], shape[1:-1]):
                 target = target if isinstance(target, Node) else given
                 target = broadcast_to(target, shape=(shape[0], *given.shape))
-            return of_all(prediction, target, **options) * float(shape[0])
+            value = of_all(prediction, target, **options)
+            if reduction == "none":
+                return _sum(value, 0)
+            return value * float(shape[0]) if reduction == "mean" else value
 
         return summed
 

@@ -1,9 +1,16 @@
 """Training: `fit`, its callbacks and history, checkpoints, classes that are out of balance."""
 
+from .augmentation import Augmented as Augmented
+from .augmentation import Flip as Flip
+from .augmentation import Noise as Noise
+from .augmentation import Rotate as Rotate
+from .augmentation import Shift as Shift
 from .callbacks import Callback as Callback
 from .callbacks import EarlyStopping as EarlyStopping
 from .checkpoints import Checkpoint as Checkpoint
 from .fit import fit as fit
+from .gradient_flow import GradientFlow as GradientFlow
+from .gradient_flow import gradient_flow as gradient_flow
 from .history import History as History
 from .imbalance import balanced_weights as balanced_weights
 from .imbalance import of_classes as of_classes

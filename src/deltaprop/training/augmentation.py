@@ -1,0 +1,222 @@
+"""Augmentation of small images: shifted, rotated, flipped and noisy copies, batch by batch.
+
+A transform is called with images (N, H, W) or (N, H, W, C) and a `numpy.random.Generator`; it
+draws for each image by itself, and gives new images of the same shape and dtype.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Transform: TypeAlias = "Callable[[Any, np.random.Generator], Any]"
+
+
+def _checked(images: Any) -> Any:
+    images = np.asarray(images)
+    if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
+        raise ValueError(
+            "images must be numbers of shape (N, H, W) or (N, H, W, C), not of shape "
+            f"{images.shape} and dtype {images.dtype}"
+        )
+    return images
+
+
+def _per_image(drawn: Any, images: Any) -> Any:
+    """A number for each image, to be broadcast over its pixels."""
+    return drawn.reshape(-1, *[1] * (images.ndim - 1))
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Move each image by whole pixels, up to `pixels` in either direction of both axes.
+
+    What comes in from outside has the value `fill`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.arange(4.0).reshape(1, 2, 2)
+    >>> Shift(1)(image, np.random.default_rng(3))
+    array([[[0., 2.],
+            [0., 0.]]])
+    """
+
+    pixels: int = 1
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.pixels, int) or self.pixels < 0:
+            raise ValueError(f"a shift is by a whole number of pixels, not {self.pixels!r}")
+
+    def __call__(self, images: Any, rng: np.random.Generator) -> Any:
+        """The images, moved."""
+        images, m = _checked(images), self.pixels
+        n, height, width = images.shape[:3]
+        edges = ((0, 0), (m, m), (m, m)) + ((0, 0),) * (images.ndim - 3)
+        framed = np.pad(images, edges, constant_values=self.fill)
+        down, right = rng.integers(0, 2 * m, (2, n), endpoint=True)
+        rows = down[:, None, None] + np.arange(height)[:, None]
+        columns = right[:, None, None] + np.arange(width)
+        return framed[np.arange(n)[:, None, None], rows, columns]
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turn each image about its centre, by up to `degrees` either way; linear interpolation.
+
+    Needs SciPy (the extra `special`). What comes in from outside has the value `fill`.
+    """
+
+    degrees: float = 10.0
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.degrees <= 180:
+            raise ValueError(f"degrees must be in [0, 180], not {self.degrees!r}")
+
+    def __call__(self, images: Any, rng: np.random.Generator) -> Any:
+        """The images, turned."""
+        try:
+            from scipy.ndimage import map_coordinates
+        except ImportError as error:
+            raise ImportError(
+                "Rotate interpolates with SciPy: install it with pip install 'deltaprop[special]'"
+            ) from error
+        images = _checked(images)
+        if images.dtype.kind != "f":
+            raise TypeError(f"between pixels there are floating numbers, not {images.dtype}")
+        n, height, width = images.shape[:3]
+        angle = np.radians(rng.uniform(-self.degrees, self.degrees, n))[:, None, None]
+        # where in the old image each pixel of the new one is
+        y = np.arange(height)[:, None] - (height - 1) / 2
+        x = np.arange(width) - (width - 1) / 2
+        i = np.cos(angle) * y + np.sin(angle) * x + (height - 1) / 2
+        j = np.cos(angle) * x - np.sin(angle) * y + (width - 1) / 2
+        at = [np.broadcast_to(np.arange(float(n))[:, None, None], i.shape), i, j]
+        turned = np.empty_like(images)
+        for channel in np.ndindex(images.shape[3:]):
+            turned[(..., *channel)] = map_coordinates(
+                images[(..., *channel)], at, order=1, mode="grid-constant", cval=self.fill
+            )
+        return turned
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirror each image with probability `p`: left to right, or upside down if `vertical`.
+
+    For things that look alike then: not for digits or letters.
+    """
+
+    p: float = 0.5
+    vertical: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.p <= 1:
+            raise ValueError(f"a probability is in [0, 1], not {self.p!r}")
+
+    def __call__(self, images: Any, rng: np.random.Generator) -> Any:
+        """The images, some of them mirrored."""
+        images = _checked(images)
+        mirrored = np.flip(images, 1 if self.vertical else 2)
+        return np.where(_per_image(rng.random(len(images)) < self.p, images), mirrored, images)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Add normal noise with standard deviation `std` to each pixel."""
+
+    std: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.std < np.inf:
+            raise ValueError(f"a standard deviation is not negative, but this is {self.std!r}")
+
+    def __call__(self, images: Any, rng: np.random.Generator) -> Any:
+        """The images, noisy."""
+        images = _checked(images)
+        if images.dtype.kind != "f":
+            raise TypeError(f"noise is added to floating numbers, not to {images.dtype}")
+        return images + rng.normal(0.0, self.std, images.shape).astype(images.dtype)
+
+
+class Augmented:
+    """Batches of images that no epoch sees twice: data for `fit`.
+
+    Each iteration gives all images once, in a random order, each transformed anew.
+
+    Parameters
+    ----------
+    X : array_like (N, H, W), (N, H, W, C), or (N, ...) with a `shape`
+    T : array_like (N, ...)
+        What the images show; it is not changed.
+    transforms : sequence of callable
+        `Shift`, `Rotate`, `Flip`, `Noise`, or any (images, rng) -> images; in this order.
+    shape : tuple of int, optional
+        Of one image, (H, W) or (H, W, C), if rows of X are flat: batches are flat as well.
+    batch_size : int
+    rng : numpy.random.Generator, int or None
+
+    Raises
+    ------
+    ValueError
+        If lengths or shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> X, T = np.random.default_rng(0).random((70, 64)), np.arange(70) % 10
+    >>> moves = [dp.training.Shift(1), dp.training.Noise(0.1)]
+    >>> batches = dp.training.Augmented(X, T, moves, shape=(8, 8), rng=0)
+    >>> [x.shape for x, t in batches]
+    [(32, 64), (32, 64), (6, 64)]
+    >>> model = dp.nn.MLP([64, 10], rng=0)
+    >>> optimizer = dp.optim.Adam(model.parameters())
+    >>> history = dp.training.fit(model, batches, "softmax_cross_entropy", optimizer, epochs=2)
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        T: Any,
+        transforms: Sequence[Transform],
+        *,
+        shape: tuple[int, ...] | None = None,
+        batch_size: int = 32,
+        rng: np.random.Generator | int | None = None,
+    ) -> None:
+        self.X, self.T = np.asarray(X), np.asarray(T)
+        if not len(self.X) or len(self.X) != len(self.T):
+            raise ValueError(
+                f"there must be equally many images and targets, and some: X has shape "
+                f"{self.X.shape}, T {self.T.shape}"
+            )
+        self.shape = tuple(self.X.shape[1:] if shape is None else shape)
+        if len(self.shape) not in (2, 3) or np.prod(self.shape) != np.prod(self.X.shape[1:]):
+            raise ValueError(
+                f"an image has a shape (H, W) or (H, W, C), but X has shape {self.X.shape} and "
+                f"shape={shape}"
+            )
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be positive, not {batch_size!r}")
+        self.transforms = tuple(transforms)
+        self.batch_size = batch_size
+        self.rng = np.random.default_rng(rng)
+
+    def __len__(self) -> int:
+        """How many batches there are."""
+        return -(-len(self.X) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        order = self.rng.permutation(len(self.X))
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
+            images = self.X[rows].reshape(len(rows), *self.shape)
+            for transform in self.transforms:
+                images = transform(images, self.rng)
+            yield images.reshape(len(rows), *self.X.shape[1:]), self.T[rows]

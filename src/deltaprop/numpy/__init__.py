@@ -19,6 +19,7 @@ from numpy import __array_namespace_info__ as __array_namespace_info__
 from numpy import broadcast_shapes as broadcast_shapes
 
 from ..calculus.activations import *  # noqa: F403
+from ..calculus.composed import *  # noqa: F403
 from ..calculus.contractions import *  # noqa: F403
 from ..calculus.elementwise import *  # noqa: F403
 from ..calculus.indexing import *  # noqa: F403

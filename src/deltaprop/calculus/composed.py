@@ -1,0 +1,182 @@
+"""NumPy's functions that others compose: reductions that pass over NaN, edits, products.
+
+A NaN that a reduction passes over is a structural zero: nothing flows
+back to it, and what it would have done to a derivative is never computed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..graph import as_array, raw
+from ..tree import flatten, unflatten
+from .contractions import matmul
+from .elementwise import power, sqrt, where
+from .indexing import sort, take_along_axis
+from .linalg import cross as _cross
+from .reductions import Axis, prod
+from .reductions import max as _max
+from .reductions import min as _min
+from .reductions import sum as _sum
+from .shaping import astype, concatenate, expand_dims, ravel, squeeze
+
+__all__ = [
+    "append", "block", "cross", "delete", "float_power", "insert", "matvec", "nanmax", "nanmean",
+    "nanmedian", "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "vander", "vecmat",
+]  # fmt: skip
+
+
+def _without_nan(x: Any, fill: float) -> tuple[Any, Any]:
+    """x with `fill` in the place of NaN, and which entries are numbers."""
+    counts = ~np.isnan(raw(x))
+    return where(counts, x, fill), counts
+
+
+def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The sum of the entries that are not NaN; 0 if there are none.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, np.nan, 3.0])
+    >>> (nansum(x) ** 2).backward()
+    >>> x.grad
+    array([8., 0., 8.])
+    """
+    return _sum(_without_nan(x, 0.0)[0], axis, keepdims=keepdims)
+
+
+def nanprod(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The product of the entries that are not NaN; 1 if there are none."""
+    return prod(_without_nan(x, 1.0)[0], axis, keepdims=keepdims)
+
+
+def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The mean of the entries that are not NaN; NaN if there are none."""
+    x, counts = _without_nan(x, 0.0)
+    return _sum(x, axis, keepdims=keepdims) / _number(x, counts, axis, keepdims)
+
+
+def nanvar(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The variance of the entries that are not NaN; NaN if there are no more than `ddof`."""
+    centred, counts = _without_nan(x - nanmean(x, axis, keepdims=True), 0.0)
+    number = _number(x, counts, axis, keepdims) - ddof
+    squares = _sum(centred * centred, axis, keepdims=keepdims)
+    return squares / np.where(number > 0, number, np.nan)
+
+
+def nanstd(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+    """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
+    variance = nanvar(x, axis, ddof=ddof, keepdims=keepdims)
+    return where(raw(variance) == 0, 0.0, sqrt(variance))
+
+
+def nanmax(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The largest entry that is not NaN; NaN if there is none."""
+    return _extreme(_max, x, -np.inf, axis, keepdims)
+
+
+def nanmin(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+    """The smallest entry that is not NaN; NaN if there is none."""
+    return _extreme(_min, x, np.inf, axis, keepdims)
+
+
+def nanmedian(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """The median of the entries that are not NaN; NaN if there are none."""
+    along = ravel(x) if axis is None else x
+    place = -1 if axis is None else axis
+    number = np.sum(~np.isnan(raw(along)), place, keepdims=True)
+    ordered = sort(along, place)  # NaN comes last
+    halves = (np.maximum(number - 1, 0) // 2, number // 2)
+    low, high = (take_along_axis(ordered, i, place) for i in halves)
+    middle = 0.5 * (low + high)
+    if axis is None:
+        return middle.reshape((1,) * np.ndim(raw(x)) if keepdims else ())
+    return middle if keepdims else squeeze(middle, axis)
+
+
+def _number(x: Any, counts: Any, axis: Axis, keepdims: bool) -> Any:
+    """How many entries a reduction sees; NaN for none."""
+    number = np.sum(counts, axis, dtype=as_array(raw(x)).dtype, keepdims=keepdims)
+    return np.where(number > 0, number, np.nan)
+
+
+def _extreme(
+    reduction: Callable[..., Any], x: Any, least: float, axis: Axis, keepdims: bool
+) -> Any:
+    x, counts = _without_nan(x, least)
+    found = np.any(counts, axis, keepdims=keepdims)
+    return where(found, reduction(x, axis, keepdims=keepdims), np.nan)
+
+
+# -- edits: NumPy's own functions, shown the numbers of the entries, say where these go ----
+
+
+def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
+    """What a function that only moves entries makes of `arrays`."""
+    shapes = [np.shape(raw(x)) for x in arrays]
+    first = np.cumsum([0, *map(math.prod, shapes)])
+    numbers = [n + np.arange(math.prod(s)).reshape(s) for n, s in zip(first, shapes, strict=False)]
+    return concatenate([ravel(x) for x in arrays])[function(*numbers)]
+
+
+def append(x: Any, values: Any, axis: int | None = None) -> Any:
+    """x followed by `values` along `axis`; both flattened without one."""
+    return concatenate([ravel(x), ravel(values)] if axis is None else [x, values], axis or 0)
+
+
+def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
+    """x without the entries `obj` (an index, indices, a slice or a mask) along `axis`.
+
+    Examples
+    --------
+    >>> delete(np.array([5.0, 6.0, 7.0]), 1)
+    array([5., 7.])
+    """
+    return _moved(lambda n: np.delete(n, obj, axis), x)
+
+
+def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """x with `values` put in before the entries `obj` along `axis`, as by `numpy.insert`."""
+    return _moved(lambda n, new: np.insert(n, obj, new, axis), x, values)
+
+
+def block(arrays: Any) -> Any:
+    """Nested lists of blocks, joined: the innermost along the last axis, and so on outwards."""
+    leaves, structure = flatten(arrays)
+    return _moved(lambda *numbers: np.block(unflatten(structure, numbers)), *leaves)
+
+
+# -- products and powers ------------------------------------------------------------------
+
+
+def cross(a: Any, b: Any, axis: int = -1) -> Any:
+    """The vector product of vectors of three entries along `axis`."""
+    return _cross(a, b, axis=axis)
+
+
+def matvec(x1: Any, x2: Any) -> Any:
+    """Matrices (..., m, n) times vectors (..., n)."""
+    return squeeze(matmul(x1, expand_dims(x2, -1)), -1)
+
+
+def vecmat(x1: Any, x2: Any) -> Any:
+    """Vectors (..., m), conjugated, times matrices (..., m, n)."""
+    return squeeze(matmul(expand_dims(np.conjugate(x1), -2), x2), -2)
+
+
+def float_power(x1: Any, x2: Any) -> Any:
+    """x1**x2 in float64 or complex128 at least."""
+    wide = np.result_type(raw(x1), raw(x2), np.float64)
+    return power(astype(x1, wide, copy=False), astype(x2, wide, copy=False))
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """The powers of a vector as columns: the highest first, or last if `increasing`."""
+    n = np.shape(raw(x))[0] if N is None else N
+    powers = np.arange(n) if increasing else np.arange(n)[::-1]
+    return power(expand_dims(x, -1), powers.astype(as_array(raw(x)).dtype))

@@ -102,3 +102,12 @@ def test_edits_and_products_are_numpys(name: str, call, seed: int) -> None:
 def test_edits_and_products_differentiate(name: str, call) -> None:
     x, y = drawn(3, (3, 4)), drawn(4, (3, 4))
     check_grads(lambda x, y: call(getattr(dnp, name), x, y) + 0.0 * x[0, 0] * y[0, 0], x, y)
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_compiled_they_are_the_same(name: str) -> None:
+    function = dp.grad(lambda x: getattr(dnp, name)(x, 1).sum())
+    compiled = dp.compile(function)
+    for seed in range(3):
+        x = drawn(seed, (3, 5), holes=True)
+        assert_array_equal(compiled(x), function(x))

@@ -37,11 +37,15 @@ def _fills(call: Call) -> bool:
         return isinstance(call.function.forward, np.ufunc)
     if call.function in _REDUCTIONS:
         return call.params.keys() <= {"axis", "keepdims", "initial"} and "axis" in call.params
-    return call.name in ("matmul", "sum", "sum_to") and call.name in REGISTRY
+    return call.name in ("matmul", "sum", "sum_to") and _of_the_table(call)
+
+
+def _of_the_table(call: Call) -> bool:
+    return REGISTRY.get(call.name) is call.function  # and no function of NumPy's of that name
 
 
 def _views(call: Call) -> bool:
-    return call.function is part or (call.name in _VIEWS and call.name in REGISTRY)
+    return call.function is part or (call.name in _VIEWS and _of_the_table(call))
 
 
 def _succeeds(call: Call) -> bool:

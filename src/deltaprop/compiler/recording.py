@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
@@ -38,11 +38,11 @@ from .traced import (
 
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
-_OPENED = {
+OPENED = frozenset({
     "affine", "affine_stack", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
     "log_softmax", "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax",
     "softplus", "softsign",
-}  # fmt: skip
+})  # fmt: skip
 
 
 _ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
@@ -95,9 +95,10 @@ class Trace(Mode):
         Attributes, and what they must be for the recording to hold.
     """
 
-    def __init__(self, empty: Iterable[Node] = ()) -> None:
+    def __init__(self, empty: Iterable[Node] = (), opened: Collection[str] = OPENED) -> None:
         self.trace = self
         self.empty = set(empty)
+        self.opened = opened
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
         self.guards: list[tuple[Any, str, Any]] = []
@@ -190,7 +191,7 @@ class Trace(Mode):
     ) -> Any:
         """Note a call, and give the symbol of its result."""
         name = getattr(function, "__name__", function)
-        if name in _OPENED and any(np.shape(x) for x in args):
+        if name in self.opened and any(np.shape(x) for x in args):
             y = function.forward(*args, **params)
             return y.as_number() if item and not np.ndim(y) else y
         given: list[Any] = []
@@ -283,7 +284,12 @@ class Recorded:
     guards: list[tuple[Any, str, Any]]
 
 
-def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[Any]) -> Recorded:
+def record(
+    function: Callable[..., Any],
+    structure: Structure,
+    leaves: Sequence[Any],
+    opened: Collection[str] = OPENED,
+) -> Recorded:
     """Record a call of the function; what is outside is left as it was.
 
     Parameters
@@ -293,10 +299,12 @@ def record(function: Callable[..., Any], structure: Structure, leaves: Sequence[
         Of ``(args, kwargs)``.
     leaves : sequence
         What symbols take the place of, and `Static` arguments.
+    opened : collection of str
+        Operations that are recorded as the steps of their NumPy code.
     """
     empty: set[Node] = set()
     while True:
-        trace = Trace(empty)
+        trace = Trace(empty, opened)
         with _ONE_AT_A_TIME, uncollected():
             recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that

@@ -6,16 +6,18 @@ registry for Python offers: without one, or without the extra `browser`, these a
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import deltaprop as dp
 from deltaprop.viz import play
-from deltaprop.viz.notation import number
+from deltaprop.viz.notation import entries, number
 
 from .graphs import T, X, five_hundred, micrograd_example, sigmoid_mlp, story
 
@@ -171,6 +173,111 @@ def test_an_mlp_on_a_phone(visit):
         page.tap("#next")
     assert len(cards) == 6
     assert all("✓ agrees with the sweep" in card for card in cards)
+
+
+def test_matrices_stand_one_by_one(visit):
+    mlp = sigmoid_mlp()
+    page, told = visit(dp.nn.mse(mlp(X), T), mlp)
+    seen = []
+    for _ in told["steps"]:
+        for formula in page.locator("#lines .formula").all():
+            texts = re.findall(r"\[\[.*?\]\]|\[[^[]*?\]", formula.get_attribute("aria-label"))
+            wanted = [re.findall(r"[−\d.e]+", text) for text in texts]
+            shown = [m.locator("span").all_inner_texts() for m in formula.locator(".matrix").all()]
+            assert shown == wanted
+            seen += shown
+        page.keyboard.press("ArrowRight")
+    assert len(seen) > 30
+    grads = page.locator("#lines .formula").evaluate_all("all => all.map(e => e.ariaLabel)")
+    assert grads[::2] == ["dL/dW1", "dL/db1", "dL/dW2", "dL/db2"]
+    boxes = {box["name"]: box for box in told["boxes"]}
+    for name, shown in zip(("W1", "b1", "W2", "b2"), grads[1::2], strict=True):
+        assert shown == entries(np.array(ast.literal_eval(boxes[name]["grad"])))
+
+
+def test_what_travels_along_the_edges(visit):
+    *_, g = micrograd_example()
+    page, told = visit(g)
+    for i, wanted in enumerate(told["steps"]):
+        page.locator("#slider").fill(str(i))
+        sent = [line["result"] for line in wanted.get("lines", []) if "edge" in line]
+        assert page.locator(".cargo").all_text_contents() == sent
+    mlp = sigmoid_mlp()
+    page, told = visit(dp.nn.mse(mlp(X), T), mlp)
+    page.locator("#slider").fill("9")
+    assert page.locator(".cargo").all_text_contents() == ["3×3", "3×1", "−0.02903"]
+
+
+def test_a_strip_lies_above_and_a_large_graph_has_a_map(visit):
+    *_, g = micrograd_example()
+    page, _ = visit(g)
+    view, panel = (page.locator(f"#{name}").bounding_box() for name in ("view", "panel"))
+    assert view["y"] + view["height"] <= panel["y"]
+    assert view["width"] == panel["width"] == 1200
+    assert page.locator("#map").is_hidden()
+    page.set_viewport_size({"width": 700, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 700
+    page, told = visit(five_hundred())
+    view, panel = (page.locator(f"#{name}").bounding_box() for name in ("view", "panel"))
+    assert view["x"] + view["width"] <= panel["x"]
+    assert page.locator("#map .now").count() == len(told["steps"][0]["at"])
+    page.locator("#map").click(position={"x": 180, "y": 60})
+    assert page.evaluate("view.scrollLeft") > 3000
+
+
+_FAULTS = """() => {
+  const svg = document.querySelector("svg"), faults = [], to = svg.getScreenCTM();
+  const boxes = [...svg.querySelectorAll(".node")].map(g => {
+    const { left, right, top, bottom } = g.querySelector(".box").getBoundingClientRect();
+    return { g, left, right, top, bottom };
+  });
+  const inside = (p, b, rim) =>
+    p.x > b.left + rim && p.x < b.right - rim && p.y > b.top + rim && p.y < b.bottom - rim;
+  boxes.forEach((b, i) => {
+    for (const t of b.g.querySelectorAll("text")) {
+      const r = t.getBoundingClientRect();
+      const fits = r.left >= b.left && r.right < b.right - 2 && r.bottom < b.bottom + 1;
+      if (t.textContent !== "⋯" && !fits)
+        faults.push(`clipped: ${t.textContent}`);
+    }
+    for (const c of boxes.slice(i + 1))
+      if (b.left < c.right && c.left < b.right && b.top < c.bottom && c.top < b.bottom)
+        faults.push(`overlap: ${b.g.id} ${c.g.id}`);
+  });
+  for (const e of svg.querySelectorAll(".edge")) {
+    const length = e.getTotalLength(), n = Math.ceil(length / 15), all = e.getBoundingClientRect();
+    const near = boxes.filter(b =>
+      b.left < all.right && all.left < b.right && b.top < all.bottom && all.top < b.bottom);
+    for (let i = 0; i <= n; i++) {
+      const p = e.getPointAtLength(length * i / n).matrixTransform(to);
+      const crossed = near.find(b => inside(p, b, 2));
+      if (crossed) { faults.push(`${e.id} through ${crossed.g.id}`); break; }
+    }
+  }
+  return faults;
+}"""
+
+
+def drawings() -> Iterator[Any]:
+    *_, g = micrograd_example()
+    g.backward()
+    mlp = sigmoid_mlp()
+    loss = dp.nn.mse(mlp(X), T)
+    loss.backward()
+    x, w = dp.Value(np.arange(6.0).reshape(2, 3), name="x"), dp.Value(np.ones((3, 2)))
+    mixed = dp.numpy.where((x @ w) > 4, np.log(x @ w + 1), 0).sum() + (x[0] * x[1]).mean()
+    large = five_hundred()
+    large.backward()
+    yield from (dp.draw(g), dp.draw(g, 2), dp.draw(g, at="v12"), dp.draw(mixed), dp.draw(large))
+    yield from (dp.draw(loss), dp.draw(loss, model=mlp), dp.draw(loss, model=mlp, open=True))
+
+
+def test_drawings_clip_no_text_and_no_edge_runs_through_a_box(browser, tmp_path):
+    page = browser.new_page()
+    for drawing in drawings():
+        drawing.save(tmp_path / "graph.svg")
+        page.goto((tmp_path / "graph.svg").as_uri())
+        assert page.evaluate(_FAULTS) == []
 
 
 def test_light_and_dark(visit):

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from ..graph import Node
 from ..graph.node import owner
-from .layout import layered
+from .layout import GAP_X, layered
 from .picture import Box, Picture
 
 _CHARACTER, _LINE, _PAD, _MARGIN = 7.4, 16, 8, 12
@@ -114,13 +114,13 @@ def mimebundle(value: Node) -> dict[str, str] | None:
     return {"image/svg+xml": draw(value).svg, "text/plain": repr(value)}
 
 
-def svg(picture: Picture, *, style: bool) -> str:
+def svg(picture: Picture, *, style: bool, gap: float = GAP_X) -> str:
     """The picture; its boxes have the ids n0, n1, ... and its edges e0, e1, ..."""
     boxes = picture.boxes
     ends = [(u, v) for v, box in enumerate(boxes) for u in box.inputs]
     texts = [box.lines() for box in boxes]
     sizes = [_size(box, lines) for box, lines in zip(boxes, texts, strict=True)]
-    plan = layered(sizes, ends)
+    plan = layered(sizes, ends, gap)
     width, height = plan.width + 2 * _MARGIN, plan.height + 2 * _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="dp" width="{width:.0f}" '

@@ -148,7 +148,9 @@ def _mean(values: list[float], default: float) -> float:
     return sum(values) / len(values) if values else default
 
 
-def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]]) -> Layout:
+def layered(
+    sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], gap: float = GAP_X
+) -> Layout:
     """Lay out boxes that are numbered so that inputs come before their consumers.
 
     Parameters
@@ -156,6 +158,8 @@ def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int
     sizes : sequence of (width, height)
     edges : sequence of (input, consumer)
         In the order in which they enter their consumer, from top to bottom.
+    gap : float
+        Between two columns.
     """
     graph = _Columns(sizes, edges)
     graph.untangle()
@@ -164,7 +168,7 @@ def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int
         max((sizes[i][0] for i in column if i < len(sizes)), default=0.0)
         for column in graph.columns
     ]
-    starts = [0.0, *accumulate(w + GAP_X for w in widths)]
+    starts = [0.0, *accumulate(w + gap for w in widths)]
     corners = []
     for i, (w, h) in enumerate(sizes):
         c = graph.column[i]
@@ -199,4 +203,4 @@ def layered(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int
         paths.append(f"{path}H{corners[v][0]:.0f}")
     height = max((y + h for (_, y), (_, h) in zip(corners, sizes, strict=True)), default=0.0)
     wires = max((y[i] for i in range(len(sizes), len(y))), default=0.0)
-    return Layout(corners, paths, starts[-1] - GAP_X, max(height, wires))
+    return Layout(corners, paths, starts[-1] - gap, max(height, wires))

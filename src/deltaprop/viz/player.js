@@ -4,7 +4,7 @@ const steps = story.steps, root = document.documentElement;
 const $ = id => document.getElementById(id);
 const svg = document.querySelector("#view > svg"), view = $("view");
 const nodes = story.boxes.map((_, i) => $("n" + i)), edges = [...svg.querySelectorAll(".edge")];
-const moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+const touch = matchMedia("(hover: none)").matches, moves = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 const names = new Set(story.boxes.map(box => box.name));
 let now = 0, timer = 0, scale = 1;
 
@@ -19,7 +19,7 @@ steps.forEach((step, i) => {
 const turn = steps.findIndex(step => step.phase === "reverse");
 
 // ---- formulas: text in, fractions, subscripts and matrices out ----
-const TOKEN = /d([^\s\/()[\],]+)\/d([^\s\/()[\],]+)|(\[[\s\d[\],.−+eijnaf…TrueFals]*\])|\^(\([^)]*\)|[^\s)]+)|(ᵀ)|([\p{Lu}\p{Ll}_]+\d+)(?![\p{Lu}\p{Ll}\d_])/gu;
+const TOKEN = /d([^\s\/()[\],]+)\/d([^\s\/()[\],]+)|(\[(?:\[[^[\]]*\](?:, )?)+\]|\[[\s\d,.()−+eijnaf…TrueFals]*\])|\^(\([^)]*\)|[^\s)]+)|(ᵀ)|([\p{Lu}\p{Ll}_]+\d+)(?![\p{Lu}\p{Ll}\d_])/gu;
 
 function element(tag, css, ...children) {
   const e = document.createElement(tag);
@@ -72,6 +72,14 @@ function block(line, css) {
 
 const note = (...text) => element("div", "note", ...text);
 
+function hint() {
+  const key = text => element("kbd", "", text);
+  return touch
+    ? note("Tap the buttons, swipe over this text, or tap a box to go to its step.")
+    : note(key("→"), " ", key("←"), " step, ", key("Space"), " plays, ", key("Home"), " ", key("End"), " go to the ends, ",
+      key("+"), " ", key("−"), " ", key("0"), " zoom; a click on a box goes to its step.");
+}
+
 // ---- the panel ----
 function tell(step) {
   const forward = step.phase === "forward", first = (step.at.length && story.boxes[step.at[0]]) || null;
@@ -80,12 +88,12 @@ function tell(step) {
   $("phase").textContent = forward ? "Forward pass: compute" : "Reverse sweep: hand back the gradient";
   const lines = $("lines");
   lines.replaceChildren();
+  $("panel").scrollTop = 0;
   if (forward || !step.lines) {
     $("head").replaceChildren(step.op ? typeset(first.name, "") : step.rule, step.op ? element("small", "", ` by ${step.op}`) : "");
     if (step.op) lines.append(block(step));
-    else lines.append(note(forward
-      ? "They are given. Step on to see each operation compute its result from them."
-      : "Each gradient says how much " + story.root + " changes when that Value does. An optimiser now steps against it."));
+    else if (forward) lines.append(note("They are given. Step on to see each operation compute its result from them."), hint());
+    else lines.append(...step.totals.map(total => block(total)), note("Each gradient says how much " + story.root + " changes when that Value does. An optimiser now steps against it."));
     return;
   }
   $("head").replaceChildren(step.op ? "Back through " : "Start at ", typeset(steps[made.get(step.at[0])].rule, ""));
@@ -94,12 +102,13 @@ function tell(step) {
     const out = block(line), target = story.boxes[line.to].name;
     if (line.total) out.append(note("with what came before: ", typeset(`d${story.root}/d${target} = ${line.total}`)));
     if (step.op && line.done) out.append(note("complete: everything that uses ", typeset(target, ""), " has sent its part"));
-    lines.append(out);
+    const pair = element("div", "pair", out);
+    lines.append(pair);
     if (line.card) {
       const card = block(line.card, "card");
       card.prepend(note("The layer-delta formula for the same:"));
       card.append(note(line.card.agree ? `✓ agrees with the sweep, to ${line.card.ulps} ulp` : `✗ differs from the sweep by ${line.card.ulps} ulp`));
-      lines.append(card);
+      pair.append(card);
     }
   }
   const rest = step.lines.length - written.length;
@@ -121,29 +130,33 @@ function paint(step) {
     const rows = grads.get(i);
     node.querySelectorAll(".grad").forEach((span, k) => {
       span.textContent = rows?.[k] ?? "";
+      span.parentNode.classList.toggle("none", !rows);
     });
+    marks[i].setAttribute("class", step.at.includes(i) ? "now" : (step.phase === "forward" ? made.get(i) <= now : rows) ? "done" : "");
     if (node.classList.contains("constant")) return;
     node.setAttribute("aria-label", story.boxes[i].name + (made.get(i) > now ? ", not computed yet" : "") + (rows ? `, gradient ${rows.join(" ")}` : ""));
   });
   svg.querySelectorAll(".carried").forEach(e => e.remove());
-  const active = new Map((step.lines || []).map(line => [line.edge, line.result]));
+  const active = new Map((step.lines || []).map(line => [line.edge, line.load]));
   (step.edges || []).forEach(e => active.set(e, ""));
   edges.forEach((edge, i) => {
     edge.classList.toggle("now", active.has(i));
     edge.classList.toggle("paid", paid.has(i) && !active.has(i));
-    if (active.get(i) && active.get(i).length < 14) carry(edge, active.get(i));
+    if (active.get(i)) carry(edge, active.get(i));
   });
 }
 
 function carry(edge, text) {
   // the number that travels back along the edge, to where it is added
   const make = tag => document.createElementNS(svg.namespaceURI, tag);
-  const group = make("g"), label = make("text"), length = edge.getTotalLength();
+  const group = make("g"), label = make("text"), pill = make("rect"), length = edge.getTotalLength();
+  const half = text.length * 3.7 + 6;
   group.setAttribute("class", "carried");
   label.setAttribute("class", "cargo");
-  label.setAttribute("y", -7);
+  label.setAttribute("y", 4);
   label.textContent = text;
-  group.append(label);
+  for (const [k, v] of Object.entries({ class: "pill", x: -half, y: -10, width: 2 * half, height: 20, rx: 10 })) pill.setAttribute(k, v);
+  group.append(pill, label);
   if (moves) {
     const motion = make("animateMotion");
     for (const [k, v] of Object.entries({ path: edge.getAttribute("d"), dur: "0.8s", keyPoints: "1;0.45", keyTimes: "0;1", calcMode: "linear", fill: "freeze", begin: "indefinite" })) motion.setAttribute(k, v);
@@ -170,16 +183,51 @@ function follow(step) {
   view.scrollBy({ left: middle("left", "right", box.left, box.width), top: middle("top", "bottom", box.top, box.height), behavior: moves ? "smooth" : "auto" });
 }
 
+// ---- the map: where in a large graph we are ----
+const map = $("map"), marks = nodes.map(node => {
+  const box = node.querySelector(".box"), mark = document.createElementNS(svg.namespaceURI, "rect");
+  const at = node.transform.baseVal.getItem(0).matrix;
+  for (const [k, v] of Object.entries({ x: at.e, y: at.f, width: box.width.baseVal.value, height: box.height.baseVal.value })) mark.setAttribute(k, v);
+  return mark;
+});
+const seen = document.createElementNS(svg.namespaceURI, "rect");
+seen.setAttribute("class", "seen");
+map.append(...marks, seen);
+map.setAttribute("viewBox", svg.getAttribute("viewBox"));
+
+function look() {
+  const { x, y, width, height } = svg.viewBox.baseVal;
+  const part = { x: x + view.scrollLeft / scale, y: y + view.scrollTop / scale, width: Math.min(width, view.clientWidth / scale), height: Math.min(height, view.clientHeight / scale) };
+  for (const [k, v] of Object.entries(part)) seen.setAttribute(k, v);
+  map.style.visibility = width * height * scale * scale > 3 * view.clientWidth * view.clientHeight ? "" : "hidden";
+}
+
+map.addEventListener("click", event => {
+  const p = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
+  const { x, y } = svg.viewBox.baseVal;
+  view.scrollTo({ left: (p.x - x) * scale - view.clientWidth / 2, top: (p.y - y) * scale - view.clientHeight / 2 });
+});
+view.addEventListener("scroll", look);
+
 function zoom(factor) {
   scale = Math.min(3, Math.max(0.1, factor));
   const { width, height } = svg.viewBox.baseVal;
   svg.setAttribute("width", width * scale);
   svg.setAttribute("height", height * scale);
+  look();
 }
 
 function fit(least) {
   const { width, height } = svg.viewBox.baseVal;
-  zoom(Math.max(least, Math.min(1.6, (view.clientWidth - 8) / width, (view.clientHeight - 8) / height)));
+  const high = document.body.classList.contains("wide") ? innerHeight * 0.52 : view.clientHeight;
+  zoom(Math.max(least, Math.min(1.6, (view.clientWidth - 8) / width, (high - 8) / height)));
+}
+
+function arrange() {
+  const { width, height } = svg.viewBox.baseVal;
+  const wide = width > 2 * height && innerWidth > 800 && innerHeight > 560;
+  document.body.classList.toggle("wide", wide);
+  fit(wide ? 1 : 0.85);
 }
 
 // ---- the controls ----
@@ -240,5 +288,9 @@ $("panel").addEventListener("touchend", event => {
   const end = event.changedTouches[0], dx = end.clientX - swipe.clientX, dy = end.clientY - swipe.clientY;
   if (Math.abs(dx) > 60 && Math.abs(dx) > 2 * Math.abs(dy) && !event.target.closest(".line")) walk(now + (dx < 0 ? 1 : -1));
 }, { passive: true });
-fit(0.75);
+const parts = $("phases").children;
+parts[0].style.flex = `${turn - 0.5} 1 0`;
+parts[1].style.flex = `${steps.length - turn - 0.5} 1 0`;
+addEventListener("resize", () => { arrange(); follow(steps[now]); });
+arrange();
 go(0);

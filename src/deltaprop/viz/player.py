@@ -25,10 +25,12 @@ from ..graph.node import owner
 from ..value import Value
 from .cards import Card, cards, target
 from .drawing import asset, svg
-from .notation import applied, brief, formula, operations, rows, summary
+from .notation import applied, brief, formula, number, operations, rows, summary
 from .picture import Picture, key
 
 _WRITTEN = 6  # contributions of one step that are written out
+_GAP = 88.0  # between columns: room for the numbers that travel
+_LISTED = 12  # gradients at the end
 _LONG = 9  # operations: a longer formula is not
 
 Step = dict[str, Any]
@@ -76,7 +78,7 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
             {"name": box.name, "data": exact(box.data), "grad": exact(box.grad)}
             for box in picture.boxes
         ]
-        drawn = svg(picture, style=False)
+        drawn = svg(picture, style=False, gap=_GAP)
     story = {"root": picture.boxes[-1].name, "boxes": boxes, "steps": steps}
     Path(path).write_text(_page(drawn, story), encoding="utf-8")
     return Path(path)
@@ -230,6 +232,11 @@ def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[St
             totals[place] = c if before is None else before + c
             waiting[place] -= 1
             line: Step = {"to": place, "edge": edge - 1, "rows": rows(totals[place])}
+            line["load"] = (
+                number(np.ravel(c)[0]) if np.size(c) == 1 else "×".join(map(str, c.shape))
+            )
+            box = picture.boxes[place]  # what it shows on the way may be longer than at the end
+            box.width = max(box.width, *(5 + len(text) for text in line["rows"]))
             if len(step["lines"]) < _WRITTEN:
                 line |= {"rule": texts[k][0], "numbers": texts[k][1], "result": summary(c)}
                 if before is not None:
@@ -240,7 +247,14 @@ def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[St
                     line["card"] = beside[owner(x).serial].compared(totals[place])
             step["lines"].append(line)
         steps.append(step)
-    return [*steps, {"phase": "reverse", "at": [], "rule": "All gradients are complete"}]
+    leaves = [box for box in picture.boxes if box.node is not None and box.node.op is None]
+    grads = [
+        {"rule": f"d{name}/d{box.name}", "result": summary(sweep.grads[box.node.serial])}
+        for box in leaves
+        if box.node is not None and box.node.serial in sweep.grads
+    ]
+    end = {"phase": "reverse", "at": [], "rule": "All gradients are complete"}
+    return [*steps, end | {"totals": grads[:_LISTED]}]
 
 
 def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:

@@ -14,27 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, as_array, raw, sum_to
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
 from ..graph.cotangent import unbroadcast
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
-from .shaping import expand_dims, ravel, reshape, transpose
+from .shaping import _array, _shape, expand_dims, ravel, reshape, transpose
 
 __all__ = [
     "affine", "convolve", "correlate", "dot", "einsum", "inner", "kron", "matmul", "multi_dot",
     "outer", "tensordot", "vdot", "vecdot",
 ]  # fmt: skip
-
-
-def _array(x: Any) -> Any:
-    """A node as it is, anything else as an ndarray."""
-    return x if isinstance(x, Node) else as_array(x)
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return np.shape(raw(x))
 
 
 def _rows(x: Any) -> Any:

@@ -17,11 +17,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Moving, Node, Symbol, as_array, broadcast_to, conj, raw
+from ..graph import Custom, Linear, Masked, Moving, Symbol, as_array, broadcast_to, conj, raw
 from .domains import Case, case
 from .elementwise import absolute, exp, imag, real, sign, sqrt, square, where
 from .indexing import sort
-from .shaping import astype, concatenate, moveaxis, reshape, transpose
+from .shaping import _array, astype, concatenate, moveaxis, reshape, transpose
 
 __all__ = [
     "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
@@ -33,11 +33,6 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 # -- axes ---------------------------------------------------------------------------------
-
-
-def _array(x: Any) -> Any:
-    """A node as it is, anything else as an ndarray."""
-    return x if isinstance(x, Node) else as_array(x)
 
 
 def _axes(x: Any, axis: Axis) -> tuple[int, ...]:

@@ -21,16 +21,7 @@ from .elementwise import clip, conj, real, remainder, sqrt, where
 from .indexing import _constant_like, _constant_of
 from .reductions import average, diff
 from .reductions import sum as _sum
-from .shaping import astype, atleast_2d, concatenate, diag, moveaxis, ravel
-
-
-def _array(x: Any) -> Array:
-    return x if isinstance(x, Node) else np.asarray(x)
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    return np.shape(raw(x))
-
+from .shaping import _array, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
 
 # -- functions given by samples -----------------------------------------------------------
 

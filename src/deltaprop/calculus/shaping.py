@@ -30,6 +30,7 @@ Axes: TypeAlias = int | Sequence[int]
 
 
 def _array(x: Any) -> Array:
+    """A node as it is, anything else as an ndarray."""
     return x if isinstance(x, Node) else as_array(x)
 
 

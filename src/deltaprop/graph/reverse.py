@@ -71,7 +71,12 @@ def sweep(
                 g = _hooked(node, g)
         args: Any = node.first
         if type(args) is tuple:
-            contributions: Any = _pulled(node, g, graph, mode)
+            data: Any = node._data
+            kind = type(data) if plain else None
+            if kind is type(g) is np.ndarray and g.shape == data.shape and g.dtype == data.dtype:
+                contributions: Any = node.op.pull(g, node, False)  # as most often
+            else:
+                contributions = _pulled(node, g, graph, mode)
         else:
             args = (args,) if node.second is None else (args, node.second)
             if plain and type(g) is float:  # no shapes, no masks
@@ -168,4 +173,7 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
 def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> None:
     """Sweep, and add each leaf's cotangent to its gradient."""
     for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
-        _retain(leaf, as_gradient(g), graph)
+        if leaf._grad is None and type(g) is np.ndarray and g.dtype.kind != "c" and not graph:
+            leaf._grad = g
+        else:
+            _retain(leaf, as_gradient(g), graph)

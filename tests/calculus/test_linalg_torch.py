@@ -208,14 +208,3 @@ def test_cholesky_sends_back_what_pytorch_does(plane: bool) -> None:
     (tl.cholesky(tensor) * torch.from_numpy(w)).sum().real.backward()
     assert_allclose(leaf.grad, numbers(part(tensor.grad)), rtol=1e-9, atol=1e-12)
     assert plane or torch.allclose(tensor.grad, tensor.grad.mT)
-
-
-@PLANES
-@pytest.mark.parametrize("rank", [1, 2])
-def test_det_of_a_singular_matrix(rank: int, plane: bool) -> None:
-    rng = np.random.default_rng(rank)
-    a = matrix(rng, 3, rank, plane=plane) @ matrix(rng, rank, 3, plane=plane)
-    leaf, tensor = dp.Value(a), torch.tensor(a, requires_grad=True)
-    la.det(leaf).real.backward()
-    tl.det(tensor).real.backward()
-    assert_allclose(leaf.grad, tensor.grad.numpy(), rtol=1e-7, atol=1e-9)

@@ -447,7 +447,8 @@ def page(names: Sequence[str], n: int) -> str:
             if worst.error > LIMIT:
                 reason = EXCEPTIONS.get((name, part), (0, "NOT LISTED"))[1]
                 at = ", ".join(f"{x:.6g}" for x in worst.at)
-                rows.append(f"| {name} | {part} | {worst.error:,.3g} | {at} | {reason} |")
+                shown = name.replace("|", r"\|")
+                rows.append(f"| {shown} | {part} | {worst.error:,.3g} | {at} | {reason} |")
     print(file=sys.stderr)
     head = HEAD.format(
         bits=BITS, tiny=TINY, huge=HUGE, good=good, all=total, limit=LIMIT, points=points,

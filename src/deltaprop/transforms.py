@@ -137,11 +137,14 @@ class Run:
                 f"{what} needs a function that returns one real number, this one returned {got}: "
                 "reduce it, e.g. with .sum(), or use jacobian or vjp"
             )
-        if np.iscomplexobj(raw(y)):
+        kind = as_array(raw(y)).dtype.kind
+        if kind == "c":
             raise TypeError(
                 f"{what} needs a real function, this one returned a complex number: "
                 "take abs(y), y.real or y.imag"
             )
+        if kind not in "fiu":
+            raise TypeError(f"{what} needs a function that returns one real number, not {y!r}")
         return y
 
 
@@ -187,14 +190,16 @@ def zeros_of(like: Any) -> Any:
 
 
 def _argnums(argnums: int | Sequence[int], args: Sequence[Any], what: str) -> list[int]:
-    where = [argnums] if isinstance(argnums, int) else list(argnums)
+    where = [argnums] if isinstance(argnums, int) else list(np.ravel(argnums))
     for i in where:
+        if not isinstance(i, int | np.integer):
+            raise TypeError(f"{what}: argnums are positions of arguments, not {argnums!r}")
         if not -len(args) <= i < len(args):
             raise TypeError(
                 f"{what}: argnums names argument {i}, but the function was called with "
                 f"{len(args)} positional argument{'s' * (len(args) != 1)}"
             )
-    return [i % len(args) for i in where]
+    return [int(i) % len(args) for i in where]
 
 
 def _one_or_all(argnums: int | Sequence[int], results: Sequence[Any]) -> Any:
@@ -325,6 +330,14 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     return run.value(), pullback, *more
 
 
+def _arguments(primals: Any, tangents: Any, what: str) -> tuple[Sequence[Any], range]:
+    """All of a function's arguments, and their positions."""
+    for given in (primals, tangents):
+        if not isinstance(given, list | tuple):
+            raise TypeError(f"{what} takes tuples, {what}(f, (x,), (v,)), not {given!r}")
+    return primals, range(len(primals))
+
+
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f's value at `primals` and its change along `tangents`, in forward mode.
 
@@ -335,9 +348,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> dp.jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
     """
-    run = Run(f, tuple(primals), range(len(primals)))
-    if not isinstance(tangents, list | tuple):
-        raise TypeError(f"jvp takes tuples of primals and of tangents, not {tangents!r}")
+    run = Run(f, *_arguments(primals, tangents, "jvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     changes = run.forward(vs)
     return run.value(), unflatten(run.result_structure, [run.out(t) for t in changes])
@@ -356,7 +367,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> dp.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    run = Run(f, tuple(primals), range(len(primals)))
+    run = Run(f, *_arguments(primals, tangents, "hvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     gradient = [as_gradient(g) for g in run.reverse(run.scalar("hvp"), 1.0, graph=True)]
     products = run.like_inputs(run.forward(vs, gradient))

@@ -104,8 +104,10 @@ def draw_functions(panels: Any, teacher: nn.MLP, student: nn.MLP) -> None:
     axes.figure.colorbar(shades, ax=panels[:2], ticks=[0, 0.5, 1], shrink=0.9, pad=0.02)
     difference = said[1] - said[0]
     most = np.abs(difference).max()
-    shades = panels[2].pcolormesh(side, side, difference, cmap="PuOr", vmin=-most, vmax=most)
-    axes.figure.colorbar(shades, ax=panels[2], shrink=0.9, pad=0.02)
+    steps = np.linspace(-most, most, 22)  # white around 0
+    shades = panels[2].contourf(side, side, difference, steps, cmap="PuOr")
+    ticks = [-most, 0, most]
+    axes.figure.colorbar(shades, ax=panels[2], ticks=ticks, format="%.2g", shrink=0.9, pad=0.02)
     panels[2].set(title=f"student − teacher: at most {most:.2g}")
     for axes in panels:
         axes.set(xlabel="x₁", ylabel="x₂", aspect="equal")

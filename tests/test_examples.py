@@ -42,6 +42,14 @@ def test_descent_ends_at_the_lowest_point_unless_it_overshoots(run: Any, capsys:
         assert abs(ends[start, 1.05] + 2) > 20
 
 
+def test_pages_and_drawings_are_written(run: Any, capsys: Any, tmp_path: Path) -> None:
+    found = run("step_through", capsys)
+    assert found["loss"] == pytest.approx(0.25, abs=0.05)
+    assert found["ulps"] <= 16
+    for name in ("step_through.svg", "layers.svg", "step_through.html", "micrograd.html"):
+        assert (tmp_path / name).stat().st_size > 3000
+
+
 def test_student_learns_its_teacher_and_the_deltas_agree(run: Any, capsys: Any) -> None:
     found = run("teacher_student", capsys)
     assert found["agree"]

@@ -117,6 +117,8 @@ def test_mouse_slider_and_player(visit):
     assert step(page) == 31
     page.click("#end")
     assert step(page) == last
+    page.evaluate("location.hash = '7'")
+    assert step(page) == 6
     page.click("#home")
     page.locator("#n10").click()
     assert told["steps"][step(page)]["at"] == [10]

@@ -100,10 +100,10 @@ def network():
 def test_layers_are_one_box_each_until_opened(network):
     mlp, loss = network
     folded = boxes(draw(loss, model=mlp).svg)
-    assert set(folded) == {"X", "A1", "A2", "c1", "v1"}
+    assert set(folded) == {"X", "A1", "A2", "T", "v1"}
     assert folded["A1"].startswith("A1 = layers.0(X)  (3, 3) Dense(2, 3, activation='sigmoid')")
     one = boxes(draw(loss, model=mlp, open=["layers.1"]).svg)
-    assert set(one) == {"X", "A1", "W2", "b2", "Z2", "A2", "c1", "v1"}
+    assert set(one) == {"X", "A1", "W2", "b2", "Z2", "A2", "T", "v1"}
     full = boxes(draw(loss, model=mlp, open=True).svg)
     assert set(full) == set(one) | {"W1", "b1", "Z1"}
     assert full["Z1"].startswith("Z1 = X @ W1 + b1  (3, 3)  layers.0")
@@ -117,7 +117,7 @@ def test_a_folded_layer_holds_all_of_its_activation(activation, mode):
     loss = dp.nn.mse(mlp(X), T)
     loss.name = "L"
     first = "Z1" if activation == "identity" and mode != "linear" else "A1"
-    assert set(boxes(draw(loss, model=mlp).svg)) == {"X", first, "A2", "c1", "L"}
+    assert set(boxes(draw(loss, model=mlp).svg)) == {"X", first, "A2", "T", "L"}
 
 
 def test_a_weight_that_is_used_elsewhere_stays_outside(network):

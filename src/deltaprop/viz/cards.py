@@ -9,16 +9,10 @@ import numpy as np
 
 from .. import deltas, nn
 from ..graph import Node, raw
+from .layers import target
 from .notation import brief, summary
 from .picture import Picture
 
-# the operation that a loss records with its target, and what `deltaprop.deltas` calls the loss
-_LOSSES = {
-    "mean_squared_error": "mse",
-    "binary_cross_entropy": "binary_cross_entropy",
-    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
-    "cross_entropy": "softmax_cross_entropy",
-}
 # dL/dA of the last layer; of the last two losses, made for logits, dL/dZ
 _LAST = {
     "mse": "2 · ({A} − {T}) / {n}",
@@ -48,14 +42,6 @@ class Card:
             "ulps": f"{distance:.2g}",
             "agree": distance <= 16,
         }
-
-
-def target(order: list[Node]) -> tuple[str, Any] | None:
-    """The name of the loss and its target, if it is a loss that the formulas know."""
-    for node in order:
-        if node.op is not None and node.op.name in _LOSSES:
-            return _LOSSES[node.op.name], node.args[1]
-    return None
 
 
 def cards(picture: Picture, model: Any) -> dict[int, Card]:

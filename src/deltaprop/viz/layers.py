@@ -17,6 +17,14 @@ from ..graph import Node, topological_order
 from ..graph.node import owner, parents
 from ..value import Value
 
+# the operation that a loss records with its target, and what `deltaprop.deltas` calls the loss
+_LOSSES = {
+    "mean_squared_error": "mse",
+    "binary_cross_entropy": "binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy_with_logits",
+    "cross_entropy": "softmax_cross_entropy",
+}
+
 
 @dataclass(frozen=True)
 class Applied:
@@ -82,3 +90,11 @@ def absorbed(order: list[Node], output: Node, stops: Iterable[Node]) -> list[Nod
         if users and node.serial not in outside and all(u in inside for u in users):
             inside.add(node.serial)
     return [node for node in order if node.serial in inside]
+
+
+def target(order: list[Node]) -> tuple[str, Any] | None:
+    """The name of the loss and its target, if it is a loss that the formulas know."""
+    for node in order:
+        if node.op is not None and node.op.name in _LOSSES:
+            return _LOSSES[node.op.name], node.args[1]
+    return None

@@ -60,9 +60,9 @@ def rows(data: Any, most: int = 12) -> list[str]:
     ]
 
 
-def summary(data: Any) -> str:
+def summary(data: Any, most: int = 12) -> str:
     """A value in one line."""
-    lines = rows(data)
+    lines = rows(data, most)
     return lines[0] if len(lines) == 1 else entries(data)
 
 

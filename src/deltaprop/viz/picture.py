@@ -10,10 +10,11 @@ import numpy as np
 
 from ..graph import Node, raw, topological_order
 from ..graph.node import owner, parents
-from .layers import Applied, absorbed, applications
+from .layers import Applied, absorbed, applications, target
 from .notation import applied, number, rows, summary
 
 MOST = 2000  # boxes in a picture: more than anybody reads
+_FEW = 4  # entries of a value that is written out where there is but one line
 _TITLE = 44  # characters of a formula in a box
 
 Span = tuple[str, str]  # a CSS class, and text
@@ -59,8 +60,8 @@ class Box:
     def label(self) -> str:
         """The box in one line, for trees, tooltips and screen readers."""
         said = ["".join(text for _, text in line) for line in self.lines() if line[0][0] != "label"]
-        said.append(f"data {summary(self.data)}")
-        return "  ".join(said if self.grad is None else [*said, f"grad {summary(self.grad)}"])
+        values = [("data", self.data)] + ([] if self.grad is None else [("grad", self.grad)])
+        return "  ".join(said + [f"{name} {summary(value, _FEW)}" for name, value in values])
 
     @property
     def op(self) -> str:
@@ -83,8 +84,9 @@ def _labelled(label: str, texts: list[str]) -> list[list[Span]]:
 class Names:
     """A name for every node and every array of constants, each given out once.
 
-    Those that the user gave come first; then W1, b1, Z1, A1 for the parts of a model's dense
-    layers; then x for variables, c for constants, and v for results, as in a Wengert list.
+    Those that the user gave come first; then T for the target of a loss; then W1, b1, Z1, A1 for
+    the parts of a model's dense layers; then x for variables, c for constants, and v for
+    results, as in a Wengert list.
     """
 
     def __init__(
@@ -166,6 +168,8 @@ class Picture:
         # names are those of the whole graph, whatever part of it is shown
         self.order = topological_order(owner(root))
         self.used = [] if model is None else applications(self.order, model)
+        if (found := target(self.order)) and np.ndim(raw(found[1])):
+            called = [*called, (found[1], "T")]
         self.names = Names(self.order, self.used, model, called)
         self._only(at, depth)
         self.boxes: list[Box] = []

@@ -227,7 +227,7 @@ function arrange() {
   const { width, height } = svg.viewBox.baseVal;
   const wide = width > 2 * height && innerWidth > 800 && innerHeight > 560;
   document.body.classList.toggle("wide", wide);
-  fit(wide ? 1 : 0.85);
+  fit(wide ? Math.min(1, Math.max(0.75, 0.42 * innerHeight / height)) : 0.85);
 }
 
 // ---- the controls ----
@@ -292,5 +292,7 @@ const parts = $("phases").children;
 parts[0].style.flex = `${turn - 0.5} 1 0`;
 parts[1].style.flex = `${steps.length - turn - 0.5} 1 0`;
 addEventListener("resize", () => { arrange(); follow(steps[now]); });
+const linked = () => go((parseInt(location.hash.slice(1)) || 1) - 1);
+addEventListener("hashchange", linked);
 arrange();
-go(0);
+linked();

@@ -18,12 +18,12 @@ from xml.sax.saxutils import escape
 import numpy as np
 
 from ..calculus.elementwise import real
-from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw, topological_order
+from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw
 from ..graph.cotangent import ZERO, Scattered, is_excess, materialize
 from ..graph.modes import Mode
 from ..graph.node import owner
 from ..value import Value
-from .cards import Card, cards, target
+from .cards import Card, cards
 from .drawing import asset, svg
 from .notation import applied, brief, formula, number, operations, rows, summary
 from .picture import Picture, key
@@ -40,7 +40,8 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
     """Write a page that plays the forward pass and the reverse sweep, node by node.
 
     Every step shows the rule that is applied with its numbers, as the sweep itself computes
-    them. The page is one file that needs no network. Gradients that the graph has are kept.
+    them. The page is one file that needs no network; a link to page.html#7 opens it at step 7.
+    Gradients that the graph has are kept.
 
     Parameters
     ----------
@@ -66,10 +67,7 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
     'backprop.html'
     """
     _check(loss)
-    order = topological_order(loss)
-    found = target(order)
-    called = [(loss, "L")] + ([(found[1], "T")] if found and np.ndim(raw(found[1])) else [])
-    picture = Picture(loss, model=model, open=True, called=called)
+    picture = Picture(loss, model=model, open=True, called=[(loss, "L")])
     sweep = Sweep(picture)
     beside = {} if model is None else cards(picture, model)
     steps = [*_forward(picture), *_reverse(picture, sweep, beside)]

@@ -151,6 +151,20 @@ def test_gradient_flow_one_network_and_several():
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
 
 
+def test_what_trainings_record():
+    flow = dp.training.GradientFlow()
+    mlp = sigmoid_mlp()
+    optimizer = dp.optim.SGD(mlp.parameters(), lr=0.1)
+    history = dp.training.fit(mlp, (X, T), "mse", optimizer, epochs=3, validation=(X, T),
+                              callbacks=[flow], rng=0, progress=False)  # fmt: skip
+    shown = curves(plot_history(history).axes[0])
+    assert shown["training"] == history["loss"]
+    assert shown["validation"] == history["validation_loss"]
+    (panel,) = plot_gradient_flow(flow["delta"]).axes
+    assert curves(panel) == flow["delta"]
+    assert panel.lines[0].get_xdata().tolist() == [0, 1, 2, 3]
+
+
 def test_deltas_both_ways():
     mlp = dp.nn.MLP([2, 3, 1], activation="sigmoid", output="sigmoid", bias=False, rng=0)
     comparison = dp.deltas.compare(mlp, X, T)
@@ -195,7 +209,7 @@ def test_clear_errors():
         plot_decision_boundary(np.sum, X, [0, 1, 1])
     with pytest.raises(ValueError, match="the mapping of layers is empty"):
         plot_gradient_flow({})
-    with pytest.raises(ValueError, match=r"layer '1' must have one number an epoch.*\(1, 2\)"):
+    with pytest.raises(ValueError, match=r"layer '1' must have a number an epoch.*\(1, 2\)"):
         plot_gradient_flow({"1": [[1.0, 2.0]]})
     with pytest.raises(TypeError, match=r"takes what dp.deltas.compare gives, not int"):
         plot_deltas(1)

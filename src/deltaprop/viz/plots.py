@@ -276,7 +276,7 @@ def plot_gradient_flow(
     flow: Mapping[str, Any],
     path: str | Path | None = None,
     *,
-    quantity: str = "gradient, root mean square",
+    quantity: str = "size of the gradient",
     axes: Any = None,
 ) -> Figure:
     """How large the gradients (or activations) of each layer are, epoch by epoch.
@@ -284,8 +284,9 @@ def plot_gradient_flow(
     Parameters
     ----------
     flow : mapping of str to array_like, or mapping of str to such mappings
-        For each layer, from the first to the last, a size for each epoch: shape (E,). Or
-        several networks by name, to be compared panel by panel on one scale.
+        For each layer, from the first to the last, a size before the training and after each
+        epoch, shape (1 + E,): what `training.GradientFlow` records. Or several networks by
+        name, to be compared panel by panel on one scale.
     path : path, optional
         The file to save.
     quantity : str
@@ -302,6 +303,12 @@ def plot_gradient_flow(
     >>> figure = plot_gradient_flow({"1": [1e-6, 1e-5], "2": [1e-3, 1e-3], "3": [0.1, 0.05]})
     >>> figure.axes[0].get_yscale()
     'log'
+
+    Recorded by a training::
+
+        flow = dp.training.GradientFlow()
+        dp.training.fit(model, data, "mse", optimizer, epochs=20, callbacks=[flow])
+        plot_gradient_flow(flow["delta"], "flow.png", quantity="mean of |dE/dZ|")
     """
     if not flow:
         raise ValueError("nothing to plot: the mapping of layers is empty")
@@ -314,7 +321,7 @@ def plot_gradient_flow(
     for layer, column in [item for part in sizes.values() for item in part.items()]:
         if column.ndim != 1 or not len(column):
             raise ValueError(
-                f"layer {layer!r} must have one number an epoch, but its shape is {column.shape}"
+                f"layer {layer!r} must have a number an epoch, but its shape is {column.shape}"
             )
     figure, panels = _panels(axes, len(sizes), 1.5 + 4.5 * len(sizes), 4.2, sharey=True)
     for panel, (title, layers) in zip(panels, sizes.items(), strict=True):
@@ -335,7 +342,7 @@ def _draw_layers(panel: Any, layers: Mapping[str, Any]) -> None:
     shades = colormaps["viridis"](np.linspace(0, 0.85, len(layers)))
     longest = max(map(len, layers.values()))
     for k, (layer, column) in enumerate(layers.items()):
-        panel.plot(np.arange(1, len(column) + 1), np.where(column > 0, column, np.nan),
+        panel.plot(np.where(column > 0, column, np.nan),
                    color=shades[k], marker=_MARKERS[k % len(_MARKERS)], markersize=4.5,
                    markevery=max(1, longest // 12),
                    label=layer if np.any(column > 0) else f"{layer}: zero")  # fmt: skip

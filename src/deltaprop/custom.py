@@ -194,7 +194,7 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     f : callable
         Receives plain arrays (or trees of them) and returns ``(value, vjp)``:
         ``vjp(cotangent)`` returns the cotangent of its argument, or a tuple of them, one
-        for each. For higher orders f is called with `Value`s, and both must record.
+        for each. For higher orders f is called with Values, and both must record.
     jvp : callable, optional
         ``jvp(primals, tangents)`` returns the tangent of the value; both are sequences
         with the arrays in f's arguments. Without it forward mode transposes the vjp, which

@@ -221,3 +221,11 @@ def test_the_table_of_checkers() -> None:
     checkers.judge(lambda *_: False, NASTY[:2], 1, False, score)
     page = checkers.table({"deltaprop check_grads": score}, 1)
     assert "| 1 of 4 | 0 of 0 | 1 of 1 | 1 of 1 |" in page
+
+
+def test_arguments_may_be_values() -> None:
+    x = dp.Value([0.5, 2.0])
+    check_grads(lambda x: np.sum(np.sin(x)), x)
+    with pytest.raises(GradientError):
+        check_grads(dp.custom_gradient(lambda x: (x**2, lambda g: g * x)), x)
+    assert x.grad is None

@@ -236,7 +236,7 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """Absolute error, |prediction - target|; parameters and errors as of `mse`.
+    """Absolute error, ``|prediction - target|``; parameters and errors as of `mse`.
 
     Examples
     --------

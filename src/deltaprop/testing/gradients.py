@@ -77,6 +77,7 @@ def check_grads(
         raise ValueError(f"order is 1 or more, modes are among {MODES}; not {order}, {modes!r}")
     leaves, structure = flatten(args)
     names = paths(structure, "args")
+    leaves = [raw(x) for x in leaves]
     points = [doubled(x, name) for x, name in zip(leaves, names, strict=True)]
 
     def flat(*xs: Any) -> tuple[Any, ...]:

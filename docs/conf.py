@@ -1,0 +1,74 @@
+"""How Sphinx builds these pages: `python -m sphinx -W -b html docs docs/_build/html`."""
+
+import os
+import sys
+from pathlib import Path
+
+import deltaprop
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "support"))
+# the kernels that run the cells find `support` and the examples, too
+PATHS = [HERE / "support", HERE.parent / "examples", os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in PATHS if str(path))
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
+
+project = "deltaprop"
+author = "the deltaprop authors"
+project_copyright = "the deltaprop authors, MIT licence"
+release = version = deltaprop.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "myst_nb",
+    "sphinx_design",
+    "formulas",
+    "pictures",
+    "namespace",
+]
+exclude_patterns = ["_build", "support", "**.ipynb_checkpoints"]
+templates_path = ["_templates"]
+nitpicky = False
+default_role = "code"
+
+# every cell runs, and one that fails is an error
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_execution_show_tb = True
+nb_render_markdown_format = "myst"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "colon_fence", "deflist", "attrs_inline", "substitution"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = False
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_use_plots = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "deltaprop"
+html_static_path = ["_static"]
+html_css_files = ["deltaprop.css"]
+html_logo = html_favicon = "_static/delta.svg"
+html_show_sourcelink = False
+html_copy_source = False
+html_sidebars = {"index": []}
+html_theme_options = {
+    "logo": {"text": "deltaprop"},
+    "navbar_align": "left",
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "show_toc_level": 2,
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+    "secondary_sidebar_items": ["page-toc"],
+}

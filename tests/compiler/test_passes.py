@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -15,6 +16,7 @@ from deltaprop.compiler.lanes import lanes
 from deltaprop.compiler.memory import Memory
 from deltaprop.compiler.numpy_executor import ABILITIES
 from deltaprop.compiler.passes import (
+    checks_first,
     common_subexpressions,
     dead_code,
     neutral,
@@ -152,6 +154,29 @@ def test_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     identical(p.numpy(), q.numpy())
 
 
+def test_tiles_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bias goes along with each tile; what tiles need is not overwritten by other tiles."""
+    draw = np.random.default_rng(0)
+    x, w = draw.standard_normal((250, 300)), draw.standard_normal((300, 300))
+    b = draw.standard_normal(300)
+
+    def f(x: Any, b: Any) -> Any:
+        for scale in (1.0, 2.0, 0.5):
+            z = x @ w
+            x = np.maximum(z * scale + b, 0.0) - np.minimum(b * z, 1.0)
+            x = (x + b) * np.minimum(x, 0.5) / 300.0
+        return x.sum(0), x[:, :50] - x.max(1)[:, None]
+
+    program = recorded(f, x, b)
+    assert [len(r.calls) for r in regions(program, set())] == [10, 10, 10]
+    assert all(len(r.rows) == 1 and r.row == 300 for r in regions(program, set()))
+    for threads in (1, 3):
+        monkeypatch.setattr("deltaprop.compiler.tiles._threads", lambda n=threads: n)
+        compiled = compiler.compile(f)
+        for scale in (1.0, -2.0):
+            identical(compiled(x * scale, b), f(x * scale, b))
+
+
 def test_an_error_in_a_tile_is_raised() -> None:
     def fails(_: slice, __: Any) -> None:
         raise MemoryError
@@ -262,6 +287,46 @@ def test_memory_is_used_again() -> None:
     assert memory.asked == X.nbytes * 31
     assert memory.taken <= 2 * 128  # cache lines begin where buffers do
     identical(compiler.compile(f)(X), f(X))
+
+
+def test_gradients_are_room_for_what_comes_before_them() -> None:
+    mlp = dp.nn.MLP([30, 40, 40, 5], activation="relu", output="identity", rng=0)
+    optimizer = dp.optim.SGD(mlp.parameters(), lr=0.1)
+    draw = np.random.default_rng(0)
+    X, Y = draw.standard_normal((20, 30)), draw.integers(5, size=20)
+
+    def step(X: Any, Y: Any) -> Any:
+        loss = dp.nn.softmax_cross_entropy(mlp(X), Y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    size = sum(p.numpy().nbytes for p in mlp.parameters())
+    compiled = compiler.compile(step)
+    taken = re.search(r"buffers of ([\d,]+) B", compiled.program(X, Y))
+    assert taken is not None
+    assert int(taken[1].replace(",", "")) < 2.2 * size  # gradients, and the update
+    compiled(X, Y)
+    held = [np.array(p._grad) for p in mlp.parameters()]
+    with pytest.raises(ValueError, match="classes must be in 0 to 4"):
+        compiled(X, Y + 1)
+    identical([p.grad for p in mlp.parameters()], held)
+
+
+def test_checks_come_first() -> None:
+    def f(x: Any, y: Any, draws: Any = None) -> Any:
+        loss = dp.nn.softmax_cross_entropy(np.tanh(x @ x.T), y)
+        return loss if draws is None else loss * draws.random()
+
+    x, y = X, np.arange(4)
+    before = recorded(f, x, y)
+    after = checks_first(before)
+    assert names(after)[:3] == ["getitem", "equal", "_are_classes"]
+    assert sorted(names(after)) == sorted(names(before))
+    unchanged(before, after, x, y)
+    late = recorded(lambda x, y, r: f(x + r.random(), y), x, y, np.random.default_rng(0))
+    assert names(checks_first(late)) == names(late)
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

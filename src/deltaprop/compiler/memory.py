@@ -8,7 +8,7 @@ go there. What was packed into one array is computed there at once.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .program import Call, Program, Variable, pack, part, run, symbols_in
+from .tiles import Region
 
 _ALIGNMENT = 64
 
@@ -63,8 +64,9 @@ class Memory:
     homes : mapping
         From what places outside hold in the end to what they held before, where that stays
         in a buffer of the program.
-    inside : collection of Variable
-        What needs no buffer: it only exists piece by piece.
+    regions : sequence of Region
+        Calls that are done tile by tile, all of them for one before the next: what is inside
+        needs no buffer, and nothing else may take the place of what another tile needs.
     kept : collection of Variable
         What places outside hold until the next run. In that, its memory serves others before
         it is computed, but not as long as the run may end in an error.
@@ -87,7 +89,7 @@ class Memory:
         can: Abilities,
         outside: Collection[Variable] = (),
         homes: Mapping[Variable, Variable] | None = None,
-        inside: Collection[Variable] = (),
+        regions: Sequence[Region] = (),
         kept: Collection[Variable] = (),
     ) -> None:
         self.can = can
@@ -97,8 +99,11 @@ class Memory:
         self.owners = _owners(program, can.fill)
         self.last_use = _last_use(program, self.owners)
         self._slots: dict[Variable, _Slot] = {}
+        self._calls = program.calls
+        self._tiles(regions)
         self._arena(program)
         self._packs(program, outside)
+        inside = {x for region in regions for x in region.inside}
         for i, call in enumerate(program.calls):
             if call.result not in inside:
                 self._place(call, i, outside)
@@ -106,6 +111,15 @@ class Memory:
         self._lay_out({y for x in kept for y in self.owners[x]}, max(unsure, default=-1))
         for call in program.calls:
             self._show(call)
+
+    def _tiles(self, regions: Sequence[Region]) -> None:
+        """Where what is done with each call begins, and where it stops."""
+        first = {region.calls[0]: len(region.calls) for region in regions}
+        self._start, self._stop = ([*range(len(self._calls) + 1)] for _ in range(2))
+        for i, call in enumerate(self._calls):
+            count = first.get(call, 0)
+            self._start[i : i + count] = [i] * count
+            self._stop[i : i + count] = [i + count - 1] * count
 
     def _arena(self, program: Program) -> None:
         """Lay out what is at home one after the other, what is packed together without gaps."""
@@ -187,15 +201,16 @@ class Memory:
         return last < i or (self.can.overwrite(call) and direct)
 
     def _reused(self, call: Call, i: int) -> _Slot | None:
-        """The memory of an argument that is read here for the last time."""
-        y = call.result
-        for owner in call.reads:
+        """The memory of an argument that is not read again; of one of any call on these tiles."""
+        y, start = call.result, self._start[i]
+        reads = [x for c in self._calls[start : i + 1] for x in c.reads]
+        for owner in reads:
             slot = self._slots.get(owner)
-            if slot is None or slot.packed or slot.last != i:
+            if slot is None or slot.packed or not start <= slot.last <= i:
                 continue
             if all(
                 x is owner and (x.shape, x.dtype, x.strides) == (y.shape, y.dtype, y.strides)
-                for x in call.reads
+                for x in reads
                 if owner in self.owners[x]
             ):
                 return slot
@@ -208,6 +223,8 @@ class Memory:
         be where it is.
         """
         slots = dict.fromkeys(self._slots.values())
+        for slot in slots:
+            slot.first, slot.last = self._start[slot.first], self._stop[slot.last]
         busy: list[tuple[int, int]] = []
         always: list[tuple[int, int]] = []
         ends: list[tuple[int, tuple[int, int]]] = []

@@ -117,6 +117,16 @@ class Program:
         return replace(self, calls=calls, outputs=outputs)
 
 
+def is_dense(x: Any) -> bool:
+    """Whether the entries of a variable lie in a row in memory, in order."""
+    step = x.dtype.itemsize if isinstance(x, Variable) else -1
+    for n, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
+        if stride != step and n > 1:
+            return False
+        step *= n
+    return True
+
+
 def flops(call: Call) -> int:
     """About how many operations on numbers a call takes: 0 for what only moves them."""
     if call.name in ("matmul", "affine"):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Elementwise
-from .program import Call, Program, Variable, symbols_in
+from .program import Call, Program, Variable, is_dense, symbols_in
 
 TILE = 1 << 13  # entries
 _SMALLEST = 1 << 15  # below that, all of it is in the cache anyway
@@ -31,10 +31,18 @@ class Region(NamedTuple):
     calls : sequence of Call
     inside : set of Variable
         Results that nobody else needs.
+    rows : set of Variable
+        What is the same for each row of the arrays, such as a bias.
     """
 
     calls: Sequence[Call]
     inside: set[Variable]
+    rows: set[Variable]
+
+    @property
+    def row(self) -> int:
+        """The length of the rows that tiles consist of."""
+        return int(self.calls[0].result.shape[-1]) if self.rows else 1
 
 
 def regions(program: Program, leaving: set[Variable]) -> list[Region]:
@@ -42,7 +50,7 @@ def regions(program: Program, leaving: set[Variable]) -> list[Region]:
     found: list[Region] = []
     run: list[Call] = []
     for call in [*program.calls, None]:
-        if call is not None and _fits(call) and (not run or call.result.size == run[0].result.size):
+        if call is not None and _fits(call) and (not run or _alike(call, run[0])):
             run.append(call)
             continue
         if len(run) > 1:
@@ -76,7 +84,13 @@ def _region(calls: Sequence[Call], program: Program, leaving: set[Variable]) -> 
     mine = set(calls)
     others = {x for call in program.calls if call not in mine for x in call.reads}
     needed = others.union(symbols_in(program.outputs), leaving)
-    return Region(tuple(calls), {call.result for call in calls} - needed)
+    rows = {x for call in calls for x in call.reads if x.shape and x.size < call.result.size}
+    return Region(tuple(calls), {call.result for call in calls} - needed, rows)
+
+
+def _alike(call: Call, other: Call) -> bool:
+    x, y = call.result, other.result
+    return (x.size, x.shape[-1]) == (y.size, y.shape[-1])
 
 
 def _fits(call: Call) -> bool:
@@ -84,19 +98,17 @@ def _fits(call: Call) -> bool:
     if y.size < _SMALLEST or not isinstance(call.function, Elementwise):
         return False
     arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, list | tuple)]
-    return isinstance(call.function.forward, np.ufunc) and all(
-        isinstance(x, Variable) and (x.shape, x.strides) == (y.shape, _rows(x))
-        for x in (y, *arrays)
+    return (
+        isinstance(call.function.forward, np.ufunc)
+        and is_dense(y)
+        and all(isinstance(x, Variable) and _follows(x, y) for x in arrays)
     )
 
 
-def _rows(x: Variable) -> tuple[int, ...]:
-    """The strides of an array of that shape whose entries lie in order."""
-    steps, step = [], int(x.dtype.itemsize)
-    for n in reversed(x.shape):
-        steps.append(step)
-        step *= n
-    return tuple(reversed(steps))
+def _follows(x: Variable, y: Variable) -> bool:
+    """Whether a tile of `y` needs the same tile of `x`, or all of it as each of its rows."""
+    a_row = 1 < x.size == x.shape[-1] == y.shape[-1] and x.shape != y.shape
+    return a_row or (x.shape == y.shape and is_dense(x))
 
 
 @cache
@@ -109,8 +121,15 @@ def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tiled(work: Callable[[slice, Sequence[np.ndarray]], None], size: int, scratch: Any) -> None:
-    """Do the work on all tiles of `size` entries.
+def tile_shape(row: int) -> tuple[int, ...]:
+    """The shape of a tile of whole rows."""
+    return (TILE,) if row == 1 else (max(TILE // row, 1), row)
+
+
+def tiled(
+    work: Callable[[slice, Sequence[np.ndarray]], None], size: int, scratch: Any, row: int = 1
+) -> None:
+    """Do the work on all tiles of `size` rows.
 
     Parameters
     ----------
@@ -119,17 +138,21 @@ def tiled(work: Callable[[slice, Sequence[np.ndarray]], None], size: int, scratc
     size : int
     scratch : sequence of dtype
         Of these arrays.
+    row : int
+        The length of a row.
     """
+    shape = tile_shape(row)
+    step = shape[0]
 
     def some(first: int, last: int) -> None:
-        arrays = [np.empty(TILE, dtype) for dtype in scratch]
+        arrays = [np.empty(shape, dtype) for dtype in scratch]
         with np.errstate(all="ignore"):
-            for start in range(first, last, TILE):
-                stop = min(start + TILE, last)
+            for start in range(first, last, step):
+                stop = min(start + step, last)
                 work(slice(start, stop), [a[: stop - start] for a in arrays])
 
-    threads = _threads() if size >= _SHARED else 1
-    share = -(-size // (threads * TILE)) * TILE
+    threads = _threads() if size * row >= _SHARED else 1
+    share = -(-size // (threads * step)) * step
     rest = [_pool().submit(some, i, min(i + share, size)) for i in range(share, size, share)]
     some(0, min(share, size))
     for future in rest:

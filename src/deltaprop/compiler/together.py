@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Elementwise
-from .program import Call, Program, Variable, pack, part
+from .program import Call, Program, Variable, is_dense, pack, part
 
 _LARGEST = 1 << 14  # of more entries the work is what takes the time, and not the call
 
@@ -53,20 +53,10 @@ def _alike(program: Program) -> list[list[Call]]:
 def _joins(call: Call) -> bool:
     y = call.result
     ufunc = isinstance(call.function, Elementwise) and isinstance(call.function.forward, np.ufunc)
-    if not ufunc or not y.shape or y.size > _LARGEST or not _dense(y):
+    if not ufunc or not y.shape or y.size > _LARGEST or not is_dense(y):
         return False
     arrays = [x for x in call.args if _is_array(x)]
-    return all(_dense(x) and (x.shape, x.dtype) == (y.shape, y.dtype) for x in arrays)
-
-
-def _dense(x: Any) -> bool:
-    """Whether the entries lie in a row in memory, in order."""
-    step = x.dtype.itemsize if isinstance(x, Variable) else -1
-    for n, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
-        if stride != step and n > 1:
-            return False
-        step *= n
-    return True
+    return all(is_dense(x) and (x.shape, x.dtype) == (y.shape, y.dtype) for x in arrays)
 
 
 def _is_array(x: Any) -> bool:

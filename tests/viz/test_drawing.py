@@ -120,6 +120,22 @@ def test_a_folded_layer_holds_all_of_its_activation(activation, mode):
     assert set(boxes(draw(loss, model=mlp).svg)) == {"X", first, "A2", "T", "L"}
 
 
+@pytest.mark.parametrize("kind", ["batch", "layer"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_folded_layer_holds_its_normalisation_and_leaves_it_alone(kind, training):
+    mlp = sigmoid_mlp(normalization=kind).train(training)
+    loss = dp.nn.mse(mlp(X), T)
+    loss.name = "L"
+    before = mlp.state_dict()
+    shown = boxes(draw(loss, model=mlp).svg)
+    assert set(shown) == {"X", "A1", "A2", "T", "L"}
+    assert "Norm(3" in shown["A1"]
+    assert "Norm" not in shown["A2"]
+    after = mlp.state_dict()
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
 def test_a_weight_that_is_used_elsewhere_stays_outside(network):
     mlp, _ = network
     loss = dp.nn.mse(mlp(X), T) + (mlp.layers[0].weight ** 2).sum()

@@ -62,7 +62,7 @@ def cards(picture: Picture, model: Any) -> dict[int, Card]:
     if not found or not by_formula or not np.isclose(by_formula.loss, loss):
         raise ValueError(
             f"the layer-delta formulas know the losses {', '.join(_LAST)}, as the mean over a "
-            "batch and with nothing added; this loss is another: give play no model"
+            "batch, with no dropout and nothing added; this loss is another: give play no model"
         )
     return _Writer(picture, found, by_formula, propagation).cards
 

@@ -6,6 +6,7 @@ what the activation makes of Z is as many operations as it records when it is tr
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ class Applied:
     """A dense layer, and the nodes of Z and A of one application of it to X."""
 
     title: str
+    made_by: str
     layer: nn.Dense
     X: Any
     Z: Node
@@ -41,6 +43,7 @@ def applications(order: list[Node], model: Any) -> list[Applied]:
     """Where in a graph, inputs before consumers, the dense layers of a model were applied."""
     dense = _dense(model)
     of_weight = {layer.weight.serial: (title, layer) for title, layer in dense}
+    norms = _norms(model)
     found = []
     for at, node in enumerate(order):
         weight = node.args[1] if len(node.args) > 1 else None
@@ -50,7 +53,9 @@ def applications(order: list[Node], model: Any) -> list[Applied]:
             X = node.args[0]
             if isinstance(X, Node) and X.op is not None and X.op.name == "cut":
                 X = X.args[0]  # see `nn.propagation`
-            found.append(Applied(title, layer, X, node, _end(order[at:], layer)))
+            norm = norms.get(id(layer))
+            made_by = repr(layer) if norm is None else f"{layer!r}, {norm!r}"
+            found.append(Applied(title, made_by, layer, X, node, _end(order[at:], layer, norm)))
     return found
 
 
@@ -62,15 +67,25 @@ def _dense(model: Any) -> list[tuple[str, nn.Dense]]:
     return [(names[id(m.weight)].rpartition(".")[0] or "layer", m) for m in layers]
 
 
-def _end(since: list[Node], layer: nn.Dense) -> Node:
-    """The node of A, if the operations that follow Z are those of the activation."""
+def _norms(model: nn.Module) -> dict[int, Any]:
+    """What normalises Z before the activation, by the layer's id."""
+    mlps = [m for m in model.modules() if isinstance(m, nn.MLP) and m.norms]
+    return {
+        id(layer): norm for m in mlps for layer, norm in zip(m.layers, m.norms or (), strict=False)
+    }
+
+
+def _end(since: list[Node], layer: nn.Dense, norm: Any) -> Node:
+    """The node of A, if the operations that follow Z are those of norm and activation."""
     reached, chain = {since[0].serial}, [since[0]]
     for node in since[1:]:
         if any(x.serial in reached for x in parents(node)):
             reached.add(node.serial)
             chain.append(node)
-    x = np.zeros((1, layer.n_in), layer.weight.dtype)
-    for tried in (layer(Value(x)), layer(x)):  # a layer may record less for a raw X
+    x = np.zeros((2, layer.n_in), layer.weight.dtype)
+    norm = copy.deepcopy(norm)  # or trying it would count as a batch
+    for X in (Value(x), x):  # a layer may record less for a raw X
+        tried = layer(X) if norm is None else layer.activate(norm(layer.linear(X)))
         made = [node.op for node in topological_order(tried) if node.op is not None]
         wanted = made[made.index(since[0].op) :]
         if [node.op for node in chain[: len(wanted)]] == wanted:

@@ -233,11 +233,14 @@ class Picture:
     def _add(self, node: Node, inside: list[Node] | None) -> None:
         """Add the box of a node, and before it those of the arrays that it reads."""
         args = list(node.args)
+        layer = next((a for a in self.used if inside is not None and a.A is node), None)
         if inside is not None:
             own = {x.serial for x in inside}
-            outer = [x for part in inside for x in part.args]
-            outer = [x for x in outer if not isinstance(x, Node) or owner(x).serial not in own]
-            args = list({key(x): x for x in outer if isinstance(x, Node) or np.ndim(x)}.values())
+            read = [x for part in inside for x in part.args if isinstance(x, Node) or np.ndim(x)]
+            outer = [x for x in read if not isinstance(x, Node) or owner(x).serial not in own]
+            if layer:  # its arrays are its own, but for the input
+                outer = [x for x in outer if isinstance(x, Node) or x is layer.X]
+            args = list({key(x): x for x in outer}.values())
         box = Box("variable" if node.op is None else "result", self.names.of(node), raw(node), node)
         box.part_of = self._part_of.get(node.serial, "")
         for x in args:
@@ -253,10 +256,9 @@ class Picture:
                 box.inputs.append(place)
         terms = [(name, 3 if name.startswith("−") else 9) for name in map(self.names.of, args)]
         if inside is not None:
-            layer = next((a for a in self.used if a.A is node), None)
             box.kind = "layer"
             box.formula, _ = applied(layer.title if layer else f"{len(inside)} operations", terms)
-            box.layer = repr(layer.layer) if layer else ""
+            box.layer = layer.made_by if layer else ""
         elif node.op is not None:
             box.formula, _ = applied(node.op.name, terms, node.params)
         self.place[node.serial] = len(self.boxes)

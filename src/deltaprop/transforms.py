@@ -24,7 +24,7 @@ import numpy as np
 
 from .calculus import shaping
 from .calculus.domains import case
-from .graph import Moving, Node, Symbol, as_array, raw
+from .graph import Masked, Moving, Node, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
 from .graph.modes import is_recording, recording
@@ -429,7 +429,7 @@ def _in_reverse(run: Run, mode: str) -> bool:
 
 
 def _units(like: Any) -> Iterator[Any]:
-    """For each entry, an array that is 1 there and 0 elsewhere."""
+    """For each entry, an array that is 1 there and 0 elsewhere: structural zeros."""
     zeros = np.asarray(zeros_of(like))
     if not zeros.ndim:
         yield zeros.dtype.type(1).item()
@@ -437,7 +437,7 @@ def _units(like: Any) -> Iterator[Any]:
     for i in np.ndindex(zeros.shape):
         unit = zeros.copy()
         unit[i] = 1
-        yield unit
+        yield Masked(unit, unit != 0)
 
 
 def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:

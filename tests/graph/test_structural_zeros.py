@@ -176,6 +176,36 @@ def test_hessians_of_what_comes_from_nowhere(fill: Any, power: float) -> None:
     np.testing.assert_allclose(along, np.sum(second * v * v))
 
 
+@given(
+    mask=hnp.arrays(bool, 3),
+    zero=hnp.arrays(bool, 3),
+    f=st.sampled_from(sorted(BAD)),
+    fill=st.sampled_from(sorted(FILL)),
+    select=st.sampled_from(sorted(SELECT)),
+)
+def test_jacobians_of_both_modes_have_the_same_zeros(
+    mask: Any, zero: Any, f: str, fill: str, select: str
+) -> None:
+    """One entry's infinite derivative hides nothing of the others', in rows or in columns."""
+    x = np.where(zero, 0.0, [0.3, 0.5, 2.0])
+
+    def picked(x: Any) -> Any:
+        return SELECT[select](mask, BAD[f][0](x))
+
+    def filled(x: Any) -> Any:
+        return BAD[f][0](FILL[fill](mask, x)).ravel()
+
+    for y in (BAD[f][0], picked, filled):
+        rows, columns = (dp.jacobian(y, mode=mode)(x) for mode in ("reverse", "forward"))
+        known = np.isfinite(rows)  # infinities may meet, in one mode or the other
+        np.testing.assert_array_equal(known, np.isfinite(columns))
+        np.testing.assert_allclose(rows[known], columns[known], rtol=1e-12)
+        assert known[..., ~zero].all()
+        unrelated = dp.jacobian(y)(np.full(3, 0.7)) == 0
+        assert not rows[unrelated].any()
+        assert not columns[unrelated].any()
+
+
 @pytest.mark.parametrize("f", [dnp.sqrt, dnp.cbrt, lambda x: x**0.5])
 def test_the_tangent_of_a_numeric_zero_hides_nothing(f: Any) -> None:
     assert np.isnan(dp.jvp(f, (0.0,), (0.0,))[1])

@@ -1,0 +1,17 @@
+"""scikit-learn's multilayer perceptrons, trained on compiled steps.
+
+`MLPClassifier` and `MLPRegressor` take the parameters of scikit-learn's estimators of the same
+names and mean the same by them. So the same `random_state` gives the same start, the same order
+of samples and, to rounding, the same network. Beyond that there are all activations of
+`deltaprop.nn`, other losses, dropout and class weights.
+"""
+
+try:
+    from sklearn.utils.validation import validate_data as _validate_data  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "deltaprop.sklearn needs scikit-learn 1.6 or later: pip install 'deltaprop[sklearn]'"
+    ) from error
+
+from .estimators import MLPClassifier as MLPClassifier
+from .estimators import MLPRegressor as MLPRegressor

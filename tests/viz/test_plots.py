@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -65,6 +66,13 @@ def test_saved_by_one_call(tmp_path, ending):
     path = tmp_path / f"history.{ending}"
     plot_history(HISTORY, path)
     assert path.stat().st_size > 3000
+
+
+def test_notebooks_show_it_and_it_can_be_pickled():
+    figure = plot_history(HISTORY)
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    again = pickle.loads(pickle.dumps(figure))
+    assert curves(again.axes[0]) == curves(figure.axes[0])
 
 
 def test_panels_of_ones_own():
@@ -235,6 +243,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "deltaprop.viz.figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"pip install 'deltaprop\[viz\]'"):
         plot_history(HISTORY)

@@ -1,9 +1,9 @@
 """Plots of trainings, networks and gradients, by matplotlib (the extra `viz`).
 
-Each function returns the figure that it drew. With a `path` it also saves it, in the format
-that the ending names; with `axes` it draws into that panel of a picture of yours. Neither
-pyplot nor matplotlib's settings are touched. Colours are Okabe and Ito's, or maps of even
-lightness, and never the only thing that tells two lines apart.
+Each function returns the figure that it drew, and a notebook shows it. With a `path` it also
+saves it, in the format that the ending names; with `axes` it draws into that panel of a picture
+of yours. Neither pyplot nor matplotlib's settings are touched. Colours are Okabe and Ito's, or
+maps of even lightness, and never the only thing that tells two lines apart.
 """
 
 from __future__ import annotations
@@ -41,12 +41,10 @@ def _panels(axes: Any, count: int, width: float, height: float, **options: Any) 
             raise ValueError(f"this plot fills {count} axes, but was given {len(given)}")
         return given[0].get_figure(), given
     try:
-        from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
+        from .figures import Plot
     except ImportError as error:
         raise ImportError("plots are drawn by matplotlib: pip install 'deltaprop[viz]'") from error
-    roomy = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
-    figure = Figure(figsize=(width, height), layout=roomy)
+    figure = Plot(width, height)
     panels = figure.subplots(1, count, squeeze=False, **options)[0]
     for panel in panels:
         panel.spines[["top", "right"]].set_visible(False)

@@ -82,6 +82,8 @@ def test_numbers_have_four_digits(x):
 
 def test_small_data_in_full_large_by_range_and_mean():
     assert rows(np.array([[1.0, -2.0], [0.5, 3.0]])) == ["[[  1, −2],", " [0.5,  3]]"]
+    assert rows(np.arange(8.0) - 7) == ["[−7, −6, −5, −4, −3, −2,", " −1,  0]"]
+    assert rows(np.arange(8.0).reshape(1, 8)) == ["0 … 7, mean 3.5"]
     assert rows(np.arange(100.0)) == ["0 … 99, mean 49.5"]
     assert rows(np.zeros((0, 3))) == ["no entries"]
     assert rows(np.full(20, 3 + 4j)) == ["largest |z| 5"]

@@ -18,6 +18,7 @@ from ..graph.node import READ
 _INFIX = {"add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2)}
 _INFIX |= {"matmul": ("@", 2), "remainder": ("%", 2), "power": ("^", 4)}
 _UNARY, _TIGHT = 3, 9
+_COLUMNS = 6  # entries in a line
 # what a formula does without: the same numbers in another shape
 _SILENT = {"astype", "broadcast_to", "expand_dims", "positive", "reshape"}
 
@@ -44,20 +45,21 @@ def rows(data: Any, most: int = 12) -> list[str]:
     size = np.size(data)
     if not size:
         return ["no entries"]
-    if size > most or np.ndim(data) > 2:
+    wide = np.ndim(data) == 2 and np.shape(data)[1] > _COLUMNS
+    if size > most or np.ndim(data) > 2 or wide:
         array = np.asarray(data)
         if array.dtype.kind == "c":
             return [f"largest |z| {number(np.abs(array).max())}"]
         return [f"{number(array.min())} … {number(array.max())}, mean {number(array.mean())}"]
-    if np.ndim(data) < 2:
+    if np.ndim(data) == 0:
         return [entries(data)]
-    texts = [[number(x) for x in row] for row in np.asarray(data).tolist()]
-    wide = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    lines = [", ".join(map(str.rjust, line, wide)) for line in texts]
-    return [
-        ("[[" if i == 0 else " [") + line + ("]]" if i == len(lines) - 1 else "],")
-        for i, line in enumerate(lines)
-    ]
+    texts = [number(x) for x in np.ravel(data).tolist()]
+    n = min(np.shape(data)[-1], _COLUMNS)
+    table = [texts[i : i + n] for i in range(0, size, n)]
+    widths = [max(len(line[k]) for line in table if k < len(line)) for k in range(n)]
+    lines = [", ".join(map(str.rjust, line, widths)) for line in table]
+    start, between, end = ("[", ",\n ", "]") if np.ndim(data) == 1 else ("[[", "],\n [", "]]")
+    return (start + between.join(lines) + end).split("\n")
 
 
 def summary(data: Any, most: int = 12) -> str:

@@ -28,16 +28,24 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
     known: dict[int, Any] = {leaf.serial: t for leaf, t in tangents.items()}
     # nothing older than all of these depends on any of them
     for node in topological_order(*map(owner, roots), since=max(known, default=0)):
-        if node.op is None or node.serial in known:
+        op = node.op
+        if op is None or node.serial in known:
             continue
-        given = [known.get(owner(x).serial) if isinstance(x, Node) else None for x in node.args]
-        if any(t is not None for t in given):
-            if not node.op.accepts_masks:
-                given = [t.values if type(t) is Masked else t for t in given]
-            t = node.op.push(given, node, graph)
-            if type(t) is Masked:
-                known[node.serial] = Masked(materialize(t.values, node._data), t.mask)
-            elif t is not None:
-                known[node.serial] = materialize(t, node._data)
+        given: list[Any] = []
+        reached = False
+        for x in node.args:
+            t = known.get(owner(x).serial) if isinstance(x, Node) else None
+            if t is not None:
+                reached = True
+                if type(t) is Masked and not op.accepts_masks:
+                    t = t.values
+            given.append(t)
+        if not reached:
+            continue
+        t = op.push(given, node, graph)
+        if type(t) is Masked:
+            known[node.serial] = Masked(materialize(t.values, node._data), t.mask)
+        elif t is not None:
+            known[node.serial] = materialize(t, node._data)
     found = [known.get(owner(root).serial) for root in roots]
     return [t.values if type(t) is Masked else t for t in found]

@@ -177,6 +177,28 @@ def test_tiles_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
             identical(compiled(x * scale, b), f(x * scale, b))
 
 
+def test_no_tile_overwrites_what_another_one_needs() -> None:
+    x = np.zeros((250, 300))
+
+    def f(x: Any) -> Any:
+        a, b, c = x @ x.T @ x, x.sum(0) + x, np.exp(x @ x.T) @ x
+        flags = (a > 0.0) & (b > 0.0)  # a and b are not read again
+        return np.where(flags, c, 0.0) @ x.T
+
+    program = dead_code(recorded(f, x))
+    found = regions(program, set())
+    buffers = Memory(program, ABILITIES, regions=found).buffers
+    pairs = 0
+    for region in found:
+        results = {call.result for call in region.calls} & buffers.keys()
+        for x in {x for call in region.calls for x in call.reads} & buffers.keys() - results:
+            for y in results:
+                apart = buffers[x].ctypes.data != buffers[y].ctypes.data or x.nbytes != y.nbytes
+                pairs += apart
+                assert not (apart and np.shares_memory(buffers[x], buffers[y]))
+    assert pairs > 1
+
+
 def test_an_error_in_a_tile_is_raised() -> None:
     def fails(_: slice, __: Any) -> None:
         raise MemoryError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
@@ -13,6 +14,7 @@ from .calculus import shaping
 from .graph import Node, Primitive, raw, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
+from .graph.symbol import tracing
 from .transforms import Run, is_variable, zeros_of
 from .tree import described, flatten, tree_map, unflatten
 from .value import Value
@@ -93,7 +95,9 @@ class _Checkpoint(Primitive):
     def _again(self, node: Node, graph: bool) -> Run:
         assert node.params is not None
         xs = node.args if graph else [x._data for x in node.args]
-        run = Run(node.params["call"], xs, range(len(xs)))
+        trace = tracing()
+        with trace.again() if trace else nullcontext():
+            run = Run(node.params["call"], xs, range(len(xs)))
         verify(_is_same, raw(run.outputs[0]), raw(node), always=False)
         return run
 

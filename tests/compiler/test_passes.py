@@ -336,6 +336,34 @@ def test_gradients_are_room_for_what_comes_before_them() -> None:
     identical([p.grad for p in mlp.parameters()], held)
 
 
+def test_a_checkpoint_computes_again() -> None:
+    draw = np.random.default_rng(0)
+    ws = [draw.standard_normal((20, 20)) / 5.0 for _ in range(36)]
+    x = draw.standard_normal((300, 20))
+
+    def part(x: Any, ws: Any) -> Any:
+        for w in ws:
+            x = np.tanh(x @ w)
+        return x
+
+    def taken(piece: Any) -> tuple[int, Any]:
+        def total(ws: Any) -> Any:
+            y: Any = x
+            for i in range(0, len(ws), 6):
+                y = piece(y, ws[i : i + 6])
+            return y.sum()
+
+        gradient = dp.grad(total)
+        program = dead_code(common_subexpressions(recorded(gradient, ws)))
+        # what a piece gives is not computed again
+        assert names(program).count("tanh") == (36 if piece is part else 36 + 6 * 5)
+        return Memory(program, ABILITIES).taken, compiler.compile(gradient)(ws)
+
+    (plain, expected), (less, found) = taken(part), taken(dp.checkpoint(part))
+    identical(found, expected)
+    assert less < 0.5 * plain
+
+
 def test_checks_come_first() -> None:
     def f(x: Any, y: Any, draws: Any = None) -> Any:
         loss = dp.nn.softmax_cross_entropy(np.tanh(x @ x.T), y)

@@ -30,7 +30,7 @@ def without_dead_code(program: Program) -> tuple[Program, set[Variable]]:
 
 
 def common_subexpressions(program: Program) -> Program:
-    """With one call in the place of several that are the same."""
+    """With one call in the place of several that are the same, in the same turn."""
     first: dict[Any, Variable] = {}
     known: dict[Variable, Any] = {}
     kept: list[Call] = []
@@ -39,7 +39,7 @@ def common_subexpressions(program: Program) -> Program:
         key: Any = None
         if not call.effect:
             params = _key(call.params) if call.params else ()
-            key = call.function, call.item, _key(call.args), params
+            key = call.function, call.item, call.turn, _key(call.args), params
         if key is not None and key in first:
             known[call.result] = first[key]
             continue

@@ -80,6 +80,8 @@ class Call:
         a check.
     reads : tuple of Variable
         Those in `args` and `params`.
+    turn : int
+        Not 0 for what a checkpoint computes again, so as not to keep it.
     """
 
     function: Callable[..., Any]
@@ -89,6 +91,7 @@ class Call:
     item: bool = False
     effect: bool = False
     reads: tuple[Variable, ...] = ()
+    turn: int = 0
 
     @property
     def name(self) -> str:

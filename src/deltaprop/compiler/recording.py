@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from threading import RLock
 from typing import Any
 
@@ -103,6 +104,8 @@ class Trace(Mode):
         self.places: dict[Any, Place] = {}
         self.guards: list[tuple[Any, str, Any]] = []
         self.draws: dict[int, Draws] = {}
+        self.turn = 0
+        self._turns = count(1)
         self._met: set[Node] = set()
         self._symbols: list[Traced] = []
         self._arrays: dict[int, tuple[Any, Any]] = {}
@@ -222,11 +225,21 @@ class Trace(Mode):
         if isinstance(y, list):
             y = tuple(y)
         result = self.symbol(y)
-        self.calls.append(Call(function, args, params, result, item, effect, tuple(given)))
+        reads = tuple(given)
+        self.calls.append(Call(function, args, params, result, item, effect, reads, self.turn))
         if not isinstance(y, tuple):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
         return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """What is computed in here stays apart from the same that was computed before."""
+        outer, self.turn = self.turn, next(self._turns)
+        try:
+            yield
+        finally:
+            self.turn = outer
 
     def kept(self, x: Any) -> Any:
         """A constant array, safe from later writes."""

@@ -206,7 +206,7 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
         else:
             args, y = (self, other), on_floats(self.value, other)
         result = Number(trace, y)
-        trace.calls.append(Call(primitive, args, NO_PARAMS, result, True, False, reads))
+        trace.calls.append(Call(primitive, args, NO_PARAMS, result, True, False, reads, trace.turn))
         return result
 
     return method
@@ -222,7 +222,8 @@ def number(function: Any, args: Sequence[Any]) -> Any:
     evaluate = ON_FLOATS.get(function) or function.evaluate
     y = evaluate(*[x.value if isinstance(x, Traced) else x for x in args])
     result = Number(trace, y) if type(y) is float else trace.symbol(as_number(y))
-    trace.calls.append(Call(function, tuple(args), NO_PARAMS, result, True, False, reads))
+    call = Call(function, tuple(args), NO_PARAMS, result, True, False, reads, trace.turn)
+    trace.calls.append(call)
     return result
 
 

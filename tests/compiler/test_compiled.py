@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Thread
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -227,6 +228,30 @@ def test_a_value_kept_from_inside_says_so() -> None:
         kept[0] + 1.0
     with pytest.raises(TraceError, match="kept from an earlier call"):
         compiler.compile(lambda x: x + kept[0])(X)
+
+
+@pytest.mark.parametrize("start", [2.0, [1.0, 2.0]])
+def test_threads_do_not_get_into_each_others_recordings(start: Any) -> None:
+    w = dp.Value(start)
+    outcomes: list[Any] = []
+
+    def elsewhere() -> None:
+        for work in (lambda: w * 2.0, lambda: w * w, lambda: np.exp(w), lambda: w - 1):
+            with pytest.raises(TraceError, match="in one thread while another one records") as e:
+                work()
+            outcomes.append(e)
+
+    def f(x: Any) -> Any:
+        y = w * x
+        thread = Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        return y
+
+    program = compiler.compile(f)
+    np.testing.assert_array_equal(program(3.0).data, np.multiply(start, 3.0))
+    assert len(outcomes) == 4
+    assert "1 calls" in program.program(3.0)
 
 
 def test_the_program_can_be_read() -> None:

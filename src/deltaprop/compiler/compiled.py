@@ -186,6 +186,8 @@ def compile(
     what becomes of them, of their gradients and of an optimiser's state is written back.
     Random numbers of layers, and of generators that are arguments, are drawn in each call.
     All else is what it was when the function was recorded, as are side effects in Python.
+    Threads may share what is compiled, but for the first call: while that is recorded, the
+    variables are no numbers, and a thread that computes with them gets a `TraceError`.
 
     Results are those of the function, bit for bit, but where a matrix product meets another
     memory layout. Values come back as constants: ask for gradients inside. Called under

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,7 @@ class Trace(Mode):
 
     def __init__(self, empty: Iterable[Node] = (), opened: Collection[str] = OPENED) -> None:
         self.trace = self
+        self.thread = get_ident()
         self.empty = set(empty)
         self.opened = opened
         self.calls: list[Call] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,11 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
             "a value was kept from inside a compiled function",
             "Return it, or keep it in a dp.Value, which is read and written in each call",
         )
+    if trace.thread != get_ident():
+        raise refused(
+            "a variable is used in one thread while another one records a function that uses it",
+            "Call the compiled function once before there are several threads",
+        )
     return trace.emit(function, args, params, **how)
 
 
@@ -196,10 +202,12 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Number, other: Any) -> Any:
         trace, kind = self.trace, type(other)
         reads: tuple[Number, ...] = (self,)
-        if kind is Number and other.trace is trace is not None:
+        if trace is None or trace.thread != get_ident():
+            return general(self, other)  # which knows what to say
+        if kind is Number and other.trace is trace:
             args: tuple[Any, ...] = (self, other)
             reads, y = args, on_floats(self.value, other.value)
-        elif kind is not float or trace is None:
+        elif kind is not float:
             return general(self, other)
         elif reflected:
             args, y = (other, self), on_floats(other, self.value)
@@ -217,7 +225,7 @@ def number(function: Any, args: Sequence[Any]) -> Any:
     reads = tuple([x for x in args if isinstance(x, Traced)])
     trace = reads[0].trace
     for x in reads:
-        if x.trace is not trace or trace is None:
+        if x.trace is not trace or trace is None or trace.thread != get_ident():
             return emit(function, args, {}, item=True)  # which knows what to say
     evaluate = ON_FLOATS.get(function) or function.evaluate
     y = evaluate(*[x.value if isinstance(x, Traced) else x for x in args])

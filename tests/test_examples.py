@@ -97,6 +97,55 @@ def test_a_gradient_by_hand_is_proven(run: Any, capsys: Any) -> None:
     assert found["tried"] >= 5
 
 
+def test_gradients_vanish_and_explode(run: Any, capsys: Any) -> None:
+    found = run("vanishing_gradients", capsys)
+    ratio = {}
+    for name, this in found.items():
+        deltas = [column[0] for column in this.flow["delta"].values()]
+        ratio[name] = deltas[0] / deltas[-2]
+    assert ratio["sigmoid"] < 1e-6
+    assert ratio["relu, twice the weights"] > 1e3
+    assert 0.1 < ratio["relu, He's weights"] < 10
+    assert not found["relu, twice the weights"].loss
+    assert found["relu, He's weights"].loss[-1] < found["sigmoid"].loss[-1]
+
+
+def test_suited_weights_keep_activations_and_deltas(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("initialization", capsys)["relu"]
+    spread = {k: list(v.flow["activation_std"].values())[9][0] for k, v in found.items()}
+    assert 0.05 < spread["He: 2 / n_in"] < 1
+    assert 0.05 < spread["orthogonal"] < 1
+    assert spread["too small: 0.3 of LeCun's"] < 1e-5
+    assert spread["too large: 3 x LeCun's"] > 50
+    losses = {name: this.loss[-1] if this.loss else 99 for name, this in found.items()}
+    assert min(losses, key=lambda name: losses[name]) in ("He: 2 / n_in", "orthogonal")
+
+
+def test_normalised_networks_learn_where_others_do_not(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("normalization", capsys)
+    assert found["batch", 0.1].accuracy > 0.7
+    assert found["none", 0.1].accuracy < 0.5
+
+
+def test_an_ensemble_beats_its_members(run: Any, capsys: Any) -> None:
+    found = run("ensembles", capsys)
+    assert found["the mean of all"] > found["a member"] + 0.005
+    assert found["the vote of all"] > found["a member"] + 0.005
+
+
+def test_augmentation_teaches_what_it_shows(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("scipy")
+    found = run("augmentation", capsys)
+    middle, shifted = (
+        {name: by_count[150][0][test] for name, by_count in found.items()} for test in (0, 1)
+    )
+    assert middle["none"] > 0.85
+    assert shifted["noise, rotation, shift"] > shifted["none"] + 0.15
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help(name: str) -> None:
     script = [sys.executable, EXAMPLES / f"{name}.py", "--help"]

@@ -34,7 +34,7 @@ def test_the_sizes_are_those_of_the_formulas(
     found = gradient_flow(mlp, X, T)
     assert list(found) == [f"layers.{k}" for k in range(len(widths) + 1)]
     for flow, layer in zip(found.values(), expected.layers, strict=True):
-        sizes = layer.A.mean(), layer.A.std(), abs(layer.delta).mean(), abs(layer.dW).mean()
+        sizes = layer.A.mean(), layer.A.std(0).mean(), abs(layer.delta).mean(), abs(layer.dW).mean()
         np.testing.assert_allclose(flow, sizes, rtol=1e-6, atol=1e-12)
 
 

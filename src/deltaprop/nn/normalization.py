@@ -35,10 +35,6 @@ class Normalization(Module):
             raise ValueError(f"{self!r} takes inputs of shape (..., {self.n}), not {x.shape}")
         return x
 
-    def _scaled(self, deviation: Any, variance: Any) -> Any:
-        y = deviation / sqrt(variance + self.eps)
-        return y if self.weight is None else y * self.weight + self.bias
-
     def __repr__(self) -> str:
         affine = "" if self.weight is not None else ", affine=False"
         return f"{type(self).__name__}({self.n}{affine})"
@@ -89,7 +85,8 @@ class LayerNorm(Normalization):
         """The input normalised, of its shape (..., n)."""
         x = self._input(x)
         d = x - mean(x, -1, keepdims=True)
-        return self._scaled(d, mean(square(d), -1, keepdims=True))
+        y = d / sqrt(mean(square(d), -1, keepdims=True) + self.eps)
+        return y if self.weight is None else y * self.weight + self.bias
 
 
 class BatchNorm(Normalization):
@@ -181,6 +178,11 @@ class BatchNorm(Normalization):
         v = mean(square(d), axes)
         self._track(raw(m), raw(v) * (count / (count - 1)))
         return self._scaled(d, v)
+
+    def _scaled(self, d: Any, v: Any) -> Any:
+        s = sqrt(v + self.eps)
+        # the scale is divided first: that is one number a feature
+        return d / s if self.weight is None else d * (self.weight / s) + self.bias
 
     def _track(self, m: Any, v: Any) -> None:
         self.num_batches_tracked = self.buffer("num_batches_tracked") + 1

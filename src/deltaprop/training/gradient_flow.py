@@ -19,9 +19,10 @@ from .run import Run
 class Flow(NamedTuple):
     """The sizes in one layer, over a batch.
 
-    `activation_mean` and `activation_std` are those of what goes on to the next layer (of the
-    last: of the prediction); `delta` is the mean of ``|dL/dZ|``, Z being the layer's result
-    before normalisation and activation; `gradient` the mean of ``|dL/dW|``.
+    `activation_mean` is that of what goes on to the next layer (of the last: the prediction),
+    `activation_std` its standard deviation over the samples, as a mean over units: what is left
+    there of the differences between inputs. `delta` is the mean of ``|dL/dZ|``, Z being the
+    layer's result before normalisation and activation; `gradient` the mean of ``|dL/dW|``.
     """
 
     activation_mean: float
@@ -81,7 +82,8 @@ def gradient_flow(
         for (name, weight, Z, _), A in zip(layers, received, strict=True):
             name = name if name not in found else f"{name} ({len(found) + 1})"
             A = raw(A)
-            found[name] = Flow(float(np.mean(A)), float(np.std(A)), _size(Z), _size(weight))
+            spread = float(np.mean(np.std(A, axis=-2 if np.ndim(A) > 1 else 0)))
+            found[name] = Flow(float(np.mean(A)), spread, _size(Z), _size(weight))
     return found
 
 

@@ -93,7 +93,7 @@ function tell(step) {
     $("head").replaceChildren(step.op ? typeset(first.name, "") : step.rule, step.op ? element("small", "", ` by ${step.op}`) : "");
     if (step.op) lines.append(block(step));
     else if (forward) lines.append(note("They are given. Step on to see each operation compute its result from them."), hint());
-    else lines.append(...step.totals.map(total => block(total)), note("Each gradient says how much " + story.root + " changes when that Value does. An optimiser now steps against it."));
+    else lines.append(...step.totals.map(total => element("div", "line", typeset(total.rule), " = ", typeset(total.result, "formula answer"))), note("Each gradient says how much " + story.root + " changes when that Value does. An optimiser now steps against it."));
     return;
   }
   $("head").replaceChildren(step.op ? "Back through " : "Start at ", typeset(steps[made.get(step.at[0])].rule, ""));

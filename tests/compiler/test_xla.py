@@ -253,6 +253,24 @@ def test_places_may_hold_the_same(shared: bool) -> None:
     close([p.numpy(), q.numpy()], [np.array([48.0, 72.0])] * 2)
 
 
+def test_what_cannot_change_is_sent_once() -> None:
+    compiled = xla(lambda x: x * 2.0)
+    base = X.copy()
+    view = base[:]
+    view.setflags(write=False)
+    fixed, other = X.copy(), X + 1.0
+    fixed.setflags(write=False)
+    other.setflags(write=False)
+    for x in (fixed, fixed, fixed, other, fixed, view, base, view):
+        close(compiled(x), x * 2.0)
+        base += 1.0  # which shows in the view
+    run = compiled._replays.popitem()[1][0].run
+    for x in (view, fixed):
+        run((x,)), run((x,))
+        ((data, _),) = run.__self__.last.values()
+        assert data is fixed
+
+
 def test_places_may_swap() -> None:
     p, q = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
     seen = p.data

@@ -3,7 +3,8 @@
 What is random is drawn on the host, by the generators that NumPy's executor would ask, and so
 are the same numbers; checks of data raise before anything outside is written. What the program
 leaves in places outside stays on the devices too, and is not sent there again while it is what
-these places hold. Computed is in the dtypes that were recorded, whatever `jax_enable_x64` says.
+these places hold; nor is a read-only argument that comes again and again. Computed is in the
+dtypes that were recorded, whatever `jax_enable_x64` says.
 
 Two things NumPy does are dropped: a singular matrix is no error here, but gives inf and NaN;
 and on the CPU subnormal numbers count as zero.
@@ -21,6 +22,7 @@ import jax
 import numpy as np
 
 from ..graph import Node
+from ..graph.node import is_mutable
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import Vector, lanes
@@ -151,6 +153,9 @@ class _Replay:
         self.program = program = recorded.program
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
+        # the same for arguments that cannot change
+        self.last: dict[Variable, tuple[Any, Any]] = {}
+        self.writes = [(*row, _keys(*row)) for row in recorded.writes]
         self.split = Split(program, set(self.keys))
         for x in (*self.split.given, *[call.result for call in self.split.inside]):
             _supported(x)
@@ -237,9 +242,14 @@ class _Replay:
         with jax.enable_x64(True):
             for x, sharding in zip(self.split.given, self.shardings, strict=True):
                 data = known[x]
-                found = held.pop if x in self.donated else held.get
-                before, array = found(self.keys.get(x), (None, None))
-                sent.append(array if before is data else self.layout.placed(data, sharding))
+                key = self.keys.get(x)
+                found = held.pop if x in self.donated else held.get if key else self.last.get
+                before, array = found(key or x, (None, None))
+                if before is not data or array is None:
+                    array = self.layout.placed(data, sharding)
+                    if key is None:
+                        array = self._kept(x, data, array, before is data)
+                sent.append(array)
             try:
                 wanted, faults = self.compiled(*sent, *self.sent)
                 for x, array in zip(self.split.wanted, wanted, strict=True):
@@ -251,6 +261,14 @@ class _Replay:
             if fault:
                 raise IndexError(text)
         return dict(zip(self.split.wanted, wanted, strict=True))
+
+    def _kept(self, x: Variable, data: Any, array: Any, again: bool) -> Any:
+        """An argument as it is sent; one that comes `again` and never changes, for good."""
+        if type(data) is not np.ndarray or is_mutable(data):
+            return array
+        array = jax.device_put(array) if again else array
+        self.last[x] = data, array if again else None
+        return array
 
     def _results(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
         """What the function returns, in memory that nobody else writes to."""
@@ -265,9 +283,9 @@ class _Replay:
     def _write(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> None:
         """Leave outside what the function leaves there."""
         left = []
-        for row in self.recorded.writes:
+        for place, structure, xs, keys in self.writes:
             values = []
-            for x, key in zip(row[2], _keys(*row), strict=True):
+            for x, key in zip(xs, keys, strict=True):
                 data = known[x] if isinstance(x, Variable) else x
                 if isinstance(data, np.ndarray):
                     if not self._made(x):
@@ -275,9 +293,9 @@ class _Replay:
                     elif x in arrays:  # once: what two places hold is not donated twice
                         self.executor.held[key] = data, arrays.pop(x)
                 values.append(data)
-            left.append(values)
-        for (place, structure, _), values in zip(self.recorded.writes, left, strict=True):
-            _put(place, structure, values)
+            left.append((place, structure, values))
+        for row in left:
+            _put(*row)
 
     def _made(self, x: Any) -> bool:
         """Whether an output is what the devices compute."""

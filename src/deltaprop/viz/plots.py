@@ -350,7 +350,8 @@ def _draw_layers(panel: Any, layers: Mapping[str, Any]) -> None:
 def _beside(panel: Any, title: str) -> None:
     """A legend outside of the panel, in the order in which the lines mostly lie."""
     handles, labels = panel.get_legend_handles_labels()
-    panel.legend(handles[::-1], labels[::-1], title=title, fontsize=8, edgecolor="none",
+    few = slice(None, None, -max(1, len(labels) // 12))  # of many every second, or third, ...
+    panel.legend(handles[few], labels[few], title=title, fontsize=8, edgecolor="none",
                  loc="center left", bbox_to_anchor=(1, 0.5))  # fmt: skip
 
 

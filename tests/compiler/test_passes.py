@@ -230,6 +230,22 @@ def test_together() -> None:
     assert names(together(before, lambda x: False)) == names(before)
 
 
+def test_together_computes_a_variable_in_one_place() -> None:
+    def shared(x: Any) -> Any:
+        u, v, w = dnp.sin(x), dnp.cos(x), dnp.tanh(x)
+        return u * v, v * w
+
+    def apart(x: Any) -> Any:
+        u, v, w, y = dnp.sin(x), dnp.cos(x), dnp.tanh(x), dnp.exp(x)
+        return u * v, w * y
+
+    assert "pack" not in names(together(recorded(shared, X), lambda x: True))
+    before = recorded(apart, X)
+    after = together(before, lambda x: True)
+    assert names(after).count("pack") == 2
+    unchanged(before, after, X)
+
+
 def scalar_network(weights: Sequence[Any], rows: Sequence[Sequence[float]]) -> Any:
     loss: Any = 0.0
     for a, b in rows:

@@ -82,8 +82,9 @@ class _Known:
         columns = [
             xs if _is_array(xs[0]) else xs[0] for xs in zip(*[c.args for c in group], strict=True)
         ]
-        rows = [xs for xs in columns if isinstance(xs, tuple)]
-        if not all(xs in self.packs or self.fresh(xs) for xs in rows):
+        new = {xs for xs in columns if isinstance(xs, tuple) and xs not in self.packs}
+        inside = [x for xs in new for x in xs]  # in one place each, else one is a copy
+        if len(set(inside)) < len(inside) or not all(map(self.fresh, new)):
             return
         args = tuple([self.packed(xs) if isinstance(xs, tuple) else xs for xs in columns])
         results = tuple([call.result for call in group])

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..calculus.contractions import affine_stack, matmul
 from ..calculus.reductions import sum as _sum
-from ..graph import Node, as_array, broadcast_to, raw
+from ..graph import Node, as_array, raw
 from ..graph.modes import no_grad
 from ..value import Value
 from .activations import Activation
@@ -162,8 +162,9 @@ class Ensemble(Module):
             reduction = options.get("reduction", "mean")
             given, shape = as_array(raw(target)), raw(prediction).shape
             if given.shape in (shape[1:], shape[1:-1]):
+                # that of all, K times: several times quicker than np.broadcast_to
                 target = target if isinstance(target, Node) else given
-                target = broadcast_to(target, shape=(shape[0], *given.shape))
+                target = target + np.zeros((shape[0], *[1] * given.ndim), given.dtype)
             value = of_all(prediction, target, **options)
             if reduction == "none":
                 return _sum(value, 0)

@@ -67,6 +67,14 @@ def test_digits_are_read(run: Any, capsys: Any) -> None:
     assert min(found["test"]) > 0.92
 
 
+def test_estimators_are_searched_and_compared(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("estimators", capsys)
+    assert found["settings"] == 12
+    assert found["accuracy"] > 0.9
+    assert found["apart"] < 1e-9
+
+
 def test_moons_are_told_apart(run: Any, capsys: Any) -> None:
     pytest.importorskip("sklearn")
     found = run("micrograd_moons", capsys)

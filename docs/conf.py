@@ -11,6 +11,7 @@ sys.path.insert(0, str(HERE / "support"))
 # the kernels that run the cells find `support` and the examples, too
 PATHS = [HERE / "support", HERE.parent / "examples", os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in PATHS if str(path))
+os.environ["TQDM_DISABLE"] = "1"
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 project = "deltaprop"
@@ -41,6 +42,7 @@ nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_render_markdown_format = "myst"
 nb_merge_streams = True
+nb_output_stderr = "warn"  # a stray warning of a cell is one of the build, and so an error
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist", "attrs_inline", "substitution"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = False

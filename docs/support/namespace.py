@@ -114,9 +114,15 @@ def shortened(
         lines[:] = [f"The function ``deltaprop.numpy.{thing.name}`` of this."]
 
 
+def skipped(_app: Any, _what: Any, name: str, _thing: Any, skip: bool, _options: Any) -> bool:
+    """Leave out what scikit-learn adds to estimators for the routing of metadata."""
+    return skip or (name.startswith("set_") and name.endswith("_request"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write)
     app.connect("autodoc-process-docstring", shortened)
+    app.connect("autodoc-skip-member", skipped)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -31,7 +32,8 @@ class Bar:
         if not show:
             return
         try:
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings(action="ignore"):  # no widgets: then it is text
+                from tqdm.auto import tqdm
         except ImportError as error:
             if needed:
                 raise ImportError(

@@ -34,6 +34,7 @@ from .graph import test_reverse
 from .graph import test_structural_zeros as zeros
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
+from .nn import test_losses
 
 SECONDS = 60  # of computing: a mutant that runs on and on is dead too
 # whose tests look after the kinds themselves: each kind, one and several arguments, masks
@@ -92,6 +93,10 @@ OWN_TESTS: dict[str, list[Check]] = {
     "power": [
         test_edges.test_the_slope_of_a_power_at_exponent_zero_has_a_slope,
         *[partial(test_edges.test_the_slope_of_a_power_of_an_extreme_base, s) for s in (0, 1)],
+    ],
+    "cross_entropy": [
+        partial(test_losses.test_formula_and_derivatives, "softmax_cross_entropy", reduction)
+        for reduction in ("mean", "none")
     ],
     "eigh": [partial(test_edges.test_values_of_the_zero_matrix, "eigh")],
     "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],

@@ -18,10 +18,12 @@ _REASONS: dict[str, list[str]] = {
         "affine, vjp 2: if type(g) is np.ndarray and g.ndim == 2: return np.add.reduce(g, 0) -> pass",
         "affine, vjp 2: type(g) is np.ndarray -> type(g) is not np.ndarray",
         "affine, vjp 2: type(g) is np.ndarray and g.ndim == 2 -> g.ndim == 2",
+        "cross_entropy, vjp 0: p if normal else p * _sum(q, -1, keepdims=True) -> p * _sum(q, -1, keepdims=True)",
         "einsum, transpose: c if all(first) else _on_diagonal(c, mine, shape) -> _on_diagonal(c, mine, shape)",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> True",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> optimize",
         "einsum, transpose: True -> False",
+        "losses._log_p: log_softmax(z) if log_p is None or isinstance(z, Node) else log_p -> log_softmax(z)",
         "linalg._cofactor_slope: if isinstance(t, Node) or isinstance(a, Node): x, y = (inv_(a).mT, ... -> pass",
         "linalg._cofactor_slope: isinstance(t, Node) or isinstance(a, Node) -> isinstance(a, Node)",
         "linalg._cofactor_slope: isinstance(t, Node) or isinstance(a, Node) -> isinstance(t, Node)",
@@ -56,6 +58,9 @@ _REASONS: dict[str, list[str]] = {
         "matmul, transpose 1: unbroadcast(a.T @ g, b) -> a.T @ g",
         "sum_to, transpose: broadcast_to(g, shape=np.shape(raw(x))) -> g",
         "sum_to, transpose: x -> g",
+    ],
+    "a parameter is no argument that could be needed": [
+        "cross_entropy, vjp 1: log_p said to be unneeded",
     ],
     "both arguments have what is asked of one: the shape, the dtype, being complex, the sign": [
         "affine_stack, vjp 2: g -> _y",

@@ -143,6 +143,7 @@ surprise = Custom(
     _surprise_change,
     cases=[
         case((3, 4), (3, 4), divisor=None, normal=False),
+        case((2, 3, 4), (2, 3, 4), divisor=None, normal=False),
         case((3, 4), (3, 4), divisor=3.0, normal=False),
     ],
 )

@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deltaprop import nn, optim
-from deltaprop.training import Augmented, Flip, Noise, Rotate, Shift, fit
+from deltaprop.training import (
+    Augmented,
+    Checkpoint,
+    Flip,
+    GradientFlow,
+    Noise,
+    Rotate,
+    Shift,
+    fit,
+)
 
 EACH: dict[str, Callable[[], Any]] = {
     "shift": lambda: Shift(2),
@@ -143,6 +152,28 @@ def test_training_on_them() -> None:
         losses.append(history.loss)
     assert losses[0] == losses[1]
     assert len(set(losses[0])) == 3
+
+
+def test_a_resumed_training_sees_what_an_undisturbed_one_does(tmp_path: Any) -> None:
+    pytest.importorskip("safetensors")
+    X, T = pictures(0, 40, 16), np.arange(40) % 2
+
+    def train(path: Any, *epochs: int) -> Any:
+        for upto in epochs:  # each time from scratch, as a new process would
+            model = nn.MLP([16, 8, 2], normalization="batch", rng=0)
+            batches = Augmented(X, T, [Shift(1), Noise()], shape=(4, 4), batch_size=10, rng=3)
+            optimizer, flow = optim.Adam(model.parameters(), lr=0.01), GradientFlow((X, T))
+            fit(
+                model, batches, "softmax_cross_entropy", optimizer, epochs=upto, resume=True,
+                callbacks=[flow, Checkpoint(path)],
+            )  # fmt: skip
+        return model.state_dict(), flow
+
+    (state, flow), (resumed, resumed_flow) = train(tmp_path / "a", 4), train(tmp_path / "b", 2, 4)
+    for name, entry in state.items():
+        np.testing.assert_array_equal(resumed[name], entry)
+    assert resumed_flow.layers == flow.layers
+    assert len(flow["delta"]["layers.0"]) == 5
 
 
 def test_without_scipy(monkeypatch: Any) -> None:

@@ -97,6 +97,8 @@ class BatchNorm(Normalization):
 
         running = (1 - momentum) running + momentum (of this batch)
 
+    (`checkpoint` computes again what is in it, and so adds a batch twice.)
+
     Parameters
     ----------
     n : int
@@ -170,7 +172,8 @@ class BatchNorm(Normalization):
         if count < 2:
             raise ValueError(
                 f"{self!r} needs two samples or more to train on, but the input has shape "
-                f"{x.shape}: leave such a batch out, or call eval() for running statistics"
+                f"{x.shape}: choose a batch size that leaves no such rest, or call eval() for the "
+                "running statistics"
             )
         axes = tuple(range(x.ndim - 1))
         m = mean(x, axes)

@@ -505,9 +505,7 @@ def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
     return weight
 
 
-def weighted(
-    loss: Callable[..., Any], prediction: Any, target: Any, weights: Any, axis: int = 0
-) -> Any:
+def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: Any) -> Any:
     """The mean of a loss of which each row counts as much as its weight says.
 
     Parameters
@@ -517,8 +515,6 @@ def weighted(
     prediction, target : Value or array_like (N, ...)
     weights : array_like (N,)
         With a mean of 1 over the data, batches have the scale that they have without weights.
-    axis : int
-        Of the rows in the loss that is not reduced.
 
     Examples
     --------
@@ -533,12 +529,12 @@ def weighted(
             f"weights need the loss of each row, but {loss!r}(..., reduction='none') fails: {error}"
         ) from error
     shape, weights = np.shape(raw(values)), as_array(raw(weights), raw(values).dtype)
-    rows = shape[axis : axis + 1]
-    if np.shape(weights) != rows or not rows:
+    if np.shape(weights) != shape[:1] or not shape:
         raise ValueError(
-            f"weights must have shape {rows}, a number for each row, but have {np.shape(weights)}"
+            f"weights must have shape {shape[:1]}, a number for each row, but have "
+            f"{np.shape(weights)}"
         )
-    return _mean(values * weights.reshape(rows + (1,) * (len(shape) - axis - 1)))
+    return _mean(values * weights.reshape(shape[:1] + (1,) * (len(shape) - 1)))
 
 
 LOSSES: dict[str, Callable[..., Any]] = {

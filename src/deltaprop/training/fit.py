@@ -282,7 +282,7 @@ class Steps:
 
 
 def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
-    model, loss, optimizer, axis = run.model, run.loss, run.optimizer, run.rows_axis
+    model, loss, optimizer = run.model, run.loss, run.optimizer
     moved = {id(p) for p in optimizer.parameters}
     has = model.parameters() if isinstance(model, Module) else optimizer.parameters
     others = [p for p in has if id(p) not in moved]
@@ -292,7 +292,7 @@ def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
         if weights is None:
             value = loss(prediction, Y)
         else:
-            value = weighted(loss, prediction, Y, weights, axis)
+            value = weighted(loss, prediction, Y, weights)
         optimizer.zero_grad()
         for p in others:
             p.zero_grad()
@@ -320,7 +320,7 @@ class Judge:
                     return prediction, 0.0
                 if weights is None:
                     return prediction, run.loss(prediction, Y)
-                return prediction, weighted(run.loss, prediction, Y, weights, run.rows_axis)
+                return prediction, weighted(run.loss, prediction, Y, weights)
 
         self.judge = compiled_function(judge) if compiled else judge
 

@@ -3,8 +3,8 @@
     python -m tests.training.kill --count 50
 
 Each run is killed (SIGKILL) once or more, then left to end. It has everything that must be
-saved: dropout, shuffling, Adam, a schedule, early stopping, a generator of its own that makes
-noise. All that a run ends with is compared bit for bit, but for the seconds.
+saved: batch normalisation, dropout from two generators, shuffling, AdamW, a schedule, early
+stopping and, with --stream, a generator of the data's own that makes noise. All that a run ends with is compared bit for bit, but for the seconds.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def train(folder: Path, epochs: int, stream: bool, compiled: bool) -> None:
     Y = np.sin(X[:, :2]) + rng.normal(0, 0.3, (330, 2))
     model = nn.Sequential(
         nn.Dense(6, 32, "relu", rng=1),
+        nn.BatchNorm(32),
         nn.Dropout(0.2, rng=2),
         nn.MLP([32, 24, 2], dropout=0.1, rng=4),
     )

@@ -1,0 +1,137 @@
+"""Dropout: a network with more weights than it has to learn from, kept from learning by heart.
+
+Four hundred handwritten digits are to teach a wide network, and one in five of them carries a
+wrong label. Without dropout it soon has all of them by heart, the wrong ones too, and reads
+unseen digits the worse for it. Dropout zeroes each hidden unit with the probability p in each
+training step (and scales the rest by 1 / (1 - p)), so that no unit can rely on certain others:
+what many units agree on is learned, and single exceptions are hard to keep. In evaluation all
+units take part: a mean, as it were, over all the thinned networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from _script import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, figure, parser, progress, save, table
+
+from deltaprop import nn, optim
+from deltaprop.training import History, fit, of_classes
+
+RATES = (0.0, 0.25, 0.5, 0.75)
+COLOURS = dict(zip(RATES, (VERMILLION, ORANGE, BLUE, PURPLE), strict=True))
+STYLES = dict(zip(RATES, ("-", "--", "-.", ":"), strict=True))
+WRONG = 0.2  # of the labels
+
+
+def load(count: int, seed: int) -> tuple[tuple[Any, Any], Any, tuple[Any, Any]]:
+    """Return `count` pictures with labels, what they show, and all other pictures."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    X, T = load_digits(return_X_y=True)
+    X = (X / 16).astype(np.float32)
+    X, test_X, T, test_T = train_test_split(X, T, train_size=count, stratify=T, random_state=seed)
+    rng = np.random.default_rng(seed)
+    wrong = rng.permutation(count) < WRONG * count
+    labels = np.where(wrong, (T + rng.integers(1, 10, count)) % 10, T)
+    return (X, labels), T, (test_X, test_T)
+
+
+def train(p: float, data: Any, test: Any, epochs: int, seed: int) -> tuple[nn.MLP, History]:
+    """Train with dropout p; the history has the loss and accuracy on the other pictures."""
+    network = nn.MLP([64, 128, 128, 10], "relu", dropout=p, rng=seed, dtype=np.float32)
+    history = fit(
+        network,
+        data,
+        nn.softmax_cross_entropy,
+        optim.Adam(network.parameters(), lr=1e-3),
+        epochs=epochs,
+        validation=test,
+        metrics={"accuracy": of_classes(lambda true, seen: np.mean(true == seen))},
+        rng=seed,
+        progress=False,
+    )
+    return network, history
+
+
+def by_heart(networks: Sequence[nn.MLP], X: Any, labels: Any, true: Any) -> tuple[float, float]:
+    """Return, of the mislabelled pictures, the shares read as labelled, and as what they show."""
+    wrong = labels != true
+    seen = np.array([network(X[wrong]).numpy().argmax(1) for network in networks])
+    return float(np.mean(seen == labels[wrong])), float(np.mean(seen == true[wrong]))
+
+
+def draw_learning(panels: Any, runs: dict[float, list[History]]) -> None:
+    """Draw loss and accuracy on unseen pictures by epoch: mean and range of the starts."""
+    loss, accuracy = panels
+    for p, histories in runs.items():
+        epochs = np.arange(1, len(histories[0]) + 1)
+        for axes, name, scale in ((loss, "validation_loss", 1), (accuracy, "accuracy", 100)):
+            curves = scale * np.array([history[name] for history in histories])
+            look = {"color": COLOURS[p], "linestyle": STYLES[p], "label": f"p = {p:g}"}
+            axes.plot(epochs, curves.mean(0), **look)
+            axes.fill_between(epochs, curves.min(0), curves.max(0), color=COLOURS[p], alpha=0.15)
+    best = min(np.mean([h.validation_loss[-1] for h in histories]) for histories in runs.values())
+    loss.set(title="loss on unseen digits", xlabel="epoch", ylabel="cross-entropy")
+    loss.set(ylim=(0.7 * best, 4 * best))
+    accuracy.set(title="unseen digits read right", xlabel="epoch", ylabel="%", ylim=(55, 97))
+    for axes in panels:
+        axes.legend()
+
+
+def draw_mislabelled(axes: Any, kept: dict[float, tuple[float, float]]) -> None:
+    """Draw what became of the wrong labels."""
+    places, shares = np.arange(len(kept)), 100 * np.array([*kept.values()]).T
+    for shift, share, colour, label in (
+        (-0.2, shares[0], VERMILLION, "read as labelled: learned by heart"),
+        (0.2, shares[1], GREEN, "read as what they show"),
+    ):
+        bars = axes.bar(places + shift, share, 0.38, color=colour, label=label)
+        axes.bar_label(bars, fmt="%.0f", padding=2)
+    axes.set(title="mislabelled digits that were trained on", ylabel="%", ylim=(0, 125))
+    axes.set_xticks(places, [f"p = {p:g}" for p in kept])
+    axes.set_yticks(range(0, 101, 20))
+    axes.legend(loc="upper center")
+
+
+def main(argv: Sequence[str] | None = None) -> dict[float, dict[str, float]]:
+    """Train with each p, print and draw; return losses and accuracies on unseen digits."""
+    options = parser(__doc__ or "")
+    options.add_argument("--epochs", type=int, help="times through the data (100; quick: 50)")
+    options.add_argument("--starts", type=int, help="random starts for each p (3; quick: 1)")
+    options.add_argument("--samples", type=int, default=400, help="digits to learn from (400)")
+    args = options.parse_args(argv)
+    epochs = args.epochs or (50 if args.quick else 100)
+    starts = args.starts or (1 if args.quick else 3)
+
+    data, true, test = load(args.samples, args.seed)
+    print(f"{len(data[0])} digits to learn from, {len(test[0])} unseen; {starts} starts each\n")
+    runs: dict[float, list[History]] = {p: [] for p in RATES}
+    networks: dict[float, list[nn.MLP]] = {p: [] for p in RATES}
+    for p, start in progress([(p, start) for p in RATES for start in range(starts)], "training"):
+        network, history = train(p, data, test, epochs, args.seed + start)
+        runs[p].append(history)
+        networks[p].append(network)
+
+    kept = {p: by_heart(networks[p], *data, true) for p in RATES}
+    rows, found = [], {}
+    for p, histories in runs.items():
+        loss = np.mean([history.validation_loss[-1] for history in histories])
+        right = np.mean([history["accuracy"][-1] for history in histories])
+        numbers = [f"{loss:.3f}", f"{right:.1%}", *(f"{share:.0%}" for share in kept[p])]
+        rows.append([f"p = {p:g}", *numbers])
+        found[p] = {"loss": float(loss), "accuracy": float(right)}
+    header = ["dropout", "unseen: loss", "read right", "mislabelled: as labelled", "as they are"]
+    table(header, rows)
+    picture = figure(14, 4.6, "Dropout: digits, of which one in five is mislabelled")
+    *learning, mislabelled = picture.subplots(1, 3)
+    draw_learning(learning, runs)
+    draw_mislabelled(mislabelled, kept)
+    save(picture, args.output, "dropout")
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -4,7 +4,8 @@
 
 Each run is killed (SIGKILL) once or more, then left to end. It has everything that must be
 saved: batch normalisation, dropout from two generators, shuffling, AdamW, a schedule, early
-stopping and, with --stream, a generator of the data's own that makes noise. All that a run ends with is compared bit for bit, but for the seconds.
+stopping and, with --stream, a generator of the data's own that makes noise. All that a run ends
+with is compared bit for bit, but for the seconds.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,10 @@ class Rows:
         rows = balanced_rows(self.arrays[1], rng) if balanced else rng.permutation(self.count)
         return rows[: self.used]
 
+    def batch_count(self, size: int) -> int:
+        """How many batches an epoch has."""
+        return -(-self.used // size)
+
     def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[list[Any]]:
         """Arrays of `size` rows each, and at the end of what is left."""
         if order is None:
@@ -109,6 +113,10 @@ class Stream:
                 "makes it, to be called for each epoch"
             )
         self.data, self.what = data, what
+
+    def batch_count(self, size: int) -> int | None:  # noqa: ARG002
+        """How many batches an epoch has, if the data can say that."""
+        return len(self.data) if isinstance(self.data, Sized) else None
 
     def batches(self, size: int, order: Any = None) -> Iterator[list[Any]]:  # noqa: ARG002
         """What there is, as it comes."""

@@ -226,7 +226,7 @@ class Steps:
     ) -> None:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
-        self.batches_per_epoch = -(-rows.used // batch_size) if isinstance(rows, Rows) else None
+        self.batches_per_epoch = rows.batch_count(batch_size)
         step = _step(run, clip_norm)
         self.step: Any = compiled_function(step) if compiled else step
         self.hooks = [

@@ -46,7 +46,7 @@ def train(p: float, data: Any, test: Any, epochs: int, seed: int) -> tuple[nn.ML
         network,
         data,
         nn.softmax_cross_entropy,
-        optim.Adam(network.parameters(), lr=1e-3),
+        optim.Adam(network.parameters(), lr=2e-3),
         epochs=epochs,
         validation=test,
         metrics={"accuracy": of_classes(lambda true, seen: np.mean(true == seen))},
@@ -99,11 +99,11 @@ def draw_mislabelled(axes: Any, kept: dict[float, tuple[float, float]]) -> None:
 def main(argv: Sequence[str] | None = None) -> dict[float, dict[str, float]]:
     """Train with each p, print and draw; return losses and accuracies on unseen digits."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (100; quick: 50)")
+    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 25)")
     options.add_argument("--starts", type=int, help="random starts for each p (3; quick: 1)")
     options.add_argument("--samples", type=int, default=400, help="digits to learn from (400)")
     args = options.parse_args(argv)
-    epochs = args.epochs or (50 if args.quick else 100)
+    epochs = args.epochs or (25 if args.quick else 60)
     starts = args.starts or (1 if args.quick else 3)
 
     data, true, test = load(args.samples, args.seed)

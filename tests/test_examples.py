@@ -105,6 +105,34 @@ def test_a_gradient_by_hand_is_proven(run: Any, capsys: Any) -> None:
     assert found["tried"] >= 5
 
 
+def test_stopping_early_is_better_than_going_on(run: Any, capsys: Any) -> None:
+    found = run("early_stopping", capsys)
+    assert 20 < found["kept"] < 200
+    assert found["early stopping"] < 0.9 * found["to the end"]
+
+
+def test_dropout_keeps_from_learning_by_heart(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("dropout", capsys)
+    assert found[0.5]["accuracy"] > found[0.0]["accuracy"] + 0.03
+
+
+def test_a_training_that_is_killed_ends_as_if_not(run: Any, capsys: Any) -> None:
+    pytest.importorskip("safetensors")
+    found = run("checkpoints", capsys)
+    assert found["same"]
+    assert found["mended"]
+
+
+def test_a_rare_class_is_found(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("class_imbalance", capsys)
+    for way in ("class weights", "balanced draws"):
+        assert found[way]["found"] > 0.7 > found["as always"]["found"] + 0.1
+        assert found[way]["balanced accuracy"] > found["as always"]["balanced accuracy"] + 0.1
+        assert found[way]["accuracy"] < found["as always"]["accuracy"]
+
+
 def test_gradients_vanish_and_explode(run: Any, capsys: Any) -> None:
     found = run("vanishing_gradients", capsys)
     ratio = {}

@@ -13,7 +13,7 @@ from ..compiler import compile as compiled_function
 from ..graph import TraceError
 from ..graph.modes import no_grad
 from ..graph.node import MODE
-from ..nn import Module
+from ..nn import Ensemble, Module
 from ..nn.losses import loss as loss_by_name
 from ..nn.losses import weighted
 from ..optim import Optimizer, Schedule, clip_grad_norm
@@ -341,7 +341,8 @@ class Judge:
                 targets.append(batch[1])
         found = {}
         if self.metrics:
-            prediction = np.concatenate(predictions, self.run.rows_axis)
+            of_ensemble = isinstance(self.run.model, Ensemble)  # the first axis is the members'
+            prediction = np.concatenate(predictions, 1 if of_ensemble else 0)
             target = np.concatenate(targets)
             found = {name: _plain(f(target, prediction)) for name, f in self.metrics.items()}
         return total / count if self.loss else None, found

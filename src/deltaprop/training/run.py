@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn import Ensemble, Module
+from ..nn import Module
 from ..optim import Optimizer, Schedule
 from .history import History
 
@@ -48,7 +48,6 @@ class Run:
 
     def __post_init__(self) -> None:
         # looked up once: in each epoch that would cost more than a step of a small network
-        self.rows_axis = 1 if isinstance(self.model, Ensemble) else 0  # of predictions
         self.modules: list[Module] = []
         if isinstance(self.model, Module):
             self.modules += self.model.modules()

@@ -114,10 +114,10 @@ def operands(
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     # any numbers, never equal ones: the cases are smooth where they are generic
     ends = np.array(pieces(case.domain))
-    xs = []
+    xs: list[Any] = []
     for shape in case.shapes:
         low, high = np.moveaxis(ends[rng.integers(len(ends), size=shape)], -1, 0)
-        x = np.asarray(rng.uniform(low, high), dtype)
+        x = np.asarray(rng.uniform(low, high) + (0.0 if xs else case.near), dtype)
         xs.append(x if shape else x.item())
     return tuple(xs), case.params
 

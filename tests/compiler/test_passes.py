@@ -204,7 +204,7 @@ def test_an_error_in_a_tile_is_raised() -> None:
         raise MemoryError
 
     with pytest.raises(MemoryError):
-        tiled(fails, 1 << 20, ())
+        tiled(fails, 1 << 20, (1 << 13,), ())
 
 
 def test_together() -> None:

@@ -19,13 +19,14 @@ from .memory import Abilities, Memory, allocated, shaped
 from .passes import dead_code, optimised
 from .program import Call, Variable, as_number, flops, is_dense, listed, pack, part, run, symbols_in
 from .recording import Place, Recorded
-from .tiles import TILE, Region, regions, scratch_places, tile_shape, tiled
+from .tiles import Region, regions, scratch_places, tile_shape, tiled
 from .together import together
 from .traced import is_number
 
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
 _VIEWS = {"reshape", "transpose", "broadcast_to"}
+_WHOLE = 1 << 14  # entries of constants that are written out
 _SURE = {"as_number", "astype", "entry", "lanes", "pack", "scalar_entry", "vdot"}
 
 
@@ -260,26 +261,24 @@ class _Writer:
         outer = dict(self.names)
         row = region.row
         shape = "-1" if row == 1 else f"-1, {row}"
-        for name in dict.fromkeys([self.names[x] for x in arrays if x not in region.rows]):
-            self.lines.append(f"{name}f = {name}.reshape({shape})")
-        body = []
-        for name in dict.fromkeys([self.names[x] for x in arrays if x not in region.rows]):
-            body.append(f"{name}t = {name}f[i]")
+        cut = {self.names[x]: x.dtype for x in arrays if x not in region.rows}
+        self.lines += [f"{name}f = {name}.reshape({shape})" for name in cut]
+        body = [f"{name}t = {name}f[i]" for name in cut]
         self.names.update({x: f"{self.names[x]}t" for x in arrays if x not in region.rows})
         places, scratch = scratch_places(region)
         self.names.update({x: f"s[{k}]" for x, k in places.items()})
-        body += [self.filled(call, self.names[call.result], row) for call in region.calls]
+        tile = tile_shape(results[0].size, row, [*cut.values(), *scratch])
+        body += [self.filled(call, self.names[call.result], tile) for call in region.calls]
         self.names = {**outer, **dict.fromkeys(region.inside, "")}
         self.done.update(region.calls)
         self.lines.append(f"def tile{i}(i, s):\n            " + "\n            ".join(body))
-        kinds = self.constant(tuple(scratch), "t")
-        size = results[0].size // row
-        self.lines.append(f"{self.constant(tiled)}(tile{i}, {size}, {kinds}, {row})")
+        how = f"{results[0].size // row}, {tile}, {self.constant(tuple(scratch), 't')}"
+        self.lines.append(f"{self.constant(tiled)}(tile{i}, {how})")
 
-    def filled(self, call: Call, into: str, row: int = 0) -> str:
+    def filled(self, call: Call, into: str, tile: tuple[int, ...] = ()) -> str:
         """A call that writes to a buffer; None stands for a new array.
 
-        `row` is the length of the rows of tiles, if it is on one of these.
+        `tile` is the shape of tiles, if it is on one of these.
         """
         if call.name in ("sum", "sum_to"):
             return self.summed(call, into)
@@ -288,18 +287,17 @@ class _Writer:
         if call.name == "matmul":
             return self.product(call, into)
         y = call.result
-        shape: tuple[int, ...] = ()
         # NumPy will not have the output of these two as a positional argument
         chooses = call.name in ("maximum", "minimum")
-        if chooses and row:
-            shape = tile_shape(row)
-        elif chooses and y.size <= TILE and is_dense(y):
-            shape = y.shape
-        args = ", ".join([self.operand(x, y.dtype, shape, row) for x in call.args])
+        shape: tuple[int, ...] = ()
+        if chooses and (tile or (y.size <= _WHOLE and is_dense(y))):
+            shape = tile or y.shape
+        cut = "[: i.stop - i.start]" if tile and shape else ""
+        args = ", ".join([self.operand(x, y.dtype, shape, cut) for x in call.args])
         function = self.constant(call.function.forward)  # type: ignore[attr-defined]
         return f"{function}({args}, {'out=' if chooses else ''}{into})"
 
-    def operand(self, x: Any, dtype: Any, shape: tuple[int, ...], row: int) -> str:
+    def operand(self, x: Any, dtype: Any, shape: tuple[int, ...], cut: str) -> str:
         """An argument of a ufunc; a constant number as an array, which NumPy takes faster.
 
         The larger of two it finds three times as fast if it has a number for each entry.
@@ -309,7 +307,7 @@ class _Writer:
         key = f"f{abs(hash((dtype, repr(x), shape)))}"
         if key not in self.space:
             self.space[key] = np.full(shape, x, dtype)
-        return f"{key}[: i.stop - i.start]" if shape and row else key
+        return key + cut
 
     def product(self, call: Call, into: str) -> str:
         """A matrix product; np.dot is the quicker way to the same routine."""

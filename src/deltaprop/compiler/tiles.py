@@ -11,6 +11,9 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import accumulate
+from math import prod
+from threading import local
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +21,7 @@ import numpy as np
 from ..graph import Elementwise
 from .program import Call, Program, Variable, is_dense, symbols_in
 
-TILE = 1 << 13  # entries
+_CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
 _SMALLEST = 1 << 15  # below that, all of it is in the cache anyway
 _SHARED = 1 << 17  # below that, one thread is as fast
 
@@ -121,39 +124,65 @@ def _threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tile_shape(row: int) -> tuple[int, ...]:
-    """The shape of a tile of whole rows."""
-    return (TILE,) if row == 1 else (max(TILE // row, 1), row)
+def tile_shape(size: int, row: int, dtypes: Sequence[Any]) -> tuple[int, ...]:
+    """The shape of a tile: whole rows, as many as the cache holds of arrays of these dtypes."""
+    entries = max(_CACHE // sum([dtype.itemsize for dtype in dtypes]), 1)
+    tiles = -(-size // entries)
+    step = -(-size // (tiles * row))
+    return (step,) if row == 1 else (step, row)
+
+
+_scratch = local()
+
+
+def _arrays(shape: Sequence[int], dtypes: Sequence[Any]) -> list[np.ndarray]:
+    """Arrays for this thread to compute in, until it asks for others."""
+    ends = list(accumulate([prod(shape) * dtype.itemsize for dtype in dtypes], initial=0))
+    memory: Any = getattr(_scratch, "memory", None)
+    if memory is None or memory.nbytes < ends[-1]:
+        memory = _scratch.memory = np.empty(ends[-1], np.uint8)
+    return [
+        np.ndarray(shape, dtype, memory, start)
+        for start, dtype in zip(ends[:-1], dtypes, strict=True)
+    ]
 
 
 def tiled(
-    work: Callable[[slice, Sequence[np.ndarray]], None], size: int, scratch: Any, row: int = 1
+    work: Callable[[slice, Sequence[np.ndarray]], None],
+    size: int,
+    shape: Sequence[int],
+    scratch: Sequence[Any],
 ) -> None:
-    """Do the work on all tiles of `size` rows.
+    """Do the work on all tiles.
 
     Parameters
     ----------
     work : callable
         Gets a slice and arrays to compute in.
     size : int
+        How many entries, or rows, there are.
+    shape : sequence of int
+        Of a tile.
     scratch : sequence of dtype
-        Of these arrays.
-    row : int
-        The length of a row.
+        Of the arrays to compute in.
     """
-    shape = tile_shape(row)
     step = shape[0]
 
     def some(first: int, last: int) -> None:
-        arrays = [np.empty(shape, dtype) for dtype in scratch]
-        with np.errstate(all="ignore"):
-            for start in range(first, last, step):
-                stop = min(start + step, last)
-                work(slice(start, stop), [a[: stop - start] for a in arrays])
+        arrays = _arrays(shape, scratch)
+        for start in range(first, last, step):
+            stop = min(start + step, last)
+            work(slice(start, stop), [a[: stop - start] for a in arrays])
 
-    threads = _threads() if size * row >= _SHARED else 1
+    threads = _threads() if size * prod(shape[1:]) >= _SHARED else 1
     share = -(-size // (threads * step)) * step
-    rest = [_pool().submit(some, i, min(i + share, size)) for i in range(share, size, share)]
+    starts = range(share, size, share)
+    rest = [_pool().submit(_silently, some, i, min(i + share, size)) for i in starts]
     some(0, min(share, size))
     for future in rest:
         future.result()
+
+
+@np.errstate(all="ignore")
+def _silently(work: Callable[..., None], *args: Any) -> None:
+    work(*args)

@@ -41,8 +41,8 @@ from .traced import (
 # shares with others what they have in common
 OPENED = frozenset({
     "affine", "affine_stack", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
-    "log_softmax", "logsumexp", "mean_squared_error", "mish", "relu", "sigmoid", "silu", "softmax",
-    "softplus", "softsign",
+    "log_softmax", "logsumexp", "mean_squared_error", "mish", "normalize", "relu", "sigmoid",
+    "silu", "softmax", "softplus", "softsign",
 })  # fmt: skip
 
 

@@ -6,11 +6,44 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..calculus.domains import case
 from ..calculus.elementwise import sqrt, square
 from ..calculus.reductions import mean
-from ..graph import Node, as_array, raw
+from ..graph import Custom, Node, as_array, raw
 from ..value import Value
 from .module import Module
+
+
+def _deviation(x: Any, axis: Any) -> tuple[Any, Any, Any]:
+    """The mean, the deviations from it, and their variance."""
+    m = mean(x, axis, keepdims=True)
+    d = x - m
+    return m, d, mean(square(d), axis, keepdims=True)
+
+
+def _normalize(x: Any, axis: Any, eps: float) -> Any:
+    _, d, v = _deviation(x, axis)
+    return d / sqrt(v + eps)
+
+
+def _through(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
+    """Both ways: what it does to a change is its own transpose."""
+    along = mean(g * y, axis, keepdims=True)
+    g = g - mean(g, axis, keepdims=True) - y * along
+    return g / sqrt(_deviation(x, axis)[2] + eps)
+
+
+normalize = Custom(
+    "normalize",
+    _normalize,
+    [_through],
+    lambda tangents, y, x, axis, eps: _through(tangents[0], y, x, axis, eps),
+    cases=[
+        case((5, 3), axis=(0,), eps=0.1),
+        case((2, 4, 3), axis=(0, 1), eps=0.1),
+        case((4, 5), axis=-1, eps=0.1),
+    ],
+)
 
 
 class Normalization(Module):
@@ -34,6 +67,9 @@ class Normalization(Module):
         if x.shape[-1:] != (self.n,):
             raise ValueError(f"{self!r} takes inputs of shape (..., {self.n}), not {x.shape}")
         return x
+
+    def _scaled(self, y: Any) -> Any:
+        return y if self.weight is None else y * self.weight + self.bias
 
     def __repr__(self) -> str:
         affine = "" if self.weight is not None else ", affine=False"
@@ -83,10 +119,7 @@ class LayerNorm(Normalization):
 
     def __call__(self, x: Any) -> Any:
         """The input normalised, of its shape (..., n)."""
-        x = self._input(x)
-        d = x - mean(x, -1, keepdims=True)
-        y = d / sqrt(mean(square(d), -1, keepdims=True) + self.eps)
-        return y if self.weight is None else y * self.weight + self.bias
+        return self._scaled(normalize(self._input(x), axis=-1, eps=self.eps))
 
 
 class BatchNorm(Normalization):
@@ -167,7 +200,8 @@ class BatchNorm(Normalization):
         """The input normalised, of its shape (..., n)."""
         x = self._input(x)
         if not self.training:
-            return self._scaled(x - self.buffer("running_mean"), self.buffer("running_var"))
+            s = np.sqrt(self.buffer("running_var") + self.eps)
+            return self._scaled((x - self.buffer("running_mean")) / s)
         count = x.size // self.n
         if count < 2:
             raise ValueError(
@@ -176,16 +210,9 @@ class BatchNorm(Normalization):
                 "running statistics"
             )
         axes = tuple(range(x.ndim - 1))
-        m = mean(x, axes)
-        d = x - m
-        v = mean(square(d), axes)
-        self._track(raw(m), raw(v) * (count / (count - 1)))
-        return self._scaled(d, v)
-
-    def _scaled(self, d: Any, v: Any) -> Any:
-        s = sqrt(v + self.eps)
-        # the scale is divided first: that is one number a feature
-        return d / s if self.weight is None else d * (self.weight / s) + self.bias
+        m, _, v = _deviation(raw(x), axes)
+        self._track(m.reshape(self.n), v.reshape(self.n) * (count / (count - 1)))
+        return self._scaled(normalize(x, axis=axes, eps=self.eps))
 
     def _track(self, m: Any, v: Any) -> None:
         self.num_batches_tracked = self.buffer("num_batches_tracked") + 1

@@ -17,6 +17,7 @@ from ..transforms import stop_gradient
 # Recording a step takes as long as some twenty steps on Values: what comes seldom (the rest of
 # the samples in a short training, parts of ever other sizes) is not worth it.
 _BEFORE_COMPILING = 5
+_SIZES = 16  # of batches that are compiled; of ever other sizes none would stay in the cache
 
 
 class SGD(Optimizer):
@@ -115,14 +116,18 @@ class Step:
                 optimizer.step()
             return loss / outputs + penalty
 
-        self.plain, self.compiled = step, compile(step)
+        self.plain, self.compiled = step, compile(step, maxsize=2 * _SIZES)
         self.seen: Counter[int] = Counter()
+        self.sizes: set[int] = set()
 
     def __call__(self, X: Any, T: Any, alpha: float, weight: Any = None) -> float:
         """The loss, with its penalty of alpha / 2 times the squared weights' sum per sample."""
-        total = float(len(T) if weight is None else weight.sum())
+        size = len(T)
+        total = float(size if weight is None else weight.sum())
         decay = np.array(0.5 * alpha / total, T.dtype)
-        self.seen[len(T)] += 1
-        run = self.plain if self.seen[len(T)] <= _BEFORE_COMPILING else self.compiled
+        self.seen[size] += 1
+        if self.seen[size] > _BEFORE_COMPILING and len(self.sizes) < _SIZES:
+            self.sizes.add(size)
+        run = self.compiled if size in self.sizes else self.plain
         batch = (X, T, decay) if weight is None else (X, T, decay, weight / total)
         return float(run(*batch).item())

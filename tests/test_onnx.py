@@ -106,6 +106,9 @@ def test_other_models(tmp_path: Path) -> None:
     x = inputs(np.float32)
     agrees(nn.MLP([3, 4, 2], dropout=0.5, rng=0, dtype=np.float32), path, x)
     agrees(nn.MLP([3, 4, 4, 2], normalization="batch", rng=0, dtype=np.float32), path, x)
+    for propagation in ("rashid", "linear"):
+        mlp = nn.MLP([3, 4, 2], rng=0, dtype=np.float32, error_propagation=propagation)
+        agrees(mlp, path, x)
     agrees(nn.Ensemble(4, [3, 5, 1], rng=0, dtype=np.float32), path, x)
     assert ran(path, x).shape == (4, 9, 1)
     ensemble = nn.Ensemble(4, [3, 5, 1], rng=0, dtype=np.float32)

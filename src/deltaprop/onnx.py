@@ -31,7 +31,9 @@ except ImportError as error:
 
 OPSET, IR_VERSION = 18, 8  # of 2022: old enough for runtimes that are not the latest
 _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the number of samples
-_WHOLE = {"log_softmax", "relu", "sigmoid", "softmax"}  # which every runtime has in both dtypes
+# recorded as the steps of their NumPy code: all but what every runtime has in both dtypes;
+# pseudo-gradients, too, whose functions are simple ones
+_STEPS = OPENED - {"log_softmax", "relu", "sigmoid", "softmax"} | {"bypass", "cut", "pass_error"}
 
 
 def export(
@@ -121,8 +123,9 @@ def _modules(model: Any) -> list[Module]:
 def _example(model: Any) -> np.ndarray:
     for module in _modules(model):
         width: Any = getattr(module, "n_in", getattr(module, "n", None))
-        if width is not None:
-            return np.zeros((1, width), vars(module)["_dtype"])
+        dtype = vars(module).get("_dtype")
+        if width is not None and dtype is not None:
+            return np.zeros((1, width), dtype)
     raise ValueError(
         "export cannot tell what this model takes: give an example, an array of inputs (N, ...)"
     )
@@ -130,7 +133,7 @@ def _example(model: Any) -> np.ndarray:
 
 def _recorded(model: Callable[[Any], Any], x: np.ndarray) -> Recorded:
     leaves, structure = flatten(((x,), {}))
-    recorded = record(model, structure, leaves, OPENED - _WHOLE)
+    recorded = record(model, structure, leaves, _STEPS)
     outputs = recorded.program.outputs
     if recorded.structure is not LEAF or not isinstance(outputs[0], Variable):
         raise TypeError("a model to export returns one array that depends on its input")

@@ -27,7 +27,7 @@ def _normalize(x: Any, axis: Any, eps: float) -> Any:
 
 
 def _through(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
-    """Both ways: what it does to a change is its own transpose."""
+    """Either way, as it is its own transpose: equation (7) of `deltaprop.deltas`."""
     along = mean(g * y, axis, keepdims=True)
     g = g - mean(g, axis, keepdims=True) - y * along
     return g / sqrt(_deviation(x, axis)[2] + eps)
@@ -206,7 +206,7 @@ class BatchNorm(Normalization):
         if count < 2:
             raise ValueError(
                 f"{self!r} needs two samples or more to train on, but the input has shape "
-                f"{x.shape}: choose a batch size that leaves no such rest, or call eval() for the "
+                f"{x.shape}: leave such a rest out (fit: drop_last=True), or call eval() for the "
                 "running statistics"
             )
         axes = tuple(range(x.ndim - 1))

@@ -27,6 +27,7 @@ from deltaprop.compiler.program import Program, run, substituted
 from deltaprop.compiler.recording import record
 from deltaprop.compiler.tiles import regions, tiled
 from deltaprop.compiler.together import together
+from deltaprop.graph import REGISTRY
 from deltaprop.tree import flatten
 
 from .test_table import identical
@@ -205,6 +206,12 @@ def test_an_error_in_a_tile_is_raised() -> None:
 
     with pytest.raises(MemoryError):
         tiled(fails, 1 << 20, (1 << 13,), ())
+
+
+def test_a_product_with_an_array_on_the_left_is_that_of_the_table() -> None:
+    assert [c.function for c in recorded(lambda x: np.ones((2, 4)) @ x, X).calls] == [
+        REGISTRY["matmul"]
+    ]
 
 
 def test_together() -> None:

@@ -176,6 +176,7 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
 
 
 _TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, np.ufunc)}
+_TABLE[np.matmul] = REGISTRY["matmul"]  # whose forward says more when shapes do not fit
 _RAW = (Symbol, np.ndarray, np.generic, float, int, complex)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -276,6 +277,13 @@ def test_history_is_plain() -> None:
         history["accuracy"]
 
 
+def test_history_is_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    history = History(loss=[2.0, 1.0], validation_loss=[2.0, 1.5], metrics={"right": [0.5, 0.7]})
+    assert len(history.plot(tmp_path / "history.png").axes) == 2
+    assert (tmp_path / "history.png").stat().st_size > 1000
+
+
 class Diary(Callback):
     def __init__(self) -> None:
         self.lines: list[Any] = []
@@ -301,9 +309,7 @@ class Diary(Callback):
 def test_callbacks() -> None:
     model, diary = network(), Diary()
     optimizer = optim.SGD(model.parameters(), lr=0.01)
-    history = fit(
-        model, (X, Y), "mse", optimizer, epochs=9, batch_size=40, callbacks=[diary], rng=0
-    )
+    history = fit(model, (X, Y), "mse", optimizer, epochs=9, batch_size=40, callbacks=diary, rng=0)
     assert history.stopped == "enough"
     losses = [line[1] for line in diary.lines if isinstance(line[0], int)]
     assert history.loss[0] == pytest.approx((40 * losses[0] + 30 * losses[1]) / 70)
@@ -357,6 +363,13 @@ def test_a_loss_that_is_no_number_ends_it(compiled: bool) -> None:
         ({"sample_weight": np.zeros(70)}, ValueError, "not all zero"),
         ({"data": [(X, Y)], "sample_weight": np.ones(70)}, TypeError, "data as arrays"),
         ({"resume": True}, ValueError, "needs a Checkpoint"),
+        ({"callbacks": [Callback]}, TypeError, "instances of Callback"),
+        ({"optimizer": optim.SGD(network().parameters())}, ValueError, "made anew"),
+        (
+            {"schedule": optim.CosineDecay(optim.SGD(network().parameters()), 3)},
+            ValueError,
+            "belongs to another optimizer",
+        ),
     ],
     ids=str,
 )

@@ -26,7 +26,7 @@ class Rows:
     Attributes
     ----------
     used : int
-        How many rows an epoch of training takes: all, unless changed.
+        How many rows an epoch of training takes: all, but for `drop`.
     """
 
     def __init__(self, data: Any, what: str) -> None:
@@ -66,6 +66,12 @@ class Rows:
                 f"from {weights.min()} to {weights.max()}"
             )
         self.arrays[2:] = [weights * (self.count / total)]
+
+    def drop(self, size: int) -> None:
+        """Use no more rows than fill batches of a size."""
+        if self.count < size:
+            raise ValueError(f"drop_last leaves nothing of {self.count} rows, not one batch")
+        self.used = self.count - self.count % size
 
     def order(self, shuffle: bool | str, rng: np.random.Generator) -> np.ndarray | None:
         """The rows that an epoch uses, in its order; None if that is all as they are."""

@@ -36,7 +36,7 @@ def fit(
     epochs: int,
     batch_size: int = 32,
     validation: Any = None,
-    callbacks: Iterable[Callback] = (),
+    callbacks: Callback | Iterable[Callback] = (),
     metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     schedule: Schedule | None = None,
     schedule_per: Literal["epoch", "batch"] = "epoch",
@@ -70,7 +70,7 @@ def fit(
         batches from outside.
     validation : tuple of arrays, or batches, optional
         As `data`; the loss and the metrics of these are recorded after each epoch.
-    callbacks : iterable of Callback
+    callbacks : Callback, or iterable of them
         Called in their order, checkpoints last.
     metrics : dict of str to callable, optional
         Functions of (target, prediction), arrays, such as scikit-learn's; for those of class
@@ -117,7 +117,8 @@ def fit(
 
     Notes
     -----
-    The model is switched to training, for validation and at the end to evaluation.
+    The model is switched to training, for validation and at the end to evaluation. Each call
+    compiles anew, which takes as long as some tens of steps.
 
     Examples
     --------
@@ -136,39 +137,23 @@ def fit(
         raise ValueError(f"shuffle is True, False or 'balanced', not {shuffle!r}")
     if schedule_per not in ("epoch", "batch"):
         raise ValueError(f"schedule_per is 'epoch' or 'batch', not {schedule_per!r}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
+    _fits(model, optimizer, schedule)
     train = source(data, "data")
-    weighted_rows = sample_weight is not None or class_weight is not None
-    if weighted_rows or shuffle == "balanced":
-        if not isinstance(train, Rows):
-            raise TypeError(
-                "sample_weight, class_weight and shuffle='balanced' need data as arrays (X, Y); "
-                "give weights with the batches, (X, Y, weights)"
-            )
-        if weighted_rows:
+    if isinstance(train, Rows):
+        if sample_weight is not None or class_weight is not None:
             train.weigh(sample_weight, class_weight)
-    # checkpoints come last: what they save includes what the others have done
-    ordered = sorted(callbacks, key=lambda callback: isinstance(callback, Checkpoint))
-    run = Run(
-        model,
-        loss_by_name(loss),
-        optimizer,
-        schedule,
-        epochs,
-        np.random.default_rng(rng),
-        data,
-        ordered,
-        resume,
-    )
-    if resume and not any(isinstance(callback, Checkpoint) for callback in ordered):
-        raise ValueError("resume=True needs a Checkpoint among the callbacks, to resume from")
+        if drop_last:
+            train.drop(batch_size)
+    elif sample_weight is not None or class_weight is not None or shuffle == "balanced":
+        raise TypeError(
+            "sample_weight, class_weight and shuffle='balanced' need data as arrays (X, Y); "
+            "give weights with the batches, (X, Y, weights)"
+        )
+    called = _in_order(callbacks, resume)
+    rng = np.random.default_rng(rng)
+    run = Run(model, loss_by_name(loss), optimizer, schedule, epochs, rng, data, called, resume)
     judged = train if validation is None else source(validation, "validation data")
     judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, compiled)
-    if drop_last and isinstance(train, Rows):
-        if train.count < batch_size:
-            raise ValueError(f"drop_last leaves nothing of {train.count} rows, not one batch")
-        train.used = train.count - train.count % batch_size
     steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, compiled)
     try:
         _epochs(run, steps, judge, progress)
@@ -180,6 +165,31 @@ def fit(
     finally:
         run.evaluating()
     return run.history
+
+
+def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
+    """An error if model, optimiser and schedule do not belong together."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
+    if schedule is not None and schedule.optimizer is not optimizer:
+        raise ValueError("the schedule belongs to another optimizer than the one that is given")
+    moved = {id(p) for p in optimizer.parameters}
+    if isinstance(model, Module) and moved.isdisjoint(map(id, model.parameters())):
+        raise ValueError(
+            "the optimizer has no parameter of this model, which would not learn: was the model "
+            "made anew after the optimizer?"
+        )
+
+
+def _in_order(callbacks: Callback | Iterable[Callback], resume: bool) -> list[Callback]:
+    """The callbacks, checkpoints last: what they save includes what the others have done."""
+    found = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise TypeError(f"callbacks must be instances of Callback, not {callback!r}")
+    if resume and not any(isinstance(callback, Checkpoint) for callback in found):
+        raise ValueError("resume=True needs a Checkpoint among the callbacks, to resume from")
+    return sorted(found, key=lambda callback: isinstance(callback, Checkpoint))
 
 
 def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None:

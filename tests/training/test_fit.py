@@ -320,7 +320,7 @@ def test_callbacks() -> None:
 
 @pytest.mark.parametrize("compiled", [True, False])
 def test_a_loss_that_is_no_number_ends_it(compiled: bool) -> None:
-    model = network()
+    model = nn.Sequential(nn.Dense(4, 8, rng=0), nn.BatchNorm(8), nn.Dense(8, 2, rng=0))
     optimizer = optim.Adam(model.parameters(), lr=0.01)
     bad = Y.copy()
     bad[65] = np.nan

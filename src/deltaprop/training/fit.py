@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..compiler import compile as compiled_function
+from ..data import copied
 from ..graph import TraceError
 from ..graph.modes import no_grad
 from ..graph.node import MODE
@@ -221,6 +222,32 @@ def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None
         callback.on_train_end(run)
 
 
+class Start:
+    """What an epoch begins with: to go back to it, found once, copied in each epoch."""
+
+    def __init__(self, run: Run) -> None:
+        model: Any = run.model
+        self.optimizer = run.optimizer
+        module = isinstance(model, Module)
+        self.values = model.parameters() if module else self.optimizer.parameters
+        self.buffers = [(owner, key) for _, owner, key in model._buffers()] if module else []
+
+    def copies(self) -> Any:
+        """Of parameters, buffers and the optimiser's state."""
+        data = [copied(p._data) for p in self.values]
+        buffers = [copied(getattr(owner, key)) for owner, key in self.buffers]
+        return data, buffers, self.optimizer.state_dict()
+
+    def restore(self, copies: Any) -> None:
+        """Set what `copies` gave."""
+        data, buffers, state = copies
+        for p, entry in zip(self.values, data, strict=True):
+            p.write(entry)
+        for (owner, key), entry in zip(self.buffers, buffers, strict=True):
+            setattr(owner, key, entry)
+        self.optimizer.load_state_dict(state)
+
+
 class Steps:
     """The steps of an epoch: forward, backward, update, for each batch."""
 
@@ -237,6 +264,7 @@ class Steps:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
         self.batches_per_epoch = rows.batch_count(batch_size)
+        self.start = Start(run)
         step = _step(run, clip_norm)
         self.step: Any = compiled_function(step) if compiled else step
         self.hooks = [
@@ -251,7 +279,7 @@ class Steps:
         """The mean loss of the rows."""
         run, step = self.run, self.step
         per_batch = run.schedule if self.schedule_per == "batch" else None
-        before = run.weights(), run.optimizer.state_dict()
+        before = self.start.copies()
         order = self.rows.order(self.shuffle, run.rng) if isinstance(self.rows, Rows) else None
         total, count = 0.0, 0
         for number, batch in enumerate(bar(self.rows.batches(self.batch_size, order))):
@@ -259,8 +287,7 @@ class Steps:
                 self._check_draws(batch)
             value = step(*batch).item()
             if not math.isfinite(value):
-                run.set_weights(before[0])
-                run.optimizer.load_state_dict(before[1])
+                self.start.restore(before)
                 raise FloatingPointError(
                     f"the loss is {value} in epoch {run.epoch + 1}, batch {number + 1}. The model "
                     "has the weights from before this epoch. Lower the learning rate, clip the "

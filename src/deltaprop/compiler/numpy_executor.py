@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
+from functools import lru_cache
+from math import prod
 from sys import getrefcount
 from threading import Lock
 from typing import Any
@@ -306,7 +308,9 @@ class _Writer:
             return self.named(x)
         key = f"f{abs(hash((dtype, repr(x), shape)))}"
         if key not in self.space:
-            self.space[key] = np.full(shape, x, dtype)
+            size = prod(shape)
+            whole = _written_out(repr(x), dtype, _WHOLE if 1 < size <= _WHOLE else size)
+            self.space[key] = whole[:size].reshape(shape)
         return key + cut
 
     def product(self, call: Call, into: str) -> str:
@@ -446,6 +450,12 @@ class _Writer:
         mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
         made = x.number or not x.shape or (mine and once and x not in self.inputs)
         return self.names[x] if made else f"{self.names[x]}.copy()"
+
+
+@lru_cache(maxsize=32)
+def _written_out(number: str, dtype: Any, size: int) -> np.ndarray:
+    """A number many times: for all programs, since -0.0 == 0.0 by its text."""
+    return np.full(size, float(number), dtype)
 
 
 def _homes(recorded: Recorded) -> dict[Variable, Variable]:

@@ -73,7 +73,7 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
             continue
         problem = Problem.make(sizes, batch)
         contenders, absent = _contenders(problem, settings)
-        if PRODUCTS in COMPILED_TARGETS[problem.name] and settings.wants(PRODUCTS, by_hand.NAME):
+        if settings.wants(PRODUCTS, by_hand.NAME):
             contenders.append(Contender(PRODUCTS, _matrix_products(problem)))
         comparison = compare(problem.name, contenders, by_hand.NAME, settings, progress)
         comparison.absent.update(absent)

@@ -255,6 +255,20 @@ def test_gradients_are_clipped() -> None:
     assert np.sqrt(sum(np.sum(d * d) for d in moved)) == pytest.approx(0.5)
 
 
+def test_on_xla() -> None:
+    pytest.importorskip("jax")
+    losses = []
+    for executor in ("numpy", "xla"):
+        model = network(dropout=0.2)
+        optimizer = optim.Adam(model.parameters(), lr=0.01)
+        options: dict[str, Any] = {"validation": (X, Y), "executor": executor, "rng": 0}
+        history = fit(model, (X, Y), "mse", optimizer, epochs=2, **options)
+        losses.append([*history.loss, *history.validation_loss])
+    np.testing.assert_allclose(*losses, rtol=1e-9)
+    with pytest.raises(ValueError, match="'numpy' or 'xla'"):
+        fit(model, (X, Y), "mse", optimizer, epochs=1, executor="cuda")
+
+
 def test_any_function_can_be_trained() -> None:
     slope, offset = dp.Value(0.0), dp.Value(0.0)
     optimizer = optim.SGD([slope, offset], lr=0.1)

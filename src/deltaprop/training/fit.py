@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 
+from ..compiler import Compiled
 from ..compiler import compile as compiled_function
 from ..data import copied
 from ..graph import TraceError
@@ -48,6 +50,7 @@ def fit(
     drop_last: bool = False,
     rng: np.random.Generator | int | None = None,
     compiled: bool = True,
+    executor: str = "numpy",
     progress: bool | None = None,
     resume: bool = False,
 ) -> History:
@@ -96,6 +99,8 @@ def fit(
         For shuffling.
     compiled : bool
         Whether steps are recorded by `compile` and replayed. The numbers are the same.
+    executor : {"numpy", "xla"}
+        What runs compiled steps: see `compile`.
     progress : bool, optional
         Whether to show a bar of tqdm; by default in terminals and notebooks, where tqdm is
         installed.
@@ -154,8 +159,9 @@ def fit(
     rng = np.random.default_rng(rng)
     run = Run(model, loss_by_name(loss), optimizer, schedule, epochs, rng, data, called, resume)
     judged = train if validation is None else source(validation, "validation data")
-    judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, compiled)
-    steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, compiled)
+    prepare = partial(compiled_function, executor=executor) if compiled else _as_it_is
+    judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, prepare)
+    steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, prepare)
     try:
         _epochs(run, steps, judge, progress)
     except TraceError as error:
@@ -166,6 +172,10 @@ def fit(
     finally:
         run.evaluating()
     return run.history
+
+
+def _as_it_is(step: Any) -> Any:
+    return step
 
 
 def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
@@ -259,21 +269,20 @@ class Steps:
         shuffle: bool | str,
         schedule_per: str,
         clip_norm: float | None,
-        compiled: bool,
+        prepare: Callable[[Any], Any],
     ) -> None:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
         self.batches_per_epoch = rows.batch_count(batch_size)
         self.start = Start(run)
-        step = _step(run, clip_norm)
-        self.step: Any = compiled_function(step) if compiled else step
+        self.step = prepare(_step(run, clip_norm))
         self.hooks = [
             callback.on_batch_end
             for callback in run.callbacks
             if type(callback).on_batch_end is not Callback.on_batch_end
         ]
         # under another mode, a compiled function itself runs
-        self.checked = not compiled or MODE.get() is not None
+        self.checked = not isinstance(self.step, Compiled) or MODE.get() is not None
 
     def epoch(self, bar: Bar) -> float:
         """The mean loss of the rows."""
@@ -346,7 +355,12 @@ class Judge:
     """The loss and the metrics of some data, in evaluation."""
 
     def __init__(
-        self, run: Run, rows: Rows | Stream, metrics: Mapping[str, Any], loss: bool, compiled: bool
+        self,
+        run: Run,
+        rows: Rows | Stream,
+        metrics: Mapping[str, Any],
+        loss: bool,
+        prepare: Callable[[Any], Any],
     ) -> None:
         self.run, self.rows, self.metrics, self.loss = run, rows, metrics, loss
 
@@ -359,7 +373,7 @@ class Judge:
                     return prediction, run.loss(prediction, Y)
                 return prediction, weighted(run.loss, prediction, Y, weights)
 
-        self.judge = compiled_function(judge) if compiled else judge
+        self.judge = prepare(judge)
 
     def __call__(self) -> tuple[float | None, dict[str, Any]]:
         """The mean loss, if it is asked for, and the metrics."""

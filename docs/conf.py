@@ -1,5 +1,7 @@
 """How Sphinx builds these pages: `python -m sphinx -W -b html docs docs/_build/html`."""
 
+import atexit
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -14,6 +16,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in PATHS if str(pa
 os.environ["TQDM_DISABLE"] = "1"
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
+
+@atexit.register
+def end_helpers() -> None:
+    """After an error `-j` would wait for ever for processes that still wait to be heard."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+
 project = "deltaprop"
 author = "the deltaprop authors"
 project_copyright = "the deltaprop authors, MIT licence"
@@ -27,7 +37,7 @@ extensions = [
     "myst_nb",
     "sphinx_design",
     "formulas",
-    "pictures",
+    "outputs",
     "namespace",
 ]
 exclude_patterns = ["_build", "support", "**.ipynb_checkpoints"]

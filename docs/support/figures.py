@@ -4,7 +4,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib_inline.backend_inline import set_matplotlib_formats
-from pictures import INK
+from outputs import INK
 
 # Okabe and Ito's palette, but for black: told apart by readers of every kind of colour vision,
 # on white and on near black

@@ -34,7 +34,7 @@ def drawn(latex: str, inline: bool) -> str:
 
 
 def visit_inline(self: Any, node: nodes.math) -> None:
-    self.body.append(f'<span class="math">{drawn(node.astext().strip(), True)}</span>')
+    self.body.append(f'<span class="inline-formula">{drawn(node.astext().strip(), True)}</span>')
     raise nodes.SkipNode
 
 

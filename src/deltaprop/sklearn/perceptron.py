@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from .. import nn, optim
 from ..graph.modes import no_grad
-from .step import SGD, Adam, Step
+from .step import SGD, WORTH_COMPILING, Adam, Step
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -231,6 +231,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         parameters = self._network.train().parameters()
         cuts = np.cumsum([p.size for p in parameters])[:-1]
         step = self._made_step(None)
+        step.sizes.add(len(T))
         batch = _dense(X), T, self.alpha, weight
 
         def loss_and_gradient(v: np.ndarray) -> tuple[float, np.ndarray]:
@@ -279,6 +280,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
                 stacklevel=4,
             )
             size = len(T)
+        if not incremental and self.max_iter * (len(T) // size) >= WORTH_COMPILING:
+            self._step.sizes.add(size)
         order = np.arange(len(T)) if self.shuffle else None
         self.n_iter_ = 0
         try:

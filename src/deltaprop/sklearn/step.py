@@ -14,9 +14,10 @@ from ..compiler import compile  # noqa: A004
 from ..optim import Optimizer, State
 from ..transforms import stop_gradient
 
-# Recording a step takes as long as some twenty steps on Values: what comes seldom (the rest of
+# Recording a step takes as long as so many steps on Values save: what comes seldom (the rest of
 # the samples in a short training, parts of ever other sizes) is not worth it.
-_BEFORE_COMPILING = 5
+WORTH_COMPILING = 20
+_BEFORE_COMPILING = 5  # where it is not known how many will come
 _SIZES = 16  # of batches that are compiled; of ever other sizes none would stay in the cache
 
 
@@ -83,6 +84,11 @@ class Step:
         Without it the gradients are all that a step leaves.
     outputs : int
         What the loss is divided by where it is reported, and not where it is differentiated.
+
+    Attributes
+    ----------
+    sizes : set of int
+        Those of batches that are compiled; add one that is sure to come often.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ from deltaprop.compiler.passes import (
 )
 from deltaprop.compiler.program import Program, run, substituted
 from deltaprop.compiler.recording import record
-from deltaprop.compiler.tiles import regions, tiled
+from deltaprop.compiler.tiles import are_shared, regions, tiled
 from deltaprop.compiler.together import together
 from deltaprop.graph import REGISTRY
 from deltaprop.tree import flatten
@@ -198,6 +198,13 @@ def test_no_tile_overwrites_what_another_one_needs() -> None:
                 pairs += apart
                 assert not (apart and np.shares_memory(buffers[x], buffers[y]))
     assert pairs > 1
+
+
+def test_tiles_leave_the_cores_to_products() -> None:
+    for width, expected in ((20, True), (400, False)):
+        x, w = np.zeros((400, width)), np.zeros((width, 400))
+        program = recorded(lambda x, w: np.tanh(np.sin(x @ w) * 2.0) * 3.0, x, w)
+        assert are_shared(regions(program, set()), program) is expected
 
 
 def test_an_error_in_a_tile_is_raised() -> None:

@@ -21,7 +21,7 @@ from .memory import Abilities, Memory, allocated, shaped
 from .passes import dead_code, optimised
 from .program import Call, Variable, as_number, flops, is_dense, listed, pack, part, run, symbols_in
 from .recording import Place, Recorded
-from .tiles import Region, regions, scratch_places, tile_shape, tiled
+from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tiled
 from .together import together
 from .traced import is_number
 
@@ -137,6 +137,7 @@ class _Writer:
         self.constants: dict[int, str] = {}
         found = regions(self.program, leaving)
         self.regions = {region.calls[0]: region for region in found}
+        self.shared = are_shared(found, self.program)
         kept = self.gradients() - leaving
         self.memory = Memory(self.program, ABILITIES, leaving, homes, found, kept)
         self.done = set(self.memory.views)
@@ -274,7 +275,9 @@ class _Writer:
         self.names = {**outer, **dict.fromkeys(region.inside, "")}
         self.done.update(region.calls)
         self.lines.append(f"def tile{i}(i, s):\n            " + "\n            ".join(body))
-        how = f"{results[0].size // row}, {tile}, {self.constant(tuple(scratch), 't')}"
+        how = (
+            f"{results[0].size // row}, {tile}, {self.constant(tuple(scratch), 't')}, {self.shared}"
+        )
         self.lines.append(f"{self.constant(tiled)}(tile{i}, {how})")
 
     def filled(self, call: Call, into: str, tile: tuple[int, ...] = ()) -> str:

@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Elementwise
-from .program import Call, Program, Variable, is_dense, symbols_in
+from .program import Call, Program, Variable, flops, is_dense, symbols_in
 
 _CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
 _SMALLEST = 1 << 15  # below that, all of it is in the cache anyway
+_FLOPS = 64  # of a product in the time of an elementwise operation
 _SHARED = 1 << 17  # below that, one thread is as fast
 
 
@@ -60,6 +61,17 @@ def regions(program: Program, leaving: set[Variable]) -> list[Region]:
             found.append(_region(run, program, leaving))
         run = [call] if call is not None and _fits(call) else []
     return found
+
+
+def are_shared(found: Sequence[Region], program: Program) -> bool:
+    """Whether the regions are most of the work.
+
+    Else BLAS's threads wait for their next product without leaving their cores for a while,
+    and ours would be in their way.
+    """
+    entries = sum([len(region.calls) * region.calls[0].result.size for region in found])
+    products = [call for call in program.calls if call.name == "matmul"]
+    return sum(map(flops, products)) < _FLOPS * entries
 
 
 def scratch_places(region: Region) -> tuple[dict[Variable, int], list[Any]]:
@@ -152,6 +164,7 @@ def tiled(
     size: int,
     shape: Sequence[int],
     scratch: Sequence[Any],
+    shared: bool = True,
 ) -> None:
     """Do the work on all tiles.
 
@@ -165,6 +178,8 @@ def tiled(
         Of a tile.
     scratch : sequence of dtype
         Of the arrays to compute in.
+    shared : bool
+        Whether several threads may do it.
     """
     step = shape[0]
 
@@ -174,7 +189,7 @@ def tiled(
             stop = min(start + step, last)
             work(slice(start, stop), [a[: stop - start] for a in arrays])
 
-    threads = _threads() if size * prod(shape[1:]) >= _SHARED else 1
+    threads = _threads() if shared and size * prod(shape[1:]) >= _SHARED else 1
     share = -(-size // (threads * step)) * step
     starts = range(share, size, share)
     rest = [_pool().submit(_silently, some, i, min(i + share, size)) for i in starts]

@@ -306,6 +306,8 @@ def test_what_cannot_be_saved_is_an_error_and_leaves_the_file(tmp_path: Path) ->
     for bad in ({"z": np.zeros(2, complex)}, {"z": np.zeros(2, np.longdouble)}, {"z": object()}):
         with pytest.raises(TypeError, match=r"cannot hold|holds arrays"):
             write(path, bad)
+    with pytest.raises(ValueError, match="no slash"):
+        write(path, {"a/b": np.zeros(2)})
     assert path.read_bytes() == before
 
 

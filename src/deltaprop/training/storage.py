@@ -101,7 +101,9 @@ def _without_arrays(tree: Any, path: str, tensors: dict[str, np.ndarray]) -> Any
     for key, entry in tree.items():
         name = f"{path}{key}"
         if isinstance(entry, np.ndarray):
-            if entry.dtype.kind == "c" or entry.dtype.itemsize > 8 or "/" in key:
+            if "/" in key:
+                raise ValueError(f"the name of a saved array has no slash, but {key!r} has")
+            if entry.dtype.kind == "c" or entry.dtype.itemsize > 8:
                 raise TypeError(f"a safetensors file cannot hold {name!r}, of {entry.dtype}")
             tensors[name] = np.array(entry, order="C")
         else:

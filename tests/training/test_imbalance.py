@@ -42,6 +42,13 @@ def test_balanced_draws(target: Any, seed: int) -> None:
         assert drawn.max() - drawn.min() <= 1  # every row of the class as often as the others
 
 
+def test_all_rows_get_their_turn() -> None:
+    """Also those of a class that is too large for all to be there at once."""
+    rng = np.random.default_rng(0)
+    drawn = [balanced_rows(np.repeat([0, 1], [20, 2]), rng) for _ in range(30)]
+    assert {*np.concatenate(drawn).tolist()} == {*range(22)}
+
+
 def weigh(network: Any, data: Any, **options: Any) -> Any:
     """The weights after a step with all rows."""
     model = network()

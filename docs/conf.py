@@ -4,6 +4,7 @@ import atexit
 import multiprocessing
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import deltaprop
@@ -59,6 +60,7 @@ myst_dmath_double_inline = False
 
 autosummary_generate = True
 autodoc_typehints = "none"
+autodoc_mock_imports = [name for name in ("jax", "torch") if find_spec(name) is None]  # large
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_use_plots = False

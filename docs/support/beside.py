@@ -20,7 +20,7 @@ def table(package: str, title: str, setups: tuple[str, str], rows: Sequence[Sequ
     and perhaps a remark.
     """
     installed = find_spec(package) is not None
-    lines = ["::::{list-table}", ":header-rows: 1", ":widths: 42 42 16", ":class: beside", ""]
+    lines = ["::::{list-table}", ":header-rows: 1", ":widths: 40 40 20", ":class: beside", ""]
     lines += [f"* - {title}", "  - deltaprop", "  - "]
     for theirs, ours, *remark in rows:
         found = run(setups[1], ours)

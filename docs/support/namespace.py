@@ -6,6 +6,7 @@ the very lines of the table that computes it.
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -119,10 +120,17 @@ def skipped(_app: Any, _what: Any, name: str, _thing: Any, skip: bool, _options:
     return skip or (name.startswith("set_") and name.endswith("_request"))
 
 
+def without_links_back(_app: Any, name: str, _with: Any, context: Any, _tree: Any) -> None:
+    """Drop viewcode's links from source to documentation: to names re-exported they are wrong."""
+    if name.startswith("_modules/") and "body" in context:
+        context["body"] = re.sub(r'<a class="viewcode-back".*?</a>', "", context["body"])
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write)
     app.connect("autodoc-process-docstring", shortened)
     app.connect("autodoc-skip-member", skipped)
+    app.connect("html-page-context", without_links_back)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

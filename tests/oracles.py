@@ -19,12 +19,18 @@ from deltaprop.value import Value
 def slope(phi: Callable[[float], float]) -> tuple[float, float]:
     """phi'(0) by central differences, extrapolated on a ladder of steps, and its error.
 
-    The step is the one where two neighbours on the ladder agree best.
+    The step is the one where two neighbours on the ladder agree best; that they do so by
+    chance, in spite of the rounding errors of phi, which small steps magnify, counts for nothing.
     """
     steps = [2.0**-k for k in range(4, 17)]
-    central = [(phi(h) - phi(-h)) / (2 * h) for h in steps]
+    ends = [(phi(h), phi(-h)) for h in steps]
+    central = [(a - b) / (2 * h) for (a, b), h in zip(ends, steps, strict=True)]
     better = [(4 * b - a) / 3 for a, b in itertools.pairwise(central)]
-    gaps = [abs(b - a) for a, b in itertools.pairwise(better)]
+    rounding = 4 * np.finfo(float).eps * np.nanmax(np.abs(ends))
+    gaps = [
+        abs(b - a) + rounding / h
+        for (a, b), h in zip(itertools.pairwise(better), steps[2:], strict=True)
+    ]
     best = int(np.nanargmin(gaps))
     return better[best + 1], gaps[best]
 

@@ -256,3 +256,11 @@ def test_limits_of_dtypes_are_python_numbers() -> None:
 def test_running_totals_need_an_axis_to_run_along() -> None:
     with pytest.raises(ValueError, match="axis="):
         dnp.cumulative_sum(dnp.ones((2, 2)))
+
+
+def test_what_numpys_own_functions_answer_for_values_is_in_the_namespace() -> None:
+    x = dp.Value([[5.0, 7.0]])
+    assert (dnp.size(x), dnp.ndim(x), dnp.shape(x)) == (2, 2, (1, 2))
+    assert dnp.allclose(x, [[5.0, 7.0]])
+    dnp.mod(x, 3.0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[1.0, 1.0]])

@@ -12,7 +12,7 @@ array([0.6, 0.8])
 """
 
 import sys
-from typing import NoReturn
+from typing import Any
 
 import numpy as _np
 from numpy import __array_namespace_info__ as __array_namespace_info__
@@ -26,6 +26,7 @@ from ..calculus.indexing import *  # noqa: F403
 from ..calculus.reductions import *  # noqa: F403
 from ..calculus.samples import *  # noqa: F403
 from ..calculus.shaping import *  # noqa: F403
+from ..value import Value as _Value
 from . import fft as fft
 from . import linalg as linalg
 from . import special as special
@@ -39,8 +40,11 @@ __array_api_version__ = "2025.12"
 register(sys.modules[__name__])
 
 
-def __getattr__(name: str) -> NoReturn:
-    if callable(getattr(_np, name, None)):
+def __getattr__(name: str) -> Any:
+    theirs = getattr(_np, name, None)
+    if callable(theirs):
+        if theirs in _Value._functions:  # another name of one of ours, or a question: size, isclose
+            return theirs
         raise AttributeError(
             f"deltaprop.numpy has no {name}, since there is no derivative rule for it: of "
             f"constants take numpy.{name}, or define it with deltaprop.custom_gradient"

@@ -128,7 +128,7 @@ DERIVATIVES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] =
     **{f"full svd {s}": (of_svd(True), (s,)) for s in SHAPES[1:]},
     **{f"qr {s}": (of_qr("reduced"), (s,)) for s in SHAPES},
     **{f"complete qr {s}": (of_qr("complete"), (s,)) for s in SHAPES[1:3]},
-    "r of qr": (lambda a: dnp.abs(la.qr(a, "r")), ((2, 2),)),
+    "r of qr": (lambda a: dnp.abs(la.qr(a, "r")) ** 2, ((2, 2),)),
     **{f"pinv {s}": (la.pinv, (s,)) for s in SHAPES},
     "pinv of less rank": (lambda a, b: la.pinv(a @ b), ((4, 2), (2, 3))),
     "pinv of less rank, wide": (lambda a, b: la.pinv(a @ b), ((2, 1), (1, 3))),

@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE / "support"))
 PATHS = [HERE / "support", HERE.parent / "examples", os.environ.get("PYTHONPATH", "")]
 os.environ["PYTHONPATH"] = os.pathsep.join(str(path) for path in PATHS if str(path))
 os.environ["TQDM_DISABLE"] = "1"
+os.environ.update(JAX_PLATFORMS="cpu", TF_CPP_MIN_LOG_LEVEL="3")  # no word of accelerators
 os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 

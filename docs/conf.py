@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: `python -m sphinx -W -b html docs docs/_build/html`."""
+"""How Sphinx builds these pages: `python -m sphinx -E -W -j auto -b html docs docs/_build/html`."""
 
 import atexit
 import multiprocessing

@@ -385,7 +385,6 @@ def test_a_loss_that_is_no_number_ends_it(compiled: bool) -> None:
             "belongs to another optimizer",
         ),
     ],
-    ids=str,
 )
 def test_errors(options: dict[str, Any], error: Any, match: str) -> None:
     model = network()

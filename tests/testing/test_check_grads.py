@@ -37,6 +37,8 @@ NATIVE = {
     "scalars": (lambda x, y: x * np.sin(y) / y, (2.0, 3.0)),
     "indexing": (lambda x: x[[0, 0, 2]] * x[1], (M,)),
     "several outputs": (lambda x: {"a": np.exp(x), "b": (x.sum(), x.T)}, (M,)),
+    # one of its derivatives is nothing but the rounding of a difference
+    "cancelling": (lambda y, w: (w * y).sum() / w.sum(), (np.array([1.3]), np.array([0.7]))),
     "single": (lambda x: np.tanh(x).sum(axis=0), (M.astype(np.float32),)),
     "mixed": (lambda x, y: x * y, (M.astype(np.float32), M)),
     "off": (lambda x: 1e8 + x * x, (M,)),

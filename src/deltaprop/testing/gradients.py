@@ -145,7 +145,7 @@ class Check:
             finite(y, f"the value of {subject.title}")
         if any(map(np.any, map(np.not_equal, ys, subject.value(subject.points)))):
             raise GradientError(f"{subject.title} gives different results for the same arguments")
-        self.ws = [_cotangent(y, rng) for y in ys]
+        self.ws = _cotangents(ys, rng)
         self.w = _row(self.ws)
         self.scale = float(np.abs(self.w) @ np.abs(_row(ys)))
         self.g = self._gradient() if "reverse" in modes else None
@@ -345,12 +345,18 @@ def _directions(
     return [{i: turn * d} for turn in turns for d in units(x, range(x.size))]
 
 
-def _cotangent(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random cotangent that gives each output the same weight, whatever its scale.
+def _cotangents(ys: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
+    """Random cotangents that give each output the same weight, whatever its scale.
 
-    Its numbers are those of single precision.
+    Their numbers are those of single precision. An output that is next to nothing beside the
+    others may be the rounding of a sum that cancels, and is not blown up to their size.
     """
-    w = rng.standard_normal((2, *y.shape)).astype(np.float32).astype(np.float64)
-    size = float(np.sqrt(np.mean(np.abs(y) ** 2))) if y.size else 0.0
-    power = np.clip(np.round(np.log2(size)), -60, 60) if size else 0.0
-    return np.asarray((w[0] + 1j * w[1] if y.dtype.kind == "c" else w[0]) * 2.0**-power)
+    sizes = [float(np.sqrt(np.mean(np.abs(y) ** 2))) if y.size else 0.0 for y in ys]
+    least = 2.0**-12 * max(sizes)
+    ws = []
+    for y, size in zip(ys, sizes, strict=True):
+        w = rng.standard_normal((2, *y.shape)).astype(np.float32).astype(np.float64)
+        size = max(size, least)
+        power = np.clip(np.round(np.log2(size)), -60, 60) if size else 0.0
+        ws.append(np.asarray((w[0] + 1j * w[1] if y.dtype.kind == "c" else w[0]) * 2.0**-power))
+    return ws

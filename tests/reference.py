@@ -51,7 +51,14 @@ class Node:
         return self + -node(other)
 
     def __truediv__(self, other: Any) -> Node:
-        return self * power(node(other), -1)
+        # like ours, a quotient's rule uses the quotient: the gradient's graph leads through it
+        a, b = self, node(other)
+        y = Node(
+            a.value / b.value,
+            (a, lambda g: fit(g * power(b, -1), a)),
+            (b, lambda g: fit(-(g * y * power(b, -1)), b)),
+        )
+        return y
 
     def __matmul__(self, other: Any) -> Node:
         a, b = self, node(other)
@@ -114,7 +121,8 @@ def sin(x: Node) -> Node:
 
 
 def tanh(x: Node) -> Node:
-    return Node(np.tanh(x.value), (x, lambda g: g * (node(1.0) - tanh(x) * tanh(x))))
+    y = Node(np.tanh(x.value), (x, lambda g: g * (node(1.0) - y * y)))
+    return y
 
 
 def pick(x: Node, index: Any) -> Node:

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 import deltaprop.numpy as dnp
 from deltaprop.calculus import (
     activations,
+    composed,
     contractions,
     elementwise,
     indexing,
@@ -34,6 +35,7 @@ FAMILIES: list[tuple[str, str, ModuleType, str]] = [
     ("contractions", "Products and contractions", contractions, "deltaprop.numpy"),
     ("shaping", "Shapes and joining", shaping, "deltaprop.numpy"),
     ("indexing", "Indexing, sorting, searching", indexing, "deltaprop.numpy"),
+    ("composed", "Composed of others", composed, "deltaprop.numpy"),
     ("samples", "Samples of functions and variables", samples, "deltaprop.numpy"),
     ("creation", "Making arrays", creation, "deltaprop.numpy"),
     ("standard", "The standard's own names", standard, "deltaprop.numpy"),

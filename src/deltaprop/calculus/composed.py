@@ -15,10 +15,10 @@ import numpy as np
 from ..graph import as_array, raw
 from ..tree import flatten, unflatten
 from .contractions import matmul
-from .elementwise import power, sqrt, where
+from .elementwise import power, where
 from .indexing import sort, take_along_axis
 from .linalg import cross as _cross
-from .reductions import Axis, prod
+from .reductions import Axis, _root, prod
 from .reductions import max as _max
 from .reductions import min as _min
 from .reductions import sum as _sum
@@ -71,8 +71,7 @@ def nanvar(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False
 
 def nanstd(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
     """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
-    variance = nanvar(x, axis, ddof=ddof, keepdims=keepdims)
-    return where(raw(variance) == 0, 0.0, sqrt(variance))
+    return _root(nanvar(x, axis, ddof=ddof, keepdims=keepdims), 2)
 
 
 def nanmax(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:

@@ -19,8 +19,9 @@ from deltaprop.value import Value
 def slope(phi: Callable[[float], float]) -> tuple[float, float]:
     """phi'(0) by central differences, extrapolated on a ladder of steps, and its error.
 
-    The step is the one where two neighbours on the ladder agree best; that they do so by
-    chance, in spite of the rounding errors of phi, which small steps magnify, counts for nothing.
+    The step is the one where three neighbours on the ladder agree best: two may by chance, as
+    where phi jumps twice within one step and once within its half. That they agree in spite of
+    the rounding errors of phi, which small steps magnify, counts for nothing.
     """
     steps = [2.0**-k for k in range(4, 17)]
     ends = [(phi(h), phi(-h)) for h in steps]
@@ -31,6 +32,7 @@ def slope(phi: Callable[[float], float]) -> tuple[float, float]:
         abs(b - a) + rounding / h
         for (a, b), h in zip(itertools.pairwise(better), steps[2:], strict=True)
     ]
+    gaps = [max(pair) for pair in itertools.pairwise(gaps)]
     best = int(np.nanargmin(gaps))
     return better[best + 1], gaps[best]
 

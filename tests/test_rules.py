@@ -162,6 +162,12 @@ def test_case(op: Primitive, c: Case, seed: int) -> None:
     differentiates(case_trial(op, c, seed))
 
 
+def test_differences_across_jumps_do_not_agree_by_chance() -> None:
+    # two jumps within 1/16, one within 1/32: the slopes across them are the same
+    numeric, error = oracles.slope(lambda h: float((h > 0.02) + (h > 0.05)))
+    assert abs(numeric) <= error < 1e-9
+
+
 def differentiates(trial: Trial) -> None:
     """Derivatives of either order in either mode are right, and so is each argument's alone."""
     oracles.check(trial.determined, trial.free, rng_of(0))

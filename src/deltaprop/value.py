@@ -30,18 +30,21 @@ def _operators(
     The short way is `primitive(a, b)` written out: a graph of scalars is nothing but
     these calls, and each costs about a third of the general way.
     """
+    is_operator = on_floats.__module__ == "_operator"  # and does what it does to symbols too
 
     def method(self: Value, other: Any) -> Any:
         a = self._data
         kind = type(other)
-        if type(a) is float and MODE.get() is None:
+        mode = MODE.get()
+        number: Any = float if mode is None else mode.number if is_operator else None
+        if type(a) is number:
             if kind is Value:
                 b = other._data
-            elif kind is int:
-                b = other = float(other)
+                alike = type(b) is number
             else:
-                b = other
-            if type(b) is float:
+                b = other = float(other) if kind is int else other
+                alike = type(b) is float
+            if alike:
                 left: Any = self.read() if self.op is None else self
                 if kind is Value and other.op is None:
                     other = other.read()

@@ -34,16 +34,18 @@ class Variable(Symbol):
 
     __slots__ = ("dtype", "number", "shape", "strides")
 
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    dtype: Any
+
     def __init__(self, like: Any) -> None:
         self.number = not isinstance(like, np.ndarray | np.generic)
-        self.shape: tuple[int, ...] = ()
-        self.strides: tuple[int, ...] = ()
-        self.dtype: Any = _FLOAT
-        if isinstance(like, np.ndarray):
-            self.shape, self.strides = like.shape, like.strides
-        if type(like) is not float:
-            opaque = isinstance(like, tuple | np.random.Generator)
-            self.dtype = None if opaque else np.result_type(like)
+        if not self.number:
+            self.shape, self.strides, self.dtype = like.shape, like.strides, like.dtype
+            return
+        self.shape = self.strides = ()
+        opaque = isinstance(like, tuple | np.random.Generator)
+        self.dtype = None if opaque else _FLOAT if type(like) is float else np.result_type(like)
 
     @property
     def size(self) -> int:

@@ -18,14 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, TraceError, raw
+from ..graph import Elementwise, Node, TraceError, raw
 from ..graph.modes import Mode
 from ..graph.node import _serial, is_mutable
 from ..tree import Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
 from .traced import (
-    ON_FLOATS,
     SHAPED,
     UNSHAPED,
     Draws,
@@ -96,6 +95,9 @@ class Trace(Mode):
         Attributes, and what they must be for the recording to hold.
     """
 
+    number = Number
+    thread: int | None = None  # when it has ended
+
     def __init__(self, empty: Iterable[Node] = (), opened: Collection[str] = OPENED) -> None:
         self.trace = self
         self.thread = get_ident()
@@ -116,7 +118,9 @@ class Trace(Mode):
 
     def symbol(self, value: Any) -> Traced:
         """A new symbol that was `value` in this run."""
-        made = Number(self, value) if type(value) is float else Traced(self, value)
+        if type(value) is float:
+            return Number(self, value)
+        made = Traced(self, value)
         self._symbols.append(made)
         return made
 
@@ -158,14 +162,19 @@ class Trace(Mode):
         data: list[Any] = []
         sources: list[Any] = []
         node: Any = None
-        variable, known = False, True
+        variable, known, floats = False, True, not params
         for x in args:
+            if type(x) is float:
+                data.append(x)
+                sources.append(x)
+                continue
             held = x
             if isinstance(x, Node):
-                if x.op is None and x not in self._met:
+                node, leaf = x, x.op is None
+                if leaf and x not in self._met:
                     self.meet(x)
-                node, held = x, x._data
-                if x.op is None and x.extra.constant:
+                held = x._data
+                if leaf and x.extra.constant:
                     x = held
                 else:
                     variable = True
@@ -173,13 +182,28 @@ class Trace(Mode):
                 held = x = np.asarray(x)
             data.append(held)
             sources.append(x)
-            known = known and not isinstance(held, Traced)
+            kind = type(held)
+            if kind is Number:
+                known = False
+                floats = floats and x is not held
+            elif kind is not float:
+                floats = False
+                known = known and kind is not Traced
         if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
+        if (
+            floats
+            and variable
+            and primitive.smooth
+            and isinstance(primitive, Elementwise)
+            and len(data) < 3
+        ):
+            # two slots are enough, with readings for variables: they may change
+            first, *second = [x.read() if type(x) is not float and not x.op else x for x in sources]
+            return node.recorded(primitive, first, number(primitive, data), *second)
         numbers = not params and node is not None and all(map(is_number, data))
         if numbers:
-            on_floats = ON_FLOATS.get(primitive)
-            result = on_floats(*data) if on_floats else number(primitive, data)
+            result = number(primitive, data)
         else:
             result = self.emit(primitive, tuple(data), params, item=node is not None)
         if node is None:
@@ -200,34 +224,43 @@ class Trace(Mode):
             return y.as_number() if item and not np.ndim(y) else y
         given: list[Any] = []
         data: list[Any] = []
+        safe: list[Any] = []
         for x in args:
             kind = type(x)
             if kind is Traced or kind is Number:
                 given.append(x)
                 data.append(x.value)
-                continue
-            if isinstance(x, Node):
+            elif kind is float or kind is int or kind is np.ndarray:
+                data.append(x)
+                x = self.kept(x)
+            elif isinstance(x, Node):
                 raise refused(f"{name} of data and a Value", "Use the one of deltaprop.numpy")
-            if kind is not float and kind is not int:
+            else:
                 given.extend(symbols_in(x))
-                x = values(x)
-            data.append(x)
+                data.append(values(x))
+            safe.append(x)
+        known = params
         if params:
-            given.extend(symbols_in(params))
-        if any(x.trace is not self for x in given):
-            raise refused(
-                "a value is used that was kept from an earlier call",
-                "Return it, or keep it in a dp.Value, which is read and written in each call",
-            )
+            inside = [*symbols_in(params)]
+            if inside:
+                given += inside
+                known = values(params)
+        for x in given:
+            if x.trace is not self:
+                raise refused(
+                    "a value is used that was kept from an earlier call",
+                    "Return it, or keep it in a dp.Value, which is read and written in each call",
+                )
         if function in UNSHAPED:
             raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
-        args = tuple([self.kept(x) for x in args])
-        y = run(function, data, values(params) if params else params, item)
+        y = run(function, data, known, item)
         if isinstance(y, list):
             y = tuple(y)
         result = self.symbol(y)
         reads = tuple(given)
-        self.calls.append(Call(function, args, params, result, item, effect, reads, self.turn))
+        self.calls.append(
+            Call(function, tuple(safe), params, result, item, effect, reads, self.turn)
+        )
         if not isinstance(y, tuple):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
@@ -258,8 +291,9 @@ class Trace(Mode):
             place.set(place.before)
         for draws in self.draws.values():
             draws.generator.bit_generator.state = draws.state
-        for symbol in [*self._symbols, *[call.result for call in self.calls]]:
-            symbol.trace = symbol.value = None  # type: ignore[attr-defined]
+        for symbol in self._symbols:
+            symbol.value = None
+        self.thread = None
 
 
 def _part(x: Any, i: int) -> Any:
@@ -330,6 +364,7 @@ def record(
         if not missing:
             for place in trace.places.values():
                 place.before = place.symbols = None  # the program does not need them
+            vars(trace).clear()  # the numbers in the program do not need it
             return recorded
         empty |= missing
 

@@ -123,8 +123,9 @@ class Traced(Variable):
     __hash__ = object.__hash__
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if any(isinstance(x, Node) for x in args):
-            return NotImplemented  # Values know better
+        for x in args:
+            if isinstance(x, Node):
+                return NotImplemented  # Values know better
         if kwargs.get("out") is not None or method == "at":
             raise refused(f"np.{ufunc.__name__} writes into an array", "Write a = a + b")
         if method != "__call__":
@@ -132,10 +133,11 @@ class Traced(Variable):
         return emit(_TABLE.get(ufunc, ufunc), args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if any(issubclass(kind, Node) for kind in types):
-            return NotImplemented
         if function is np.shape and isinstance(args[0], Traced):
             return args[0].shape
+        for kind in types:
+            if issubclass(kind, Node):
+                return NotImplemented
         if function in _STATIC:
             return function(*values(args), **values(kwargs))
         if function is np.array2string:
@@ -161,8 +163,9 @@ class Number(Traced):
 
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
-    trace = next(symbols_in((args, params))).trace
-    if trace is None:
+    first = args[0]
+    trace = (first if isinstance(first, Traced) else next(symbols_in((args, params)))).trace
+    if trace.thread is None:
         raise refused(
             "a value was kept from inside a compiled function",
             "Return it, or keep it in a dp.Value, which is read and written in each call",
@@ -175,6 +178,7 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     return trace.emit(function, args, params, **how)
 
 
+_new: Any = object.__new__
 _TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, np.ufunc)}
 _TABLE[np.matmul] = REGISTRY["matmul"]  # whose forward says more when shapes do not fit
 _RAW = (Symbol, np.ndarray, np.generic, float, int, complex)
@@ -202,21 +206,16 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
 
     def method(self: Number, other: Any) -> Any:
         trace, kind = self.trace, type(other)
-        reads: tuple[Number, ...] = (self,)
-        if trace is None or trace.thread != get_ident():
+        if trace.thread != get_ident():
             return general(self, other)  # which knows what to say
         if kind is Number and other.trace is trace:
-            args: tuple[Any, ...] = (self, other)
-            reads, y = args, on_floats(self.value, other.value)
-        elif kind is not float:
+            args = self, other
+            return _noted(trace, primitive, args, args, on_floats(self.value, other.value))
+        if kind is not float:
             return general(self, other)
-        elif reflected:
-            args, y = (other, self), on_floats(other, self.value)
-        else:
-            args, y = (self, other), on_floats(self.value, other)
-        result = Number(trace, y)
-        trace.calls.append(Call(primitive, args, NO_PARAMS, result, True, False, reads, trace.turn))
-        return result
+        if reflected:
+            return _noted(trace, primitive, (other, self), (self,), on_floats(other, self.value))
+        return _noted(trace, primitive, (self, other), (self,), on_floats(self.value, other))
 
     return method
 
@@ -226,12 +225,32 @@ def number(function: Any, args: Sequence[Any]) -> Any:
     reads = tuple([x for x in args if isinstance(x, Traced)])
     trace = reads[0].trace
     for x in reads:
-        if x.trace is not trace or trace is None or trace.thread != get_ident():
+        if x.trace is not trace or trace.thread != get_ident():
             return emit(function, args, {}, item=True)  # which knows what to say
     evaluate = ON_FLOATS.get(function) or function.evaluate
-    y = evaluate(*[x.value if isinstance(x, Traced) else x for x in args])
-    result = Number(trace, y) if type(y) is float else trace.symbol(as_number(y))
-    call = Call(function, tuple(args), NO_PARAMS, result, True, False, reads, trace.turn)
+    y = as_number(evaluate(*[x.value if isinstance(x, Traced) else x for x in args]))
+    return _noted(trace, function, tuple(args), reads, y)
+
+
+def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
+    """The symbol of a number that a call gives, and the call; both as if they were written out,
+    since they are made by the ten thousand.
+    """
+    if type(y) is float:
+        result: Any = _new(Number)
+        result.trace = trace
+        result.value = y
+    else:
+        result = trace.symbol(y)
+    call = _new(Call)
+    call.function = function
+    call.args = args
+    call.params = NO_PARAMS
+    call.result = result
+    call.item = True
+    call.effect = False
+    call.reads = reads
+    call.turn = trace.turn
     trace.calls.append(call)
     return result
 

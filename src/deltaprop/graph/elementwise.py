@@ -141,7 +141,11 @@ class Elementwise(Primitive):
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._pull_masked(g, node, graph)
         scalar = type(y) is not np.ndarray
-        if type(y) is complex if scalar else y.dtype.kind == "c":
+        if scalar:
+            real = type(y) is float or (isinstance(y, Symbol) and y.real_number)
+        else:
+            real = y.dtype.kind != "c"
+        if not real:
             return self._pull_masked(g, node, graph)
         if self.slope is not None and not scalar:
             return (g * self.slope(y, *node.saved),)
@@ -166,7 +170,8 @@ class Elementwise(Primitive):
                     xs = node.operands(False)
                 c = g * _partial(p, y, xs)
             if scalar:
-                out.append(c if type(c) is float or type(c) is complex else c.item())
+                known = type(c) is float or type(c) is complex
+                out.append(c if known else c.as_number() if isinstance(c, Symbol) else c.item())
                 continue
             data = x._data
             if (data.shape if type(data) is np.ndarray else ()) != shape:
@@ -204,22 +209,6 @@ class Elementwise(Primitive):
                 known = not isinstance(allowed, Symbol)
                 c = ZERO if known and not shape and not allowed else Masked(c, allowed)
             out.append(c)
-        return out
-
-    def pull_symbols(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        kind, y = type(g), node._data
-        masked = graph or self.chooses or kind is Masked or kind is Scattered
-        if masked or not (isinstance(y, Symbol) and y.real_number):
-            return self._pull_masked(g, node, graph)
-        out: list[Any] = []  # of numbers: no shapes, no masks
-        for x, p in zip(node.first, self.partials, strict=True):
-            if p is None or not isinstance(x, Node):
-                out.append(None)
-            elif p is _ZERO:
-                out.append(ZERO)
-            else:
-                c = g if p is _ONE else -g if p is _MINUS_ONE else g * _partial(p, y, node.saved)
-                out.append(c.as_number() if isinstance(c, Symbol) else c)
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:

@@ -24,13 +24,14 @@ class AnomalyError(FloatingPointError):
 class _Entered:
     """A mode inside the block that surrounds it."""
 
-    __slots__ = ("mode", "outer", "sweeping", "trace")
+    __slots__ = ("mode", "number", "outer", "sweeping", "trace")
 
     def __init__(self, mode: Mode, outer: _Entered | None) -> None:
         self.mode = mode
         self.outer = outer
         self.sweeping = False  # whether what is recorded are derivatives
         self.trace: Any = mode.trace or (outer and outer.trace)
+        self.number = None if outer else mode.number
 
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         return self.mode.record(self, primitive, args, params)
@@ -45,8 +46,7 @@ class _Entered:
         assert node.op is not None
         before, self.sweeping = self.sweeping, True
         try:
-            rule = node.op.pull if self.trace is None else node.op.pull_symbols
-            contributions: Sequence[Any] = rule(g, node, graph)
+            contributions = node.op.pull(g, node, graph)
         finally:
             self.sweeping = before
         self.pulled(node, contributions)
@@ -57,6 +57,7 @@ class Mode(ContextDecorator):
     """A `with` block that sees every operation on Values; blocks nest."""
 
     trace: Any = None  # the recording for `deltaprop.compile`, if that is what the block is
+    number: Any = None  # and the type of what stands for a float there
 
     def __enter__(self) -> Self:
         MODE.set(_Entered(self, MODE.get()))

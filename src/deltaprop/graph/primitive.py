@@ -157,10 +157,6 @@ class Primitive:
         """
         raise NotImplementedError
 
-    def pull_symbols(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        """As `pull`, where data may be symbols (see `graph.symbol`)."""
-        return self.pull(g, node, graph)
-
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError

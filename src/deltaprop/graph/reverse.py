@@ -44,7 +44,10 @@ def sweep(
     """
     mode = MODE.get()
     root = owner(root)
+    # what scalar nodes hold: floats, or the numbers of a recording, which are used like them
+    number: Any = float if mode is None else mode.number
     plain = mode is None and not graph
+    floats = number is not None and not graph
     leaves: dict[Node, Any] = {}
     stops = {node.serial for node in targets}
     oldest = max(stops, default=0)
@@ -79,12 +82,12 @@ def sweep(
                 contributions = _pulled(node, g, graph, mode)
         else:
             args = (args,) if node.second is None else (args, node.second)
-            if plain and type(g) is float:  # no shapes, no masks
+            if floats and (type(g) is float or type(g) is number):  # no shapes, no masks
                 contributions = node.op.pull_floats(node, g)
             else:
                 contributions = _pulled(node, g, graph, mode)
         if retain:
-            if node._grad is None and plain:
+            if node._grad is None and not graph:
                 node._grad = g  # as it came: whoever asks for it gets it materialised
             else:
                 _retain(node, g, graph)
@@ -100,7 +103,7 @@ def sweep(
                 kept = leaves.get(leaf)
                 if kept is None:
                     leaves[leaf] = c
-                elif type(kept) is float is type(c):
+                elif type(kept) is number is type(c):
                     leaves[leaf] = kept + c
                 else:
                     leaves[leaf] = accumulate(kept, c)
@@ -109,7 +112,7 @@ def sweep(
             entry = pending.get(its)
             if entry is not None:
                 kept = entry[1]
-                entry[1] = kept + c if type(kept) is float is type(c) else accumulate(kept, c)
+                entry[1] = kept + c if type(kept) is number is type(c) else accumulate(kept, c)
                 continue
             pending[its] = [x, c]
             if its != serial:

@@ -23,6 +23,8 @@ _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
 
 def lanes(program: Program) -> Program:
     """With one call in the place of all that compute with single numbers."""
+    if len(program.calls) < _FEWEST:
+        return program
     inside, before, after = _split(program.calls)
     if len(inside) < _FEWEST:
         return program

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -29,110 +29,128 @@ def without_dead_code(program: Program) -> tuple[Program, set[Variable]]:
     return program.with_calls(kept[::-1]), needed
 
 
-def common_subexpressions(program: Program) -> Program:
-    """With one call in the place of several that are the same, in the same turn."""
-    first: dict[Any, Variable] = {}
+# Takes a call and gives one in its place, or else what its result already is; it may note
+# calls that come before it.
+Rule: TypeAlias = Callable[[Call], Any]
+
+
+def simplified(program: Program, *rules: Callable[[list[Call]], Rule]) -> Program:
+    """With the rules (all, if none is named) applied to each call, in one walk.
+
+    Each rule is made anew for a program, of the list of the calls so far.
+    """
     known: dict[Variable, Any] = {}
     kept: list[Call] = []
+    steps = [rule(kept) for rule in rules or RULES]
     for call in program.calls:
-        call = rewritten(call, known)
-        key: Any = None
-        if not call.effect:
-            params = _key(call.params) if call.params else ()
-            key = call.function, call.item, call.turn, _key(call.args), params
-        if key is not None and key in first:
-            known[call.result] = first[key]
-            continue
-        if key is not None:
-            first[key] = call.result
-        kept.append(call)
+        y = call.result
+        if not known.keys().isdisjoint(call.reads):
+            call = rewritten(call, known)
+        for step in steps:
+            found = step(call)
+            if type(found) is not Call:
+                known[y] = found
+                break
+            call = found
+        else:
+            kept.append(call)
     return program.with_calls(kept, known)
+
+
+def common_subexpressions(_: list[Call]) -> Rule:
+    """One call in the place of several that are the same, in the same turn."""
+    first: dict[Any, Variable] = {}
+
+    def rule(call: Call) -> Any:
+        if call.effect:
+            return call
+        key: Any = [call.function, call.item, call.turn, *map(_key, call.args)]
+        if call.params:
+            key.append(_key(call.params))
+        found = first.setdefault(tuple(key), call.result)
+        return call if found is call.result else found
+
+    return rule
 
 
 def _key(x: Any) -> Any:
     """Something hashable that is equal for what is the same, and for nothing else."""
     kind = type(x)
-    if kind is np.ndarray or isinstance(x, Variable):
+    if isinstance(x, Variable) or kind is np.ndarray:
         return id(x)
-    if kind is tuple:
-        return tuple([_key(item) for item in x])
     if kind is float:
         return x.hex()  # -0.0 == 0.0, but they are not the same
     if isinstance(x, tuple | list):
-        return type(x), *[_key(item) for item in x]
+        return kind, *map(_key, x)
     if isinstance(x, dict):
-        return tuple([(key, _key(item)) for key, item in x.items()])
+        return kind, *[(key, _key(item)) for key, item in x.items()]
     if isinstance(x, slice):
         return slice, _key(x.start), _key(x.stop), _key(x.step)
     # 1 == True, but they are not the same
     return (kind, repr(x)) if isinstance(x, int | np.generic) else id(x)
 
 
-def neutral(program: Program) -> Program:
-    """Without multiplications by one and additions of minus zero: they change no bit."""
-    known: dict[Variable, Any] = {}
-    kept: list[Call] = []
-    for call in program.calls:
-        call = rewritten(call, known)
-        same = _unchanged(call)
-        if same is None:
-            kept.append(call)
-        else:
-            known[call.result] = same
-    return program.with_calls(kept, known)
-
-
 _ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}
 
 
-def _unchanged(call: Call) -> Any:
-    """The argument that the call only repeats."""
-    for i in _ONE.get(call.function, ()):
-        other = call.args[1 - i]
-        one = call.args[i]
-        alike = isinstance(other, Variable) and (other.shape, other.dtype, other.number) == (
-            call.result.shape, call.result.dtype, call.result.number
-        )  # fmt: skip
-        if alike and isinstance(one, float | int) and type(one) is not bool and one == 1:
-            return other
-    return None
+def neutral(_: list[Call]) -> Rule:
+    """No multiplications by one: they change no bit."""
+
+    def rule(call: Call) -> Any:
+        for i in _ONE.get(call.function, ()):
+            one, other, y = call.args[i], call.args[1 - i], call.result
+            if (type(one) is float or type(one) is int) and one == 1:
+                if (
+                    isinstance(other, Variable)
+                    and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number)
+                ):
+                    return other
+        return call
+
+    return rule
 
 
-def rectified(program: Program) -> Program:
-    """With the sign of what is not negative, as relu' asks for it, in operations without branches.
+def rectified(kept: list[Call]) -> Rule:
+    """The sign of what is not negative, as relu' asks for it, in operations without branches.
 
     NumPy's sign takes ten times as long where signs change from entry to entry.
     """
     positive: set[Variable] = set()
-    kept: list[Call] = []
-    for call in program.calls:
+    sign, ceil = REGISTRY["sign"], REGISTRY["ceil"]
+
+    def rule(call: Call) -> Any:
         y = call.result
         if call.function is maximum and y.shape and any(map(_is_zero, call.args)):
             positive.add(y)
-        if call.function is REGISTRY["sign"] and call.args[0] in positive:
+        elif call.function is sign and call.args[0] in positive:
             up = Variable(np.empty(y.shape, y.dtype))
             up.strides = y.strides
-            kept.append(Call(REGISTRY["ceil"], call.args, {}, up, reads=call.reads))
-            call = Call(minimum, (up, 1), {}, y, reads=(up,))
-        kept.append(call)
-    return program.with_calls(kept)
+            kept.append(Call(ceil, call.args, {}, up, reads=call.reads))
+            return Call(minimum, (up, 1), {}, y, reads=(up,))
+        return call
+
+    return rule
 
 
 _POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
 
 
-def powers(program: Program) -> Program:
-    """With the operations that NumPy takes for arrays to some powers."""
-    kept: list[Call] = []
-    for call in program.calls:
+def powers(_: list[Call]) -> Rule:
+    """The operations that NumPy takes for arrays to some powers."""
+
+    def rule(call: Call) -> Any:
         if call.function is power and call.result.shape and call.result.dtype.kind == "f":
             x, exponent = call.args
             plain = isinstance(x, Variable) and type(exponent) in (int, float)
             name = _POWERS.get(exponent) if plain and x.shape else None
             if name:
-                call = Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
-        kept.append(call)
-    return program.with_calls(kept)
+                return Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
+        return call
+
+    return rule
+
+
+RULES = (powers, neutral, common_subexpressions, rectified)
 
 
 def _is_zero(x: Any) -> bool:
@@ -144,6 +162,8 @@ def checks_first(program: Program) -> Program:
 
     So they raise before anything is computed. No random draw changes its place among them.
     """
+    if not any([call.effect for call in program.calls]):
+        return program
     made = {call.result: call for call in program.calls}
     used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))
     first: dict[Call, None] = {}
@@ -174,7 +194,7 @@ def moves_little(call: Call) -> bool:
     return isinstance(call.function, Elementwise) or call.name in ("astype", "getitem", "reshape")
 
 
-PASSES = (powers, neutral, common_subexpressions, dead_code, rectified, lanes, checks_first)
+PASSES = (simplified, lanes, checks_first)
 
 
 def optimised(program: Program) -> Program:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ class Program:
     def with_calls(self, calls: list[Call], known: Mapping[Any, Any] | None = None) -> Program:
         """The program with other calls, and outputs replaced as `known` says."""
         outputs = self.outputs if not known else [substituted(x, known) for x in self.outputs]
-        return replace(self, calls=calls, outputs=outputs)
+        return Program(self.inputs, calls, outputs)
 
 
 def is_dense(x: Any) -> bool:
@@ -189,12 +189,10 @@ def _text(x: Any, names: Mapping[Variable, str]) -> str:
 
 
 def rewritten(call: Call, known: Mapping[Any, Any]) -> Call:
-    """The call with some of the variables that it reads replaced."""
-    if known.keys().isdisjoint(call.reads):
-        return call
+    """The call with some of the variables that it reads replaced by others."""
     args, params = substituted(call.args, known), substituted(call.params, known)
-    reads = tuple(symbols_in((args, params)))
-    return replace(call, args=args, params=params, reads=reads)
+    reads = tuple([known.get(x, x) for x in call.reads])
+    return Call(call.function, args, params, call.result, call.item, call.effect, reads, call.turn)
 
 
 def symbols_in(x: Any) -> Iterator[Any]:

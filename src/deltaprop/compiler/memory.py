@@ -299,6 +299,8 @@ def allocated(nbytes: int) -> np.ndarray:
 
 def shaped(block: np.ndarray, start: int, like: Variable) -> np.ndarray:
     """The memory from `start` on as an array of the shape, dtype and order of `like`."""
+    if like.dense:
+        return np.ndarray(like.shape, like.dtype, block, start)
     strides, step = list(like.shape), int(like.dtype.itemsize)
     for i in sorted(range(len(strides)), key=lambda i: -abs(like.strides[i]))[::-1]:
         strides[i] = step

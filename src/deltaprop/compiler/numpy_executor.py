@@ -19,7 +19,7 @@ from ..value import Value
 from .lanes import entry
 from .memory import Abilities, Memory, allocated, shaped
 from .passes import dead_code, optimised
-from .program import Call, Variable, as_number, flops, is_dense, listed, pack, part, run, symbols_in
+from .program import Call, Variable, as_number, flops, listed, pack, part, run, symbols_in
 from .recording import Place, Recorded
 from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tiled
 from .together import together
@@ -295,7 +295,7 @@ class _Writer:
         # NumPy will not have the output of these two as a positional argument
         chooses = call.name in ("maximum", "minimum")
         shape: tuple[int, ...] = ()
-        if chooses and (tile or (y.size <= _WHOLE and is_dense(y))):
+        if chooses and (tile or (y.size <= _WHOLE and y.dense)):
             shape = tile or y.shape
         cut = "[: i.stop - i.start]" if tile and shape else ""
         args = ", ".join([self.operand(x, y.dtype, shape, cut) for x in call.args])

@@ -124,7 +124,7 @@ def rectified(kept: list[Call]) -> Rule:
             positive.add(y)
         elif call.function is sign and call.args[0] in positive:
             up = Variable(np.empty(y.shape, y.dtype))
-            up.strides = y.strides
+            up.strides, up.dense = y.strides, y.dense
             kept.append(Call(ceil, call.args, {}, up, reads=call.reads))
             return Call(minimum, (up, 1), {}, y, reads=(up,))
         return call

@@ -28,28 +28,31 @@ class Variable(Symbol):
         None for what is no array: a generator of random numbers, a tuple.
     strides : tuple of int
         How its entries lay in memory when it was recorded.
+    dense : bool
+        Whether that was in a row, in order.
+    size : int
     number : bool
         Whether it is a Python number, and no array.
     """
 
-    __slots__ = ("dtype", "number", "shape", "strides")
+    __slots__ = ("dense", "dtype", "number", "shape", "size", "strides")
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: Any
+    dense: bool
+    size: int
 
     def __init__(self, like: Any) -> None:
         self.number = not isinstance(like, np.ndarray | np.generic)
         if not self.number:
             self.shape, self.strides, self.dtype = like.shape, like.strides, like.dtype
+            self.size, self.dense = like.size, like.flags.c_contiguous
             return
         self.shape = self.strides = ()
+        self.size, self.dense = 1, True
         opaque = isinstance(like, tuple | np.random.Generator)
         self.dtype = None if opaque else _FLOAT if type(like) is float else np.result_type(like)
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
@@ -120,16 +123,6 @@ class Program:
         """The program with other calls, and outputs replaced as `known` says."""
         outputs = self.outputs if not known else [substituted(x, known) for x in self.outputs]
         return Program(self.inputs, calls, outputs)
-
-
-def is_dense(x: Any) -> bool:
-    """Whether the entries of a variable lie in a row in memory, in order."""
-    step = x.dtype.itemsize if isinstance(x, Variable) else -1
-    for n, stride in zip(reversed(x.shape), reversed(x.strides), strict=True):
-        if stride != step and n > 1:
-            return False
-        step *= n
-    return True
 
 
 def flops(call: Call) -> int:

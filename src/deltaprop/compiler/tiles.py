@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Elementwise
-from .program import Call, Program, Variable, flops, is_dense, symbols_in
+from .program import Call, Program, Variable, flops, symbols_in
 
 _CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
 _SMALLEST = 1 << 15  # below that, all of it is in the cache anyway
@@ -115,7 +115,7 @@ def _fits(call: Call) -> bool:
     arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, list | tuple)]
     return (
         isinstance(call.function.forward, np.ufunc)
-        and is_dense(y)
+        and y.dense
         and all(isinstance(x, Variable) and _follows(x, y) for x in arrays)
     )
 
@@ -123,7 +123,7 @@ def _fits(call: Call) -> bool:
 def _follows(x: Variable, y: Variable) -> bool:
     """Whether a tile of `y` needs the same tile of `x`, or all of it as each of its rows."""
     a_row = 1 < x.size == x.shape[-1] == y.shape[-1] and x.shape != y.shape
-    return a_row or (x.shape == y.shape and is_dense(x))
+    return a_row or (x.shape == y.shape and x.dense)
 
 
 @cache

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 import numpy as np
 
 from ..graph import Elementwise
-from .program import Call, Program, Variable, is_dense, pack, part
+from .program import Call, Program, Variable, pack, part
 
 _LARGEST = 1 << 14  # of more entries the work is what takes the time, and not the call
 
@@ -28,7 +27,7 @@ def together(program: Program, packable: Callable[[Variable], bool]) -> Program:
     if not known.calls:
         return program
     calls = [call for call in program.calls if call not in known.gone]
-    return program.with_calls(_sorted(calls + known.calls, program))
+    return program.with_calls(_sorted(calls + known.calls))
 
 
 def _alike(program: Program) -> list[list[Call]]:
@@ -37,34 +36,38 @@ def _alike(program: Program) -> list[list[Call]]:
     So none of them depends on another; and what is done to each gradient, whenever that is
     known, is done to all at once in the end.
     """
-    height: dict[Variable, int] = defaultdict(int)
+    height: dict[Variable, int] = {}
     groups: dict[Any, list[Call]] = defaultdict(list)
     for call in reversed(program.calls):
-        mine = height[call.result]
+        mine = height.get(call.result, 0)
         for x in call.reads:
-            height[x] = max(height[x], mine + 1)
-        if _joins(call):
-            pattern = tuple([None if _is_array(x) else _scalar(x) for x in call.args])
+            if height.get(x, 0) <= mine:
+                height[x] = mine + 1
+        pattern = _pattern(call)
+        if pattern is not None:
             groups[mine, call.function, call.result.dtype, pattern].append(call)
-    ordered = sorted(groups.items(), key=lambda item: -item[0][0])
-    return [calls[::-1] for _, calls in ordered if len(calls) > 1]
+    several = [item for item in groups.items() if len(item[1]) > 1]
+    return [calls[::-1] for _, calls in sorted(several, key=lambda item: -item[0][0])]
 
 
-def _joins(call: Call) -> bool:
-    y = call.result
-    ufunc = isinstance(call.function, Elementwise) and isinstance(call.function.forward, np.ufunc)
-    if not ufunc or not y.shape or y.size > _LARGEST or not is_dense(y):
-        return False
-    arrays = [x for x in call.args if _is_array(x)]
-    return all(is_dense(x) and (x.shape, x.dtype) == (y.shape, y.dtype) for x in arrays)
+def _pattern(call: Call) -> Any:
+    """The scalars among the arguments, if the call may be joined with others."""
+    y, function = call.result, call.function
+    if not y.shape or not y.dense or y.size > _LARGEST or not isinstance(function, Elementwise):
+        return None
+    pattern: list[Any] = [isinstance(function.forward, np.ufunc)]
+    for x in call.args:
+        if not _is_array(x):
+            pattern.append(id(x) if isinstance(x, Variable) else (type(x), repr(x)))
+        elif isinstance(x, Variable) and x.dense and x.shape == y.shape and x.dtype == y.dtype:
+            pattern.append(None)
+        else:
+            return None
+    return tuple(pattern) if pattern[0] else None
 
 
 def _is_array(x: Any) -> bool:
-    return bool(np.shape(x)) if not isinstance(x, Variable) else bool(x.shape)
-
-
-def _scalar(x: Any) -> Any:
-    return id(x) if isinstance(x, Variable) else (type(x), repr(x))
+    return bool(x.shape if isinstance(x, Variable) else np.shape(x))
 
 
 class _Known:
@@ -115,26 +118,15 @@ def _row(xs: Sequence[Variable]) -> Variable:
     return Variable(np.empty(sum(x.size for x in xs), xs[0].dtype))
 
 
-def _sorted(calls: Sequence[Call], program: Program) -> list[Call]:
-    """The calls, each after those that it reads from, else in the order that they had."""
-    before = {call.result: i for i, call in enumerate(program.calls)}
-    made = {call.result for call in calls}
-    waiting = {call: len(made.intersection(call.reads)) for call in calls}
-    readers: dict[Variable, list[Call]] = defaultdict(list)
-    place: dict[Call, int] = {}
-    for i, call in enumerate(calls):
-        for x in made.intersection(call.reads):
-            readers[x].append(call)
-        place[call] = before.get(call.result, len(before) + i)
-    ready = [(place[call], i) for i, call in enumerate(calls) if not waiting[call]]
-    heapify(ready)
-    index = {call: i for i, call in enumerate(calls)}
-    ordered = []
-    while ready:
-        call = calls[heappop(ready)[1]]
-        ordered.append(call)
-        for reader in readers[call.result]:
-            waiting[reader] -= 1
-            if not waiting[reader]:
-                heappush(ready, (place[reader], index[reader]))
-    return ordered
+def _sorted(calls: Sequence[Call]) -> list[Call]:
+    """The calls, each after those that it reads from, else in the order that they have."""
+    made = {call.result: call for call in calls}
+    ordered: dict[Call, None] = {}
+    stack = [*reversed(calls)]
+    while stack:
+        call = stack[-1]
+        before = [made[x] for x in call.reads if x in made and made[x] not in ordered]
+        if not before:
+            ordered[stack.pop()] = None
+        stack += before[::-1]
+    return [*ordered]

@@ -154,7 +154,8 @@ class Number(Traced):
 
     shape = strides = ()
     dtype = np.dtype(float)
-    number = real_number = True
+    size = 1
+    dense = number = real_number = True
 
     def __init__(self, trace: Any, value: float) -> None:
         self.trace = trace

@@ -10,6 +10,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from keyword import iskeyword
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def timed_lines(step: Any, problem: Problem, number: int) -> list[tuple[str, str
     for line in writer.lines[:-1]:  # the last one returns
         with np.errstate(all="ignore"):
             exec(line, space)
-        names = "global " + ", ".join(name for name in space if name.isidentifier())
+        known = [name for name in space if name.isidentifier() and not iskeyword(name)]
+        names = "global " + ", ".join(known)
         body = line.replace("\n            ", "\n        ").replace("\n", "\n    ")
         exec(f"def only():\n    {names}\n    {body}", space)
         # numbers change from run to run, and may end up out of bounds

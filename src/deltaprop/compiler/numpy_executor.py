@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from math import prod
@@ -28,6 +28,12 @@ from .traced import is_number
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
 _VIEWS = {"reshape", "transpose", "broadcast_to"}
+_LITERALS = {"None": None, "False": False, "True": True, "0": 0, "1": 1}
+# how a variable `p` gets new data and a new gradient `x`
+_PUT = {
+    "_data": "if p._data is not x: p.write(x)",
+    "_grad": "if p._grad is not x: p._grad = x; p._extra.owns_grad = False",
+}
 _WHOLE = 1 << 14  # entries of constants that are written out
 _SURE = {"as_number", "astype", "entry", "lanes", "pack", "scalar_entry", "vdot"}
 
@@ -74,7 +80,7 @@ class Arena:
 
     def __init__(self, writer: _Writer) -> None:
         memory = writer.memory
-        self.homes = [writer.names[x] for x in memory.homes.values() if x in writer.homes]
+        self.homes = [*writer.homes.values()]
         self.inside = [(writer.names[x], at, x) for x, at in memory.at_home.items()]
         self.views: list[tuple[str, str, Call]] = []
         names = {name for name, _, _ in self.inside}
@@ -85,7 +91,18 @@ class Arena:
                 names.add(name)
                 self.views.append((name, base, call))
         self.size = memory.arena.nbytes
+        self.rows = writer.rows
+        self.owner: Any = None
+        self.arrays: list[np.ndarray] = []
         self.counts: list[int] = []
+        self.seen = 0
+
+    def moved(self, held: Sequence[Any]) -> bool:
+        """Whether anything that the places hold is not at home, or seen by others."""
+        for home, count, x in zip(self.arrays, self.counts, held, strict=False):
+            if x is not home or getrefcount(home) != count:
+                return True
+        return self.owner is None or getrefcount(self.owner) != self.seen
 
     def renew(self, space: dict[str, Any]) -> None:
         """Make new arrays; what others hold of the old ones stays as it is."""
@@ -94,25 +111,32 @@ class Arena:
             space[name] = shaped(block, at, x)
         for name, base, call in self.views:
             space[name] = run(call.function, (space[base], *call.args[1:]), call.params, False)
-        owner = block.base
+        self.owner = block.base
         del block
-        space["arena"] = owner
-        space["held"] = getrefcount(owner) - 1
-        self.counts = [getrefcount(space[name]) for name in self.homes]
+        _lay(self.rows, space)
+        self.seen = getrefcount(self.owner)
+        self.arrays = [space[name] for name in self.homes]
+        # in `moved` there are the place, `held`, zip's tuple twice and `x` besides
+        self.counts = [getrefcount(home) + 5 for home in self.arrays]
 
     def adopt(self, space: dict[str, Any], held: Sequence[Any]) -> None:
         """Take over what the places hold, in arrays that nobody else has seen."""
-        shared = not self.counts or getrefcount(space["arena"]) != space["held"]
-        for i, known in enumerate(self.counts):  # zip would hold the arrays once more
-            home = space[self.homes[i]]
-            # this name, and if it is there: the place, the caller's name, `held`
-            shared = shared or getrefcount(home) != known + (4 if held[i] is home else 1)
-            del home
+        shared = self.owner is None or getrefcount(self.owner) != self.seen
+        for i, name in enumerate(self.homes):
+            # of those in `moved`: the place and `held`, if it is there
+            others = 4 if held[i] is space[name] else 6
+            shared = shared or getrefcount(self.arrays[i]) != self.counts[i] - others
         if shared:
             self.renew(space)
-        for name, x in zip(self.homes, held, strict=True):
-            if x is not space[name]:
-                space[name][...] = x
+        for home, x in zip(self.arrays, held, strict=True):
+            if x is not home:
+                home[...] = x
+
+
+def _lay(rows: Mapping[str, Sequence[Sequence[str]]], space: dict[str, Any]) -> None:
+    """Put in the space what the loops of the program run over, from the names in it."""
+    for name, lines in rows.items():
+        space[name] = [(space[f], tuple([space[x] for x in rest])) for f, *rest in lines]
 
 
 class _Writer:
@@ -130,10 +154,11 @@ class _Writer:
         self.program = dead_code(self.program)
         self.names: dict[Variable, str] = {}
         self.space: dict[str, Any] = {
-            "as_number": as_number, "flatten": flatten, "getrefcount": getrefcount,
-            "leaf": Value.leaf, "lock": Lock(), "unflatten": unflatten, "copyto": np.copyto,
+            "as_number": as_number, "flatten": flatten, "leaf": Value.leaf, "lock": Lock(),
+            "unflatten": unflatten, "copyto": np.copyto, **_LITERALS,
         }  # fmt: skip
         self.lines: list[str] = []
+        self.rows: dict[str, list[list[str]]] = {}
         self.constants: dict[int, str] = {}
         found = regions(self.program, leaving)
         self.regions = {region.calls[0]: region for region in found}
@@ -148,9 +173,13 @@ class _Writer:
         self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
         for x, array in self.memory.buffers.items():
             self.names[x] = self.constant(array, "b")
+        held: dict[Variable, str] = {}
         for row in recorded.reads:
-            self.read(*row)
-        self.check()
+            held |= self.read(*row)
+        if held:
+            arena = self.constant(Arena(self), "p")
+            self.lines.append(f"held = {''.join([f'{held[x]}, ' for x in self.homes])}")
+            self.lines.append(f"if {arena}.moved(held): {arena}.adopt(globals(), held)")
         for i, call in enumerate(self.program.calls):
             self.call(i, call)
         done = self.returned(results)
@@ -173,8 +202,27 @@ class _Writer:
         """The whole function."""
         given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
         args = ", ".join([f"x{i}" for i in range(given)])
-        body = "\n        ".join(self.lines)
+        lines: list[str] = []
+        calls: list[list[str]] = []
+        for line in self.lines:
+            # a call on what is known before the run is a row of a loop: half of the time that
+            # a function of as many lines takes to make would be Python's compiler's
+            name, _, rest = line.partition("(")
+            parts = [name, *rest[:-1].split(", ")]
+            if rest[-1:] == ")" and self.space.keys() >= {*parts}:
+                calls.append(parts)
+                continue
+            if calls:
+                lines.append(self.loop("f, a", calls, "f(*a)"))
+                calls = []
+            lines.append(line)
+        body = "\n        ".join(lines)
         return f"def run({args}):\n    with lock:\n        {body}\n"
+
+    def loop(self, names: str, rows: list[list[str]], body: str) -> str:
+        """A line that does the same with each row: its first name, and a tuple of the rest."""
+        self.rows[f"rows{len(self.rows)}"] = rows
+        return f"for {names} in rows{len(self.rows) - 1}:\n            {body}"
 
     # -- names ---------------------------------------------------------------------------
 
@@ -208,29 +256,20 @@ class _Writer:
 
     # -- inputs --------------------------------------------------------------------------
 
-    def read(self, place: Place, structure: Structure, symbols: list[Variable]) -> None:
-        """Fetch what is outside, and see that what has a home is there."""
+    def read(
+        self, place: Place, structure: Structure, symbols: list[Variable]
+    ) -> dict[Variable, str]:
+        """Lines that fetch what is outside; and the expressions for what has a home."""
         names = [f"d{self.homes[x]}" if x in self.homes else self.names[x] for x in symbols]
         there = self.there(place)
-        if structure is LEAF:
+        if structure is LEAF and symbols[0] in self.homes:
+            names = [there]
+        elif structure is LEAF:
             self.lines.append(f"{names[0]} = {there}")
         else:
             flat = structure.kind is tuple and all(part is LEAF for part in structure.children)
             self.lines.append(f"{', '.join(names)}, = {there if flat else f'flatten({there})[0]'}")
-
-    def check(self) -> None:
-        """A line that copies what is elsewhere, or seen by others, to its home."""
-        if not self.homes:
-            return
-        arena = Arena(self)
-        self.space["held"] = 0
-        tests = ["getrefcount(arena) != held"]
-        # seen by the place, the local name, the program and the test itself
-        tests += [f"d{name} is not {name} or getrefcount({name}) != 4" for name in arena.homes]
-        held = "".join([f"d{name}, " for name in arena.homes])
-        adopt = f"{self.constant(arena, 'p')}.adopt(globals(), ({held}))"
-        self.space["arena"] = None
-        self.lines.append(f"if {' or '.join(tests)}: {adopt}")
+        return {x: name for x, name in zip(symbols, names, strict=True) if x in self.homes}
 
     # -- calls ---------------------------------------------------------------------------
 
@@ -402,6 +441,7 @@ class _Writer:
                     self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
                     late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
         self.lines += late
+        puts: dict[str, list[list[str]]] = {"_data": [], "_grad": []}
         for place, structure, new in self.recorded.writes:
             values = [
                 self.homes[homes[x]] if x in homes
@@ -409,7 +449,13 @@ class _Writer:
                 else self.owned(x)
                 for x in new
             ]  # fmt: skip
-            self.put(place, structure, values)
+            if isinstance(place.owner, Node) and values and values[0] in self.space:
+                puts[place.name].append([self.constant(place.owner, "p"), values[0]])
+            else:
+                self.put(place, structure, values)
+        for name, rows in puts.items():
+            if rows:
+                self.lines.append(self.loop("p, (x,)", rows, _PUT[name]))
 
     def at_home(self, x: Variable, homes: Any) -> bool:
         mine, home = self.memory.buffers.get(x), self.memory.buffers[homes[x]]
@@ -423,12 +469,9 @@ class _Writer:
             if structure is not LEAF and structure.kind is not tuple:
                 made = f"unflatten({self.constant(structure)}, {made})"
             self.lines.append(f"{there} = {made}")
-        elif place.name == "_grad":
-            new = values[0] if values else None
-            text = f"{there} = {new}; {owner}._extra.owns_grad = False"
-            self.lines.append(f"if {there} is not {new}: {text}")
         else:
-            self.lines.append(f"if {there} is not {values[0]}: {owner}.write({values[0]})")
+            self.lines.append(f"p, x = {owner}, {values[0] if values else None}")
+            self.lines.append(_PUT[place.name])
 
     def returned(self, results: Sequence[Any]) -> str:
         """The expression for the results."""
@@ -487,13 +530,15 @@ def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     recorded.program = optimised(recorded.program)
     writer = _Writer(recorded)
     source, space = writer.source(), writer.space
+    if not writer.homes:
+        _lay(writer.rows, space)
     # a program counts who holds its arrays
     writer.memory.forget()
     del writer
     exec(compile(source, "<deltaprop program>", "exec"), space)
     context = copy_context()  # in which NumPy does not warn
     context.run(np.seterr, all="ignore")
-    inner, enter = space["run"], context.run
+    inner, enter = space.pop("run"), context.run
     return lambda inputs: enter(inner, *inputs)
 
 

@@ -99,12 +99,9 @@ def neutral(_: list[Call]) -> Rule:
     def rule(call: Call) -> Any:
         for i in _ONE.get(call.function, ()):
             one, other, y = call.args[i], call.args[1 - i], call.result
-            if (type(one) is float or type(one) is int) and one == 1:
-                if (
-                    isinstance(other, Variable)
-                    and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number)
-                ):
-                    return other
+            is_one = type(one) in (float, int) and one == 1
+            if is_one and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number):
+                return other
         return call
 
     return rule
@@ -162,7 +159,7 @@ def checks_first(program: Program) -> Program:
 
     So they raise before anything is computed. No random draw changes its place among them.
     """
-    if not any([call.effect for call in program.calls]):
+    if not any(call.effect for call in program.calls):
         return program
     made = {call.result: call for call in program.calls}
     used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))

@@ -25,7 +25,8 @@ ACTIVATIONS: dict[str, Any] = {
     "gelu": torch.nn.GELU,
     "silu": torch.nn.SiLU,
     "mish": torch.nn.Mish,
-    "softplus": torch.nn.Softplus,
+    # theirs is the identity from 20 on, if not told otherwise
+    "softplus": lambda: torch.nn.Softplus(threshold=40),
 }
 NORMS: dict[Any, Any] = {
     None: None,

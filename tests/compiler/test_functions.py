@@ -149,7 +149,8 @@ def test_expressions(run: Callable[..., Any], seed: int, dtype: Any) -> None:
             (big[::2], row, 2.0),
             (big[:3], big[:3], 1.0),
         ):
-            identical(compiled(*xs), gradient(*xs))
+            # an entry that nothing depends on adds nothing here, and a zero there
+            identical(compiled(*xs), gradient(*xs), signs=False)
     assert compiled.cache_info()[:2] == (2, 3)
 
 

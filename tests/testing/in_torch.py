@@ -167,7 +167,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     "gelu": functional.gelu,
     "silu": functional.silu,
     "mish": functional.mish,
-    "softplus": functional.softplus,
+    # theirs is the identity from 20 on, if not told otherwise
+    "softplus": lambda x: functional.softplus(x, threshold=40),
     "softsign": functional.softsign,
     "log_sigmoid": functional.logsigmoid,
 }

@@ -190,8 +190,8 @@ def compile(
     variables are no numbers, and a thread that computes with them gets a `TraceError`.
 
     Results are those of the function, bit for bit, but where a matrix product meets another
-    memory layout. Values come back as constants: ask for gradients inside. Called under
-    another mode, or with variables as arguments, the function itself runs.
+    memory layout, and for the signs of zeros. Values come back as constants: ask for gradients
+    inside. Called under another mode, or with variables as arguments, the function itself runs.
 
     Parameters
     ----------

@@ -43,7 +43,12 @@ MORE: dict[str, list[Case]] = {
     "cumprod": [case((2, 3, 4), axis=-3), case((2, 3), axis=-1), case((2, 3, 4), axis=1)],
     "expm": [case((2, 1, 2, 2))],
     "qr": [case((2, 1, 3, 2), near=np.eye(3, 2) * [5.0, 11.0])],
-    "sum_to": [case((2, 3, 4), shape=(4,)), case((3, 4), shape=(3, 1)), case((3, 4), shape=())],
+    "sum_to": [
+        case((2, 3, 4), shape=(4,)),
+        case((3, 4), shape=(4,)),
+        case((3, 4), shape=(3, 1)),
+        case((3, 4), shape=()),
+    ],
     "broadcast_to": [case((4,), shape=(2, 3, 4)), case((3, 1), shape=(3, 4)), case((), shape=(2,))],
     "restrict": [
         case((2, 3), mask=np.array([[True, False, True], [False, False, True]])),

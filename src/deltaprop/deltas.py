@@ -285,7 +285,7 @@ def layer_deltas(
         else:
             delta = _through_activation(layer.activation, e, Y[k], A[k + 1])
         delta, *of_norm = normalized[k].back(delta) if k in norms else (delta,)
-        db = None if layer.bias is None else delta.sum(axis=0)
+        db = None if layer.bias is None else np.dot(np.ones(len(delta), delta.dtype), delta)
         found.append(LayerDeltas(Z[k], A[k + 1], delta, A[k].T @ delta, db, *of_norm))
         if k > 0:
             e = (e if error_propagation == "rashid" else delta) @ W[k].T

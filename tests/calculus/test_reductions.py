@@ -514,3 +514,30 @@ def test_torch_agrees(name: str, axis: int) -> None:
     u.backward(torch.tensor(w))
     assert_allclose(y.numpy(), u.detach().numpy(), rtol=1e-12, atol=1e-14)
     assert_allclose(x.grad, t.grad.numpy(), rtol=1e-11, atol=1e-13)
+
+
+@given(
+    n=st.integers(0, 40),
+    m=st.integers(0, 140),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64, np.complex64, np.int64]),
+    order=st.sampled_from(["C", "F", "strided"]),
+)
+def test_rows_are_summed_by_products(n: int, m: int, dtype: Any, order: str) -> None:
+    """To rounding what NumPy gives, of its dtype, in any layout; infinities and NaN as well."""
+    x = np.random.default_rng(n).standard_normal((n, 2 * m)) * 8
+    x = x[:, ::2] if order == "strided" else np.array(x[:, m:], order=order)  # type: ignore[call-overload]
+    x = x.astype(dtype, order="K")
+    eps = 0 if dtype is np.int64 else np.finfo(dtype).eps
+    within = {"rtol": 0, "atol": 50 * eps * float(np.abs(x).max(initial=0)) * max(n, m)}
+    total = dp.graph.sum_to(x, shape=(m,))
+    assert total.dtype == x.sum(0, dtype=dtype).dtype
+    assert_allclose(total, x.sum(0, dtype=dtype), **within)
+    if m and dtype is not np.complex64:
+        p = np.exp(x.astype(float))
+        found = r.softmax(x, 1)
+        few = 100 * float(np.finfo(found.dtype).eps)
+        assert_allclose(found, p / p.sum(1, keepdims=True), rtol=0, atol=few)
+    if n and m and eps:
+        x[0, 0] = np.inf
+        x[-1, -1] = np.nan
+        assert_array_equal(np.isfinite(dp.graph.sum_to(x, shape=(m,))), np.isfinite(x.sum(0)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
-from ..graph.cotangent import unbroadcast
+from ..graph.cotangent import sum_of_rows, unbroadcast
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
@@ -133,7 +133,7 @@ def _affine(x: Any, w: Any, b: Any) -> Any:
 
 def _affine_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
     if type(g) is np.ndarray and g.ndim == 2:
-        return np.add.reduce(g, 0)
+        return sum_of_rows(g)
     return g if g.ndim == 1 else sum_to(g, shape=_b.shape)
 
 

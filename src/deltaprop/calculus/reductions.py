@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Custom, Linear, Masked, Moving, Symbol, as_array, broadcast_to, conj, raw
+from ..graph.cotangent import adds_by_product, ones
 from .domains import Case, case
 from .elementwise import absolute, exp, imag, real, sign, sqrt, square, where
 from .indexing import sort
@@ -182,8 +183,18 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     return x - top, top
 
 
+def _totals(e: Any, axis: Axis) -> Any:
+    """Sums along an axis that is kept; of rows by a product, several times faster."""
+    if axis in (1, -1) and adds_by_product(e) and 0 < e.shape[1] <= _SHORT:
+        return e @ ones(e.shape[1], e.dtype)[:, None]
+    return np.add.reduce(e, axis, keepdims=True)
+
+
+_SHORT = 128  # entries; longer rows NumPy adds in halves of halves, which rounds less
+
+
 def _log_total(z: Any, axis: Axis) -> Any:
-    total = np.add.reduce(np.exp(z), axis, keepdims=True)
+    total = _totals(np.exp(z), axis)
     with np.errstate(divide="ignore"):  # log(0), where every entry is -inf
         return np.log(total)
 
@@ -250,7 +261,7 @@ def _cumprod_jvp(tangents: Sequence[Any], _y: Any, x: Any, axis: int) -> Any:
 
 def _softmax(x: Any, axis: Axis) -> Any:
     e = np.exp(_shifted(x, axis)[0])
-    return e / np.add.reduce(e, axis, keepdims=True)
+    return e / _totals(e, axis)
 
 
 def _log_softmax(x: Any, axis: Axis) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import REGISTRY, Elementwise, Node
+from ..graph.cotangent import adds_by_product
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .lanes import entry
@@ -358,7 +359,7 @@ class _Writer:
     def product(self, call: Call, into: str) -> str:
         """A matrix product; np.dot is the quicker way to the same routine."""
         a, b = call.args
-        plain = all(isinstance(x, Variable) and len(x.shape) == 2 for x in (a, b))
+        plain = all(isinstance(x, Variable | np.ndarray) and len(x.shape) == 2 for x in (a, b))
         same = plain and a.dtype == b.dtype == call.result.dtype and a.dtype.kind in "fc"
         dense = same and call.result.strides[-1] == call.result.dtype.itemsize
         function = np.dot if dense and call.result.size else np.matmul
@@ -374,6 +375,9 @@ class _Writer:
             if x.shape[lead:] != params["shape"]:
                 text = self.made(call)
                 return text if into == "None" else f"copyto({into}, {text})"
+            if adds_by_product(x):
+                ones = self.operand(1.0, x.dtype, x.shape[:1], "")
+                return f"{self.constant(np.dot)}({ones}, {self.named(x)}, {into})"
             axis, keep = 0 if lead == 1 else tuple(range(lead)), False
         reduce = self.constant(np.add.reduce)
         return f"{reduce}({self.named(x)}, {self.named(axis)}, None, {into}, {keep})"

@@ -18,6 +18,7 @@ conjugate (`as_gradient`), as in PyTorch: the direction in which L grows fastest
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,8 +113,38 @@ def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
     return materialize(mask, np.broadcast_to(0.0, shape)) > 0
 
 
+def sum_of_rows(x: np.ndarray) -> Any:
+    """The sum of a matrix along its first axis."""
+    return np.dot(ones(len(x), x.dtype), x) if adds_by_product(x) else np.add.reduce(x, 0)
+
+
+def adds_by_product(x: Any) -> bool:
+    """Whether `x` is a real matrix: BLAS's product with ones adds its rows several times faster.
+
+    A complex infinity times 1 + 0j has NaN in it.
+    """
+    return len(x.shape) == 2 and x.dtype.char in "fd"
+
+
+def ones(n: int, dtype: Any) -> np.ndarray:
+    """So many ones, that nobody may write to."""
+    return _kept_ones(n, dtype) if n <= _MANY else np.ones(n, dtype)
+
+
+_MANY = 1 << 14
+
+
+@lru_cache(maxsize=32)
+def _kept_ones(n: int, dtype: Any) -> np.ndarray:
+    made = np.ones(n, dtype)
+    made.flags.writeable = False
+    return made
+
+
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     lead = x.ndim - len(shape)
+    if lead == 1 and type(x) is np.ndarray and x.shape[1:] == shape:
+        return sum_of_rows(x)
     if lead and x.shape[lead:] == shape:
         return np.add.reduce(x, 0 if lead == 1 else tuple(range(lead)))
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1]

@@ -416,3 +416,11 @@ def test_buffers_lie_as_results_lay(order: Any) -> None:
     f = compiler.compile(lambda x: np.exp(x) + 1.0)
     assert f(x).strides == (np.exp(x) + 1.0).strides
     identical(compiler.compile(lambda x: np.exp(x).sum(0))(x), np.exp(x).sum(0))
+
+
+def test_constant_arrays_of_one_entry_are_not_packed() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return dp.Value(x) * np.array([2.0]) + 1.0, dp.Value(y) * np.array([3.0]) + 1.0
+
+    xs = np.array([1.5]), np.array([2.5])
+    identical(compiler.compile(f)(*xs), tuple(y.detach() for y in f(*xs)))

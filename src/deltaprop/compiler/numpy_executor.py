@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import lru_cache
+from itertools import groupby
 from math import prod
 from sys import getrefcount
 from threading import Lock
@@ -81,7 +83,6 @@ class Arena:
 
     def __init__(self, writer: _Writer) -> None:
         memory = writer.memory
-        self.homes = [*writer.homes.values()]
         self.inside = [(writer.names[x], at, x) for x, at in memory.at_home.items()]
         self.views: list[tuple[str, str, Call]] = []
         names = {name for name, _, _ in self.inside}
@@ -93,17 +94,8 @@ class Arena:
                 self.views.append((name, base, call))
         self.size = memory.arena.nbytes
         self.rows = writer.rows
+        self.nodes, self.others = writer.nodes, writer.others
         self.owner: Any = None
-        self.arrays: list[np.ndarray] = []
-        self.counts: list[int] = []
-        self.seen = 0
-
-    def moved(self, held: Sequence[Any]) -> bool:
-        """Whether anything that the places hold is not at home, or seen by others."""
-        for home, count, x in zip(self.arrays, self.counts, held, strict=False):
-            if x is not home or getrefcount(home) != count:
-                return True
-        return self.owner is None or getrefcount(self.owner) != self.seen
 
     def renew(self, space: dict[str, Any]) -> None:
         """Make new arrays; what others hold of the old ones stays as it is."""
@@ -112,26 +104,34 @@ class Arena:
             space[name] = shaped(block, at, x)
         for name, base, call in self.views:
             space[name] = run(call.function, (space[base], *call.args[1:]), call.params, False)
-        self.owner = block.base
+        self.owner = space["arena"] = block.base
         del block
         _lay(self.rows, space)
-        self.seen = getrefcount(self.owner)
-        self.arrays = [space[name] for name in self.homes]
-        # in `moved` there are the place, `held`, zip's tuple twice and `x` besides
-        self.counts = [getrefcount(home) + 5 for home in self.arrays]
+        space["seen"] = getrefcount(self.owner)
+        # who holds each of them when the program looks: the row, the place, and names for it
+        counts = [getrefcount(space[name]) + 3 for name in self.nodes]
+        others = [getrefcount(space[name]) + 7 for name in self.others]
+        space["nodes"] = [
+            (p, space[name], n) for (name, p), n in zip(self.nodes.items(), counts, strict=True)
+        ]
+        space["others"] = [(space[name], n) for name, n in zip(self.others, others, strict=True)]
 
-    def adopt(self, space: dict[str, Any], held: Sequence[Any]) -> None:
+    def adopt(self, space: dict[str, Any], others: Sequence[Any]) -> None:
         """Take over what the places hold, in arrays that nobody else has seen."""
-        shared = self.owner is None or getrefcount(self.owner) != self.seen
-        for i, name in enumerate(self.homes):
-            # of those in `moved`: the place and `held`, if it is there
-            others = 4 if held[i] is space[name] else 6
-            shared = shared or getrefcount(self.arrays[i]) != self.counts[i] - others
+        held = [*[p._data for p in self.nodes.values()], *others]
+        names = [*self.nodes, *self.others]
+        known = [n for *_, n in (*space["nodes"], *space["others"])]
+        shared = self.owner is None or getrefcount(self.owner) != space["seen"]
+        for i, n in enumerate(known):
+            # here, of those who held it, are `held` and the place, if it is there
+            less = 0 if i < len(self.nodes) else 2
+            less += 0 if held[i] is space[names[i]] else 2 + less
+            shared = shared or getrefcount(space[names[i]]) != n - less
         if shared:
             self.renew(space)
-        for home, x in zip(self.arrays, held, strict=True):
-            if x is not home:
-                home[...] = x
+        for name, x in zip(names, held, strict=True):
+            if x is not space[name]:
+                space[name][...] = x
 
 
 def _lay(rows: Mapping[str, Sequence[Sequence[str]]], space: dict[str, Any]) -> None:
@@ -174,13 +174,12 @@ class _Writer:
         self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
         for x, array in self.memory.buffers.items():
             self.names[x] = self.constant(array, "b")
-        held: dict[Variable, str] = {}
+        # where homes are that variables hold, and where else; for each, its name
+        self.nodes: dict[str, Node] = {}
+        self.others: list[str] = []
         for row in recorded.reads:
-            held |= self.read(*row)
-        if held:
-            arena = self.constant(Arena(self), "p")
-            self.lines.append(f"held = {''.join([f'{held[x]}, ' for x in self.homes])}")
-            self.lines.append(f"if {arena}.moved(held): {arena}.adopt(globals(), held)")
+            self.read(*row)
+        self.check()
         for i, call in enumerate(self.program.calls):
             self.call(i, call)
         done = self.returned(results)
@@ -204,21 +203,19 @@ class _Writer:
         given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
         args = ", ".join([f"x{i}" for i in range(given)])
         lines: list[str] = []
-        calls: list[list[str]] = []
-        for line in self.lines:
-            # a call on what is known before the run is a row of a loop: half of the time that
-            # a function of as many lines takes to make would be Python's compiler's
-            name, _, rest = line.partition("(")
-            parts = [name, *rest[:-1].split(", ")]
-            if rest[-1:] == ")" and self.space.keys() >= {*parts}:
-                calls.append(parts)
-                continue
-            if calls:
-                lines.append(self.loop("f, a", calls, "f(*a)"))
-                calls = []
-            lines.append(line)
+        for known, group in groupby(self.lines, self.is_row):
+            # half of the time that these take to be written is Python's compiler's
+            calls = [*group]
+            if known and len(calls) > 2:
+                rows = [re.split(r"\(|, ", line[:-1]) for line in calls]
+                calls = [self.loop("f, a", rows, "f(*a)")]
+            lines += calls
         body = "\n        ".join(lines)
         return f"def run({args}):\n    with lock:\n        {body}\n"
+
+    def is_row(self, line: str) -> bool:
+        """Whether a line is a call, of and on what is known before the program runs."""
+        return line[-1] == ")" and self.space.keys() >= {*re.split(r"\(|, ", line[:-1])}
 
     def loop(self, names: str, rows: list[list[str]], body: str) -> str:
         """A line that does the same with each row: its first name, and a tuple of the rest."""
@@ -257,20 +254,40 @@ class _Writer:
 
     # -- inputs --------------------------------------------------------------------------
 
-    def read(
-        self, place: Place, structure: Structure, symbols: list[Variable]
-    ) -> dict[Variable, str]:
-        """Lines that fetch what is outside; and the expressions for what has a home."""
+    def read(self, place: Place, structure: Structure, symbols: list[Variable]) -> None:
+        """Fetch what is outside, but for variables' data that should be at home."""
+        homes = [self.homes[x] for x in symbols if x in self.homes]
+        if homes and isinstance(place.owner, Node):
+            self.nodes[homes[0]] = place.owner
+            return
+        self.others += homes
         names = [f"d{self.homes[x]}" if x in self.homes else self.names[x] for x in symbols]
         there = self.there(place)
-        if structure is LEAF and symbols[0] in self.homes:
-            names = [there]
-        elif structure is LEAF:
+        if structure is LEAF:
             self.lines.append(f"{names[0]} = {there}")
         else:
             flat = structure.kind is tuple and all(part is LEAF for part in structure.children)
             self.lines.append(f"{', '.join(names)}, = {there if flat else f'flatten({there})[0]'}")
-        return {x: name for x, name in zip(symbols, names, strict=True) if x in self.homes}
+
+    def check(self) -> None:
+        """Lines that copy what is elsewhere, or seen by others, to its home."""
+        if not self.homes:
+            return
+        self.space |= {
+            "arena": None,
+            "getrefcount": getrefcount,
+            "nodes": (),
+            "others": (),
+            "seen": 0,
+        }
+        arena, others = self.constant(Arena(self), "p"), "".join([f"d{x}, " for x in self.others])
+        moved = "is not h or getrefcount(h) != n: moved = True"
+        self.lines.append("moved = getrefcount(arena) != seen")
+        self.lines.append(f"for p, h, n in nodes:\n            if p._data {moved}")
+        if others:
+            rows = f"zip(({others}), others)"
+            self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")
+        self.lines.append(f"if moved: p = x = h = None; {arena}.adopt(globals(), ({others}))")
 
     # -- calls ---------------------------------------------------------------------------
 
@@ -404,6 +421,8 @@ class _Writer:
                 return text
         array = call.result.shape and isinstance(call.args[0], Variable) and call.args[0].shape
         if array and call.function is REGISTRY["transpose"]:
+            if call.params["axes"] == (1, 0):
+                return f"{self.named(call.args[0])}.T"
             return f"{self.named(call.args[0])}.transpose({self.named(call.params['axes'])})"
         if array and call.function is REGISTRY["getitem"]:
             return f"{self.named(call.args[0])}[{self.named(call.params['index'])}]"
@@ -445,7 +464,7 @@ class _Writer:
                     self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
                     late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
         self.lines += late
-        puts: dict[str, list[list[str]]] = {"_data": [], "_grad": []}
+        grads: list[list[str]] = []
         for place, structure, new in self.recorded.writes:
             values = [
                 self.homes[homes[x]] if x in homes
@@ -453,13 +472,14 @@ class _Writer:
                 else self.owned(x)
                 for x in new
             ]  # fmt: skip
-            if isinstance(place.owner, Node) and values and values[0] in self.space:
-                puts[place.name].append([self.constant(place.owner, "p"), values[0]])
-            else:
+            if place.name == "_grad" and values and values[0] in self.space:
+                grads.append([self.constant(place.owner, "p"), values[0]])
+            elif place.name == "_grad" or not values or values[0] not in self.nodes:
                 self.put(place, structure, values)
-        for name, rows in puts.items():
-            if rows:
-                self.lines.append(self.loop("p, (x,)", rows, _PUT[name]))
+        if grads:
+            self.lines.append(self.loop("p, (x,)", grads, _PUT["_grad"]))
+        if self.nodes:  # what was at home is there still
+            self.lines.append("if moved:\n            for p, h, n in nodes: p.write(h)")
 
     def at_home(self, x: Variable, homes: Any) -> bool:
         mine, home = self.memory.buffers.get(x), self.memory.buffers[homes[x]]

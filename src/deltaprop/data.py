@@ -44,7 +44,7 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
         data = data._data
     if isinstance(data, Symbol):
-        wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))  # type: ignore[attr-defined]
+        wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
         return as_array(data, wanted)
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind

@@ -96,7 +96,8 @@ class Memory:
         self.homes = dict(homes or {})
         self.buffers: dict[Variable, np.ndarray] = {}
         self.views: list[Call] = []
-        self.owners = _owners(program, can.fill)
+        self.filled = {call.result for call in program.calls if can.fill(call)}
+        self.owners = _owners(program, self.filled)
         self.last_use = _last_use(program, self.owners)
         self._slots: dict[Variable, _Slot] = {}
         self._calls = program.calls
@@ -107,8 +108,10 @@ class Memory:
         for i, call in enumerate(program.calls):
             if call.result not in inside:
                 self._place(call, i, outside)
-        unsure = [i for i, call in enumerate(program.calls) if not can.succeed(call)]
-        self._lay_out({y for x in kept for y in self.owners[x]}, max(unsure, default=-1))
+        unsure = len(program.calls) - 1
+        while unsure >= 0 and can.succeed(program.calls[unsure]):
+            unsure -= 1
+        self._lay_out({y for x in kept for y in self.owners[x]}, unsure)
         for call in program.calls:
             self._show(call)
 
@@ -140,7 +143,7 @@ class Memory:
 
     def _packs(self, program: Program, outside: Collection[Variable]) -> None:
         """One slot for all that is packed, if all of it is computed into buffers."""
-        filled = {c.result for c in program.calls if self.can.fill(c)}.difference(outside)
+        filled = self.filled.difference(outside)
         parts: dict[Variable, list[Variable]] = {}
         for call in program.calls:
             xs, y = call.args, call.result
@@ -173,7 +176,7 @@ class Memory:
             self.buffers[y] = shaped(self.arena, start, y)
             self.at_home[y] = start
             self.views.append(call)
-        elif self.can.fill(call) and y not in outside:
+        elif y in self.filled and y not in outside:
             before = self.homes.get(y)
             if before is not None and self._outlived(call, i, before):
                 self.buffers[y] = self.buffers[before]
@@ -267,14 +270,15 @@ class Memory:
         self.buffers = {}
 
 
-def _owners(program: Program, fills: Callable[[Call], bool]) -> dict[Variable, frozenset[Variable]]:
+def _owners(program: Program, filled: Collection[Variable]) -> dict[Variable, frozenset[Variable]]:
     """Whose memory each variable's numbers may lie in."""
     owners = {x: frozenset((x,)) for x in program.inputs}
     for call in program.calls:
-        mine = frozenset((call.result,))
-        if not fills(call) and not call.result.number:
+        y = call.result
+        mine = frozenset((y,))
+        if y not in filled and not y.number:
             mine = mine.union(*[owners[x] for x in call.reads if not x.number])
-        owners[call.result] = mine
+        owners[y] = mine
     return owners
 
 

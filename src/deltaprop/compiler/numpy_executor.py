@@ -30,7 +30,8 @@ from .traced import is_number
 
 _OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
-_VIEWS = {"reshape", "transpose", "broadcast_to"}
+_VIEWS = {REGISTRY[name] for name in ("reshape", "transpose", "broadcast_to")}
+_FILLED = {REGISTRY[name] for name in ("matmul", "sum", "sum_to")}
 _LITERALS = {"None": None, "False": False, "True": True, "0": 0, "1": 1}
 # how a variable `p` gets new data and a new gradient `x`
 _PUT = {
@@ -42,22 +43,18 @@ _SURE = {"as_number", "astype", "entry", "lanes", "pack", "scalar_entry", "vdot"
 
 
 def _fills(call: Call) -> bool:
-    y = call.result
-    if y.number or not y.shape:
+    function = call.function
+    if not call.result.shape:
         return False
-    if isinstance(call.function, Elementwise):
-        return isinstance(call.function.forward, np.ufunc)
-    if call.function in _REDUCTIONS:
+    if isinstance(function, Elementwise):
+        return isinstance(function.forward, np.ufunc)
+    if function in _REDUCTIONS:
         return call.params.keys() <= {"axis", "keepdims", "initial"} and "axis" in call.params
-    return call.name in ("matmul", "sum", "sum_to") and _of_the_table(call)
-
-
-def _of_the_table(call: Call) -> bool:
-    return REGISTRY.get(call.name) is call.function  # and no function of NumPy's of that name
+    return function in _FILLED
 
 
 def _views(call: Call) -> bool:
-    return call.function is part or (call.name in _VIEWS and _of_the_table(call))
+    return call.function is part or call.function in _VIEWS
 
 
 def _succeeds(call: Call) -> bool:
@@ -226,12 +223,13 @@ class _Writer:
 
     def constant(self, x: Any, prefix: str = "c") -> str:
         """A name for an object."""
-        if type(x) in (int, bool, type(None)):
+        if x is None or type(x) is int or type(x) is bool:
             return repr(x)
-        if id(x) not in self.constants:
-            self.constants[id(x)] = f"{prefix}{len(self.constants)}"
-            self.space[self.constants[id(x)]] = x
-        return self.constants[id(x)]
+        name = self.constants.get(id(x))
+        if name is None:
+            name = self.constants[id(x)] = f"{prefix}{len(self.constants)}"
+            self.space[name] = x
+        return name
 
     def named(self, x: Any) -> str:
         """The expression for an argument: variables may be nested in it."""
@@ -298,7 +296,7 @@ class _Writer:
             self.region(i, self.regions[call])
         if call in self.done:
             return
-        filled = _fills(call)
+        filled = y in self.memory.filled
         into = self.names.get(y) if filled else None
         name = self.names.setdefault(y, f"v{i}")
         if not filled:

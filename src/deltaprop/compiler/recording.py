@@ -21,7 +21,7 @@ import numpy as np
 from ..graph import Elementwise, Node, TraceError, raw
 from ..graph.modes import Mode
 from ..graph.node import _serial, is_mutable
-from ..tree import Structure, flatten, unflatten
+from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
 from .traced import (
@@ -59,12 +59,16 @@ class Place:
         What was there when the function was recorded; until it is.
     symbols : tree of Traced
         What was put there.
+    leaves, structure : list, Structure
+        The same, flattened.
     """
 
     def __init__(self, owner: Any, name: Any) -> None:
         self.owner = owner
         self.name = name
         self.before = self.symbols = self.get()
+        self.leaves: Any = ()
+        self.structure = LEAF
 
     def get(self) -> Any:
         """What is there now."""
@@ -142,8 +146,9 @@ class Trace(Mode):
         key = id(owner), name
         if key not in self.places:
             place = self.places[key] = Place(owner, name)
-            leaves, structure = flatten(otherwise if place.before is None else place.before)
-            place.symbols = unflatten(structure, [self.symbol(x) for x in leaves])
+            leaves, place.structure = flatten(otherwise if place.before is None else place.before)
+            place.leaves = [self.symbol(x) for x in leaves]
+            place.symbols = unflatten(place.structure, place.leaves)
             place.set(place.symbols)
 
     def depend(self, owner: Any, name: str) -> None:
@@ -363,7 +368,7 @@ def record(
         }
         if not missing:
             for place in trace.places.values():
-                place.before = place.symbols = None  # the program does not need them
+                place.before = place.symbols = place.leaves = None  # the program does not need them
             vars(trace).clear()  # the numbers in the program do not need it
             return recorded
         empty |= missing
@@ -436,8 +441,7 @@ def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
     """What the function read from outside, and what it left there."""
     reads, writes = [], []
     for place in trace.places.values():
-        symbols, structure = flatten(place.symbols)
-        reads.append((place, structure, symbols))
+        reads.append((place, place.structure, place.leaves))
         new = place.get()
         if new is not place.symbols:
             leaves, structure = flatten(new)

@@ -209,7 +209,7 @@ def is_excess(g: Any, like: Any) -> bool:
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
         return False
-    if isinstance(g, Symbol) and g.real_number:
+    if isinstance(g, Symbol) and g.dtype.kind != "c":
         return False
     return np.iscomplexobj(raw(g.values if kind is Masked else g)) and not np.iscomplexobj(like)
 
@@ -247,9 +247,10 @@ def materialize(g: Any, like: Any) -> Any:
     """
     kind = type(g)
     if kind is type(like):
-        if kind is np.ndarray and g.shape == like.shape and g.dtype == like.dtype:
-            return g
         if kind is float:
+            return g
+        array = kind is np.ndarray or (isinstance(g, Symbol) and g.shape)
+        if array and g.shape == like.shape and g.dtype == like.dtype:
             return g
     elif kind is float and type(like) is np.ndarray:
         full = np.empty_like(like)

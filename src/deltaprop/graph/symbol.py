@@ -23,6 +23,8 @@ class Symbol:
 
     __slots__ = ()
 
+    shape: tuple[int, ...]
+    dtype: Any
     # whether it stands for a Python float
     real_number = False
 

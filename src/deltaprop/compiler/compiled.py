@@ -15,7 +15,7 @@ from ..tree import Structure, flatten
 from . import numpy_executor
 from .recording import Recorded, Static, record, uncollected
 
-_DYNAMIC = (np.ndarray, np.generic, float, complex, np.random.Generator)
+_KEPT = (np.ndarray, np.generic, float, complex, np.random.Generator, Node, Static)
 
 
 class CacheInfo(NamedTuple):
@@ -99,9 +99,7 @@ class Compiled:
             args = tuple([Static(x) if i in self.static else x for i, x in enumerate(args)])
             kwargs = {k: Static(x) if k in self.static else x for k, x in kwargs.items()}
         leaves, structure = flatten((args, kwargs))
-        return structure, [
-            x if isinstance(x, (*_DYNAMIC, Node, Static)) else Static(x) for x in leaves
-        ]
+        return structure, [x if isinstance(x, _KEPT) else Static(x) for x in leaves]
 
     def _replay(self, structure: Structure, leaves: list[Any]) -> Replay:
         key = structure, tuple([_signature(x) for x in leaves])

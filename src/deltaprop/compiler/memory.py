@@ -118,11 +118,11 @@ class Memory:
     def _tiles(self, regions: Sequence[Region]) -> None:
         """Where what is done with each call begins, and where it stops."""
         first = {region.calls[0]: len(region.calls) for region in regions}
-        self._start, self._stop = ([*range(len(self._calls) + 1)] for _ in range(2))
-        for i, call in enumerate(self._calls):
-            count = first.get(call, 0)
-            self._start[i : i + count] = [i] * count
-            self._stop[i : i + count] = [i + count - 1] * count
+        self._start: dict[int, int] = {}
+        self._stop: dict[int, int] = {}
+        for i, call in enumerate(self._calls if first else ()):
+            for k in range(i, i + first.get(call, 0)):
+                self._start[k], self._stop[k] = i, i + first[call] - 1
 
     def _arena(self, program: Program) -> None:
         """Lay out what is at home one after the other, what is packed together without gaps."""
@@ -205,7 +205,7 @@ class Memory:
 
     def _reused(self, call: Call, i: int) -> _Slot | None:
         """The memory of an argument that is not read again; of one of any call on these tiles."""
-        y, start = call.result, self._start[i]
+        y, start = call.result, self._start.get(i, i)
         reads = [x for c in self._calls[start : i + 1] for x in c.reads]
         for owner in reads:
             slot = self._slots.get(owner)
@@ -227,7 +227,8 @@ class Memory:
         """
         slots = dict.fromkeys(self._slots.values())
         for slot in slots:
-            slot.first, slot.last = self._start[slot.first], self._stop[slot.last]
+            slot.first = self._start.get(slot.first, slot.first)
+            slot.last = self._stop.get(slot.last, slot.last)
         busy: list[tuple[int, int]] = []
         always: list[tuple[int, int]] = []
         ends: list[tuple[int, tuple[int, int]]] = []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from functools import lru_cache
@@ -137,6 +135,11 @@ def _lay(rows: Mapping[str, Sequence[Sequence[str]]], space: dict[str, Any]) -> 
         space[name] = [(space[f], tuple([space[x] for x in rest])) for f, *rest in lines]
 
 
+def _parts(line: str) -> list[str]:
+    """The function and the arguments of a line that calls it."""
+    return line[:-1].replace("(", ", ", 1).split(", ")
+
+
 class _Writer:
     """Writes the source of the function, and collects what it refers to."""
 
@@ -144,7 +147,7 @@ class _Writer:
         self.recorded = recorded
         self.program = recorded.program
         results = self.program.outputs[: len(recorded.wrapped)]
-        homes = _homes(recorded)
+        self.moved = homes = _homes(recorded)
         leaving = self.leaving(results)
         filled = {c.result for c in self.program.calls if _fills(c)} - leaving
         packable = filled.union(homes.values())
@@ -160,11 +163,10 @@ class _Writer:
         self.constants: dict[int, str] = {}
         found = regions(self.program, leaving)
         self.regions = {region.calls[0]: region for region in found}
-        self.shared = are_shared(found, self.program)
+        self.shared = bool(found) and are_shared(found, self.program)
         kept = self.gradients() - leaving
         self.memory = Memory(self.program, ABILITIES, leaving, homes, found, kept)
         self.done = set(self.memory.views)
-        self.uses = Counter(symbols_in(self.program.outputs))
         self.inputs = set(self.program.inputs)
         for i, x in enumerate(self.program.inputs):
             self.names[x] = f"x{i}"
@@ -201,18 +203,16 @@ class _Writer:
         args = ", ".join([f"x{i}" for i in range(given)])
         lines: list[str] = []
         for known, group in groupby(self.lines, self.is_row):
-            # half of the time that these take to be written is Python's compiler's
             calls = [*group]
-            if known and len(calls) > 2:
-                rows = [re.split(r"\(|, ", line[:-1]) for line in calls]
-                calls = [self.loop("f, a", rows, "f(*a)")]
+            if known and len(calls) > 2:  # as many lines would take Python long to compile
+                calls = [self.loop("f, a", [*map(_parts, calls)], "f(*a)")]
             lines += calls
         body = "\n        ".join(lines)
         return f"def run({args}):\n    with lock:\n        {body}\n"
 
     def is_row(self, line: str) -> bool:
         """Whether a line is a call, of and on what is known before the program runs."""
-        return line[-1] == ")" and self.space.keys() >= {*re.split(r"\(|, ", line[:-1])}
+        return line[-1] == ")" and all(part in self.space for part in _parts(line))
 
     def loop(self, names: str, rows: list[list[str]], body: str) -> str:
         """A line that does the same with each row: its first name, and a tuple of the rest."""
@@ -454,7 +454,7 @@ class _Writer:
 
     def write(self) -> None:
         """Lines that leave outside what the function leaves there."""
-        homes = _homes(self.recorded)
+        homes = self.moved
         late: list[str] = []
         for place, _, new in self.recorded.writes:
             for x in new:
@@ -514,7 +514,7 @@ class _Writer:
         """What leaves the program, in memory that nobody else holds."""
         if not isinstance(x, Variable):
             return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
-        once = self.uses[x] == 1
+        once = sum([y is x for y in self.program.outputs]) == 1
         mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
         made = x.number or not x.shape or (mine and once and x not in self.inputs)
         return self.names[x] if made else f"{self.names[x]}.copy()"

@@ -146,9 +146,14 @@ class Trace(Mode):
         key = id(owner), name
         if key not in self.places:
             place = self.places[key] = Place(owner, name)
-            leaves, place.structure = flatten(otherwise if place.before is None else place.before)
-            place.leaves = [self.symbol(x) for x in leaves]
-            place.symbols = unflatten(place.structure, place.leaves)
+            there = otherwise if place.before is None else place.before
+            if type(there) is np.ndarray or type(there) is float:
+                place.symbols = self.symbol(there)
+                place.leaves = [place.symbols]
+            else:
+                leaves, place.structure = flatten(there)
+                place.leaves = [self.symbol(x) for x in leaves]
+                place.symbols = unflatten(place.structure, place.leaves)
             place.set(place.symbols)
 
     def depend(self, owner: Any, name: str) -> None:

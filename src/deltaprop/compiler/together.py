@@ -43,19 +43,25 @@ def _alike(program: Program) -> list[list[Call]]:
         for x in call.reads:
             if height.get(x, 0) <= mine:
                 height[x] = mine + 1
-        pattern = _pattern(call)
-        if pattern is not None:
-            groups[mine, call.function, call.result.dtype, pattern].append(call)
-    several = [item for item in groups.items() if len(item[1]) > 1]
-    return [calls[::-1] for _, calls in sorted(several, key=lambda item: -item[0][0])]
+        if isinstance(call.function, Elementwise):
+            groups[mine, call.function].append(call)
+    several: list[list[Call]] = []
+    for _, calls in sorted(groups.items(), key=lambda item: -item[0][0]):
+        if len(calls) > 1:
+            alike: dict[Any, list[Call]] = defaultdict(list)
+            for call in reversed(calls):
+                alike[_pattern(call)].append(call)
+            several += [calls for key, calls in alike.items() if key and len(calls) > 1]
+    return several
 
 
 def _pattern(call: Call) -> Any:
-    """The scalars among the arguments, if the call may be joined with others."""
-    y, function = call.result, call.function
-    if not y.shape or not y.dense or y.size > _LARGEST or not isinstance(function, Elementwise):
+    """The dtype, and the scalars among the arguments, if the call may be joined with others."""
+    y = call.result
+    ufunc = isinstance(call.function.forward, np.ufunc)  # type: ignore[attr-defined]
+    if not ufunc or not y.shape or not y.dense or y.size > _LARGEST:
         return None
-    pattern: list[Any] = [isinstance(function.forward, np.ufunc)]
+    pattern: list[Any] = [y.dtype]
     for x in call.args:
         if not _is_array(x):
             pattern.append(id(x) if isinstance(x, Variable) else (type(x), repr(x)))
@@ -63,7 +69,7 @@ def _pattern(call: Call) -> Any:
             pattern.append(None)
         else:
             return None
-    return tuple(pattern) if pattern[0] else None
+    return tuple(pattern)
 
 
 def _is_array(x: Any) -> bool:

@@ -52,7 +52,7 @@ def _walk(tree: Any, leaves: list[Any]) -> Structure:
         except TypeError:
             keys = list(tree)
         children = [tree[key] for key in keys]
-    elif isinstance(tree, list | tuple):
+    elif isinstance(tree, (list, tuple)):
         keys, children = getattr(tree, "_fields", range(len(tree))), tree
     elif is_dataclass(tree) and not isinstance(tree, type):
         keys = [f.name for f in fields(tree) if f.init and not f.metadata.get("static")]

@@ -374,7 +374,7 @@ class _Writer:
     def product(self, call: Call, into: str) -> str:
         """A matrix product; np.dot is the quicker way to the same routine."""
         a, b = call.args
-        plain = all(isinstance(x, Variable | np.ndarray) and len(x.shape) == 2 for x in (a, b))
+        plain = all(isinstance(x, (Variable, np.ndarray)) and len(x.shape) == 2 for x in (a, b))
         same = plain and a.dtype == b.dtype == call.result.dtype and a.dtype.kind in "fc"
         dense = same and call.result.strides[-1] == call.result.dtype.itemsize
         function = np.dot if dense and call.result.size else np.matmul

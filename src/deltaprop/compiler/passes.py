@@ -80,14 +80,14 @@ def _key(x: Any) -> Any:
         return id(x)
     if kind is float:
         return x.hex()  # -0.0 == 0.0, but they are not the same
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return kind, *map(_key, x)
     if isinstance(x, dict):
         return kind, *[(key, _key(item)) for key, item in x.items()]
     if isinstance(x, slice):
         return slice, _key(x.start), _key(x.stop), _key(x.step)
     # 1 == True, but they are not the same
-    return (kind, repr(x)) if isinstance(x, int | np.generic) else id(x)
+    return (kind, repr(x)) if isinstance(x, (int, np.generic)) else id(x)
 
 
 _ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}

@@ -44,14 +44,14 @@ class Variable(Symbol):
     size: int
 
     def __init__(self, like: Any) -> None:
-        self.number = not isinstance(like, np.ndarray | np.generic)
+        self.number = not isinstance(like, (np.ndarray, np.generic))
         if not self.number:
             self.shape, self.strides, self.dtype = like.shape, like.strides, like.dtype
             self.size, self.dense = like.size, like.flags.c_contiguous
             return
         self.shape = self.strides = ()
         self.size, self.dense = 1, True
-        opaque = isinstance(like, tuple | np.random.Generator)
+        opaque = isinstance(like, (tuple, np.random.Generator))
         self.dtype = None if opaque else _FLOAT if type(like) is float else np.result_type(like)
 
     @property
@@ -192,7 +192,7 @@ def symbols_in(x: Any) -> Iterator[Any]:
     """The symbols in nested containers, slices included."""
     if isinstance(x, Symbol):
         yield x
-    elif isinstance(x, tuple | list):
+    elif isinstance(x, (tuple, list)):
         for item in x:
             yield from symbols_in(item)
     elif isinstance(x, dict):
@@ -210,7 +210,7 @@ def mapped(x: Any, change: Callable[[Any], Any]) -> Any:
         return change(x)
     if kind is float or kind is int or kind is np.ndarray:
         return x
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         items = [mapped(item, change) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
     if isinstance(x, dict):
@@ -243,6 +243,6 @@ def part(x: Any, start: int, shape: tuple[int, ...]) -> Any:
 
 def as_number(y: Any) -> Any:
     """A Python number for what has no axes."""
-    if isinstance(y, np.ndarray | np.generic) and not y.ndim:
+    if isinstance(y, (np.ndarray, np.generic)) and not y.ndim:
         return y.item()
     return y

@@ -188,7 +188,7 @@ class Trace(Mode):
                     x = held
                 else:
                     variable = True
-            elif isinstance(x, list | tuple):
+            elif isinstance(x, (list, tuple)):
                 held = x = np.asarray(x)
             data.append(held)
             sources.append(x)

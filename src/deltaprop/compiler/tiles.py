@@ -112,7 +112,7 @@ def _fits(call: Call) -> bool:
     y = call.result
     if y.size < _SMALLEST or not isinstance(call.function, Elementwise):
         return False
-    arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, list | tuple)]
+    arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, (list, tuple))]
     return (
         isinstance(call.function.forward, np.ufunc)
         and y.dense

@@ -55,7 +55,7 @@ class Traced(Variable):
     __slots__ = ("trace", "value")
 
     def __init__(self, trace: Any, value: Any) -> None:
-        super().__init__(value)
+        Variable.__init__(self, value)
         self.trace = trace
         self.value = value
 
@@ -190,11 +190,10 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
         if other and not isinstance(other[0], _RAW):
             return NotImplemented
         args = (*other, self) if reflected else (self, *other)
-        for x in args:
-            if not is_number(x):
-                return emit(primitive, args, {})
-        # as Python's operators do, those on numbers give numbers, not NumPy's scalars
-        return number(primitive, args)
+        if self.number and all(map(is_number, args)):
+            # as Python's operators do, those on numbers give numbers, not NumPy's scalars
+            return number(primitive, args)
+        return emit(primitive, args, {})
 
     return method
 

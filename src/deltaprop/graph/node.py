@@ -216,7 +216,7 @@ READ: Any = _Read()
 
 def scalar(data: Any) -> Any:
     """A Python number for 0-d data; dtypes that have none stay as they are."""
-    if isinstance(data, np.ndarray | np.generic):
+    if isinstance(data, (np.ndarray, np.generic)):
         return data.item()
     return data
 

@@ -340,22 +340,18 @@ class _Writer:
 
         `tile` is the shape of tiles, if it is on one of these.
         """
-        if call.name in ("sum", "sum_to"):
-            return self.summed(call, into)
-        if call.function in _REDUCTIONS:
-            return self.reduced(call, into)
-        if call.name == "matmul":
-            return self.product(call, into)
-        y = call.result
+        y, ufunc = call.result, getattr(call.function, "forward", None)
+        if not isinstance(ufunc, np.ufunc):
+            by_name = {"sum": self.summed, "sum_to": self.summed, "matmul": self.product}
+            return by_name.get(call.name, self.reduced)(call, into)
         # NumPy will not have the output of these two as a positional argument
-        chooses = call.name in ("maximum", "minimum")
+        chooses = ufunc is np.maximum or ufunc is np.minimum
         shape: tuple[int, ...] = ()
         if chooses and (tile or (y.size <= _WHOLE and y.dense)):
             shape = tile or y.shape
         cut = "[: i.stop - i.start]" if tile and shape else ""
         args = ", ".join([self.operand(x, y.dtype, shape, cut) for x in call.args])
-        function = self.constant(call.function.forward)  # type: ignore[attr-defined]
-        return f"{function}({args}, {'out=' if chooses else ''}{into})"
+        return f"{self.constant(ufunc)}({args}, {'out=' if chooses else ''}{into})"
 
     def operand(self, x: Any, dtype: Any, shape: tuple[int, ...], cut: str) -> str:
         """An argument of a ufunc; a constant number as an array, which NumPy takes faster.

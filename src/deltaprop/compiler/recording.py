@@ -172,7 +172,7 @@ class Trace(Mode):
         data: list[Any] = []
         sources: list[Any] = []
         node: Any = None
-        variable, known, floats = False, True, not params
+        variable, known, floats, slots = False, True, not params, True
         for x in args:
             if type(x) is float:
                 data.append(x)
@@ -195,23 +195,22 @@ class Trace(Mode):
             kind = type(held)
             if kind is Number:
                 known = False
-                floats = floats and x is not held
+                slots = slots and x is not held
             elif kind is not float:
                 floats = False
                 known = known and kind is not Traced
         if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
-        if (
-            floats
-            and variable
-            and primitive.smooth
-            and isinstance(primitive, Elementwise)
-            and len(data) < 3
-        ):
+        floats = floats and isinstance(primitive, Elementwise)
+        if floats and slots and variable and primitive.smooth and len(data) < 3:
             # two slots are enough, with readings for variables: they may change
             first, *second = [x.read() if type(x) is not float and not x.op else x for x in sources]
             return node.recorded(primitive, first, number(primitive, data), *second)
-        numbers = not params and node is not None and all(map(is_number, data))
+        if node is None:
+            # what is written for floats gives one
+            numbers = floats and primitive.scalar is not None
+        else:
+            numbers = not params and all(map(is_number, data))
         if numbers:
             result = number(primitive, data)
         else:

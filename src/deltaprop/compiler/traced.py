@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus import elementwise, indexing, shaping
+from ..calculus import indexing, shaping
 from ..graph import REGISTRY, Node
 from ..graph.modes import caller
 from ..graph.symbol import Symbol, TraceError
@@ -201,8 +201,8 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
 def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
     """An operator of `Number`: that of any symbol, with a short way for two floats."""
     general = getattr(Traced, name)
-    primitive = REGISTRY[_BINARY[name.strip("_").removeprefix("r" if reflected else "")]]
-    on_floats = ON_FLOATS[primitive]
+    plain = name.strip("_").removeprefix("r" if reflected else "")
+    primitive, on_floats = REGISTRY[_BINARY[plain]], getattr(operator, plain)
 
     def method(self: Number, other: Any) -> Any:
         trace, kind = self.trace, type(other)
@@ -227,8 +227,7 @@ def number(function: Any, args: Sequence[Any]) -> Any:
     for x in reads:
         if x.trace is not trace or trace.thread != get_ident():
             return emit(function, args, {}, item=True)  # which knows what to say
-    evaluate = ON_FLOATS.get(function) or function.evaluate
-    y = as_number(evaluate(*[x.value if isinstance(x, Traced) else x for x in args]))
+    y = as_number(function.evaluate(*[x.value if isinstance(x, Traced) else x for x in args]))
     return _noted(trace, function, tuple(args), reads, y)
 
 
@@ -253,13 +252,6 @@ def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
     call.turn = trace.turn
     trace.calls.append(call)
     return result
-
-
-ON_FLOATS: dict[Any, Callable[..., Any]] = {
-    elementwise.add: operator.add,
-    elementwise.multiply: operator.mul,
-    elementwise.subtract: operator.sub,
-}
 
 
 def is_number(x: Any) -> Any:

@@ -267,7 +267,7 @@ def test_what_cannot_change_is_sent_once() -> None:
     run = compiled._replays.popitem()[1][0].run
     for x in (view, fixed):
         run((x,)), run((x,))
-        ((data, _),) = run.__self__.last.values()
+        (((data,), _),) = run.__self__.last.values()
         assert data is fixed
 
 

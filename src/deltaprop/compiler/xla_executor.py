@@ -13,9 +13,11 @@ and on the CPU subnormal numbers count as zero.
 from __future__ import annotations
 
 import ctypes
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate, repeat
+from operator import is_
 from typing import Any
 
 import jax
@@ -35,6 +37,7 @@ from .sharding import Layout
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
 _WIDE = 8  # operations in a step of lanes, on average
+_NOTHING = ((object(),), None)
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
 
 
@@ -143,6 +146,40 @@ def _optimised(program: Program) -> Program:
     return program
 
 
+class _Parcel:
+    """Variables that travel in one array: a large one, or the small ones of a dtype and kind.
+
+    To send and to receive an array takes longer than most of what is done with a small one.
+    """
+
+    def __init__(self, xs: Sequence[Variable]) -> None:
+        self.xs = xs
+        ends = [*accumulate(x.size for x in xs)]
+        self.parts = [(slice(end - x.size, end), x.shape) for x, end in zip(xs, ends, strict=True)]
+        self.keys: tuple[Any, ...] = ()
+        self.state = False
+
+    def packed(self, arrays: Sequence[Any], concatenate: Callable[..., Any]) -> Any:
+        """All of these in one array."""
+        if len(arrays) == 1:
+            return arrays[0]
+        return concatenate(arrays, axis=None, dtype=self.xs[0].dtype)
+
+    def unpacked(self, array: Any) -> list[Any]:
+        """What is in such an array."""
+        if len(self.xs) == 1:
+            return [array]
+        return [array[where].reshape(shape) for where, shape in self.parts]
+
+
+def _parcels(xs: Iterable[Variable], kind: Callable[[Variable], Any]) -> list[_Parcel]:
+    groups: dict[Any, list[Variable]] = defaultdict(list)
+    for x in xs:
+        small = x.dtype is not None and x.nbytes <= _LARGE
+        groups[(x.dtype, kind(x)) if small else x].append(x)
+    return [_Parcel(group) for group in groups.values()]
+
+
 class _Replay:
     """A program that JAX compiles, between the places it reads and those it writes."""
 
@@ -153,23 +190,36 @@ class _Replay:
         self.program = program = recorded.program
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
-        # the same for arguments that cannot change
-        self.last: dict[Variable, tuple[Any, Any]] = {}
-        self.writes = [(*row, _keys(*row)) for row in recorded.writes]
+        # the same as `Xla.held`, for arguments
+        self.last: dict[Any, tuple[Any, Any]] = {}
         self.split = Split(program, set(self.keys))
         for x in (*self.split.given, *[call.result for call in self.split.inside]):
             _supported(x)
-        self.computed = set(self.split.wanted)
+        self.made = set(self.split.wanted)
+        successors = self._successors()
+        at = dict(zip(program.inputs, axes, strict=False))
+        self.given = _parcels(
+            self.split.given,
+            lambda x: (x in self.keys, x in successors, None if at.get(x) is None else x),
+        )
+        for parcel in self.given:
+            parcel.keys = tuple([self.keys[x] for x in parcel.xs if x in self.keys])
+            parcel.state = parcel.xs[0] in successors
+        self.state = [parcel for parcel in self.given if parcel.state]
+        self.wanted = [_Parcel([successors[x] for x in parcel.xs]) for parcel in self.state]
+        rest = self.made.difference(successors.values())
+        self.wanted += _parcels([x for x in self.split.wanted if x in rest], lambda _: None)
         self.alone = self._alone()
-        self.donated = set() if executor.shared else self._donated()
+        self.free = [*map(self._free, program.outputs, recorded.wrapped)]
         self.constants = self._constants()
         self.messages: list[str] = []
-        at = dict(zip(program.inputs, axes, strict=False))
-        self.shardings = [layout.sharding(at.get(x)) for x in self.split.given]
+        self.shardings = [layout.sharding(at.get(parcel.xs[0])) for parcel in self.given]
         everywhere = layout.sharding(None)
         self.compiled = jax.jit(
             self.compute,
-            donate_argnums=[i for i, x in enumerate(self.split.given) if x in self.donated],
+            donate_argnums=[
+                i for i, x in enumerate(self.given) if x.state and not executor.shared
+            ],
             **executor.options,
             **layout.options([*self.shardings, *[everywhere] * len(self.constants)]),
         )
@@ -181,33 +231,37 @@ class _Replay:
         args = [x for call in self.split.inside for x in call.args]
         return {id(x): x for x in args if type(x) is np.ndarray and x.dtype.kind in "fc"}
 
-    def _donated(self) -> set[Variable]:
-        """Whose memory becomes that of what takes its place outside."""
-        new: dict[Any, Any] = {
-            k: y for row in self.recorded.writes for k, y in zip(_keys(*row), row[2], strict=True)
-        }
-        pairs: dict[Variable, Variable] = {}
+    def _successors(self) -> dict[Variable, Variable]:
+        """What is computed to take the place outside of what was given."""
+        rows = self.recorded.writes
+        new = {key: y for row in rows for key, y in zip(_keys(*row), row[2], strict=True)}
+        found: dict[Variable, Variable] = {}
         for x in self.split.given:
             y: Any = new.get(self.keys.get(x))
-            if self._made(y) and x.shape and (x.shape, x.dtype) == (y.shape, y.dtype):
-                pairs.setdefault(y, x)
-        return set(pairs.values())
+            if self._made(y) and (x.shape, x.dtype) == (y.shape, y.dtype):
+                found.setdefault(y, x)  # once: what two places hold is not donated twice
+        return {x: y for y, x in found.items()}
 
     def _alone(self) -> set[Variable]:
         """Results that nobody else holds, and that it takes long to copy."""
         if not self.executor.shared or self.layout.mesh is not None:
             return set()
         uses = Counter(symbols_in(self.program.outputs))
-        return {x for x in self.computed if uses[x] == 1 and x.nbytes > _LARGE}
+        return {x for x in self.made if uses[x] == 1 and x.nbytes > _LARGE}
 
-    def compute(self, *xs: Any) -> tuple[list[Any], list[Any]]:
+    def _free(self, x: Any, wrapped: bool) -> bool:
+        """Whether a result need not be copied, when it leaves."""
+        whole = wrapped and any(len(p.xs) == 1 and p.xs[0] is x for p in self.wanted)
+        return self._made(x) and (not x.shape or x in self.alone or whole)
+
+    def compute(self, *arrays: Any) -> list[Any]:
         """The program in JAX's terms: what is wanted of it, and where data were wrong."""
-        count = len(self.split.given)
-        known: dict[Any, Any] = {
-            x: Lowered(jax.numpy.asarray(array, x.dtype), x.number)
-            for x, array in zip(self.split.given, xs[:count], strict=True)
-        }
-        constants = dict(zip(self.constants, map(Lowered, xs[count:]), strict=True))
+        count = len(self.given)
+        known: dict[Any, Any] = {}
+        for parcel, array in zip(self.given, arrays[:count], strict=True):
+            for x, part in zip(parcel.xs, parcel.unpacked(array), strict=True):
+                known[x] = Lowered(jax.numpy.asarray(part, x.dtype), x.number)
+        constants = dict(zip(self.constants, map(Lowered, arrays[count:]), strict=True))
         mode = Lowering()
         with mode, jax.default_matmul_precision("highest"):
             for call in self.split.inside:
@@ -215,7 +269,10 @@ class _Replay:
                 args, params = substituted(args, known), substituted(call.params, known)
                 known[call.result] = lowered(call, args, params)
         self.messages = [text for text, _ in mode.faults]
-        return [known[x].array for x in self.split.wanted], [fault for _, fault in mode.faults]
+        faults = [jax.numpy.stack([fault for _, fault in mode.faults])] if mode.faults else []
+        concatenate = jax.numpy.concatenate
+        wanted = [p.packed([known[x].array for x in p.xs], concatenate) for p in self.wanted]
+        return wanted + faults
 
     def run(self, inputs: Sequence[Any]) -> Any:
         """Do the recorded call again."""
@@ -225,7 +282,7 @@ class _Replay:
         arrays = self._computed(known)
         for call in self.split.after:
             _ran(call, known)
-        results = self._results(known, arrays)
+        results = self._results(known)
         self._write(known, arrays)
         return results
 
@@ -236,70 +293,64 @@ class _Replay:
             found += [place.get()] if structure is LEAF else flatten(place.get())[0]
         return found
 
-    def _computed(self, known: dict[Any, Any]) -> dict[Any, Any]:
+    def _computed(self, known: dict[Any, Any]) -> Any:
         """What the devices compute, there; it is added to what is `known` on the host."""
-        held, sent = self.executor.held, []
+        shared = self.executor.shared
         with jax.enable_x64(True):
-            for x, sharding in zip(self.split.given, self.shardings, strict=True):
-                data = known[x]
-                key = self.keys.get(x)
-                found = held.pop if x in self.donated else held.get if key else self.last.get
-                before, array = found(key or x, (None, None))
-                if before is not data or array is None:
-                    array = self.layout.placed(data, sharding)
-                    if key is None:
-                        array = self._kept(x, data, array, before is data)
-                sent.append(array)
+            sent = [*map(self._placed, self.given, self.shardings, repeat(known)), *self.sent]
             try:
-                wanted, faults = self.compiled(*sent, *self.sent)
-                for x, array in zip(self.split.wanted, wanted, strict=True):
-                    data = np.asarray(array) if self.executor.shared else np.array(array)
-                    known[x] = data.item() if x.number else data if x.shape else data[()]
+                arrays = self.compiled(*sent)
+                for parcel, array in zip(self.wanted, arrays, strict=False):
+                    if parcel.xs[0] in self.alone:
+                        data = _adopted(array)
+                    else:
+                        data = np.asarray(array) if shared else np.array(array)
+                    for x, part in zip(parcel.xs, parcel.unpacked(data), strict=True):
+                        known[x] = part if x.shape else part.item() if x.number else part[()]
+                faults = np.asarray(arrays[-1]) if self.messages else ()
             except jax.errors.JaxRuntimeError as error:
                 raise self.layout.explained(error) from error
         for text, fault in zip(self.messages, faults, strict=True):
             if fault:
                 raise IndexError(text)
-        return dict(zip(self.split.wanted, wanted, strict=True))
+        return arrays
 
-    def _kept(self, x: Variable, data: Any, array: Any, again: bool) -> Any:
-        """An argument as it is sent; one that comes `again` and never changes, for good."""
-        if type(data) is not np.ndarray or is_mutable(data):
-            return array
-        array = jax.device_put(array) if again else array
-        self.last[x] = data, array if again else None
+    def _placed(self, parcel: _Parcel, sharding: Any, known: dict[Any, Any]) -> Any:
+        """What is known of a parcel, on the devices; it is sent there if it is no longer there."""
+        held = self.executor.held if parcel.keys else self.last
+        data = [known[x] for x in parcel.xs]
+        found = held.pop if parcel.state and not self.executor.shared else held.get
+        before, array = found(parcel.keys or parcel, _NOTHING)
+        again = all(map(is_, before, data))
+        if array is None or not again:
+            array = self.layout.placed(parcel.packed(data, np.concatenate), sharding)
+            if not parcel.state and all(map(_is_fixed, data)):  # what comes again stays there
+                array = jax.device_put(array) if again and sharding is None else array
+                held[parcel.keys or parcel] = data, array if again else None
         return array
 
-    def _results(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> Any:
+    def _results(self, known: dict[Any, Any]) -> Any:
         """What the function returns, in memory that nobody else writes to."""
         results = []
-        for x, wrapped in zip(self.program.outputs, self.recorded.wrapped, strict=False):
-            is_made, data = self._made(x), known[x] if isinstance(x, Variable) else x
-            if isinstance(data, np.ndarray) and not (wrapped and is_made):
-                data = _adopted(arrays[x]) if is_made and x in self.alone else data.copy()
+        for x, wrapped, free in zip(self.program.outputs, self.recorded.wrapped, self.free):
+            data = known[x] if free else _copied(x, known)
             results.append(Value.leaf(data, constant=True) if wrapped else data)
         return unflatten(self.recorded.structure, results)
 
-    def _write(self, known: dict[Any, Any], arrays: dict[Any, Any]) -> None:
+    def _write(self, known: dict[Any, Any], arrays: Sequence[Any]) -> None:
         """Leave outside what the function leaves there."""
-        left = []
-        for place, structure, xs, keys in self.writes:
-            values = []
-            for x, key in zip(xs, keys, strict=True):
-                data = known[x] if isinstance(x, Variable) else x
-                if isinstance(data, np.ndarray):
-                    if not self._made(x):
-                        data = data.copy()
-                    elif x in arrays:  # once: what two places hold is not donated twice
-                        self.executor.held[key] = data, arrays.pop(x)
-                values.append(data)
-            left.append((place, structure, values))
-        for row in left:
-            _put(*row)
+        left = [
+            [known[x] if self._made(x) else _copied(x, known) for x in xs]
+            for _, _, xs in self.recorded.writes
+        ]
+        for parcel, wanted, array in zip(self.state, self.wanted, arrays, strict=False):
+            self.executor.held[parcel.keys] = [known[x] for x in wanted.xs], array
+        for (place, structure, _), values in zip(self.recorded.writes, left, strict=True):
+            _put(place, structure, values)
 
     def _made(self, x: Any) -> bool:
         """Whether an output is what the devices compute."""
-        return isinstance(x, Variable) and x in self.computed
+        return isinstance(x, Variable) and x in self.made
 
 
 def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
@@ -312,7 +363,7 @@ def _put(place: Place, structure: Structure, values: Sequence[Any]) -> None:
     if not isinstance(owner, Node):
         place.set(unflatten(structure, values))
     elif place.name == "_grad":
-        place.set(values[0] if values else None)
+        owner._grad = values[0] if values else None
         owner.extra.owns_grad = False
     else:
         owner.write(values[0])
@@ -325,6 +376,17 @@ def _ran(call: Call, known: dict[Any, Any]) -> None:
         known[call.result] = run(call.function, args, params, call.item)
 
 
+def _copied(x: Any, known: dict[Any, Any]) -> Any:
+    """What an output is, in memory that nobody else holds."""
+    data = known[x] if isinstance(x, Variable) else x
+    return data.copy() if isinstance(data, np.ndarray) else data
+
+
+def _is_fixed(data: Any) -> bool:
+    """Whether what was sent is right for as long as it is this object."""
+    return not isinstance(data, np.ndarray) or not is_mutable(data)
+
+
 def _supported(x: Variable) -> None:
     if x.dtype is not None and (
         x.dtype.kind not in "biufc" or x.dtype.itemsize > _WIDEST[x.dtype.kind]
@@ -334,6 +396,7 @@ def _supported(x: Variable) -> None:
 
 def _adopted(array: jax.Array) -> np.ndarray:
     """The memory of an array that nobody else holds, for NumPy to write to."""
-    memory: Any = (ctypes.c_char * array.nbytes).from_address(array.unsafe_buffer_pointer())
+    pointer = array.block_until_ready().unsafe_buffer_pointer()
+    memory: Any = (ctypes.c_char * array.nbytes).from_address(pointer)
     memory.owner = array
     return np.frombuffer(memory, array.dtype).reshape(array.shape)

@@ -89,10 +89,10 @@ class Layout:
 
     def placed(self, x: Any, sharding: Any) -> Any:
         """The data of this process's devices, there."""
-        if sharding is None:
-            return x
-        data = np.asarray(x)
-        return jax.make_array_from_callback(data.shape, sharding, lambda part: data[part])
+        with jax.enable_x64(True):
+            if sharding is None:
+                return jax.device_put(x)
+            return jax.make_array_from_callback(x.shape, sharding, lambda part: x[part])
 
     def explained(self, error: Exception) -> Exception:
         """What an error in a computation of several processes most likely means."""

@@ -123,7 +123,8 @@ class Xla:
     ) -> Callable[[Sequence[Any]], Any]:
         """The program as a function of a sequence of inputs."""
         recorded.program = _optimised(recorded.program)
-        return _Replay(recorded, self, self.layout.axes(function, structure, leaves)).run
+        replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
+        return _Writer(replay).run()
 
     def listing(self, recorded: Recorded, *_: Any) -> str:
         """The program, for people to read."""
@@ -147,36 +148,42 @@ def _optimised(program: Program) -> Program:
 
 
 class _Parcel:
-    """Variables that travel in one array: a large one, or the small ones of a dtype and kind.
+    """Variables that travel in one array: a large one, or small ones of a dtype.
 
-    To send and to receive an array takes longer than most of what is done with a small one.
+    To send or to receive an array takes longer than most of what is done with a small one.
     """
 
     def __init__(self, xs: Sequence[Variable]) -> None:
         self.xs = xs
         ends = [*accumulate(x.size for x in xs)]
-        self.parts = [(slice(end - x.size, end), x.shape) for x, end in zip(xs, ends, strict=True)]
-        self.keys: tuple[Any, ...] = ()
-        self.state = False
+        self.parts = [(end - x.size, end, x) for x, end in zip(xs, ends, strict=True)]
 
-    def packed(self, arrays: Sequence[Any], concatenate: Callable[..., Any]) -> Any:
-        """All of these in one array."""
+    def packed(self, arrays: Sequence[Any], space: Any) -> Any:
+        """All of these in one array of NumPy's or JAX's."""
         if len(arrays) == 1:
-            return arrays[0]
-        return concatenate(arrays, axis=None, dtype=self.xs[0].dtype)
+            return space.asarray(arrays[0], self.xs[0].dtype)
+        return space.concatenate(arrays, axis=None, dtype=self.xs[0].dtype)
 
     def unpacked(self, array: Any) -> list[Any]:
         """What is in such an array."""
         if len(self.xs) == 1:
             return [array]
-        return [array[where].reshape(shape) for where, shape in self.parts]
+        return [array[start:end].reshape(x.shape) for start, end, x in self.parts]
+
+    def written(self, name: str) -> list[str]:
+        """The same as expressions, for an array of NumPy's."""
+        texts = []
+        for start, end, x in self.parts:
+            one = "[()]" if len(self.xs) == 1 else f"[{start}]"
+            part = name if len(self.xs) == 1 else f"{name}[{start}:{end}].reshape({x.shape})"
+            texts.append(part if x.shape else f"{name}{one}.item()" if x.number else name + one)
+        return texts
 
 
-def _parcels(xs: Iterable[Variable], kind: Callable[[Variable], Any]) -> list[_Parcel]:
+def _parcels(xs: Iterable[Variable]) -> list[_Parcel]:
     groups: dict[Any, list[Variable]] = defaultdict(list)
     for x in xs:
-        small = x.dtype is not None and x.nbytes <= _LARGE
-        groups[(x.dtype, kind(x)) if small else x].append(x)
+        groups[x.dtype if x.nbytes <= _LARGE else x].append(x)
     return [_Parcel(group) for group in groups.values()]
 
 
@@ -190,41 +197,34 @@ class _Replay:
         self.program = program = recorded.program
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
-        # the same as `Xla.held`, for arguments
-        self.last: dict[Any, tuple[Any, Any]] = {}
+        self.last: dict[Any, tuple[Any, Any]] = {}  # the same as `Xla.held`, for arguments
         self.split = Split(program, set(self.keys))
         for x in (*self.split.given, *[call.result for call in self.split.inside]):
             _supported(x)
         self.made = set(self.split.wanted)
-        successors = self._successors()
-        at = dict(zip(program.inputs, axes, strict=False))
-        self.given = _parcels(
-            self.split.given,
-            lambda x: (x in self.keys, x in successors, None if at.get(x) is None else x),
-        )
-        for parcel in self.given:
-            parcel.keys = tuple([self.keys[x] for x in parcel.xs if x in self.keys])
-            parcel.state = parcel.xs[0] in successors
-        self.state = [parcel for parcel in self.given if parcel.state]
-        self.wanted = [_Parcel([successors[x] for x in parcel.xs]) for parcel in self.state]
-        rest = self.made.difference(successors.values())
-        self.wanted += _parcels([x for x in self.split.wanted if x in rest], lambda _: None)
+        new = self._successors()
+        self.state = _parcels(new)
+        self.given = [*self.state, *[_Parcel([x]) for x in self.split.given if x not in new]]
+        self.wanted = [_Parcel([new[x] for x in parcel.xs]) for parcel in self.state]
+        rest = self.made.difference(new.values())
+        self.wanted += _parcels(x for x in self.split.wanted if x in rest)
         self.alone = self._alone()
-        self.free = [*map(self._free, program.outputs, recorded.wrapped)]
         self.constants = self._constants()
         self.messages: list[str] = []
-        self.shardings = [layout.sharding(at.get(parcel.xs[0])) for parcel in self.given]
+        at = dict(zip(program.inputs, axes, strict=False))
+        shardings = [layout.sharding(at.get(parcel.xs[0])) for parcel in self.given]
+        self.senders = [*map(self.sender, self.given, shardings)]
         everywhere = layout.sharding(None)
-        self.compiled = jax.jit(
+        self.jitted = jax.jit(
             self.compute,
-            donate_argnums=[
-                i for i, x in enumerate(self.given) if x.state and not executor.shared
-            ],
+            donate_argnums=() if executor.shared else range(len(self.state)),
             **executor.options,
-            **layout.options([*self.shardings, *[everywhere] * len(self.constants)]),
+            **layout.options([*shardings, *[everywhere] * len(self.constants)]),
         )
-        with jax.enable_x64(True):
-            self.sent = [layout.placed(x, everywhere) for x in self.constants.values()]
+        self.compiled: Any = None
+        here: Any = np.asarray if executor.shared else np.array
+        self.fetch = [_adopted if p.xs[0] in self.alone else here for p in self.wanted] + [here]
+        self.sent = [layout.placed(x, everywhere) for x in self.constants.values()]
 
     def _constants(self) -> dict[int, Any]:
         """Arrays of numbers that are part of the program; XLA need not know which."""
@@ -238,7 +238,7 @@ class _Replay:
         found: dict[Variable, Variable] = {}
         for x in self.split.given:
             y: Any = new.get(self.keys.get(x))
-            if self._made(y) and (x.shape, x.dtype) == (y.shape, y.dtype):
+            if self.is_made(y) and (x.shape, x.dtype) == (y.shape, y.dtype):
                 found.setdefault(y, x)  # once: what two places hold is not donated twice
         return {x: y for y, x in found.items()}
 
@@ -249,19 +249,18 @@ class _Replay:
         uses = Counter(symbols_in(self.program.outputs))
         return {x for x in self.made if uses[x] == 1 and x.nbytes > _LARGE}
 
-    def _free(self, x: Any, wrapped: bool) -> bool:
-        """Whether a result need not be copied, when it leaves."""
-        whole = wrapped and any(len(p.xs) == 1 and p.xs[0] is x for p in self.wanted)
-        return self._made(x) and (not x.shape or x in self.alone or whole)
+    def is_made(self, x: Any) -> bool:
+        """Whether an output is what the devices compute."""
+        return isinstance(x, Variable) and x in self.made
 
     def compute(self, *arrays: Any) -> list[Any]:
         """The program in JAX's terms: what is wanted of it, and where data were wrong."""
-        count = len(self.given)
         known: dict[Any, Any] = {}
-        for parcel, array in zip(self.given, arrays[:count], strict=True):
+        for parcel, array in zip(self.given, arrays, strict=False):
             for x, part in zip(parcel.xs, parcel.unpacked(array), strict=True):
-                known[x] = Lowered(jax.numpy.asarray(part, x.dtype), x.number)
-        constants = dict(zip(self.constants, map(Lowered, arrays[count:]), strict=True))
+                known[x] = Lowered(part, x.number)
+        sent = map(Lowered, arrays[len(self.given) :])
+        constants = dict(zip(self.constants, sent, strict=True))
         mode = Lowering()
         with mode, jax.default_matmul_precision("highest"):
             for call in self.split.inside:
@@ -270,87 +269,165 @@ class _Replay:
                 known[call.result] = lowered(call, args, params)
         self.messages = [text for text, _ in mode.faults]
         faults = [jax.numpy.stack([fault for _, fault in mode.faults])] if mode.faults else []
-        concatenate = jax.numpy.concatenate
-        wanted = [p.packed([known[x].array for x in p.xs], concatenate) for p in self.wanted]
-        return wanted + faults
+        wanted = [[known[x].array for x in parcel.xs] for parcel in self.wanted]
+        return [*map(_Parcel.packed, self.wanted, wanted, repeat(jax.numpy)), *faults]
 
-    def run(self, inputs: Sequence[Any]) -> Any:
-        """Do the recorded call again."""
-        known = dict(zip(self.program.inputs, [*inputs, *self._read()], strict=True))
-        for call in self.split.before:
-            _ran(call, known)
-        arrays = self._computed(known)
-        for call in self.split.after:
-            _ran(call, known)
-        results = self._results(known)
-        self._write(known, arrays)
-        return results
+    def key(self, parcel: _Parcel) -> Any:
+        """What a parcel is called where it is held."""
+        return tuple([self.keys.get(x, x) for x in parcel.xs])
 
-    def _read(self) -> list[Any]:
-        """What is in the places outside."""
-        found: list[Any] = []
-        for place, structure, _ in self.recorded.reads:
-            found += [place.get()] if structure is LEAF else flatten(place.get())[0]
-        return found
+    def sender(self, parcel: _Parcel, sharding: Any) -> Callable[..., Any]:
+        """What gives a parcel on the devices, and sends it if it is no longer there."""
+        key, is_state = self.key(parcel), parcel in self.state
+        held = self.executor.held if parcel.xs[0] in self.keys else self.last
+        found = held.pop if is_state and not self.executor.shared else held.get
 
-    def _computed(self, known: dict[Any, Any]) -> Any:
-        """What the devices compute, there; it is added to what is `known` on the host."""
-        shared = self.executor.shared
-        with jax.enable_x64(True):
-            sent = [*map(self._placed, self.given, self.shardings, repeat(known)), *self.sent]
-            try:
-                arrays = self.compiled(*sent)
-                for parcel, array in zip(self.wanted, arrays, strict=False):
-                    if parcel.xs[0] in self.alone:
-                        data = _adopted(array)
-                    else:
-                        data = np.asarray(array) if shared else np.array(array)
-                    for x, part in zip(parcel.xs, parcel.unpacked(data), strict=True):
-                        known[x] = part if x.shape else part.item() if x.number else part[()]
-                faults = np.asarray(arrays[-1]) if self.messages else ()
-            except jax.errors.JaxRuntimeError as error:
-                raise self.layout.explained(error) from error
-        for text, fault in zip(self.messages, faults, strict=True):
-            if fault:
-                raise IndexError(text)
-        return arrays
+        def sent(*data: Any) -> Any:
+            before, array = found(key, _NOTHING)
+            again = all(map(is_, before, data))
+            if array is None or not again:
+                array = parcel.packed(data, np)
+                fixed = not is_state and all(map(_is_fixed, data))
+                stays = fixed and again
+                if stays or sharding is not None:
+                    array = self.layout.placed(array, sharding)
+                if fixed:
+                    held[key] = data, array if stays else None
+            return array
 
-    def _placed(self, parcel: _Parcel, sharding: Any, known: dict[Any, Any]) -> Any:
-        """What is known of a parcel, on the devices; it is sent there if it is no longer there."""
-        held = self.executor.held if parcel.keys else self.last
-        data = [known[x] for x in parcel.xs]
-        found = held.pop if parcel.state and not self.executor.shared else held.get
-        before, array = found(parcel.keys or parcel, _NOTHING)
-        again = all(map(is_, before, data))
-        if array is None or not again:
-            array = self.layout.placed(parcel.packed(data, np.concatenate), sharding)
-            if not parcel.state and all(map(_is_fixed, data)):  # what comes again stays there
-                array = jax.device_put(array) if again and sharding is None else array
-                held[parcel.keys or parcel] = data, array if again else None
-        return array
+        return sent
 
-    def _results(self, known: dict[Any, Any]) -> Any:
-        """What the function returns, in memory that nobody else writes to."""
-        results = []
-        for x, wrapped, free in zip(self.program.outputs, self.recorded.wrapped, self.free):
-            data = known[x] if free else _copied(x, known)
-            results.append(Value.leaf(data, constant=True) if wrapped else data)
-        return unflatten(self.recorded.structure, results)
+    def computed(self, *sent: Any) -> Any:
+        """What the devices compute: there, and on the host."""
+        try:
+            if self.compiled and np.ndarray not in map(type, sent):
+                arrays = self.compiled(*sent, *self.sent)
+            else:
+                with jax.enable_x64(True):
+                    if not self.compiled:
+                        self.compiled = self.jitted.lower(*sent, *self.sent).compile()
+                    arrays = self.compiled(*sent, *self.sent)
+            data = [fetch(array) for fetch, array in zip(self.fetch, arrays, strict=False)]
+        except jax.errors.JaxRuntimeError as error:
+            raise self.layout.explained(error) from error
+        if self.messages:
+            for text, fault in zip(self.messages, data.pop(), strict=True):
+                if fault:
+                    raise IndexError(text)
+        return arrays, data
 
-    def _write(self, known: dict[Any, Any], arrays: Sequence[Any]) -> None:
-        """Leave outside what the function leaves there."""
-        left = [
-            [known[x] if self._made(x) else _copied(x, known) for x in xs]
-            for _, _, xs in self.recorded.writes
+
+class _Writer:
+    """Writes the source of what the host does in a call."""
+
+    def __init__(self, replay: _Replay) -> None:
+        self.replay = replay
+        self.names: dict[Any, str] = {}
+        self.space: dict[str, Any] = {
+            "computed": replay.computed, "copied": _copied, "flatten": flatten,
+            "held": replay.executor.held, "leaf": Value.leaf, "ran": _ran, "unflatten": unflatten,
+        }  # fmt: skip
+        self.lines: list[str] = []
+        recorded, split = replay.recorded, replay.split
+        if arguments := self.row(x for x in replay.program.inputs if x not in replay.keys):
+            self.lines.append(f"{arguments}= inputs")
+        for place, structure, xs in recorded.reads:
+            there = self.there(place)
+            whole = f"{there}," if structure is LEAF else f"flatten({there})[0]"
+            self.lines.append(f"{self.row(xs)}= {there if _is_flat(structure) else whole}")
+        self.call(split.before)
+        self.devices()
+        self.call(split.after)
+        texts = [*map(self.returned, replay.program.outputs, recorded.wrapped)]
+        self.lines.append(f"result = {self.tree(recorded.structure, texts)}")
+        self.write()
+
+    def run(self) -> Callable[[Sequence[Any]], Any]:
+        """The function."""
+        source = "\n    ".join(["def run(inputs):", *self.lines, "return result"])
+        exec(compile(source, "<deltaprop program>", "exec"), self.space)
+        return self.space["run"]  # type: ignore[no-any-return]
+
+    def named(self, x: Any) -> str:
+        """The name of a variable, or of an object."""
+        key = x if isinstance(x, Variable) else id(x)
+        if key not in self.names:
+            name = self.names[key] = f"x{len(self.names)}"
+            if key is not x:
+                self.space[name] = x
+        return self.names[key]
+
+    def row(self, xs: Iterable[Any]) -> str:
+        """The names of several, each with a comma."""
+        return "".join([f"{self.named(x)}, " for x in xs])
+
+    def there(self, place: Place) -> str:
+        """The expression for what is at a place."""
+        owner = self.named(place.owner)
+        node = isinstance(place.owner, Node)
+        return f"{owner}.{place.name}" if node else f"{owner}[{place.name!r}]"
+
+    def tree(self, structure: Structure, texts: Sequence[str]) -> str:
+        """The expression for a tree with these leaves."""
+        row = "".join([f"{text}, " for text in texts])
+        if structure is LEAF:
+            return texts[0]
+        return f"({row})" if _is_flat(structure) else f"unflatten({self.named(structure)}, [{row}])"
+
+    def call(self, calls: Iterable[Call]) -> None:
+        """Calls that the host does."""
+        for call in calls:
+            self.lines.append(
+                f"{self.named(call.result)} = ran({self.named(call)}, {self.row(call.reads)})"
+            )
+
+    def devices(self) -> None:
+        """Send what is given, compute, and take the results apart."""
+        replay = self.replay
+        sent = [
+            f"{self.named(sender)}({self.row(parcel.xs)})"
+            for sender, parcel in zip(replay.senders, replay.given, strict=True)
         ]
-        for parcel, wanted, array in zip(self.state, self.wanted, arrays, strict=False):
-            self.executor.held[parcel.keys] = [known[x] for x in wanted.xs], array
-        for (place, structure, _), values in zip(self.recorded.writes, left, strict=True):
-            _put(place, structure, values)
+        arrays = [f"a{i}" for i in range(len(replay.wanted))]
+        self.lines.append(f"arrays, [{', '.join(arrays)}] = computed({', '.join(sent)})")
+        for parcel, array in zip(replay.wanted, arrays, strict=True):
+            for x, text in zip(parcel.xs, parcel.written(array), strict=True):
+                self.lines.append(f"{self.named(x)} = {text}")
 
-    def _made(self, x: Any) -> bool:
-        """Whether an output is what the devices compute."""
-        return isinstance(x, Variable) and x in self.made
+    def returned(self, x: Any, wrapped: bool) -> str:
+        """A result, in memory that nobody else writes to."""
+        replay = self.replay
+        alone = any(len(parcel.xs) == 1 and parcel.xs[0] is x for parcel in replay.wanted)
+        free = replay.is_made(x) and (not x.shape or x in replay.alone or (wrapped and alone))
+        text = self.named(x) if free else f"copied({self.named(x)})"
+        return f"leaf({text}, constant=True)" if wrapped else text
+
+    def write(self) -> None:
+        """Leave outside what the function leaves there."""
+        replay, writes = self.replay, self.replay.recorded.writes
+        left: dict[str, str] = {}
+        for _, _, xs in writes:
+            for x in xs:
+                if not replay.is_made(x):
+                    left[self.named(x)] = new = f"w{len(left)}"
+                    self.lines.append(f"{new} = copied({self.named(x)})")
+        for i, parcel in enumerate(replay.wanted[: len(replay.state)]):
+            key = self.named(replay.key(replay.state[i]))
+            self.lines.append(f"held[{key}] = ({self.row(parcel.xs)}), arrays[{i}]")
+        for place, structure, xs in writes:
+            names = [left.get(self.named(x), self.named(x)) for x in xs]
+            owner, there = self.named(place.owner), self.there(place)
+            if not isinstance(place.owner, Node):
+                self.lines.append(f"{there} = {self.tree(structure, names)}")
+            elif place.name == "_grad":
+                self.lines.append(f"{there} = {names[0] if names else None}")
+                self.lines.append(f"{owner}._extra.owns_grad = False")
+            else:
+                self.lines.append(f"{owner}.write({names[0]})")
+
+
+def _is_flat(structure: Structure) -> bool:
+    return structure.kind is tuple and all(part is LEAF for part in structure.children)
 
 
 def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
@@ -358,27 +435,16 @@ def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
     return [(id(place.owner), place.name, i) for i in range(len(xs))]
 
 
-def _put(place: Place, structure: Structure, values: Sequence[Any]) -> None:
-    owner = place.owner
-    if not isinstance(owner, Node):
-        place.set(unflatten(structure, values))
-    elif place.name == "_grad":
-        owner._grad = values[0] if values else None
-        owner.extra.owns_grad = False
-    else:
-        owner.write(values[0])
-
-
-def _ran(call: Call, known: dict[Any, Any]) -> None:
-    """Do a call on the host."""
+def _ran(call: Call, *data: Any) -> Any:
+    """The result of a call on the host."""
+    known = dict(zip(call.reads, data, strict=True))
     args, params = substituted(call.args, known), substituted(call.params, known)
     with np.errstate(all="ignore"):
-        known[call.result] = run(call.function, args, params, call.item)
+        return run(call.function, args, params, call.item)
 
 
-def _copied(x: Any, known: dict[Any, Any]) -> Any:
-    """What an output is, in memory that nobody else holds."""
-    data = known[x] if isinstance(x, Variable) else x
+def _copied(data: Any) -> Any:
+    """The same in memory that nobody else holds."""
     return data.copy() if isinstance(data, np.ndarray) else data
 
 

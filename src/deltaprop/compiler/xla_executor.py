@@ -16,7 +16,8 @@ import ctypes
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import accumulate, repeat
+from itertools import accumulate
+from math import inf
 from operator import is_
 from typing import Any
 
@@ -111,7 +112,7 @@ class Xla:
 
     def __init__(self, shard: Mapping[str, int]) -> None:
         self.layout = Layout(shard)
-        self.held: dict[Any, tuple[Any, jax.Array]] = {}
+        self.held: dict[Any, tuple[Any, Any]] = {}
         self.options: dict[str, Any] = {}
 
     @cached_property
@@ -147,89 +148,63 @@ def _optimised(program: Program) -> Program:
     return program
 
 
-class _Parcel:
-    """Variables that travel in one array: a large one, or small ones of a dtype.
+class _Replay:
+    """A program that JAX compiles, between the places it reads and those it writes.
 
-    To send or to receive an array takes longer than most of what is done with a small one.
+    Small arrays of a dtype travel as one: to send or to receive an array takes longer than
+    most of what is done with a small one.
+
+    Attributes
+    ----------
+    made : set of Variable
+        What the devices compute.
+    given, wanted : list of list of Variable
+        What is sent to the devices, and what comes from there: an array each.
+    state : list of list of Variable
+        The first of those given: what as many of those wanted take the place of, outside.
+    names : list of tuple
+        What arrays that are given are called in `Xla.held`.
+    alone : set of Variable
+        Results that nobody else holds, and that are not copied.
     """
 
-    def __init__(self, xs: Sequence[Variable]) -> None:
-        self.xs = xs
-        ends = [*accumulate(x.size for x in xs)]
-        self.parts = [(end - x.size, end, x) for x, end in zip(xs, ends, strict=True)]
-
-    def packed(self, arrays: Sequence[Any], space: Any) -> Any:
-        """All of these in one array of NumPy's or JAX's."""
-        if len(arrays) == 1:
-            return space.asarray(arrays[0], self.xs[0].dtype)
-        return space.concatenate(arrays, axis=None, dtype=self.xs[0].dtype)
-
-    def unpacked(self, array: Any) -> list[Any]:
-        """What is in such an array."""
-        if len(self.xs) == 1:
-            return [array]
-        return [array[start:end].reshape(x.shape) for start, end, x in self.parts]
-
-    def written(self, name: str) -> list[str]:
-        """The same as expressions, for an array of NumPy's."""
-        texts = []
-        for start, end, x in self.parts:
-            one = "[()]" if len(self.xs) == 1 else f"[{start}]"
-            part = name if len(self.xs) == 1 else f"{name}[{start}:{end}].reshape({x.shape})"
-            texts.append(part if x.shape else f"{name}{one}.item()" if x.number else name + one)
-        return texts
-
-
-def _parcels(xs: Iterable[Variable]) -> list[_Parcel]:
-    groups: dict[Any, list[Variable]] = defaultdict(list)
-    for x in xs:
-        groups[x.dtype if x.nbytes <= _LARGE else x].append(x)
-    return [_Parcel(group) for group in groups.values()]
-
-
-class _Replay:
-    """A program that JAX compiles, between the places it reads and those it writes."""
-
     def __init__(self, recorded: Recorded, executor: Xla, axes: Sequence[int | None]) -> None:
-        self.recorded = recorded
-        self.executor = executor
-        self.layout = layout = executor.layout
-        self.program = program = recorded.program
+        self.recorded, self.executor, self.layout = recorded, executor, executor.layout
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
-        self.last: dict[Any, tuple[Any, Any]] = {}  # the same as `Xla.held`, for arguments
-        self.split = Split(program, set(self.keys))
-        for x in (*self.split.given, *[call.result for call in self.split.inside]):
+        self.split = split = Split(recorded.program, set(self.keys))
+        for x in (*split.given, *[call.result for call in split.inside]):
             _supported(x)
-        self.made = set(self.split.wanted)
+        self.made = set(split.wanted)
         new = self._successors()
-        self.state = _parcels(new)
-        self.given = [*self.state, *[_Parcel([x]) for x in self.split.given if x not in new]]
-        self.wanted = [_Parcel([new[x] for x in parcel.xs]) for parcel in self.state]
+        self.state = _together(new)
+        self.given = [*self.state, *[[x] for x in split.given if x not in new]]
+        self.wanted = [[new[x] for x in xs] for xs in self.state]
         rest = self.made.difference(new.values())
-        self.wanted += _parcels(x for x in self.split.wanted if x in rest)
-        self.alone = self._alone()
-        self.constants = self._constants()
+        self.wanted += _together(x for x in split.wanted if x in rest)
+        uses, shared = Counter(symbols_in(recorded.program.outputs)), executor.shared
+        big = 0 if not shared else _LARGE if self.layout.mesh is None else inf
+        alone = [xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1]
+        self.alone = {x for x in alone if x.nbytes > big}
+        here: Any = np.asarray if shared else np.array
+        self.fetch = [_adopted if shared and xs[0] in self.alone else here for xs in self.wanted]
+        self.fetch.append(here)  # where data were wrong
+        self.names = [tuple([self.keys.get(x, x) for x in xs]) for xs in self.given]
+        args = [x for call in split.inside for x in call.args]
+        # arrays of numbers that are part of the program; XLA need not know which
+        self.constants = {id(x): x for x in args if type(x) is np.ndarray and x.dtype.kind in "fc"}
         self.messages: list[str] = []
-        at = dict(zip(program.inputs, axes, strict=False))
-        shardings = [layout.sharding(at.get(parcel.xs[0])) for parcel in self.given]
-        self.senders = [*map(self.sender, self.given, shardings)]
-        everywhere = layout.sharding(None)
+        at = dict(zip(recorded.program.inputs, axes, strict=False))
+        self.shardings = [self.layout.sharding(at.get(xs[0])) for xs in self.given]
+        everywhere = self.layout.sharding(None)
+        self.sent = [self.layout.placed(x, everywhere) for x in self.constants.values()]
         self.jitted = jax.jit(
             self.compute,
             donate_argnums=() if executor.shared else range(len(self.state)),
             **executor.options,
-            **layout.options([*shardings, *[everywhere] * len(self.constants)]),
+            **self.layout.options([*self.shardings, *[everywhere] * len(self.sent)]),
         )
         self.compiled: Any = None
-        here: Any = np.asarray if executor.shared else np.array
-        self.fetch = [_adopted if p.xs[0] in self.alone else here for p in self.wanted] + [here]
-        self.sent = [layout.placed(x, everywhere) for x in self.constants.values()]
-
-    def _constants(self) -> dict[int, Any]:
-        """Arrays of numbers that are part of the program; XLA need not know which."""
-        args = [x for call in self.split.inside for x in call.args]
-        return {id(x): x for x in args if type(x) is np.ndarray and x.dtype.kind in "fc"}
 
     def _successors(self) -> dict[Variable, Variable]:
         """What is computed to take the place outside of what was given."""
@@ -242,13 +217,6 @@ class _Replay:
                 found.setdefault(y, x)  # once: what two places hold is not donated twice
         return {x: y for y, x in found.items()}
 
-    def _alone(self) -> set[Variable]:
-        """Results that nobody else holds, and that it takes long to copy."""
-        if not self.executor.shared or self.layout.mesh is not None:
-            return set()
-        uses = Counter(symbols_in(self.program.outputs))
-        return {x for x in self.made if uses[x] == 1 and x.nbytes > _LARGE}
-
     def is_made(self, x: Any) -> bool:
         """Whether an output is what the devices compute."""
         return isinstance(x, Variable) and x in self.made
@@ -256,11 +224,12 @@ class _Replay:
     def compute(self, *arrays: Any) -> list[Any]:
         """The program in JAX's terms: what is wanted of it, and where data were wrong."""
         known: dict[Any, Any] = {}
-        for parcel, array in zip(self.given, arrays, strict=False):
-            for x, part in zip(parcel.xs, parcel.unpacked(array), strict=True):
+        for xs, array in zip(self.given, arrays, strict=False):
+            for x, end in zip(xs, _ends(xs), strict=True):
+                part = array if len(xs) == 1 else array[end - x.size : end].reshape(x.shape)
                 known[x] = Lowered(part, x.number)
-        sent = map(Lowered, arrays[len(self.given) :])
-        constants = dict(zip(self.constants, sent, strict=True))
+        rest = map(Lowered, arrays[len(self.given) :])
+        constants = dict(zip(self.constants, rest, strict=True))
         mode = Lowering()
         with mode, jax.default_matmul_precision("highest"):
             for call in self.split.inside:
@@ -269,30 +238,27 @@ class _Replay:
                 known[call.result] = lowered(call, args, params)
         self.messages = [text for text, _ in mode.faults]
         faults = [jax.numpy.stack([fault for _, fault in mode.faults])] if mode.faults else []
-        wanted = [[known[x].array for x in parcel.xs] for parcel in self.wanted]
-        return [*map(_Parcel.packed, self.wanted, wanted, repeat(jax.numpy)), *faults]
+        wanted = [_packed(xs, [known[x].array for x in xs], jax.numpy) for xs in self.wanted]
+        return wanted + faults
 
-    def key(self, parcel: _Parcel) -> Any:
-        """What a parcel is called where it is held."""
-        return tuple([self.keys.get(x, x) for x in parcel.xs])
-
-    def sender(self, parcel: _Parcel, sharding: Any) -> Callable[..., Any]:
-        """What gives a parcel on the devices, and sends it if it is no longer there."""
-        key, is_state = self.key(parcel), parcel in self.state
-        held = self.executor.held if parcel.xs[0] in self.keys else self.last
+    def sender(self, i: int) -> Callable[..., Any]:
+        """What gives an array on the devices, and sends it if it is no longer there."""
+        xs, name, sharding = self.given[i], self.names[i], self.shardings[i]
+        is_state = i < len(self.state)
+        held: dict[Any, Any] = self.executor.held if xs[0] in self.keys else {}
         found = held.pop if is_state and not self.executor.shared else held.get
 
         def sent(*data: Any) -> Any:
-            before, array = found(key, _NOTHING)
+            before, array = found(name, _NOTHING)
             again = all(map(is_, before, data))
             if array is None or not again:
-                array = parcel.packed(data, np)
+                array = _packed(xs, data, np)
                 fixed = not is_state and all(map(_is_fixed, data))
-                stays = fixed and again
-                if stays or sharding is not None:
+                again = again and fixed  # and stays there
+                if again or sharding is not None:
                     array = self.layout.placed(array, sharding)
                 if fixed:
-                    held[key] = data, array if stays else None
+                    held[name] = data, array if again else None
             return array
 
         return sent
@@ -327,26 +293,25 @@ class _Writer:
             "computed": replay.computed, "copied": _copied, "flatten": flatten,
             "held": replay.executor.held, "leaf": Value.leaf, "ran": _ran, "unflatten": unflatten,
         }  # fmt: skip
-        self.lines: list[str] = []
         recorded, split = replay.recorded, replay.split
-        if arguments := self.row(x for x in replay.program.inputs if x not in replay.keys):
-            self.lines.append(f"{arguments}= inputs")
+        arguments = self.row(x for x in recorded.program.inputs if x not in replay.keys)
+        self.lines = [f"{arguments}= inputs"] if arguments else []
         for place, structure, xs in recorded.reads:
             there = self.there(place)
             whole = f"{there}," if structure is LEAF else f"flatten({there})[0]"
             self.lines.append(f"{self.row(xs)}= {there if _is_flat(structure) else whole}")
-        self.call(split.before)
+        self.calls(split.before)
         self.devices()
-        self.call(split.after)
-        texts = [*map(self.returned, replay.program.outputs, recorded.wrapped)]
+        self.calls(split.after)
+        texts = [*map(self.returned, recorded.program.outputs, recorded.wrapped)]
         self.lines.append(f"result = {self.tree(recorded.structure, texts)}")
         self.write()
 
-    def run(self) -> Callable[[Sequence[Any]], Any]:
+    def run(self) -> Any:
         """The function."""
         source = "\n    ".join(["def run(inputs):", *self.lines, "return result"])
         exec(compile(source, "<deltaprop program>", "exec"), self.space)
-        return self.space["run"]  # type: ignore[no-any-return]
+        return self.space["run"]
 
     def named(self, x: Any) -> str:
         """The name of a variable, or of an object."""
@@ -374,31 +339,29 @@ class _Writer:
             return texts[0]
         return f"({row})" if _is_flat(structure) else f"unflatten({self.named(structure)}, [{row}])"
 
-    def call(self, calls: Iterable[Call]) -> None:
-        """Calls that the host does."""
+    def calls(self, calls: Iterable[Call]) -> None:
+        """What the host does by itself."""
         for call in calls:
-            self.lines.append(
-                f"{self.named(call.result)} = ran({self.named(call)}, {self.row(call.reads)})"
-            )
+            args = self.row((call, *call.reads))
+            self.lines.append(f"{self.named(call.result)} = ran({args})")
 
     def devices(self) -> None:
         """Send what is given, compute, and take the results apart."""
         replay = self.replay
         sent = [
-            f"{self.named(sender)}({self.row(parcel.xs)})"
-            for sender, parcel in zip(replay.senders, replay.given, strict=True)
+            f"{self.named(replay.sender(i))}({self.row(xs)}), " for i, xs in enumerate(replay.given)
         ]
         arrays = [f"a{i}" for i in range(len(replay.wanted))]
-        self.lines.append(f"arrays, [{', '.join(arrays)}] = computed({', '.join(sent)})")
-        for parcel, array in zip(replay.wanted, arrays, strict=True):
-            for x, text in zip(parcel.xs, parcel.written(array), strict=True):
-                self.lines.append(f"{self.named(x)} = {text}")
+        self.lines.append(f"arrays, [{', '.join(arrays)}] = computed({''.join(sent)})")
+        for a, xs in zip(arrays, replay.wanted, strict=True):
+            for x, end in zip(xs, _ends(xs), strict=True):
+                part = a if len(xs) == 1 else f"{a}[{end - x.size}:{end}].reshape({x.shape})"
+                one = f"{a}.item({end - 1})" if x.number else f"{a}.flat[{end - 1}]"
+                self.lines.append(f"{self.named(x)} = {part if x.shape else one}")
 
     def returned(self, x: Any, wrapped: bool) -> str:
         """A result, in memory that nobody else writes to."""
-        replay = self.replay
-        alone = any(len(parcel.xs) == 1 and parcel.xs[0] is x for parcel in replay.wanted)
-        free = replay.is_made(x) and (not x.shape or x in replay.alone or (wrapped and alone))
+        free = self.replay.is_made(x) and (not x.shape or x in self.replay.alone)
         text = self.named(x) if free else f"copied({self.named(x)})"
         return f"leaf({text}, constant=True)" if wrapped else text
 
@@ -406,24 +369,42 @@ class _Writer:
         """Leave outside what the function leaves there."""
         replay, writes = self.replay, self.replay.recorded.writes
         left: dict[str, str] = {}
-        for _, _, xs in writes:
-            for x in xs:
-                if not replay.is_made(x):
-                    left[self.named(x)] = new = f"w{len(left)}"
-                    self.lines.append(f"{new} = copied({self.named(x)})")
-        for i, parcel in enumerate(replay.wanted[: len(replay.state)]):
-            key = self.named(replay.key(replay.state[i]))
-            self.lines.append(f"held[{key}] = ({self.row(parcel.xs)}), arrays[{i}]")
+        for x in [x for _, _, xs in writes for x in xs if not replay.is_made(x)]:
+            left[self.named(x)] = new = f"w{len(left)}"
+            self.lines.append(f"{new} = copied({self.named(x)})")
+        for i in range(len(replay.state)):
+            name, row = self.named(replay.names[i]), self.row(replay.wanted[i])
+            self.lines.append(f"held[{name}] = ({row}), arrays[{i}]")
         for place, structure, xs in writes:
             names = [left.get(self.named(x), self.named(x)) for x in xs]
             owner, there = self.named(place.owner), self.there(place)
             if not isinstance(place.owner, Node):
                 self.lines.append(f"{there} = {self.tree(structure, names)}")
             elif place.name == "_grad":
-                self.lines.append(f"{there} = {names[0] if names else None}")
-                self.lines.append(f"{owner}._extra.owns_grad = False")
+                gone = f"{owner}._extra.owns_grad = False"
+                self.lines.append(f"{there} = {names[0] if names else None}; {gone}")
             else:
                 self.lines.append(f"{owner}.write({names[0]})")
+
+
+def _together(xs: Iterable[Variable]) -> list[list[Variable]]:
+    """Variables that travel in one array: the small ones of a dtype."""
+    groups: dict[Any, list[Variable]] = defaultdict(list)
+    for x in xs:
+        groups[x.dtype if x.nbytes <= _LARGE else x].append(x)
+    return list(groups.values())
+
+
+def _ends(xs: Iterable[Variable]) -> Iterable[int]:
+    """Where each ends in the array of all."""
+    return accumulate(x.size for x in xs)
+
+
+def _packed(xs: Sequence[Variable], arrays: Sequence[Any], space: Any) -> Any:
+    """All of these in one array of NumPy's or JAX's."""
+    if len(xs) == 1:
+        return space.asarray(arrays[0], xs[0].dtype)
+    return space.concatenate(arrays, axis=None, dtype=xs[0].dtype)
 
 
 def _is_flat(structure: Structure) -> bool:

@@ -102,13 +102,14 @@ def _demo(settings: Settings, progress: Progress) -> Comparison:
     return comparison
 
 
-def _record(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Record a call, and do nothing with it."""
-    from deltaprop.compiler.recording import record
+def _record(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    """Record a call as a first call does, without garbage collection, and do nothing with it."""
+    from deltaprop.compiler.recording import record, uncollected
     from deltaprop.tree import flatten
 
     leaves, structure = flatten((arguments, {}))
-    return record(function, structure, leaves)
+    with uncollected():
+        record(function, structure, leaves)
 
 
 def _trace(comparison: Comparison, make: Callable[[], Callable[[], object]], name: str) -> None:

@@ -182,3 +182,10 @@ def test_the_gradient_of_a_number_is_a_number() -> None:
         slope = dp.compile(dp.grad(f))(1.5)
         assert type(slope) is float
         assert slope == dp.grad(f)(1.5)
+
+
+def test_arrays_by_name() -> None:
+    x = np.arange(6.0).reshape(3, 2)
+    f = compiler.compile(lambda x: np.sum(a=x, axis=0) + np.shape(a=x)[0])
+    for scale in (1.0, 2.0):
+        identical(f(x * scale), (x * scale).sum(0) + 3)

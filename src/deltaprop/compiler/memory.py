@@ -226,7 +226,7 @@ class Memory:
         be where it is.
         """
         slots = dict.fromkeys(self._slots.values())
-        for slot in slots:
+        for slot in slots if self._start else ():
             slot.first = self._start.get(slot.first, slot.first)
             slot.last = self._stop.get(slot.last, slot.last)
         busy: list[tuple[int, int]] = []

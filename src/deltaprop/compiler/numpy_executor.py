@@ -413,17 +413,18 @@ class _Writer:
             text = self.operated(call)
             if text:
                 return text
-        array = call.result.shape and isinstance(call.args[0], Variable) and call.args[0].shape
+        first = call.args[0] if call.args else None
+        array = call.result.shape and isinstance(first, Variable) and first.shape
         if array and call.function is REGISTRY["transpose"]:
-            if call.params["axes"] == (1, 0):
-                return f"{self.named(call.args[0])}.T"
-            return f"{self.named(call.args[0])}.transpose({self.named(call.params['axes'])})"
+            axes = call.params["axes"]
+            how = "T" if axes == (1, 0) else f"transpose({self.named(axes)})"
+            return f"{self.named(first)}.{how}"
         if array and call.function is REGISTRY["getitem"]:
-            return f"{self.named(call.args[0])}[{self.named(call.params['index'])}]"
+            return f"{self.named(first)}[{self.named(call.params['index'])}]"
         if call.function is entry:
-            return f"{self.named(call.args[0])}[{call.args[1]}]"
+            return f"{self.named(first)}[{call.args[1]}]"
         if call.function is as_number:
-            return f"{self.named(call.args[0])}.item()"
+            return f"{self.named(first)}.item()"
         function = self.constant(getattr(call.function, "evaluate", call.function))
         args = [self.named(x) for x in call.args]
         args += [f"{key}={self.named(x)}" for key, x in call.params.items()]

@@ -248,12 +248,8 @@ class Trace(Mode):
                 given.extend(symbols_in(x))
                 data.append(values(x))
             safe.append(x)
-        known = params
         if params:
-            inside = [*symbols_in(params)]
-            if inside:
-                given += inside
-                known = values(params)
+            given += symbols_in(params)
         for x in given:
             if x.trace is not self:
                 raise refused(
@@ -262,7 +258,7 @@ class Trace(Mode):
                 )
         if function in UNSHAPED:
             raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
-        y = run(function, data, known, item)
+        y = run(function, data, values(params) if params else params, item)
         if isinstance(y, list):
             y = tuple(y)
         result = self.symbol(y)

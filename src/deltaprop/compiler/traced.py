@@ -133,7 +133,7 @@ class Traced(Variable):
         return emit(_TABLE.get(ufunc, ufunc), args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function is np.shape and isinstance(args[0], Traced):
+        if function is np.shape and args and isinstance(args[0], Traced):
             return args[0].shape
         for kind in types:
             if issubclass(kind, Node):
@@ -164,8 +164,8 @@ class Number(Traced):
 
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
-    first = args[0]
-    trace = (first if isinstance(first, Traced) else next(symbols_in((args, params)))).trace
+    known = args and isinstance(args[0], Traced)
+    trace = (args[0] if known else next(symbols_in((args, params)))).trace
     if trace.thread is None:
         raise refused(
             "a value was kept from inside a compiled function",

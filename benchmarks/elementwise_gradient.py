@@ -21,6 +21,7 @@ BY_HAND = "NumPy by hand"
 COMPILED = "deltaprop compiled"
 XLA = "deltaprop compiled, xla"
 TORCH, TORCH_COMPILED, JAX = "PyTorch eager", "torch.compile", "jax.jit"
+JAX_NUMPY = "jax.jit, from and to NumPy"
 FLOOR = "sin, cos and exp alone"
 SMALL, LARGE = 1_000, 1_000_000
 
@@ -47,7 +48,7 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
         [
             "By hand: the derivative alone, in one expression of NumPy; the others may leave the"
             " sum out as well where they compile. x is where each library wants it: PyTorch's and"
-            " JAX's tensors are made before, ours takes and gives NumPy arrays.",
+            f" JAX's tensors are made before; ours and '{JAX_NUMPY}' take and give NumPy arrays.",
             f"{FLOOR}: the three functions that nobody can do without, by NumPy, in one thread.",
         ],
     )
@@ -80,6 +81,7 @@ def _contenders(n: int, settings: Settings) -> tuple[list[Contender], dict[str, 
         (TORCH, _torch),
         (TORCH_COMPILED, _torch_compiled),
         (JAX, _jax),
+        (JAX_NUMPY, _jax_numpy),
         ("autograd", _autograd),
     ):
         if not settings.wants(name, BY_HAND):
@@ -163,6 +165,19 @@ def _jax(x: Array) -> Gradient:
         gradient = jax.jit(jax.grad(partial(_total, jnp)))
         compiled = gradient.lower(array := jnp.array(x)).compile()
     return lambda: compiled(array).block_until_ready()
+
+
+def _jax_numpy(x: Array) -> Gradient:
+    import jax
+    import jax.numpy as jnp
+
+    gradient = jax.jit(jax.grad(partial(_total, jnp)))
+
+    def called() -> Any:
+        with jax.enable_x64(True):
+            return np.array(gradient(x))
+
+    return called
 
 
 def _autograd(x: Array) -> Gradient:

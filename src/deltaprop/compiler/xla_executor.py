@@ -12,12 +12,10 @@ and on the CPU subnormal numbers count as zero.
 
 from __future__ import annotations
 
-import ctypes
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from math import inf
 from operator import is_
 from typing import Any
 
@@ -37,6 +35,7 @@ from .recording import Place, Recorded
 from .sharding import Layout
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
+_SMALL = 1 << 10  # no more bytes are copied as soon as told whose they are
 _WIDE = 8  # operations in a step of lanes, on average
 _NOTHING = ((object(),), None)
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
@@ -165,7 +164,7 @@ class _Replay:
     names : list of tuple
         What arrays that are given are called in `Xla.held`.
     alone : set of Variable
-        Results that nobody else holds, and that are not copied.
+        Results that come by themselves, and that nobody else holds.
     """
 
     def __init__(self, recorded: Recorded, executor: Xla, axes: Sequence[int | None]) -> None:
@@ -182,13 +181,10 @@ class _Replay:
         self.wanted = [[new[x] for x in xs] for xs in self.state]
         rest = self.made.difference(new.values())
         self.wanted += _together(x for x in split.wanted if x in rest)
-        uses, shared = Counter(symbols_in(recorded.program.outputs)), executor.shared
-        big = 0 if not shared else _LARGE if self.layout.mesh is None else inf
-        alone = [xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1]
-        self.alone = {x for x in alone if x.nbytes > big}
-        here: Any = np.asarray if shared else np.array
-        self.fetch = [_adopted if shared and xs[0] in self.alone else here for xs in self.wanted]
-        self.fetch.append(here)  # where data were wrong
+        left = [xs for _, _, xs in recorded.writes]
+        uses = Counter(symbols_in([*recorded.program.outputs, *left]))  # twice what is left
+        self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
+        self.fetch: list[Callable[..., Any]] = [*map(self._fetch, self.wanted), np.asarray]
         self.names = [tuple([self.keys.get(x, x) for x in xs]) for xs in self.given]
         args = [x for call in split.inside for x in call.args]
         # arrays of numbers that are part of the program; XLA need not know which
@@ -220,6 +216,13 @@ class _Replay:
     def is_made(self, x: Any) -> bool:
         """Whether an output is what the devices compute."""
         return isinstance(x, Variable) and x in self.made
+
+    def _fetch(self, xs: Sequence[Variable]) -> Callable[..., Any]:
+        """What makes an array of the devices one of NumPy's."""
+        shared, alone = self.executor.shared, xs[0] in self.alone
+        if shared and alone and self.layout.mesh is None and xs[0].nbytes > _SMALL:
+            return lambda array: np.asarray(_Adopted(array))
+        return np.asarray if shared and not alone else np.array
 
     def compute(self, *arrays: Any) -> list[Any]:
         """The program in JAX's terms: what is wanted of it, and where data were wrong."""
@@ -441,9 +444,14 @@ def _supported(x: Variable) -> None:
         raise TypeError(f"JAX has no arrays of {x.dtype}: convert them, or use executor='numpy'")
 
 
-def _adopted(array: jax.Array) -> np.ndarray:
+class _Adopted:
     """The memory of an array that nobody else holds, for NumPy to write to."""
-    pointer = array.block_until_ready().unsafe_buffer_pointer()
-    memory: Any = (ctypes.c_char * array.nbytes).from_address(pointer)
-    memory.owner = array
-    return np.frombuffer(memory, array.dtype).reshape(array.shape)
+
+    def __init__(self, array: jax.Array) -> None:
+        self.array = array.block_until_ready()
+        self.__array_interface__ = {
+            "data": (array.unsafe_buffer_pointer(), False),
+            "shape": array.shape,
+            "typestr": array.dtype.str,
+            "version": 3,
+        }

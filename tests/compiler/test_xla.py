@@ -206,6 +206,28 @@ def test_a_wrong_target_changes_nothing(shared: bool) -> None:
         close(w.numpy(), before)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_signatures_share_what_is_on_the_devices(shared: bool) -> None:
+    """What travels together is what one wrote and the other reads, also where a user writes."""
+    eager, one, rule = training(optimizer="adam")
+    replayed, other, same_rule = training(optimizer="adam")
+    compiled = xla(replayed)
+    compiled.executor.shared = shared
+    for k, n in enumerate((6, 6, 4, 6, 4, 4)):
+        for model, r in ((one, rule), (other, same_rule)):
+            r.lr = 1 if k == 2 else 0.1  # no float
+            if k == 3:
+                model.layers[0].bias.data[1] = 2.0
+        held = [p.grad for p in other.parameters()] if k else []
+        before = [g.copy() for g in held]
+        for f in (compiled, eager):
+            f(X[:n, :5] + k, np.arange(n) % 3)
+        close(held, before)
+        close([p.numpy() for p in other.parameters()], [p.numpy() for p in one.parameters()], 1e-9)
+    close(same_rule.state_dict()["state"], rule.state_dict()["state"], 1e-9)
+    assert compiled.cache_info()[:2] == (4, 2)
+
+
 def test_positions_out_of_bounds_are_an_error() -> None:
     f = xla(lambda x, i: x[1:, i])
     close(f(X, np.array([0, -1])), X[1:, [0, -1]])
@@ -225,8 +247,9 @@ def test_random_numbers_are_those_of_numpy() -> None:
         close(f(X, a), noisy(X, b))
 
 
-def test_results_are_the_callers_own() -> None:
-    big = np.ones((300, 300))
+@pytest.mark.parametrize("n", [3, 30, 300])
+def test_results_are_the_callers_own(n: int) -> None:
+    big = np.ones((n, n))
     f = xla(lambda x: (x + 1.0, x, np.ones(3), x * 2.0, (x * 2.0)[0], x.sum(), dp.constant(x)))
     first = f(big)
     kept = [np.array(oracles.data(y)) for y in first]

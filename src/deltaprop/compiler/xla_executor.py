@@ -293,8 +293,9 @@ class _Writer:
         self.replay = replay
         self.names: dict[Any, str] = {}
         self.space: dict[str, Any] = {
-            "computed": replay.computed, "copied": _copied, "flatten": flatten,
-            "held": replay.executor.held, "leaf": Value.leaf, "ran": _ran, "unflatten": unflatten,
+            "computed": replay.computed, "copied": _copied, "errstate": np.errstate,
+            "flatten": flatten, "given": _given, "held": replay.executor.held, "leaf": Value.leaf,
+            "run": run, "unflatten": unflatten,
         }  # fmt: skip
         recorded, split = replay.recorded, replay.split
         arguments = self.row(x for x in recorded.program.inputs if x not in replay.keys)
@@ -312,9 +313,9 @@ class _Writer:
 
     def run(self) -> Any:
         """The function."""
-        source = "\n    ".join(["def run(inputs):", *self.lines, "return result"])
+        source = "\n    ".join(["def replay(inputs):", *self.lines, "return result"])
         exec(compile(source, "<deltaprop program>", "exec"), self.space)
-        return self.space["run"]
+        return self.space["replay"]
 
     def named(self, x: Any) -> str:
         """The name of a variable, or of an object."""
@@ -342,11 +343,17 @@ class _Writer:
             return texts[0]
         return f"({row})" if _is_flat(structure) else f"unflatten({self.named(structure)}, [{row}])"
 
-    def calls(self, calls: Iterable[Call]) -> None:
+    def calls(self, calls: Sequence[Call]) -> None:
         """What the host does by itself."""
+        self.lines += ["with errstate(all='ignore'):"] if calls else []
         for call in calls:
-            args = self.row((call, *call.reads))
-            self.lines.append(f"{self.named(call.result)} = ran({args})")
+            flat = len(call.reads) == sum(isinstance(x, Variable) for x in call.args)
+            args = f"({self.row(call.args)}), {self.named(call.params)}"
+            args = args if flat else f"*given({self.row((call, *call.reads))})"
+            function = self.named(call.function)
+            self.lines.append(
+                f"    {self.named(call.result)} = run({function}, {args}, {call.item})"
+            )
 
     def devices(self) -> None:
         """Send what is given, compute, and take the results apart."""
@@ -419,12 +426,10 @@ def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
     return [(id(place.owner), place.name, i) for i in range(len(xs))]
 
 
-def _ran(call: Call, *data: Any) -> Any:
-    """The result of a call on the host."""
+def _given(call: Call, *data: Any) -> Any:
+    """What a call on the host is given."""
     known = dict(zip(call.reads, data, strict=True))
-    args, params = substituted(call.args, known), substituted(call.params, known)
-    with np.errstate(all="ignore"):
-        return run(call.function, args, params, call.item)
+    return substituted(call.args, known), substituted(call.params, known)
 
 
 def _copied(data: Any) -> Any:

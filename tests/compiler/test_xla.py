@@ -296,6 +296,22 @@ def test_what_cannot_change_is_sent_once() -> None:
     assert sent[0] is other
 
 
+def test_variables_that_are_read_stay_on_the_devices() -> None:
+    w = dp.Value(np.ones((5, 3)))
+    f = xla(lambda x: x @ w)
+    sent: list[Any] = []
+    placed = f.executor.layout.placed
+    f.executor.layout.placed = lambda x, at: (sent.append(x), placed(x, at))[1]
+    for _ in range(4):
+        close(f(X), X @ w)
+    assert len(sent) == 1
+    for write in (lambda: w.assign(2.0 * W), lambda: w.data.sort(), lambda: w.data.fill(3.0)):
+        for _ in range(3):
+            close(f(X), X @ w)
+        write()
+        close(f(X), X @ w)
+
+
 def test_places_may_swap() -> None:
     p, q = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
     seen = p.data

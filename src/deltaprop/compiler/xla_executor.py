@@ -3,8 +3,8 @@
 What is random is drawn on the host, by the generators that NumPy's executor would ask, and so
 are the same numbers; checks of data raise before anything outside is written. What the program
 leaves in places outside stays on the devices too, and is not sent there again while it is what
-these places hold; nor is a read-only argument that comes again and again. Computed is in the
-dtypes that were recorded, whatever `jax_enable_x64` says.
+these places hold; nor is a variable that is only read, or a read-only argument that comes again
+and again. Computed is in the dtypes that were recorded, whatever `jax_enable_x64` says.
 
 Two things NumPy does are dropped: a singular matrix is no error here, but gives inf and NaN;
 and on the CPU subnormal numbers count as zero.
@@ -247,7 +247,8 @@ class _Replay:
     def sender(self, i: int) -> Callable[..., Any]:
         """What gives an array on the devices, and sends it if it is no longer there."""
         xs, name, sharding = self.given[i], self.names[i], self.shardings[i]
-        is_state = i < len(self.state)
+        is_state, rows = i < len(self.state), self.recorded.reads
+        owner = {x: p.owner for p, _, ys in rows for x in ys if p.name == "_data"}.get(xs[0])
         held: dict[Any, Any] = self.executor.held if xs[0] in self.keys else {}
         found = held.pop if is_state and not self.executor.shared else held.get
 
@@ -256,7 +257,9 @@ class _Replay:
             again = all(map(is_, before, data))
             if array is None or not again:
                 array = _packed(xs, data, np)
-                fixed = not is_state and all(map(_is_fixed, data))
+                # to what a variable holds, and nobody has seen, nobody writes
+                unseen = owner is not None and not owner.extra.exposed
+                fixed = not is_state and (unseen or all(map(_is_fixed, data)))
                 again = again and fixed  # and stays there
                 if again or sharding is not None:
                     array = self.layout.placed(array, sharding)

@@ -18,6 +18,7 @@ from ..calculus.elementwise import add, power
 from ..graph import Elementwise
 from .program import Call, Program, Variable, as_number, symbols_in
 
+_FLOAT = np.dtype(float)
 _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
 
 
@@ -78,7 +79,7 @@ def _on_numbers(call: Call) -> bool:
 def _is_number(x: Any) -> bool:
     """Whether `x` is a float, Python's or NumPy's."""
     if isinstance(x, Variable):
-        return not x.shape and x.dtype == np.float64
+        return not x.shape and x.dtype == _FLOAT
     return type(x) is float or type(x) is int
 
 
@@ -130,6 +131,7 @@ class Vector:
             self.numbers[self._place[x]] = x
         self.steps = [self._step(function, items) for function, items in groups]
         self.outputs = self._places(outputs)
+        self._place = {}  # the program does not need it
 
     def __call__(self, *inputs: float) -> list[float]:
         numbers = self.numbers

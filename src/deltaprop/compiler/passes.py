@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,25 +29,25 @@ def without_dead_code(program: Program) -> tuple[Program, set[Variable]]:
     return program.with_calls(kept[::-1]), needed
 
 
-# Takes a call and gives one in its place, or else what its result already is; it may note
-# calls that come before it.
-Rule: TypeAlias = Callable[[Call], Any]
+# Takes a call, what the rule has noted so far, and the calls so far; gives a call in the place of
+# this one, or else what its result already is.
+Rule: TypeAlias = Callable[[Call, dict[Any, Any], list[Call]], Any]
 
 
-def simplified(program: Program, *rules: Callable[[list[Call]], Rule]) -> Program:
-    """With the rules (all, if none is named) applied to each call, in one walk.
-
-    Each rule is made anew for a program, of the list of the calls so far.
-    """
+def simplified(program: Program, *rules: Rule) -> Program:
+    """With the rules (all, if none is named) applied to each call, in one walk."""
     known: dict[Variable, Any] = {}
     kept: list[Call] = []
-    steps = [rule(kept) for rule in rules or RULES]
+    notes: dict[Rule, dict[Any, Any]] = {rule: {} for rule in rules or RULES}
+    steps: dict[Any, list[tuple[Rule, dict[Any, Any]]]] = {}  # the rules for each function
     for call in program.calls:
-        y = call.result
+        y, function = call.result, call.function
         if not known.keys().isdisjoint(call.reads):
             call = rewritten(call, known)
-        for step in steps:
-            found = step(call)
+        if function not in steps:
+            steps[function] = [x for x in notes.items() if function in (RULES[x[0]] or {function})]
+        for rule, noted in steps[function]:
+            found = rule(call, noted, kept)
             if type(found) is not Call:
                 known[y] = found
                 break
@@ -57,20 +57,15 @@ def simplified(program: Program, *rules: Callable[[list[Call]], Rule]) -> Progra
     return program.with_calls(kept, known)
 
 
-def common_subexpressions(_: list[Call]) -> Rule:
+def common_subexpressions(call: Call, first: dict[Any, Any], _: list[Call]) -> Any:
     """One call in the place of several that are the same, in the same turn."""
-    first: dict[Any, Variable] = {}
-
-    def rule(call: Call) -> Any:
-        if call.effect:
-            return call
-        key: Any = [call.function, call.item, call.turn, *map(_key, call.args)]
-        if call.params:
-            key.append(_key(call.params))
-        found = first.setdefault(tuple(key), call.result)
-        return call if found is call.result else found
-
-    return rule
+    if call.effect:
+        return call
+    key: Any = [call.function, call.item, call.turn, *map(_key, call.args)]
+    if call.params:
+        key.append(_key(call.params))
+    found = first.setdefault(tuple(key), call.result)
+    return call if found is call.result else found
 
 
 def _key(x: Any) -> Any:
@@ -93,61 +88,52 @@ def _key(x: Any) -> Any:
 _ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}
 
 
-def neutral(_: list[Call]) -> Rule:
+def neutral(call: Call, _: Any, __: Any) -> Any:
     """No multiplications by one: they change no bit."""
-
-    def rule(call: Call) -> Any:
-        for i in _ONE.get(call.function, ()):
-            one, other, y = call.args[i], call.args[1 - i], call.result
-            is_one = type(one) in (float, int) and one == 1
-            if is_one and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number):
-                return other
-        return call
-
-    return rule
+    for i in _ONE.get(call.function, ()):
+        one, other, y = call.args[i], call.args[1 - i], call.result
+        is_one = type(one) in (float, int) and one == 1
+        if is_one and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number):
+            return other
+    return call
 
 
-def rectified(kept: list[Call]) -> Rule:
+def rectified(call: Call, positive: dict[Any, Any], kept: list[Call]) -> Any:
     """The sign of what is not negative, as relu' asks for it, in operations without branches.
 
     NumPy's sign takes ten times as long where signs change from entry to entry.
     """
-    positive: set[Variable] = set()
-    sign, ceil = REGISTRY["sign"], REGISTRY["ceil"]
-
-    def rule(call: Call) -> Any:
-        y = call.result
-        if call.function is maximum and y.shape and any(map(_is_zero, call.args)):
-            positive.add(y)
-        elif call.function is sign and call.args[0] in positive:
-            up = Variable(np.empty(y.shape, y.dtype))
-            up.strides, up.dense = y.strides, y.dense
-            kept.append(Call(ceil, call.args, {}, up, reads=call.reads))
-            return Call(minimum, (up, 1), {}, y, reads=(up,))
-        return call
-
-    return rule
+    y = call.result
+    if call.function is maximum:
+        positive[y] = y.shape and any(map(_is_zero, call.args))
+    elif positive.get(call.args[0]):
+        up = Variable(np.empty(y.shape, y.dtype))
+        up.strides, up.dense = y.strides, y.dense
+        kept.append(Call(REGISTRY["ceil"], call.args, {}, up, reads=call.reads))
+        return Call(minimum, (up, 1), {}, y, reads=(up,))
+    return call
 
 
 _POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
 
 
-def powers(_: list[Call]) -> Rule:
+def powers(call: Call, _: Any, __: Any) -> Any:
     """The operations that NumPy takes for arrays to some powers."""
-
-    def rule(call: Call) -> Any:
-        if call.function is power and call.result.shape and call.result.dtype.kind == "f":
-            x, exponent = call.args
-            plain = isinstance(x, Variable) and type(exponent) in (int, float)
-            name = _POWERS.get(exponent) if plain and x.shape else None
-            if name:
-                return Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
-        return call
-
-    return rule
+    x, exponent = call.args
+    if call.result.shape and call.result.dtype.kind == "f" and type(exponent) in (int, float):
+        name = _POWERS.get(exponent) if x.shape else None
+        if name:
+            return Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
+    return call
 
 
-RULES = (powers, neutral, common_subexpressions, rectified)
+# in this order; and the functions that they are for, if not for all
+RULES: dict[Rule, Collection[Any]] = {
+    powers: {power},
+    neutral: {*_ONE},
+    common_subexpressions: (),
+    rectified: {maximum, REGISTRY["sign"]},
+}
 
 
 def _is_zero(x: Any) -> bool:

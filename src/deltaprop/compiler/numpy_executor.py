@@ -136,8 +136,8 @@ def _lay(rows: Mapping[str, Sequence[Sequence[str]]], space: dict[str, Any]) -> 
 
 
 def _parts(line: str) -> list[str]:
-    """The function and the arguments of a line that calls it."""
-    return line[:-1].replace("(", ", ", 1).split(", ")
+    """The function and the arguments of a line that is a call; one of other lines is no name."""
+    return line.removesuffix(")").replace("(", ", ", 1).split(", ")
 
 
 class _Writer:
@@ -156,7 +156,8 @@ class _Writer:
         self.names: dict[Variable, str] = {}
         self.space: dict[str, Any] = {
             "as_number": as_number, "flatten": flatten, "leaf": Value.leaf, "lock": Lock(),
-            "unflatten": unflatten, "copyto": np.copyto, **_LITERALS,
+            "unflatten": unflatten, "copyto": np.copyto, "getrefcount": getrefcount,
+            "arena": None, "seen": 0, "nodes": (), "others": (), **_LITERALS,
         }  # fmt: skip
         self.lines: list[str] = []
         self.rows: dict[str, list[list[str]]] = {}
@@ -202,17 +203,13 @@ class _Writer:
         given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
         args = ", ".join([f"x{i}" for i in range(given)])
         lines: list[str] = []
-        for known, group in groupby(self.lines, self.is_row):
+        for known, group in groupby(self.lines, lambda line: self.space.keys() >= {*_parts(line)}):
             calls = [*group]
             if known and len(calls) > 2:  # as many lines would take Python long to compile
                 calls = [self.loop("f, a", [*map(_parts, calls)], "f(*a)")]
             lines += calls
         body = "\n        ".join(lines)
         return f"def run({args}):\n    with lock:\n        {body}\n"
-
-    def is_row(self, line: str) -> bool:
-        """Whether a line is a call, of and on what is known before the program runs."""
-        return line[-1] == ")" and all(part in self.space for part in _parts(line))
 
     def loop(self, names: str, rows: list[list[str]], body: str) -> str:
         """A line that does the same with each row: its first name, and a tuple of the rest."""
@@ -271,13 +268,6 @@ class _Writer:
         """Lines that copy what is elsewhere, or seen by others, to its home."""
         if not self.homes:
             return
-        self.space |= {
-            "arena": None,
-            "getrefcount": getrefcount,
-            "nodes": (),
-            "others": (),
-            "seen": 0,
-        }
         arena, others = self.constant(Arena(self), "p"), "".join([f"d{x}, " for x in self.others])
         moved = "is not h or getrefcount(h) != n: moved = True"
         self.lines.append("moved = getrefcount(arena) != seen")
@@ -467,10 +457,14 @@ class _Writer:
                 else self.owned(x)
                 for x in new
             ]  # fmt: skip
-            if place.name == "_grad" and values and values[0] in self.space:
-                grads.append([self.constant(place.owner, "p"), values[0]])
-            elif place.name == "_grad" or not values or values[0] not in self.nodes:
+            value = values[0] if structure is LEAF else "None"
+            if not isinstance(place.owner, Node):
                 self.put(place, structure, values)
+            elif place.name == "_grad" and value in self.space:
+                grads.append([self.constant(place.owner, "p"), value])
+            elif value not in self.nodes:
+                self.lines.append(f"p, x = {self.constant(place.owner, 'p')}, {value}")
+                self.lines.append(_PUT[place.name])
         if grads:
             self.lines.append(self.loop("p, (x,)", grads, _PUT["_grad"]))
         if self.nodes:  # what was at home is there still
@@ -481,16 +475,11 @@ class _Writer:
         return mine is not None and mine.ctypes.data == home.ctypes.data
 
     def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
-        """Lines that put something at a place."""
-        owner, there = self.constant(place.owner, "p"), self.there(place)
-        if not isinstance(place.owner, Node):
-            made = values[0] if structure is LEAF else f"({', '.join(values)},)"
-            if structure is not LEAF and structure.kind is not tuple:
-                made = f"unflatten({self.constant(structure)}, {made})"
-            self.lines.append(f"{there} = {made}")
-        else:
-            self.lines.append(f"p, x = {owner}, {values[0] if values else None}")
-            self.lines.append(_PUT[place.name])
+        """A line that puts something in a dict or a list."""
+        made = values[0] if structure is LEAF else f"({', '.join(values)},)"
+        if structure is not LEAF and structure.kind is not tuple:
+            made = f"unflatten({self.constant(structure)}, {made})"
+        self.lines.append(f"{self.there(place)} = {made}")
 
     def returned(self, results: Sequence[Any]) -> str:
         """The expression for the results."""

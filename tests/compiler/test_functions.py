@@ -154,6 +154,51 @@ def test_expressions(run: Callable[..., Any], seed: int, dtype: Any) -> None:
     assert compiled.cache_info()[:2] == (2, 3)
 
 
+@given(expressions(), st.integers(0, 1000), st.booleans(), st.booleans())
+@settings(max_examples=60)
+def test_expressions_of_variables(
+    run: Callable[..., Any], seed: int, adds: bool, learns: bool
+) -> None:
+    """Gradients left in variables, in memory of their own; added up or not, used or not."""
+    draw = np.random.default_rng(seed)
+    start = [draw.standard_normal((3, 4)), draw.standard_normal((3, 4)), 0.5]
+
+    def fresh() -> tuple[list[Any], Callable[..., Any]]:
+        variables = [dp.Value(x) for x in start]
+
+        def step(x: Any) -> Any:
+            if not adds:
+                for v in variables:
+                    v.zero_grad()
+            y = run(*variables)
+            (y * x).sum().backward()
+            if learns:
+                for v in variables[:2]:
+                    if v.grad is not None:
+                        v.data -= 0.1 * v.grad
+            return y
+
+        return variables, step
+
+    (one, eager), (two, replayed) = fresh(), fresh()
+    compiled = compiler.compile(replayed)
+    with np.errstate(all="ignore"):
+        for k in range(4):
+            x = draw.standard_normal((3, 4))
+            identical(compiled(x), eager(x), signs=False)
+            identical([v.numpy() for v in two], [v.numpy() for v in one], signs=False)
+            identical([v.grad for v in two], [v.grad for v in one], signs=False)
+            arrays = [v.grad for v in two if isinstance(v.grad, np.ndarray)]
+            others = [x, *[v.numpy() for v in two]]
+            for i, g in enumerate(arrays):
+                assert not any(np.shares_memory(g, y) for y in (*arrays[:i], *others))
+            if k == 1:  # a user clips them
+                for v in (one[0], two[0]):
+                    v.grad = None if v.grad is None else v.grad * 0.5
+        for g in arrays:
+            g *= 2.0
+
+
 @given(expressions(), st.integers(0, 1000))
 @settings(max_examples=20)
 def test_expressions_of_numbers(run: Callable[..., Any], seed: int) -> None:

@@ -298,3 +298,44 @@ def test_gradients_are_clipped_inside(max_norm: float) -> None:
     for p, q in zip(parameters, expected, strict=True):
         np.testing.assert_array_equal(p, q)
         assert p.dtype == np.float32
+
+
+SUMS: dict[str, Callable[..., Any]] = {
+    "an argument": lambda a, b, x: ((a + b) * x).sum(),
+    "a constant": lambda a, b, x: (a + b).sum() + x.sum(),
+    "one for two": lambda a, b, x: ((a + b) * x * x).sum(),
+    "a view": lambda a, b, x: ((a + b.T) * x * x).sum(),
+    "each other": lambda a, b, x: (a * b).sum() + x.sum(),
+    "nothing": lambda a, _b, x: (a * x).sum(),
+}
+
+
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("executor", ["numpy", "xla"])
+@pytest.mark.parametrize("f", SUMS.values(), ids=SUMS)
+def test_gradients_that_are_something_else_too(f: Any, executor: str, learns: bool) -> None:
+    def fresh() -> tuple[list[Any], Callable[..., Any]]:
+        both = [dp.Value(Y[:3] * factor) for factor in (1.0, 2.0)]
+        rule = optim.SGD(both, lr=0.1)
+
+        def step(x: Any) -> Any:
+            loss = f(*both, x)
+            rule.zero_grad()
+            loss.backward()
+            if learns:
+                rule.step()
+            return loss
+
+        return both, step
+
+    (mine, eager), (theirs, replayed) = fresh(), fresh()
+    compiled = compiler.compile(replayed, executor=executor)
+    for k in range(3):
+        x = X[k : k + 3, :3].copy()
+        np.testing.assert_allclose(compiled(x).item(), eager(x).item(), rtol=1e-12)
+        x[:] = 0.0
+        for p, q in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(q.numpy(), p.numpy(), rtol=1e-12)
+            assert (p.grad is None) == (q.grad is None)
+            if p.grad is not None:
+                np.testing.assert_allclose(q.grad, p.grad, rtol=1e-12)

@@ -441,22 +441,18 @@ class _Writer:
 
     def write(self) -> None:
         """Lines that leave outside what the function leaves there."""
-        homes = self.moved
+        homes, writes = self.moved, self.recorded.writes
+        gradients = iter(self.own_gradients())
         late: list[str] = []
-        for place, _, new in self.recorded.writes:
-            for x in new:
-                if place.name != "_grad" and x in homes and not self.at_home(x, homes):
-                    self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
-                    late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
+        for x in [x for place, _, new in writes if place.name != "_grad" for x in symbols_in(new)]:
+            if x in homes and not self.at_home(x, homes):
+                self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
+                late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
         self.lines += late
         grads: list[list[str]] = []
-        for place, structure, new in self.recorded.writes:
-            values = [
-                self.homes[homes[x]] if x in homes
-                else self.named(x) if place.name == "_grad"
-                else self.owned(x)
-                for x in new
-            ]  # fmt: skip
+        for place, structure, new in writes:
+            own = gradients.__next__ if place.name == "_grad" else None
+            values = [own() if own else self.left(x) for x in new]
             value = values[0] if structure is LEAF else "None"
             if not isinstance(place.owner, Node):
                 self.put(place, structure, values)
@@ -469,6 +465,37 @@ class _Writer:
             self.lines.append(self.loop("p, (x,)", grads, _PUT["_grad"]))
         if self.nodes:  # what was at home is there still
             self.lines.append("if moved:\n            for p, h, n in nodes: p.write(h)")
+
+    def left(self, x: Any) -> str:
+        """What a place outside is left with, unless it is a gradient."""
+        moved = isinstance(x, Variable) and x in self.moved
+        return self.homes[self.moved[x]] if moved else self.owned(x)
+
+    def own_gradients(self) -> list[str]:
+        """What becomes gradients: each in memory that nobody else sees, copied there if need be."""
+        rows = [new for place, _, new in self.recorded.writes if place.name == "_grad"]
+        names, known = list[str](), list[Variable]()
+        for i, x in enumerate([x for new in rows for x in new]):
+            name = self.named(x)
+            if self.is_seen(x, known):
+                self.lines.append(f"g{i} = {name}.copy()")
+                name = f"g{i}"
+            names.append(name)
+            known += symbols_in(x)
+        return names
+
+    def is_seen(self, x: Any, others: Sequence[Variable]) -> bool:
+        """Whether an array is the caller's too, or shares its memory with others."""
+        if not isinstance(x, Variable):
+            return isinstance(x, np.ndarray)
+        owners, buffers = self.memory.owners, self.memory.buffers
+        for y in (*self.inputs, *self.moved, *others):
+            if owners[y].isdisjoint(owners[x]):
+                continue
+            apart = x in buffers and y in buffers and not np.shares_memory(buffers[x], buffers[y])
+            if not apart:
+                return bool(x.shape)
+        return False
 
     def at_home(self, x: Variable, homes: Any) -> bool:
         mine, home = self.memory.buffers.get(x), self.memory.buffers[homes[x]]

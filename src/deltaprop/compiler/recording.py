@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from threading import RLock, get_ident
 from typing import Any
 
@@ -318,9 +318,10 @@ class Recorded:
     program : Program
         Its inputs are those of the call, then what `reads` says; its outputs the results,
         then what `writes` says.
-    reads, writes : list of (Place, Structure, list)
-        Places outside the function, the structure of what is there, and its variables (or
-        constants).
+    reads : list of (Place, Structure, list)
+        Places outside the function, the structure of what is there, and its variables.
+    left : list of (Place, Structure, int)
+        Those that it leaves changed, and how many of the program's outputs each gets.
     structure : Structure
         Of the function's result.
     wrapped : list of bool
@@ -331,10 +332,16 @@ class Recorded:
 
     program: Program
     reads: list[tuple[Place, Structure, list[Any]]]
-    writes: list[tuple[Place, Structure, list[Any]]]
+    left: list[tuple[Place, Structure, int]]
     structure: Structure
     wrapped: list[bool]
     guards: list[tuple[Any, str, Any]]
+
+    @property
+    def writes(self) -> list[tuple[Place, Structure, list[Any]]]:
+        """As `reads`: places that change, and the variables (or constants) that they get."""
+        outputs = iter(self.program.outputs[len(self.wrapped) :])
+        return [(place, tree, [*islice(outputs, count)]) for place, tree, count in self.left]
 
 
 def record(
@@ -422,9 +429,9 @@ def _recorded(
     reads = [row for row in reads if not used.isdisjoint(row[2])]
     program.inputs += [x for _, _, symbols in reads for x in symbols]
     guards = [*trace.guards, *[(leaf, "_grad", None) for leaf in trace.empty]]
-    return Recorded(
-        program, reads, writes, result_structure, [isinstance(x, Node) for x in results], guards
-    )
+    left = [(place, tree, len(new)) for place, tree, new in writes]
+    wrapped = [isinstance(x, Node) for x in results]
+    return Recorded(program, reads, left, result_structure, wrapped, guards)
 
 
 def _generators(function: Callable[..., Any]) -> list[tuple[Any, Any]]:

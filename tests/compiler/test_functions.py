@@ -234,3 +234,13 @@ def test_arrays_by_name() -> None:
     f = compiler.compile(lambda x: np.sum(a=x, axis=0) + np.shape(a=x)[0])
     for scale in (1.0, 2.0):
         identical(f(x * scale), (x * scale).sum(0) + 3)
+
+
+def test_a_number_behind_a_mask_is_of_the_arrays_dtype() -> None:
+    def f(x: Any, w: Any) -> Any:
+        y = x + w
+        return (w * dnp.where(y > x, y, 0.0)).sum()
+
+    slopes = dp.grad(f, argnums=(0, 1))
+    args = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32), 0.5
+    identical(dp.compile(slopes)(*args), slopes(*args))

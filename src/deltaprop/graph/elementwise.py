@@ -251,6 +251,8 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
     c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
     if mask is None:
         return c, None
-    if type(c) is float and np.shape(raw(y)):
-        c = raw(y).dtype.type(c)  # or the mask would make float64 of it
+    number = c.real_number if isinstance(c, Symbol) else type(c) is float
+    if number and np.shape(raw(y)):  # or the mask would make float64 of it
+        dtype = raw(y).dtype
+        c = c.astype(dtype) if isinstance(c, Symbol) else dtype.type(c)
     return restrict(c, mask=mask), mask

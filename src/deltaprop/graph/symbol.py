@@ -28,6 +28,10 @@ class Symbol:
     # whether it stands for a Python float
     real_number = False
 
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        """The entries converted, as of an array."""
+        raise NotImplementedError
+
     def as_number(self) -> Any:
         """What it is as a Python number, for data without axes."""
         raise NotImplementedError
@@ -42,7 +46,7 @@ def tracing() -> Any:
 def as_array(x: Any, dtype: Any = None) -> Any:
     """An array of a number, of nested lists, ...; a symbol stands for one already."""
     if isinstance(x, Symbol):
-        return x if dtype is None else x.astype(dtype, copy=False)  # type: ignore[attr-defined]
+        return x if dtype is None else x.astype(dtype, copy=False)
     return np.asarray(x, dtype)
 
 

@@ -131,7 +131,7 @@ class Dense(Module):
         if given.dtype.kind not in "biuf":
             raise TypeError(f"{self!r} takes real numbers, but the input's dtype is {given.dtype}")
         if isinstance(given, Symbol):
-            return given.astype(self._dtype, copy=False)  # type: ignore[attr-defined]
+            return given.astype(self._dtype, copy=False)
         x = given.astype(self._dtype)
         x.flags.writeable = False  # nobody else holds it: recording need not copy it
         return x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
 from itertools import groupby
@@ -17,10 +17,11 @@ from ..graph import REGISTRY, Elementwise, Node
 from ..graph.cotangent import adds_by_product
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
+from .arena import Arena, lay
 from .lanes import entry
-from .memory import Abilities, Memory, allocated, shaped
+from .memory import Abilities, Memory
 from .passes import dead_code, optimised
-from .program import Call, Variable, as_number, flops, listed, pack, part, run, symbols_in
+from .program import Call, Variable, as_number, flops, listed, part, symbols_in
 from .recording import Place, Recorded
 from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tiled
 from .together import together
@@ -67,72 +68,6 @@ ABILITIES = Abilities(
     view=_views,
     succeed=_succeeds,
 )
-
-
-class Arena:
-    """Where a program keeps, between its runs, what the places hold that it writes.
-
-    As long as a place still holds the array that is its home, and nobody else does, nothing
-    needs to be copied. Else the next run starts from a copy of what is there.
-    """
-
-    def __init__(self, writer: _Writer) -> None:
-        memory = writer.memory
-        self.inside = [(writer.names[x], at, x) for x, at in memory.at_home.items()]
-        self.views: list[tuple[str, str, Call]] = []
-        names = {name for name, _, _ in self.inside}
-        for call in memory.views:
-            name = writer.names[call.result]
-            base = "" if call.function is pack else writer.names[call.args[0]]
-            if base in names and name not in names:
-                names.add(name)
-                self.views.append((name, base, call))
-        self.size = memory.arena.nbytes
-        self.rows = writer.rows
-        self.nodes, self.others = writer.nodes, writer.others
-        self.owner: Any = None
-
-    def renew(self, space: dict[str, Any]) -> None:
-        """Make new arrays; what others hold of the old ones stays as it is."""
-        block = allocated(self.size)
-        for name, at, x in self.inside:
-            space[name] = shaped(block, at, x)
-        for name, base, call in self.views:
-            space[name] = run(call.function, (space[base], *call.args[1:]), call.params, False)
-        self.owner = space["arena"] = block.base
-        del block
-        _lay(self.rows, space)
-        space["seen"] = getrefcount(self.owner)
-        # who holds each of them when the program looks: the row, the place, and names for it
-        counts = [getrefcount(space[name]) + 3 for name in self.nodes]
-        others = [getrefcount(space[name]) + 7 for name in self.others]
-        space["nodes"] = [
-            (p, space[name], n) for (name, p), n in zip(self.nodes.items(), counts, strict=True)
-        ]
-        space["others"] = [(space[name], n) for name, n in zip(self.others, others, strict=True)]
-
-    def adopt(self, space: dict[str, Any], others: Sequence[Any]) -> None:
-        """Take over what the places hold, in arrays that nobody else has seen."""
-        held = [*[p._data for p in self.nodes.values()], *others]
-        names = [*self.nodes, *self.others]
-        known = [n for *_, n in (*space["nodes"], *space["others"])]
-        shared = self.owner is None or getrefcount(self.owner) != space["seen"]
-        for i, n in enumerate(known):
-            # here, of those who held it, are `held` and the place, if it is there
-            less = 0 if i < len(self.nodes) else 2
-            less += 0 if held[i] is space[names[i]] else 2 + less
-            shared = shared or getrefcount(space[names[i]]) != n - less
-        if shared:
-            self.renew(space)
-        for name, x in zip(names, held, strict=True):
-            if x is not space[name]:
-                space[name][...] = x
-
-
-def _lay(rows: Mapping[str, Sequence[Sequence[str]]], space: dict[str, Any]) -> None:
-    """Put in the space what the loops of the program run over, from the names in it."""
-    for name, lines in rows.items():
-        space[name] = [(space[f], tuple([space[x] for x in rest])) for f, *rest in lines]
 
 
 def _parts(line: str) -> list[str]:
@@ -268,7 +203,7 @@ class _Writer:
         """Lines that copy what is elsewhere, or seen by others, to its home."""
         if not self.homes:
             return
-        arena, others = self.constant(Arena(self), "p"), "".join([f"d{x}, " for x in self.others])
+        arena, others = self.constant(self.arena(), "p"), "".join([f"d{x}, " for x in self.others])
         moved = "is not h or getrefcount(h) != n: moved = True"
         self.lines.append("moved = getrefcount(arena) != seen")
         self.lines.append(f"for p, h, n in nodes:\n            if p._data {moved}")
@@ -276,6 +211,9 @@ class _Writer:
             rows = f"zip(({others}), others)"
             self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")
         self.lines.append(f"if moved: p = x = h = None; {arena}.adopt(globals(), ({others}))")
+
+    def arena(self) -> Arena:
+        return Arena(self.memory, self.names, self.rows, self.nodes, self.others)
 
     # -- calls ---------------------------------------------------------------------------
 
@@ -566,7 +504,7 @@ def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     writer = _Writer(recorded)
     source, space = writer.source(), writer.space
     if not writer.homes:
-        _lay(writer.rows, space)
+        lay(writer.rows, space)
     # a program counts who holds its arrays
     writer.memory.forget()
     del writer

@@ -339,3 +339,53 @@ def test_gradients_that_are_something_else_too(f: Any, executor: str, learns: bo
             assert (p.grad is None) == (q.grad is None)
             if p.grad is not None:
                 np.testing.assert_allclose(q.grad, p.grad, rtol=1e-12)
+
+
+def _keeps_the_old(a: Any, b: Any, x: Any) -> None:
+    b.data = a.data
+    a.data = a.data * 0.5 + x
+
+
+def _of_two(a: Any, b: Any, x: Any) -> None:
+    a.data = a.data * 0.5 + x
+    b.data = a.data
+
+
+def _crosses(a: Any, b: Any, x: Any) -> None:
+    y = a.data * 0.5
+    a.data = b.data + x
+    b.data = y
+
+
+def _argument(a: Any, b: Any, x: Any) -> None:
+    a.data = x
+    b.data = x.T
+
+
+def _view(a: Any, b: Any, x: Any) -> None:
+    b.data = a.data.T
+    a.data = a.data * 2.0 + x
+
+
+def _constant(a: Any, b: Any, x: Any) -> None:
+    b.data = a.data + x
+    a.data = np.ones((3, 3))
+
+
+@pytest.mark.parametrize("executor", ["numpy", "xla"])
+@pytest.mark.parametrize("move", [_keeps_the_old, _of_two, _crosses, _argument, _view, _constant])
+def test_data_that_goes_to_another_place(move: Any, executor: str) -> None:
+    mine, theirs = ([dp.Value(Y[:3]), dp.Value(Y[3:6])] for _ in range(2))
+
+    def step(x: Any) -> Any:
+        move(*theirs, x)
+        return (theirs[0] * x).sum()
+
+    compiled = compiler.compile(step, executor=executor)
+    for k in range(3):
+        x = X[k : k + 3, :3].copy()
+        move(*mine, x)
+        np.testing.assert_allclose(compiled(x).item(), (mine[0] * x).sum().item(), rtol=1e-12)
+        x[:] = 0.0
+        for p, q in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(q.numpy(), p.numpy(), rtol=1e-12)

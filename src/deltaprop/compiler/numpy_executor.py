@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 from math import prod
 from sys import getrefcount
 from threading import Lock
@@ -95,6 +95,7 @@ class _Writer:
             "arena": None, "seen": 0, "nodes": (), "others": (), **_LITERALS,
         }  # fmt: skip
         self.lines: list[str] = []
+        self.copies = 0
         self.rows: dict[str, list[list[str]]] = {}
         self.constants: dict[int, str] = {}
         found = regions(self.program, leaving)
@@ -379,21 +380,32 @@ class _Writer:
 
     def write(self) -> None:
         """Lines that leave outside what the function leaves there."""
-        homes, writes = self.moved, self.recorded.writes
-        gradients = iter(self.own_gradients())
+        writes = self.recorded.writes
+        before = {id(place): symbols for place, _, symbols in self.recorded.reads}
         late: list[str] = []
-        for x in [x for place, _, new in writes if place.name != "_grad" for x in symbols_in(new)]:
-            if x in homes and not self.at_home(x, homes):
-                self.lines.append(f"w{len(late)} = {self.named(x)}.copy()")
-                late.append(f"copyto({self.homes[homes[x]]}, w{len(late)})")
+        gradients: list[Variable] = []
+        values: list[list[str]] = []
+        for place, _, new in writes:
+            values.append([])
+            for x, old in zip_longest(new, before.get(id(place), ())[: len(new)]):
+                if place.name == "_grad":
+                    text = (
+                        f"{self.named(x)}.copy()" if self.is_seen(x, gradients) else self.named(x)
+                    )
+                    gradients += symbols_in(x)
+                elif isinstance(x, Variable) and x in self.moved and self.moved[x] is old:
+                    text = self.homes[self.moved[x]]
+                    if not self.at_home(x):
+                        late.append(f"copyto({text}, {self.now(f'{self.named(x)}.copy()')})")
+                else:
+                    text = self.owned(x)
+                values[-1].append(self.now(text))
         self.lines += late
         grads: list[list[str]] = []
-        for place, structure, new in writes:
-            own = gradients.__next__ if place.name == "_grad" else None
-            values = [own() if own else self.left(x) for x in new]
-            value = values[0] if structure is LEAF else "None"
+        for (place, structure, _), row in zip(writes, values, strict=True):
+            value = row[0] if structure is LEAF else "None"
             if not isinstance(place.owner, Node):
-                self.put(place, structure, values)
+                self.put(place, structure, row)
             elif place.name == "_grad" and value in self.space:
                 grads.append([self.constant(place.owner, "p"), value])
             elif value not in self.nodes:
@@ -404,23 +416,13 @@ class _Writer:
         if self.nodes:  # what was at home is there still
             self.lines.append("if moved:\n            for p, h, n in nodes: p.write(h)")
 
-    def left(self, x: Any) -> str:
-        """What a place outside is left with, unless it is a gradient."""
-        moved = isinstance(x, Variable) and x in self.moved
-        return self.homes[self.moved[x]] if moved else self.owned(x)
-
-    def own_gradients(self) -> list[str]:
-        """What becomes gradients: each in memory that nobody else sees, copied there if need be."""
-        rows = [new for place, _, new in self.recorded.writes if place.name == "_grad"]
-        names, known = list[str](), list[Variable]()
-        for i, x in enumerate([x for new in rows for x in new]):
-            name = self.named(x)
-            if self.is_seen(x, known):
-                self.lines.append(f"g{i} = {name}.copy()")
-                name = f"g{i}"
-            names.append(name)
-            known += symbols_in(x)
-        return names
+    def now(self, text: str) -> str:
+        """The expression; a copy is made before anything outside is written that it may be of."""
+        if not text.endswith(".copy()"):
+            return text
+        self.copies += 1
+        self.lines.append(f"r{self.copies} = {text}")
+        return f"r{self.copies}"
 
     def is_seen(self, x: Any, others: Sequence[Variable]) -> bool:
         """Whether an array is the caller's too, or shares its memory with others."""
@@ -435,8 +437,8 @@ class _Writer:
                 return bool(x.shape)
         return False
 
-    def at_home(self, x: Variable, homes: Any) -> bool:
-        mine, home = self.memory.buffers.get(x), self.memory.buffers[homes[x]]
+    def at_home(self, x: Variable) -> bool:
+        mine, home = self.memory.buffers.get(x), self.memory.buffers[self.moved[x]]
         return mine is not None and mine.ctypes.data == home.ctypes.data
 
     def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
@@ -448,12 +450,8 @@ class _Writer:
 
     def returned(self, results: Sequence[Any]) -> str:
         """The expression for the results."""
-        texts = [self.owned(x) for x in results]
+        texts = [self.now(self.owned(x)) for x in results]
         for i, wrapped in enumerate(self.recorded.wrapped):
-            if texts[i].endswith(".copy()"):
-                # now, before anything outside is written that it may be a view of
-                self.lines.append(f"r{i} = {texts[i]}")
-                texts[i] = f"r{i}"
             if wrapped:
                 texts[i] = f"leaf({texts[i]}, constant=True)"
         if self.recorded.structure is LEAF:

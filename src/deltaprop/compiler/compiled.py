@@ -187,7 +187,7 @@ def compile(
     Threads may share what is compiled, but for the first call: while that is recorded, the
     variables are no numbers, and a thread that computes with them gets a `TraceError`.
 
-    Results are those of the function, bit for bit, but where a matrix product meets another
+    Results are those of the function, bit for bit, but where a product or a sum meets another
     memory layout, and for the signs of zeros. Values come back as constants: ask for gradients
     inside. Called under another mode, or with variables as arguments, the function itself runs.
 

@@ -13,7 +13,7 @@ import numpy as np
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .data import copied, rectangular, shown, variable_data
 from .exchange import Exchange
-from .graph import Elementwise, Node, Symbol, as_array, raw
+from .graph import Elementwise, Node, Symbol, as_array, raw, tracing
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, _serial, is_mutable, parents
 from .graph.reverse import backward
@@ -153,7 +153,7 @@ class Value(Exchange):
         held = raw(self)
         if type(held) is not np.ndarray:
             return held
-        if self.op is None and not self.extra.constant:
+        if self.op is None and not self.extra.constant and tracing() is None:
             return self.expose()
         return shown(held)
 
@@ -201,6 +201,8 @@ class Value(Exchange):
             return shown(as_gradient(materialize(g, self._data)))
         if isinstance(g, Node):
             return g
+        if isinstance(g, Symbol):
+            tracing().asked(self)
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
             g = materialize(g, self._data)

@@ -389,3 +389,41 @@ def test_data_that_goes_to_another_place(move: Any, executor: str) -> None:
         x[:] = 0.0
         for p, q in zip(mine, theirs, strict=True):
             np.testing.assert_allclose(q.numpy(), p.numpy(), rtol=1e-12)
+
+
+def test_a_branch_on_a_missing_gradient_is_not_taken_for_another() -> None:
+    def fresh() -> tuple[list[Any], Callable[..., Any]]:
+        a, b = dp.Value(Y[:3]), dp.Value(Y[3:6])
+
+        def step(x: Any) -> Any:
+            if a.grad is not None:
+                b.data = a.grad
+            else:
+                a.grad = a.data * x
+            b.data = x  # nothing that depended on the gradient is left
+            return b.sum()
+
+        return [a, b], step
+
+    (mine, eager), (theirs, replayed) = fresh(), fresh()
+    compiled = compiler.compile(replayed)
+    for k in range(3):
+        x = X[k : k + 3, :3].copy()
+        identical(compiled(x), eager(x))
+        for p, q in zip(mine, theirs, strict=True):
+            identical(q.numpy(), p.numpy())
+            identical(q.grad, p.grad)
+
+
+def test_constant_data_are_replaced_by_data_that_are_not() -> None:
+    a = dp.Value([1.0, 2.0])
+
+    @compiler.compile
+    def step(x: float) -> Any:
+        a.data = np.array([5.0, 6.0])
+        a.data = a.data * x
+        return a.sum()
+
+    assert step(2.0).item() == 22.0
+    assert step(3.0).item() == 33.0
+    identical(a.numpy(), np.array([15.0, 18.0]))

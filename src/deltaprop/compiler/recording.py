@@ -106,6 +106,7 @@ class Trace(Mode):
         self.trace = self
         self.thread = get_ident()
         self.empty = set(empty)
+        self.missing: set[Node] = set()
         self.opened = opened
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
@@ -155,6 +156,12 @@ class Trace(Mode):
                 place.leaves = [self.symbol(x) for x in leaves]
                 place.symbols = unflatten(place.structure, place.leaves)
             place.set(place.symbols)
+
+    def asked(self, leaf: Node) -> None:
+        """The function looks at a gradient: it may do something else if there is none."""
+        place = self.places.get((id(leaf), "_grad"))
+        if place is not None and place.before is None and leaf._grad is place.symbols:
+            self.missing.add(leaf)
 
     def depend(self, owner: Any, name: str) -> None:
         """The recording holds only while an attribute is what it is now."""
@@ -368,11 +375,11 @@ def record(
         with _ONE_AT_A_TIME, uncollected():
             recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
-        missing = {
+        missing = trace.missing.union(
             place.owner
             for place, _, _ in recorded.reads
             if place.name == "_grad" and place.before is None and place.owner not in empty
-        }
+        )
         if not missing:
             for place in trace.places.values():
                 place.before = place.symbols = place.leaves = None  # the program does not need them

@@ -138,6 +138,9 @@ def checks_of_the_kinds() -> Iterator[Check]:
             zeros.test_whatever_holds_a_cotangent_its_full_form_fits_what_it_belongs_to, dtype
         )
     yield test_functions.test_the_gradient_of_a_number_is_a_number
+    yield test_functions.test_a_number_behind_a_mask_is_of_the_arrays_dtype
+    for name in ("square", "silu"):
+        yield partial(test_functions.test_a_numbers_gradient_stays_a_number_among_arrays, name)
     for name in USERS:
         yield from checks_of(name)
     mask = np.array([[True, False, False], [False, True, False]])

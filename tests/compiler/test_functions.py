@@ -244,3 +244,16 @@ def test_a_number_behind_a_mask_is_of_the_arrays_dtype() -> None:
     slopes = dp.grad(f, argnums=(0, 1))
     args = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32), 0.5
     identical(dp.compile(slopes)(*args), slopes(*args))
+
+
+@pytest.mark.parametrize("name", ["square", "sqrt", "silu", "log_sigmoid"])
+def test_a_numbers_gradient_stays_a_number_among_arrays(name: str) -> None:
+    """An array without axes would make arrays of single precision double."""
+
+    def f(x: Any, w: Any) -> Any:
+        return (getattr(dnp, name, getattr(dp.nn, name, None))((x * w * w).sum() / 7.1) * x).sum()
+
+    slopes = dp.grad(f, argnums=(0, 1))
+    draw = np.random.default_rng(0)
+    x, w = (np.abs(draw.standard_normal((3, 4))).astype(np.float32) for _ in range(2))
+    identical(dp.compile(slopes)(x, w), slopes(x, w))

@@ -35,7 +35,6 @@ from .recording import Place, Recorded
 from .sharding import Layout
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
-_SMALL = 1 << 10  # no more bytes are copied as soon as told whose they are
 _WIDE = 8  # operations in a step of lanes, on average
 _NOTHING = ((object(),), None)
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
@@ -220,7 +219,7 @@ class _Replay:
     def _fetch(self, xs: Sequence[Variable]) -> Callable[..., Any]:
         """What makes an array of the devices one of NumPy's."""
         shared, alone = self.executor.shared, xs[0] in self.alone
-        if shared and alone and self.layout.mesh is None and xs[0].nbytes > _SMALL:
+        if shared and alone and self.layout.mesh is None and xs[0].nbytes > _LARGE:
             return lambda array: np.asarray(_Adopted(array))
         return np.asarray if shared and not alone else np.array
 

@@ -19,6 +19,11 @@ class Structure(NamedTuple):
     children: tuple[Structure, ...] = ()
     static: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a tuple of leaves."""
+        return self.kind is tuple and all(part is LEAF for part in self.children)
+
 
 LEAF = Structure(None)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
-from ..graph.cotangent import sum_of_rows, unbroadcast
+from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
@@ -207,7 +207,7 @@ def _affine_stack_back_x(g: Any, _y: Any, _x: Any, w: Any, _b: Any) -> Any:
 
 
 def _affine_stack_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
-    return np.ones((1, g.shape[1]), g.dtype) @ g  # the sum over rows, several times quicker
+    return ones(g.shape[1], g.dtype)[None] @ g  # the sum over rows, several times quicker
 
 
 # x (N, n_in) or (K, N, n_in), w (K, n_in, n_out), b (K, 1, n_out)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import REGISTRY, Elementwise, Node
-from ..graph.cotangent import adds_by_product
+from ..graph.cotangent import adds_by_product, ones
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .arena import Arena, lay
@@ -197,14 +197,15 @@ class _Writer:
         if structure is LEAF:
             self.lines.append(f"{names[0]} = {there}")
         else:
-            flat = structure.kind is tuple and all(part is LEAF for part in structure.children)
-            self.lines.append(f"{', '.join(names)}, = {there if flat else f'flatten({there})[0]'}")
+            leaves = there if structure.is_row else f"flatten({there})[0]"
+            self.lines.append(f"{', '.join(names)}, = {leaves}")
 
     def check(self) -> None:
         """Lines that copy what is elsewhere, or seen by others, to its home."""
         if not self.homes:
             return
-        arena, others = self.constant(self.arena(), "p"), "".join([f"d{x}, " for x in self.others])
+        made = Arena(self.memory, self.names, self.rows, self.nodes, self.others)
+        arena, others = self.constant(made, "p"), "".join([f"d{x}, " for x in self.others])
         moved = "is not h or getrefcount(h) != n: moved = True"
         self.lines.append("moved = getrefcount(arena) != seen")
         self.lines.append(f"for p, h, n in nodes:\n            if p._data {moved}")
@@ -212,9 +213,6 @@ class _Writer:
             rows = f"zip(({others}), others)"
             self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")
         self.lines.append(f"if moved: p = x = h = None; {arena}.adopt(globals(), ({others}))")
-
-    def arena(self) -> Arena:
-        return Arena(self.memory, self.names, self.rows, self.nodes, self.others)
 
     # -- calls ---------------------------------------------------------------------------
 
@@ -316,8 +314,8 @@ class _Writer:
                 text = self.made(call)
                 return text if into == "None" else f"copyto({into}, {text})"
             if adds_by_product(x):
-                ones = self.operand(1.0, x.dtype, x.shape[:1], "")
-                return f"{self.constant(np.dot)}({ones}, {self.named(x)}, {into})"
+                row = self.constant(ones(x.shape[0], x.dtype))
+                return f"{self.constant(np.dot)}({row}, {self.named(x)}, {into})"
             axis, keep = 0 if lead == 1 else tuple(range(lead)), False
         reduce = self.constant(np.add.reduce)
         return f"{reduce}({self.named(x)}, {self.named(axis)}, None, {into}, {keep})"
@@ -444,7 +442,7 @@ class _Writer:
     def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
         """A line that puts something in a dict or a list."""
         made = values[0] if structure is LEAF else f"({', '.join(values)},)"
-        if structure is not LEAF and structure.kind is not tuple:
+        if structure is not LEAF and not structure.is_row:
             made = f"unflatten({self.constant(structure)}, {made})"
         self.lines.append(f"{self.there(place)} = {made}")
 

@@ -92,6 +92,8 @@ class Trace(Mode):
     empty : set of Node
         Variables without a gradient. Of all others it is a symbol, also if there is none:
         most steps throw it away before anything depends on it.
+    missing : set of Node
+        Those without a gradient that the function looked for.
     calls : list of Call
     places : dict
         What is outside, by owner and name.

@@ -154,6 +154,8 @@ class _Replay:
 
     Attributes
     ----------
+    variables : dict
+        The Values that variables are the data of.
     made : set of Variable
         What the devices compute.
     given, wanted : list of list of Variable
@@ -170,6 +172,7 @@ class _Replay:
         self.recorded, self.executor, self.layout = recorded, executor, executor.layout
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
+        self.variables = {x: p.owner for p, _, xs in rows for x in xs if p.name == "_data"}
         self.split = split = Split(recorded.program, set(self.keys))
         for x in (*split.given, *[call.result for call in split.inside]):
             _supported(x)
@@ -246,8 +249,7 @@ class _Replay:
     def sender(self, i: int) -> Callable[..., Any]:
         """What gives an array on the devices, and sends it if it is no longer there."""
         xs, name, sharding = self.given[i], self.names[i], self.shardings[i]
-        is_state, rows = i < len(self.state), self.recorded.reads
-        owner = {x: p.owner for p, _, ys in rows for x in ys if p.name == "_data"}.get(xs[0])
+        is_state, owner = i < len(self.state), self.variables.get(xs[0])
         held: dict[Any, Any] = self.executor.held if xs[0] in self.keys else {}
         found = held.pop if is_state and not self.executor.shared else held.get
 
@@ -305,7 +307,7 @@ class _Writer:
         for place, structure, xs in recorded.reads:
             there = self.there(place)
             whole = f"{there}," if structure is LEAF else f"flatten({there})[0]"
-            self.lines.append(f"{self.row(xs)}= {there if _is_flat(structure) else whole}")
+            self.lines.append(f"{self.row(xs)}= {there if structure.is_row else whole}")
         self.calls(split.before)
         self.devices()
         self.calls(split.after)
@@ -343,7 +345,7 @@ class _Writer:
         row = "".join([f"{text}, " for text in texts])
         if structure is LEAF:
             return texts[0]
-        return f"({row})" if _is_flat(structure) else f"unflatten({self.named(structure)}, [{row}])"
+        return f"({row})" if structure.is_row else f"unflatten({self.named(structure)}, [{row}])"
 
     def calls(self, calls: Sequence[Call]) -> None:
         """What the host does by itself."""
@@ -417,10 +419,6 @@ def _packed(xs: Sequence[Variable], arrays: Sequence[Any], space: Any) -> Any:
     if len(xs) == 1:
         return space.asarray(arrays[0], xs[0].dtype)
     return space.concatenate(arrays, axis=None, dtype=xs[0].dtype)
-
-
-def _is_flat(structure: Structure) -> bool:
-    return structure.kind is tuple and all(part is LEAF for part in structure.children)
 
 
 def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:

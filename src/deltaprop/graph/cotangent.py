@@ -143,10 +143,10 @@ def _kept_ones(n: int, dtype: Any) -> np.ndarray:
 
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     lead = x.ndim - len(shape)
-    if lead == 1 and type(x) is np.ndarray and x.shape[1:] == shape:
-        return sum_of_rows(x)
     if lead and x.shape[lead:] == shape:
-        return np.add.reduce(x, 0 if lead == 1 else tuple(range(lead)))
+        if lead == 1 and type(x) is np.ndarray:
+            return sum_of_rows(x)
+        return np.add.reduce(x, tuple(range(lead)))
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1]
     return np.add.reduce(x, (*range(lead), *stretched)).reshape(shape)
 

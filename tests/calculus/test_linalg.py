@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,18 @@ def matrix(rng: Rng, *shape: int, plane: bool = False) -> np.ndarray:
     m, n = shape[-2:]
     diagonal = np.eye(m, n) * (2 * np.arange(1, n + 1))
     return diagonal + 0.2 * normals(rng, *shape, plane=plane)
+
+
+def triangle(x: Any, upper: bool = False) -> Any:
+    """The Hermitian matrix that has the lower (upper) triangle of `x`."""
+    x = star(x) if upper else x
+    rows = np.tril(x, -1)
+    return rows + star(rows) + np.eye(x.shape[-1]) * x.real
+
+
+def on_triangle(g: Any) -> Any:
+    """The gradient of a function of the triangle, from a Hermitian one of the whole matrix."""
+    return 2 * np.tril(g, -1) + np.eye(g.shape[-1]) * g
 
 
 def positive(x: Any) -> Any:
@@ -289,7 +302,7 @@ def test_values_are_numpys(f: Any, shape: tuple[int, ...], plane: bool) -> None:
 @settings(max_examples=10)
 def test_square_identities(plane: bool, seed: int, n: int, stack: tuple[int, ...]) -> None:
     a = matrix(np.random.default_rng(seed), *stack, n, n, plane=plane)
-    h = (a + star(a)) / 2
+    h = triangle(a)
     one = np.broadcast_to(np.eye(n), a.shape)
 
     def same(x: Any, y: Any) -> None:
@@ -492,9 +505,9 @@ def test_repeated_eigenvalues(plane: bool, seed: int) -> None:
         return la.trace((v * dnp.exp(w)[..., None, :]) @ star(v))
 
     exp = (q * np.exp([1.0, 1.0, 1.0, 3.0])) @ star(q)
-    assert_allclose(gradient(whole, a), exp, atol=1e-9)
-    assert_allclose(gradient(lambda x: la.eigvalsh(x)[:3], a), p, atol=1e-12)
-    assert_allclose(gradient(lambda x: la.eigvalsh(x) ** 2, a), 2 * a, atol=1e-12)
+    assert_allclose(gradient(whole, a), on_triangle(exp), atol=1e-9)
+    assert_allclose(gradient(lambda x: la.eigvalsh(x)[:3], a), on_triangle(p), atol=1e-12)
+    assert_allclose(gradient(lambda x: la.eigvalsh(x) ** 2, a), on_triangle(2 * a), atol=1e-12)
     # a projection on the whole subspace: its derivative in the direction t is known
     t = normals(rng, 4, 4, plane=plane)
     t = t + star(t)
@@ -541,25 +554,59 @@ def test_cond_of_a_singular_matrix_is_infinite() -> None:
     assert la.cond(dp.Value(a), -2).item() == 0
 
 
-def test_hermitian_gradients() -> None:
-    """As PyTorch's, gradients of what takes Hermitian matrices are Hermitian themselves."""
-    rng = np.random.default_rng(6)
-    a, w = positive(matrix(rng, 3, 3, plane=True)), normals(rng, 3, 3, plane=True)
-    for f in (la.cholesky, lambda x: projection(la.eigh(x).eigenvectors[:, :1]), la.eigvalsh):
-        g = gradient(lambda x, f=f: f(x) * (w if f(x).ndim == 2 else w[0].real), a)
-        assert_allclose(g, star(g), rtol=1e-12)
-        assert abs(g[0, 1]) > 1e-6
+HERMITIAN: dict[str, Callable[..., Any]] = {
+    "cholesky": lambda m, x: m.cholesky(x),
+    "upper cholesky": lambda m, x: m.cholesky(x, upper=True),
+    "eigvalsh": lambda m, x: m.eigvalsh(x),
+    "eigvalsh U": lambda m, x: m.eigvalsh(x, "U"),
+    "eigvalsh u": lambda m, x: m.eigvalsh(x, UPLO="u"),
+    "eigh": lambda m, x: m.eigh(x)[0],
+    "eigh U": lambda m, x: m.eigh(x, "U")[0],
+    "pinv": lambda m, x: m.pinv(x, hermitian=True),
+    "pinv of less rank": lambda m, x: m.pinv(x, 0.3, hermitian=True),
+    "svd": lambda m, x: m.svd(x, hermitian=True)[1],
+    "svd of values": lambda m, x: m.svd(x, compute_uv=False, hermitian=True),
+    "rebuilt svd": lambda m, x: (
+        (svd := m.svd(x, hermitian=True))[0] * svd[1][..., None, :] ** 2 @ svd[2]
+    ),
+    "rank": lambda m, x: 1.0 * m.matrix_rank(x, hermitian=True),
+}
 
 
-def test_a_triangle_can_be_asked_for() -> None:
+@PLANES
+@pytest.mark.parametrize("name", HERMITIAN)
+@settings(max_examples=3)
+@given(seed=SEEDS, shape=st.sampled_from([(3, 3), (2, 2, 2), (1, 1), (0, 0)]))
+def test_one_triangle_is_read(name: str, plane: bool, seed: int, shape: tuple[int, ...]) -> None:
+    """The value is NumPy's, of a matrix that is not Hermitian, and the gradient this function's."""
+    f = HERMITIAN[name]
+    x = matrix(np.random.default_rng(seed), *shape, plane=plane)
+    expected = f(np.linalg, x)
+    for module, given_x in (
+        (la, x),
+        (la, dp.constant(x)),
+        (la, dp.Value(x)),
+        (np.linalg, dp.Value(x)),
+    ):
+        assert_allclose(oracles.data(f(module, given_x)), expected, rtol=1e-10, atol=1e-12)
+    if "rank" in name.split() or not x.size:
+        return
+    oracles.check(partial(f, la), [x], np.random.default_rng(seed))
+    other = np.tril if "U" in name.upper().split() or "upper" in name else np.triu
+    read = dp.Value(x)
+    y = f(la, read)
+    (y * normals(np.random.default_rng(1), *y.shape)).sum().real.backward()
+    assert_array_equal(other(read.grad, -1 if other is np.tril else 1), 0)
+    assert_array_equal(np.diagonal(read.grad, 0, -2, -1).imag, 0)
+
+
+def test_eigenvectors_of_a_triangle_are_numpys() -> None:
     rng = np.random.default_rng(7)
-    a = normals(rng, 3, 3, plane=True)
-    for triangle in ("L", "U"):
-        assert_allclose(
-            la.eigh(dp.Value(a), triangle)[0].data, np.linalg.eigvalsh(a, triangle), rtol=1e-12
-        )
-        g = gradient(lambda x, t=triangle: la.eigvalsh(x, t) ** 2, a)
-        assert_array_equal(np.triu(g, 1) if triangle == "L" else np.tril(g, -1), 0)
+    a = normals(rng, 2, 3, 3, plane=True)
+    for uplo in ("L", "U"):
+        for ours, theirs in zip(la.eigh(dp.Value(a), uplo), np.linalg.eigh(a, uplo), strict=True):
+            assert_array_equal(ours.data, theirs)
+        assert_allclose(la.eigvalsh(a, uplo), np.linalg.eigvalsh(triangle(a, uplo == "U")))
 
 
 # -- bad input ----------------------------------------------------------------------------
@@ -574,7 +621,7 @@ def test_a_triangle_can_be_asked_for() -> None:
         (lambda: la.expm(np.ones((1, 3))), r"\(\.\.\., n, n\); got shape \(1, 3\)"),
         (lambda: la.matrix_power(np.ones((2, 3)), 2), "n, n"),
         (lambda: la.inv(dp.Value(np.ones((2, 3)))), "square"),
-        (lambda: la.eigh(np.eye(2), "X"), "'L', 'U' or None .* not 'X'"),
+        (lambda: la.eigh(np.eye(2), "X"), "UPLO must be 'L' or 'U', .* got 'X'"),
         (lambda: la.qr(np.eye(2), "raw"), "'reduced', 'complete' or 'r', not 'raw'"),
         (lambda: la.cross(np.ones(3), np.ones(2)), r"shapes \(3,\) and \(2,\)"),
         (lambda: la.matrix_norm(np.eye(2), ord=3), "ord=3 over 2 axes"),

@@ -5,8 +5,10 @@ results are one operation: they travel as the rows of one matrix. The rules are 
 Giles, 2008 (collected matrix derivative results), of Wan and Zhang, 2019 (complex svd) and
 of Roberts and Roberts, 2020 (qr).
 
-*Hermitian input.* `cholesky`, `eigh` and `eigvalsh` are functions of the Hermitian part
-(A + A^H) / 2: gradients are Hermitian, as PyTorch's are, and finite differences confirm them.
+*Hermitian input.* `cholesky`, `eigh`, `eigvalsh`, and `svd` and `pinv` where ``hermitian=True``,
+read one triangle of the matrix, as NumPy does, and nothing of the imaginary part of the diagonal.
+The gradient is the one of this function, which finite differences confirm: it is zero in the
+other triangle.
 
 *Equal eigenvalues or singular values* leave the basis of their subspace open. Differences
 below rounding error (eps n times the largest) count as zero and contribute nothing: first
@@ -28,7 +30,8 @@ from ..graph import Custom, Node, Primitive, conj, raw
 from ..graph.cotangent import unbroadcast
 from ..graph.primitive import Array, Rule
 from .domains import case
-from .elementwise import imag, real, where
+from .elementwise import absolute, imag, positive, real, sign, where
+from .indexing import take_along_axis
 from .reductions import sum as _sum
 from .shaping import _array, _shape, concatenate, tril
 
@@ -75,9 +78,16 @@ def _halved(x: Array) -> Array:
     return tril(x) * (1 - identity(x) / 2)
 
 
-def _hermitian(x: Array) -> Array:
-    """The Hermitian part."""
-    return (x + star(x)) / 2
+def hermitian(x: Array, UPLO: str = "L") -> Array:
+    """The Hermitian matrix that has the lower (or upper) triangle of `x`."""
+    half = _halved(star(x) if UPLO == "U" else x)
+    return half + star(half)
+
+
+def _on_triangle(g: Array, UPLO: str) -> Array:
+    """The transpose of `hermitian`: the cotangent of the triangle that was read."""
+    half = _halved(g + star(g))
+    return star(half) if UPLO == "U" else half
 
 
 def rounding(w: Array) -> Any:
@@ -142,17 +152,17 @@ inv_ = Custom(
 
 def _cholesky_vjp(g: Array, y: Array, _a: Array) -> Array:
     x = inv_(y)
-    return _hermitian(x.mT @ _halved(y.mT @ g) @ conjugated(x))
+    return _on_triangle(x.mT @ _halved(y.mT @ g) @ conjugated(x), "L")
 
 
 def _cholesky_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     x = inv_(y)
-    return y @ _halved(x @ _hermitian(tangents[0]) @ star(x))
+    return y @ _halved(x @ hermitian(tangents[0]) @ star(x))
 
 
 _cholesky = Custom(
     "cholesky",
-    lambda a: np.linalg.cholesky(_hermitian(a)),
+    np.linalg.cholesky,
     [_cholesky_vjp],
     _cholesky_jvp,
     cases=SQUARES,
@@ -165,35 +175,39 @@ def _phaseless(y: Array) -> Array:
     return v[..., None, :] * conjugated(v)[..., None, :, :] + y[..., None, -1:, :]
 
 
-def _eigen(name: str, forward: Rule, part: Rule, inverse: Rule) -> Custom:
-    """Rows v, w, eigenvectors of norm 1 and eigenvalues, of a `part` of the matrix.
+def _eigen(name: str, forward: Rule, read: Rule, back: Rule, inverse: Rule, params: Any) -> Custom:
+    """Rows v, w: eigenvectors of norm 1 and eigenvalues of what is read of a matrix.
 
-    `inverse` is that of the matrix v.
+    `read` and `back` are what is read and its transpose; `inverse` is the one of the matrix v.
     """
 
-    def packed(a: np.ndarray) -> Any:
-        w, v = forward(part(a))
+    def packed(a: np.ndarray, **params: Any) -> Any:
+        w, v = forward(a, **params)
         return concatenate([v, w[..., None, :]], -2)
 
-    def vjp(g: Array, y: Array, _a: Array) -> Array:
+    def vjp(g: Array, y: Array, _a: Array, **params: Any) -> Array:
         v, w, gv, gw = (rows for p in (y, g) for rows in (p[..., :-1, :], p[..., -1:, :]))
         gv = gv - conjugated(v) * _sum(gv * v, -2, keepdims=True)
         c = _gaps(w) * (v.mT @ gv) + gw * identity(v)
-        return part(inverse(v).mT @ c @ v.mT)
+        return back(inverse(v).mT @ c @ v.mT, **params)
 
-    def jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
+    def jvp(tangents: Sequence[Any], y: Array, _a: Array, **params: Any) -> Array:
         v, w = y[..., :-1, :], y[..., -1:, :]
-        m = inverse(v) @ part(tangents[0]) @ v
+        m = inverse(v) @ read(tangents[0], **params) @ v
         t = v @ (_gaps(w) * m)
         t = t - v * _sum(conjugated(v) * t, -2, keepdims=True)
         return concatenate([t, _sum(m * identity(v), -2, keepdims=True)], -2)
 
-    cases = [case(shape, near=_APART, seen=_phaseless) for shape in ((3, 3), (2, 3, 3))]
+    shapes = ((3, 3), (2, 3, 3))
+    cases = [
+        case(shape, near=_APART, seen=_phaseless, **given) for shape in shapes for given in params
+    ]
     return Custom(name, packed, [vjp], jvp, cases=cases)
 
 
-_eigh = _eigen("eigh", np.linalg.eigh, _hermitian, star)
-_eig = _eigen("eig", lambda a: [x + 0j for x in np.linalg.eig(a)], lambda a: a, inv_)
+_TRIANGLES = [{"UPLO": "L"}, {"UPLO": "U"}]
+_eigh = _eigen("eigh", np.linalg.eigh, hermitian, _on_triangle, star, _TRIANGLES)
+_eig = _eigen("eig", lambda a: [x + 0j for x in np.linalg.eig(a)], positive, positive, inv_, [{}])
 
 
 def _svd_packed(a: np.ndarray) -> Any:
@@ -294,9 +308,12 @@ def _completed(q: Array) -> Array:
 
 
 def cholesky(a: Array, *, upper: bool = False) -> Array:
-    """The lower triangular L with ``L @ L^H`` the Hermitian part of `a`; or its L^H."""
-    y = _cholesky(matrices(a, square=True))
-    return star(y) if upper else y
+    """The lower triangular L whose ``L @ L^H`` is the Hermitian matrix with the triangle of `a`.
+
+    The lower triangle is read; with `upper` the upper one, and the result is ``L^H``.
+    """
+    a = matrices(a, square=True)
+    return star(_cholesky(star(a))) if upper else _cholesky(a)
 
 
 def qr(a: Array, mode: str = "reduced") -> Any:
@@ -316,22 +333,20 @@ def qr(a: Array, mode: str = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-def eigh(a: Array, UPLO: str | None = None) -> EighResult:
-    """Eigenvalues, rising, and orthonormal eigenvectors of the Hermitian part of `a`.
+def eigh(a: Array, UPLO: str = "L") -> EighResult:
+    """Eigenvalues, rising, and orthonormal eigenvectors of a Hermitian matrix.
 
-    With `UPLO` 'L' or 'U', of the Hermitian matrix that has this triangle of `a`.
+    It is the one that has the lower triangle of `a`, or the upper with `UPLO` 'U'; the
+    other triangle is not read, and its gradient is zero.
     """
-    a = matrices(a, square=True)
-    if UPLO not in (None, "L", "U"):
-        raise ValueError(f"UPLO is 'L', 'U' or None (the Hermitian part), not {UPLO!r}")
-    if UPLO:
-        half = _halved(star(a) if UPLO == "U" else a)
-        a = half + star(half)
-    y = _eigh(a)
+    a, UPLO = matrices(a, square=True), UPLO.upper()
+    if UPLO not in ("L", "U"):
+        raise ValueError(f"UPLO must be 'L' or 'U', the triangle that is read, got {UPLO!r}")
+    y = _eigh(a, UPLO=UPLO)
     return EighResult(real(y[..., -1, :]), y[..., :-1, :])
 
 
-def eigvalsh(a: Array, UPLO: str | None = None) -> Array:
+def eigvalsh(a: Array, UPLO: str = "L") -> Array:
     """The eigenvalues of `eigh`."""
     return eigh(a, UPLO).eigenvalues
 
@@ -351,19 +366,29 @@ def eigvals(a: Array) -> Array:
 
 
 def svd(
-    a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False  # noqa: ARG001
-) -> Any:  # fmt: skip
-    """The singular value decomposition ``U @ diag(S) @ Vh``; `hermitian` changes nothing.
+    a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
+) -> Any:
+    """The singular value decomposition ``U @ diag(S) @ Vh``.
 
-    Vectors of singular value zero count as constant. What `full_matrices` adds has a
-    derivative as far as the basis that it happens to be does not matter.
+    With `hermitian` it is the one of the Hermitian matrix that has the lower triangle of `a`,
+    by its eigenvalues. Vectors of singular value zero count as constant. What `full_matrices`
+    adds has a derivative as far as the basis that it happens to be does not matter.
     """
+    if hermitian:
+        return _svd_by_eigenvalues(a, compute_uv)
     a = matrices(a)
     u, v, s = _svd_parts(_svd(a), a)
     if not compute_uv:
         return s[..., 0, :]
     u, v = (_completed(u), _completed(v)) if full_matrices else (u, v)
     return SVDResult(u, s[..., 0, :], star(v))
+
+
+def _svd_by_eigenvalues(a: Array, compute_uv: bool) -> Any:
+    w, v = eigh(a)
+    order = np.argsort(np.abs(raw(w)), -1)[..., ::-1]
+    w, v = take_along_axis(w, order), take_along_axis(v, order[..., None, :])
+    return SVDResult(v, absolute(w), star(v * sign(w)[..., None, :])) if compute_uv else absolute(w)
 
 
 def svdvals(a: Array) -> Array:

@@ -80,13 +80,15 @@ def inv(a: Array) -> Array:
     return inv_(matrices(a))
 
 
-def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:  # noqa: ARG001
+def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     """The Moore-Penrose inverse, differentiated at constant rank.
 
     Singular values up to `rtol` (or `rcond`) times the largest count as zero; None is eps
-    times the longer side. `hermitian` changes nothing.
+    times the longer side. With `hermitian`, of the Hermitian matrix that has the lower
+    triangle of `a`.
     """
-    a, rtol = matrices(a), rcond if rtol is None else rtol
+    a, rtol = matrices(a, square=hermitian), rcond if rtol is None else rtol
+    a = factorisations.hermitian(a) if hermitian else a
     tall = _shape(a)[-2] >= _shape(a)[-1]
     return _pinv(a, rtol=rtol) if tall else _pinv(a.mT, rtol=rtol).mT
 

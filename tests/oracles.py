@@ -71,7 +71,7 @@ def direction(rng: np.random.Generator, like: Any) -> Any:
 
 
 def data(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+    return x._held if isinstance(x, Node) else x
 
 
 def leaves_of(xs: Sequence[Any]) -> list[Value]:

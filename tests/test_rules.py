@@ -245,7 +245,7 @@ def keeps_the_dtype(trial: Trial, dtype: Any) -> None:
     if y.is_constant:
         return
     if y.shape:
-        assert y._data.real.dtype == dtype
+        assert y._held.real.dtype == dtype
     w = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
     y.backward(w)
     for x, old, leaf in zip(xs, before, leaves, strict=True):
@@ -254,7 +254,7 @@ def keeps_the_dtype(trial: Trial, dtype: Any) -> None:
         if leaf.grad is not None and leaf.shape:
             assert leaf.grad.dtype == dtype
             assert leaf.grad.shape == leaf.shape
-            assert not any(np.shares_memory(leaf.grad, x) for x in (*xs, w, y._data))
+            assert not any(np.shares_memory(leaf.grad, x) for x in (*xs, w, y._held))
     grads = [leaf.grad for leaf in leaves if leaf.grad is not None and leaf.shape]
     for i, g in enumerate(grads):
         assert not any(np.shares_memory(g, other) for other in grads[:i])
@@ -266,7 +266,7 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
     if y.is_constant:
         return
     g = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
-    tangents = iter([np.ones_like(leaf._data) for leaf in leaves])
+    tangents = iter([np.ones_like(leaf._held) for leaf in leaves])
     ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
     with np.errstate(all="ignore"):
         found = [y.op.push(ts, y, False)]
@@ -399,10 +399,10 @@ def carries_masks(trial: Trial) -> None:
     influence = y.op.pull(mask.astype(float), y, False) if isinstance(trial.op, Moving) else None
     poisoned = []
     for i, leaf in enumerate(leaves):
-        seen = mask if influence is None else materialize(influence[i], leaf._data) > 0
+        seen = mask if influence is None else materialize(influence[i], leaf._held) > 0
         if np.shape(seen) != leaf.shape:
             return
-        poisoned.append(Value(np.where(seen, leaf._data, np.nan)))
+        poisoned.append(Value(np.where(seen, leaf._held, np.nan)))
     with np.errstate(all="ignore"):
         z = [p * 1.0 if influence is None else dp.numpy.sqrt(p * p) for p in poisoned]
         found = dp.numpy.where(mask, trial(*z), 0.0)
@@ -410,8 +410,8 @@ def carries_masks(trial: Trial) -> None:
     for leaf, want, got in zip(
         leaves, [c for c in wanted if c is not None], gradients, strict=True
     ):
-        slope = 1.0 if influence is None else np.sign(leaf._data)
-        np.testing.assert_allclose(got, slope * materialize(want, leaf._data), rtol=1e-12)
+        slope = 1.0 if influence is None else np.sign(leaf._held)
+        np.testing.assert_allclose(got, slope * materialize(want, leaf._held), rtol=1e-12)
 
 
 @pytest.mark.parametrize("trial", TRIALS)

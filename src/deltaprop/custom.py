@@ -51,7 +51,7 @@ def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any
     """A node of one of the operations below."""
     args = tuple(x.read() if x.op is None else x for x in variables)
     node = Value.recorded(op, args, raw(data), params)
-    node.saved = [x._data for x in args]
+    node.saved = [x._held for x in args]
     return node
 
 
@@ -63,7 +63,7 @@ class _Watch(Mode):
 
     def replacement(self, x: Node) -> Node:
         self.captured[x] = None
-        return x.leaf(x._data, constant=True)
+        return x.leaf(x._held, constant=True)
 
     def record(self, entered: Any, primitive: Primitive, args: Any, params: Any) -> Any:
         args = [self.replacement(x) if is_variable(x) else x for x in args]
@@ -94,7 +94,7 @@ class _Checkpoint(Primitive):
 
     def _again(self, node: Node, graph: bool) -> Run:
         assert node.params is not None
-        xs = node.args if graph else [x._data for x in node.args]
+        xs = node.args if graph else [x._held for x in node.args]
         trace = tracing()
         with trace.again() if trace else nullcontext():
             run = Run(node.params["call"], xs, range(len(xs)))
@@ -119,10 +119,10 @@ class _CustomGradient(Primitive):
             _, pullback = node.params["call"](*node.operands(True))
         found = pullback(as_gradient(g))
         for i, (c, x) in enumerate(zip(found, node.args, strict=True)):
-            if np.shape(raw(c)) not in ((), np.shape(x._data)):
+            if np.shape(raw(c)) not in ((), np.shape(x._held)):
                 raise ValueError(
                     f"the vjp of a custom_gradient gave a cotangent of shape {np.shape(raw(c))} "
-                    f"for variable {i}, of shape {np.shape(x._data)}; they must be equal"
+                    f"for variable {i}, of shape {np.shape(x._held)}; they must be equal"
                 )
         return [as_gradient(c) for c in found]
 
@@ -168,7 +168,7 @@ def checkpoint(f: Function) -> Function:
         leaves, structure = flatten((args, kwargs))
         variables = [x for x in leaves if is_variable(x)]
         watch = _Watch()
-        constants = [x.leaf(x._data, constant=True) if is_variable(x) else x for x in leaves]
+        constants = [x.leaf(x._held, constant=True) if is_variable(x) else x for x in leaves]
         with watch:
             args, kwargs = unflatten(structure, constants)
             packed = _Packed(f(*args, **kwargs))
@@ -246,7 +246,7 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
 
             return packed, pullback
 
-        packed, pullback = call(*[leaves[i]._data for i in places])
+        packed, pullback = call(*[leaves[i]._held for i in places])
         data = packed.data
         if not places or not is_recording():
             result = packed.unpacked(data)

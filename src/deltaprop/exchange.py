@@ -50,8 +50,8 @@ class Exchange(Node):
         return int(self.item())
 
     def __index__(self) -> int:
-        kind = np.result_type(self._data).kind
-        if kind not in "iu" or np.size(self._data) != 1:
+        kind = np.result_type(self._held).kind
+        if kind not in "iu" or np.size(self._held) != 1:
             raise TypeError(f"{self!r} is no index: an index is an integer")
         return operator.index(self.item())
 
@@ -70,7 +70,7 @@ class Exchange(Node):
                 f"turning a Value into {what} would lose its gradient in silence: use "
                 "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
             )
-        return shown(np.asarray(self._data))
+        return shown(np.asarray(self._held))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         data = self._plain("an ndarray")
@@ -117,7 +117,7 @@ class Exchange(Node):
                         "if no gradient is needed, write it with functions of deltaprop.numpy, "
                         "or define the operation and its rule with deltaprop.custom_gradient"
                     )
-                return shown(x._data)
+                return shown(x._held)
             if isinstance(x, list | tuple):
                 return type(x)(strip(item) for item in x)
             return x
@@ -174,4 +174,4 @@ class Exchange(Node):
         return data.__dlpack__(max_version=max_version, copy=copy, **where)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return np.asarray(self._data).__dlpack_device__()
+        return np.asarray(self._held).__dlpack_device__()

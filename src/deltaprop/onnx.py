@@ -249,7 +249,7 @@ def _places(model: Any) -> dict[Any, str]:
     """What the parameters and buffers of a module are called, by where they are."""
     if not isinstance(model, Module):
         return {}
-    values = {(id(value), "_data"): name for name, value in model.named_parameters()}
+    values = {(id(value), "_held"): name for name, value in model.named_parameters()}
     return values | {(id(vars(m)), key): name for name, m, key in model._buffers()}
 
 

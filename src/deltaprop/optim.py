@@ -62,7 +62,7 @@ class Optimizer:
         self.options = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
         self.state: list[State] = [
-            tuple(0.0 if slot == "count" else _like(p._data, 0.0) for slot in self._slots)
+            tuple(0.0 if slot == "count" else _like(p._held, 0.0) for slot in self._slots)
             for p in self.parameters
         ]
 
@@ -101,7 +101,7 @@ class Optimizer:
             g = p._grad
             if g is not None:
                 g = g if type(g) is np.ndarray else raw(g)
-                new, states[i] = update(p._data, g, states[i], lr, **options)
+                new, states[i] = update(p._held, g, states[i], lr, **options)
                 p.write(new)
 
     def _meet(self) -> None:
@@ -344,7 +344,7 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
     limit = _number("max_value", max_value)
     for p in parameters:
         if p._grad is not None:
-            p._grad = _like(p._data, np.clip(raw(p._grad), -limit, limit))
+            p._grad = _like(p._held, np.clip(raw(p._grad), -limit, limit))
 
 
 class Schedule(ABC):

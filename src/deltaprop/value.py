@@ -33,13 +33,13 @@ def _operators(
     is_operator = on_floats.__module__ == "_operator"  # and does what it does to symbols too
 
     def method(self: Value, other: Any) -> Any:
-        a = self._data
+        a = self._held
         kind = type(other)
         mode = MODE.get()
         number: Any = float if mode is None else mode.number if is_operator else None
         if type(a) is number:
             if kind is Value:
-                b = other._data
+                b = other._held
                 alike = type(b) is number
             else:
                 b = other = float(other) if kind is int else other
@@ -58,7 +58,7 @@ def _operators(
                     node.first = left
                     node.second = other
                     node.serial = next(_serial)
-                    node._data = data
+                    node._held = data
                     node._grad = None
                     node._extra = None
                     return node
@@ -74,7 +74,7 @@ def _operators(
             other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
             return NotImplemented
-        elif type(other) is int and type(self._data) is float:
+        elif type(other) is int and type(self._held) is float:
             other = float(other)
             if primitive is elementwise.add and not self.is_constant:
                 return method(self, other)  # sum() starts from 0
@@ -159,7 +159,7 @@ class Value(Exchange):
 
     @data.setter
     def data(self, new: Any) -> None:
-        if new is not self._data or self.op is not None:
+        if new is not self._held or self.op is not None:
             self.assign(new)
 
     def assign(self, new: Any) -> Self:
@@ -181,7 +181,7 @@ class Value(Exchange):
             what = "a constant" if self.op is None else f"a result (of {self.op})"
             raise TypeError(f"only a variable can be assigned to; this Value is {what}")
         if isinstance(new, Node):
-            new = new._data
+            new = new._held
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
         if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
@@ -195,17 +195,17 @@ class Value(Exchange):
         """The derivative of what `backward()` was called on in this Value, or None."""
         raw(self)  # what is being recorded learns of it
         g = self._grad
-        if g is None or (type(g) is float and type(self._data) is float):
+        if g is None or (type(g) is float and type(self._held) is float):
             return g
-        if self.op is not None and np.iscomplexobj(self._data):
-            return shown(as_gradient(materialize(g, self._data)))
+        if self.op is not None and np.iscomplexobj(self._held):
+            return shown(as_gradient(materialize(g, self._held)))
         if isinstance(g, Node):
             return g
         if isinstance(g, Symbol):
             tracing().asked(self)
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
-            g = materialize(g, self._data)
+            g = materialize(g, self._held)
             self._grad = g = g.copy() if isinstance(g, np.ndarray) else g
             self.extra.owns_grad = True
         return g
@@ -218,12 +218,12 @@ class Value(Exchange):
         if new is None or (isinstance(new, int | float) and new == 0):
             self._grad = None
             return
-        if np.shape(getattr(new, "_data", new)) != self.shape:
+        if np.shape(getattr(new, "_held", new)) != self.shape:
             raise ValueError(
                 f"a gradient has the shape of its Value, {self.shape}, not {np.shape(new)}"
             )
         if isinstance(new, Symbol):
-            new = materialize(new, self._data)
+            new = materialize(new, self._held)
         elif not isinstance(new, Node):
             new = np.array(new, self.dtype) if self.shape else self.dtype.type(new).item()
         self._grad = new if self.op is None else as_gradient(new)
@@ -244,7 +244,7 @@ class Value(Exchange):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        held = self._data
+        held = self._held
         return () if type(held) is float else np.shape(held)
 
     @property
@@ -253,11 +253,11 @@ class Value(Exchange):
 
     @property
     def size(self) -> int:
-        return int(np.size(self._data))
+        return int(np.size(self._held))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        held = self._data
+        held = self._held
         dtype: Any = getattr(held, "dtype", None)
         return np.dtype(type(held)) if dtype is None else dtype
 
@@ -297,7 +297,7 @@ class Value(Exchange):
     def detach(self) -> Value:
         """The same values as a constant: no gradient flows through it."""
         # a result's data never changes, a variable's may
-        held = self._data if self.op is not None else copied(raw(self))
+        held = self._held if self.op is not None else copied(raw(self))
         return Value.leaf(held, constant=True)
 
     def backward(
@@ -335,7 +335,7 @@ class Value(Exchange):
         if self.op is None and self.extra.constant:
             raise TypeError("backward() on a constant: nothing it came from is a variable")
         if gradient is None:
-            if type(self._data) is not float and np.iscomplexobj(self._data):
+            if type(self._held) is not float and np.iscomplexobj(self._held):
                 raise ValueError(
                     "backward() of a complex Value needs the gradient of the output: take a real "
                     "loss, e.g. abs(v) or v.real, or give backward(gradient)"
@@ -347,7 +347,7 @@ class Value(Exchange):
                 )
             gradient = 1.0
         else:
-            given = np.shape(getattr(gradient, "_data", gradient))
+            given = np.shape(getattr(gradient, "_held", gradient))
             if given != self.shape:
                 raise ValueError(
                     f"the output gradient has shape {given}, the Value {self.shape}; "
@@ -356,7 +356,7 @@ class Value(Exchange):
             if create_graph and isinstance(gradient, Node):
                 gradient = gradient.read() if gradient.op is None else gradient
             else:
-                gradient = materialize(shaping.astype(raw(gradient), self.dtype), self._data)
+                gradient = materialize(shaping.astype(raw(gradient), self.dtype), self._held)
         backward(self, as_gradient(gradient), graph=create_graph, retain=retain_grads)
 
     def zero_grad(self) -> None:
@@ -450,8 +450,8 @@ class Value(Exchange):
         name = f", name={self.name!r}" if self.name else ""
         if not self.shape:
             grad = "" if self.is_constant else f", grad={self.grad!r}"
-            return f"{kind}(data={self._data!r}{grad}{name})"
-        text = np.array2string(self._data, separator=", ", prefix=f"{kind}(", threshold=100)
+            return f"{kind}(data={self._held!r}{grad}{name})"
+        text = np.array2string(self._held, separator=", ", prefix=f"{kind}(", threshold=100)
         return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
 
     def _repr_mimebundle_(self, **_formats: Any) -> Any:
@@ -472,7 +472,7 @@ class Value(Exchange):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         if self.op is not None:
             raise TypeError("a result cannot be copied apart from its graph; copy v.detach()")
-        twin = Value.leaf(copied(self._data), constant=self.is_constant)
+        twin = Value.leaf(copied(self._held), constant=self.is_constant)
         twin.extra.name = self.name
         memo[id(self)] = twin
         return twin
@@ -480,7 +480,7 @@ class Value(Exchange):
     def __reduce__(self) -> Any:
         if self.op is not None:
             raise TypeError("a result cannot be pickled apart from its graph; use v.detach()")
-        return _restore, (self._data, self.is_constant, self.name)
+        return _restore, (self._held, self.is_constant, self.name)
 
     conj = conjugate = elementwise.conj
     sum = reductions.sum

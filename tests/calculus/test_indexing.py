@@ -34,7 +34,7 @@ def distinct(shape: Any, seed: int) -> Any:
 
 
 def held(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+    return x._held if isinstance(x, Node) else x
 
 
 def seed_of(w: Any) -> Any:

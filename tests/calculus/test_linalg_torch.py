@@ -47,7 +47,7 @@ def turned(result: Any, sign: Callable[[Any], Any]) -> Any:
 
 
 def sign(r: Any) -> Any:
-    r = np.asarray(getattr(r, "_data", r))
+    r = np.asarray(getattr(r, "_held", r))
     return np.sign(np.diagonal(r, 0, -2, -1))
 
 

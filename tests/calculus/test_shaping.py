@@ -109,7 +109,7 @@ def integers(shape: tuple[int, ...], seed: int) -> Any:
 
 
 def held(x: Any) -> Any:
-    return x._data if isinstance(x, Node) else x
+    return x._held if isinstance(x, Node) else x
 
 
 def seed_of(w: Any) -> Any:

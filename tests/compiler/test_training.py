@@ -154,7 +154,7 @@ def test_graphs_and_views_from_before_keep_their_numbers() -> None:
     weight = model.layers[0].weight
     before = weight.numpy()
     y = model(X).sum()
-    view = weight._data.T
+    view = weight._held.T
     compiled(X, CLASSES)
     assert not np.array_equal(weight.numpy(), before)
     np.testing.assert_array_equal(view, before.T)

@@ -71,7 +71,7 @@ def _grad(x: Any) -> np.ndarray:
 
 
 def _data(g: Any, x: Any) -> np.ndarray:
-    return np.zeros(x.shape, x.dtype) if g is None else np.asarray(g._data)
+    return np.zeros(x.shape, x.dtype) if g is None else np.asarray(g._held)
 
 
 def _largest(root: Any) -> float:
@@ -92,7 +92,7 @@ def _swept(root: Any) -> Iterator[tuple[Any, Any]]:
     for node in topological_order(root):
         g = node.grad  # type: ignore[attr-defined]
         if g is not None:
-            x = node._data
+            x = node._held
             yield np.where(np.isfinite(x), x, 0.0), np.where(np.isfinite(g), g, 0.0)
 
 

@@ -72,7 +72,7 @@ class Arena:
 
     def adopt(self, space: dict[str, Any], others: Sequence[Any]) -> None:
         """Take over what the places hold, in arrays that nobody else has seen."""
-        held = [*[p._data for p in self.nodes.values()], *others]
+        held = [*[p._held for p in self.nodes.values()], *others]
         names = [*self.nodes, *self.others]
         known = [n for *_, n in (*space["nodes"], *space["others"])]
         shared = self.owner is None or getrefcount(self.owner) != space["seen"]

@@ -148,14 +148,14 @@ class Compiled:
 
 
 def _inputs(leaves: Iterable[Any]) -> list[Any]:
-    return [x._data if isinstance(x, Node) else x for x in leaves if not isinstance(x, Static)]
+    return [x._held if isinstance(x, Node) else x for x in leaves if not isinstance(x, Static)]
 
 
 def _signature(x: Any) -> Any:
     if isinstance(x, np.ndarray):
         return x.shape, x.dtype, x.strides
     if isinstance(x, Node):
-        return Node, _signature(x._data)
+        return Node, _signature(x._held)
     if isinstance(x, Static):
         try:
             hash(x.value)

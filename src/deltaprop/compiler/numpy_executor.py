@@ -34,7 +34,7 @@ _FILLED = {REGISTRY[name] for name in ("matmul", "sum", "sum_to")}
 _LITERALS = {"None": None, "False": False, "True": True, "0": 0, "1": 1}
 # how a variable `p` gets new data and a new gradient `x`
 _PUT = {
-    "_data": "if p._data is not x: p.write(x)",
+    "_held": "if p._held is not x: p.write(x)",
     "_grad": "if p._grad is not x: p._grad = x; p._extra.owns_grad = False",
 }
 _WHOLE = 1 << 14  # entries of constants that are written out
@@ -208,7 +208,7 @@ class _Writer:
         arena, others = self.constant(made, "p"), "".join([f"d{x}, " for x in self.others])
         moved = "is not h or getrefcount(h) != n: moved = True"
         self.lines.append("moved = getrefcount(arena) != seen")
-        self.lines.append(f"for p, h, n in nodes:\n            if p._data {moved}")
+        self.lines.append(f"for p, h, n in nodes:\n            if p._held {moved}")
         if others:
             rows = f"zip(({others}), others)"
             self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")

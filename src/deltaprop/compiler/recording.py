@@ -139,8 +139,8 @@ class Trace(Mode):
         if leaf.is_constant or leaf.serial < self._start:
             return
         leaf.extra.reading = None
-        self.hold(leaf, "_data")
-        self.hold(leaf, "_grad", _zeros(leaf._data.value) if leaf not in self.empty else None)
+        self.hold(leaf, "_held")
+        self.hold(leaf, "_grad", _zeros(leaf._held.value) if leaf not in self.empty else None)
 
     def hold(self, owner: Any, name: Any, otherwise: Any = None) -> None:
         """Let symbols take the place of the numbers at a place (or of `otherwise`, if it is
@@ -192,7 +192,7 @@ class Trace(Mode):
                 node, leaf = x, x.op is None
                 if leaf and x not in self._met:
                     self.meet(x)
-                held = x._data
+                held = x._held
                 if leaf and x.extra.constant:
                     x = held
                 else:
@@ -300,7 +300,7 @@ class Trace(Mode):
     def restore(self) -> None:
         """Put back what the symbols took the place of, and end their lives."""
         for place in self.places.values():
-            if place.name == "_data":
+            if place.name == "_held":
                 place.owner.extra.reading = None
             place.set(place.before)
         for draws in self.draws.values():

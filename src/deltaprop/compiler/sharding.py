@@ -63,7 +63,7 @@ class Layout:
         return [at for at, x in zip(found, leaves, strict=True) if not isinstance(x, Static)]
 
     def _divided(self, name: str, axis: int, x: Any) -> int:
-        shape, n = np.shape(getattr(x, "_data", x)), jax.device_count()
+        shape, n = np.shape(getattr(x, "_held", x)), jax.device_count()
         if not -len(shape) <= axis < len(shape):
             raise ValueError(f"argument {name!r} of shape {shape} has no axis {axis} to split")
         if shape[axis] % n:

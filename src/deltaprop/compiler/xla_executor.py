@@ -172,7 +172,7 @@ class _Replay:
         self.recorded, self.executor, self.layout = recorded, executor, executor.layout
         rows = recorded.reads
         self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
-        self.variables = {x: p.owner for p, _, xs in rows for x in xs if p.name == "_data"}
+        self.variables = {x: p.owner for p, _, xs in rows for x in xs if p.name == "_held"}
         self.split = split = Split(recorded.program, set(self.keys))
         for x in (*split.given, *[call.result for call in split.inside]):
             _supported(x)

@@ -64,7 +64,7 @@ def raw(x: Any) -> Any:
         return x
     if x.op is None and (trace := tracing()) is not None:
         trace.meet(x)
-    return x._data
+    return x._held
 
 
 class Moving(Linear):
@@ -83,10 +83,10 @@ class Moving(Linear):
         self.fills = fills
 
     def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
-        values = super().pull(materialize(g, node._data), node, graph)
+        values = super().pull(materialize(g, node._held), node, graph)
         if not isinstance(g, Masked | Scattered):
             return values
-        shape = np.shape(node._data)
+        shape = np.shape(node._held)
         mask = g.mask if isinstance(g, Masked) else g.mask(shape)
         masks = super().pull(np.broadcast_to(mask, shape), node, False)
         return [
@@ -106,7 +106,7 @@ class Moving(Linear):
             for t, x in zip(tangents, node.args, strict=True)
         ]
         moved = super().push(masks, node, False)
-        return Masked(total, _positive(moved, np.shape(node._data)))
+        return Masked(total, _positive(moved, np.shape(node._held)))
 
 
 def _positive(mask: Any, shape: tuple[int, ...]) -> Any:

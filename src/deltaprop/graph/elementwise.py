@@ -90,7 +90,7 @@ class Elementwise(Primitive):
             return mode.record(self, args, {})
         if len(args) == 1 and isinstance(x, Node) and x.op is not None and self.smooth:
             # the commonest call, an activation of a result, without the general way's loops
-            data = x._data
+            data = x._held
             y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
             if type(y) is float:
                 return x.recorded(self, x, y)
@@ -122,22 +122,22 @@ class Elementwise(Primitive):
 
         def one(node: Node, g: float) -> Sequence[Any]:
             try:
-                return (g * p(node._data, node.first._data),)
+                return (g * p(node._held, node.first._held),)
             except (ArithmeticError, ValueError):
                 return self.pull(g, node, False)
 
         def two(node: Node, g: float) -> Sequence[Any]:
-            y, a, b = node._data, node.first, node.second
+            y, a, b = node._held, node.first, node.second
             if type(a) is not float:
-                a = a._data
+                a = a._held
             if type(b) is not float:
-                b = b._data
+                b = b._held
             return g * p(y, a, b), g * q(y, a, b)
 
         return one if len(rules) == 1 else two
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        kind, y = type(g), node._data
+        kind, y = type(g), node._held
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._pull_masked(g, node, graph)
         scalar = type(y) is not np.ndarray
@@ -173,7 +173,7 @@ class Elementwise(Primitive):
                 known = type(c) is float or type(c) is complex
                 out.append(c if known else c.as_number() if isinstance(c, Symbol) else c.item())
                 continue
-            data = x._data
+            data = x._held
             if (data.shape if type(data) is np.ndarray else ()) != shape:
                 if np.shape(c) != shape:
                     c = np.broadcast_to(c, shape)
@@ -183,13 +183,13 @@ class Elementwise(Primitive):
 
     def _pull_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         """As `pull`, with everything that can happen: masks, rules on nodes, complex numbers."""
-        y, xs = node if graph else node._data, node.operands(graph)
-        shape = np.shape(node._data)
+        y, xs = node if graph else node._held, node.operands(graph)
+        shape = np.shape(node._held)
         mask: Any = None
         if isinstance(g, Masked):
             g, mask = g.values, g.mask
         elif isinstance(g, Scattered):
-            g, mask = materialize(g, node._data), g.mask(shape)
+            g, mask = materialize(g, node._held), g.mask(shape)
         out: list[Any] = []
         for x, p in zip(node.args, self.partials, strict=True):
             if p is None or not isinstance(x, Node):
@@ -199,12 +199,12 @@ class Elementwise(Primitive):
                 out.append(ZERO)
                 continue
             c, allowed = _times(g, p, y, xs, mask)
-            if np.shape(x._data) != shape:
+            if np.shape(x._held) != shape:
                 if np.shape(raw(c)) != shape:
                     c = broadcast_to(c, shape=shape)
                 c = unbroadcast(c, x)
                 if allowed is not None:
-                    allowed = unbroadcast(np.broadcast_to(allowed, shape), x._data) > 0
+                    allowed = unbroadcast(np.broadcast_to(allowed, shape), x._held) > 0
             if allowed is not None:
                 known = not isinstance(allowed, Symbol)
                 c = ZERO if known and not shape and not allowed else Masked(c, allowed)
@@ -212,7 +212,7 @@ class Elementwise(Primitive):
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        y, xs = node if graph else node._data, node.operands(graph)
+        y, xs = node if graph else node._held, node.operands(graph)
         total: Any = None
         for t, p in zip(tangents, self.partials, strict=True):
             if t is not None and p is not None and p is not _ZERO:

@@ -44,8 +44,8 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
             continue
         t = op.push(given, node, graph)
         if type(t) is Masked:
-            known[node.serial] = Masked(materialize(t.values, node._data), t.mask)
+            known[node.serial] = Masked(materialize(t.values, node._held), t.mask)
         elif t is not None:
-            known[node.serial] = materialize(t, node._data)
+            known[node.serial] = materialize(t, node._held)
     found = [known.get(owner(root).serial) for root in roots]
     return [t.values if type(t) is Masked else t for t in found]

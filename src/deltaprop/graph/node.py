@@ -66,9 +66,9 @@ class Node:
 
     __slots__ = (
         "__weakref__",
-        "_data",
         "_extra",
         "_grad",
+        "_held",
         "first",
         "op",
         "saved",
@@ -76,7 +76,7 @@ class Node:
         "serial",
     )
 
-    _data: Any
+    _held: Any
     _grad: Any
     _extra: Extra | None
     op: Primitive | None
@@ -99,7 +99,7 @@ class Node:
         node.first = args
         node.second = params
         node.serial = next(_serial)
-        node._data = data
+        node._held = data
         node._grad = None
         node._extra = None
         return node
@@ -116,7 +116,7 @@ class Node:
         self.first = ()
         self.second = None
         self.serial = next(_serial)
-        self._data = data
+        self._held = data
         self._grad = None
         self._extra = extra = Extra()
         extra.constant = constant
@@ -153,7 +153,7 @@ class Node:
         """
         args = self.args
         if type(self.first) is not tuple:
-            return args if graph else [x._data if isinstance(x, Node) else x for x in args]
+            return args if graph else [x._held if isinstance(x, Node) else x for x in args]
         if not graph:
             return self.saved
         return [
@@ -170,9 +170,9 @@ class Node:
         extra: Any = self._extra  # every leaf has one
         if extra.reading is not None:
             reading = extra.reading()
-            if reading is not None and (saved is None or saved is reading._data):
+            if reading is not None and (saved is None or saved is reading._held):
                 return reading
-        data = self._data
+        data = self._held
         if extra.constant:
             return data
         if saved is not None and saved is not data:
@@ -186,20 +186,20 @@ class Node:
     def write(self, data: Any) -> None:
         """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
         extra: Any = self._extra
-        if extra.exposed and type(self._data) is np.ndarray:
-            self._data[...] = data
+        if extra.exposed and type(self._held) is np.ndarray:
+            self._held[...] = data
         else:
-            self._data = data
+            self._held = data
             extra.reading = None
 
     def expose(self) -> Any:
         """A leaf's data for the user to write into; from now on readings copy it."""
         extra = self.extra
-        if not extra.exposed and not extra.constant and type(self._data) is np.ndarray:
-            self._data = self._data.copy()
+        if not extra.exposed and not extra.constant and type(self._held) is np.ndarray:
+            self._held = self._held.copy()
             extra.exposed = True
             extra.reading = None
-        return self._data
+        return self._held
 
 
 class _Read:

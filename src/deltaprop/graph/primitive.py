@@ -93,7 +93,7 @@ class Primitive:
         data: list[Any] = []
         for x in args:
             if isinstance(x, Node):
-                held = x._data
+                held = x._held
                 if x.op is not None:
                     variable = x
                 else:
@@ -136,7 +136,7 @@ class Primitive:
         node.second = params or None
         node.saved = data
         node.serial = next(_serial)
-        node._data = result
+        node._held = result
         node._grad = None
         node._extra = None
         return node
@@ -233,7 +233,7 @@ class Linear(Primitive):
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         xs = node.operands(graph)
         given = [
-            np.zeros_like(x._data if isinstance(x, Node) else x) if t is None else t
+            np.zeros_like(x._held if isinstance(x, Node) else x) if t is None else t
             for t, x in zip(tangents, xs, strict=True)
         ]
         return self(*given, **(node.params or {}))
@@ -305,7 +305,7 @@ class Custom(Primitive):
 
     def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         args, params = node.first, node.second
-        given = (g, node, *node.operands(True)) if graph else (g, node._data, *node.saved)
+        given = (g, node, *node.operands(True)) if graph else (g, node._held, *node.saved)
         out: list[Any] = []
         i = 0
         for rule in self.vjps:
@@ -317,5 +317,5 @@ class Custom(Primitive):
         return out
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        y, xs = node if graph else node._data, node.operands(graph)
+        y, xs = node if graph else node._held, node.operands(graph)
         return self.jvp(tangents, y, *xs, **(node.params or {}))

@@ -74,7 +74,7 @@ def sweep(
                 g = _hooked(node, g)
         args: Any = node.first
         if type(args) is tuple:
-            data: Any = node._data
+            data: Any = node._held
             kind = type(data) if plain else None
             if kind is type(g) is np.ndarray and g.shape == data.shape and g.dtype == data.dtype:
                 contributions: Any = node.op.pull(g, node, False)  # as most often
@@ -128,7 +128,7 @@ def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
             extra.owns_grad = False
             if extra.hooks is not None:
                 g = _hooked(leaf, g)
-        leaves[leaf] = materialize(g, leaf._data)
+        leaves[leaf] = materialize(g, leaf._held)
     return leaves
 
 
@@ -137,14 +137,14 @@ def _pulled(node: Node, g: Any, graph: bool, mode: Any) -> Any:
     op: Any = node.op
     if g is ZERO:
         return [ZERO if isinstance(x, Node) else None for x in node.args]
-    if not op.accepts_masks or is_excess(g, node._data):
-        g = materialize(g, node._data)
+    if not op.accepts_masks or is_excess(g, node._held):
+        g = materialize(g, node._held)
     return op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
 
 
 def _hooked(node: Node, g: Any) -> Any:
     for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
-        full = as_gradient(materialize(g, node._data))
+        full = as_gradient(materialize(g, node._held))
         replaced = hook(full.copy() if isinstance(full, np.ndarray) else full)
         if replaced is not None:
             g = as_gradient(_checked(replaced, node))
@@ -152,12 +152,12 @@ def _hooked(node: Node, g: Any) -> Any:
 
 
 def _checked(replaced: Any, node: Node) -> Any:
-    if np.shape(raw(replaced)) != np.shape(node._data):
+    if np.shape(raw(replaced)) != np.shape(node._held):
         raise ValueError(
             f"a hook returned a gradient of shape {np.shape(raw(replaced))} for a Value of shape "
-            f"{np.shape(node._data)}; they must be equal"
+            f"{np.shape(node._held)}; they must be equal"
         )
-    g = materialize(replaced, node._data)
+    g = materialize(replaced, node._held)
     return g.copy() if isinstance(g, np.ndarray) else g
 
 
@@ -166,10 +166,10 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
     if kept is None and not graph:
         node._grad = g
         return
-    g = materialize(g, node._data)
+    g = materialize(g, node._held)
     if graph and not isinstance(g, Node):
         g = node.leaf(g, constant=True)
-    node._grad = g if kept is None else materialize(kept, node._data) + g
+    node._grad = g if kept is None else materialize(kept, node._held) + g
 
 
 @np.errstate(all="ignore")

@@ -104,7 +104,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        state = {name: np.array(value._data) for name, value in self.named_parameters()}
+        state = {name: np.array(value._held) for name, value in self.named_parameters()}
         return state | {name: np.array(entry) for name, entry in self.named_buffers()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -122,7 +122,7 @@ class Module:
             all of them listed; nothing is changed then.
         """
         parameters, buffers = self.named_parameters(), self._buffers()
-        here = {name: value._data for name, value in parameters} | dict(self.named_buffers())
+        here = {name: value._held for name, value in parameters} | dict(self.named_buffers())
         arrays = {name: np.asarray(entry) for name, entry in state.items()}
         if problems := list(_misfits(here, arrays)):
             raise ValueError(

@@ -46,7 +46,7 @@ def _near_a_kink(problem: Problem) -> bool:
     """Whether a step of a finite difference could cross one."""
     A: Any = problem.X
     for layer in problem.mlp.layers:
-        Z = (A @ layer.weight._data) + (0.0 if layer.bias is None else layer.bias._data)
+        Z = (A @ layer.weight._held) + (0.0 if layer.bias is None else layer.bias._held)
         if any(np.any(np.abs(Z - k) < 0.01) for k in _KINKS.get(str(layer.activation), ())):
             return True
         A = nn.activation(layer.activation)(Z)

@@ -244,7 +244,7 @@ class Start:
 
     def copies(self) -> Any:
         """Of parameters, buffers and the optimiser's state."""
-        data = [copied(p._data) for p in self.values]
+        data = [copied(p._held) for p in self.values]
         buffers = [copied(getattr(owner, key)) for owner, key in self.buffers]
         return data, buffers, self.optimizer.state_dict()
 

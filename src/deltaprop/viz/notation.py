@@ -141,7 +141,7 @@ def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
         mask = (x.params or {})["mask"]
         return applied("multiply", [*terms, ("mask" if np.ndim(mask) else str(int(mask)), _TIGHT)])
     if name == "sum_to":  # what undoes broadcasting, mostly along the leading axes
-        shape, whole = np.shape(x._data), np.shape(raw(args[0]))
+        shape, whole = np.shape(x._held), np.shape(raw(args[0]))
         lead = tuple(range(len(whole) - len(shape)))
         if not shape or whole[len(lead) :] == shape:
             axis = {"axis": lead[0] if len(lead) == 1 else lead} if shape else {}

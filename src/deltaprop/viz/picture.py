@@ -72,7 +72,7 @@ class Box:
 def raw_grad(node: Node) -> Any:
     """A node's gradient as raw data."""
     grad: Any = getattr(node, "grad", None)
-    return grad._data if isinstance(grad, Node) else grad
+    return grad._held if isinstance(grad, Node) else grad
 
 
 def _labelled(label: str, texts: list[str]) -> list[list[Span]]:

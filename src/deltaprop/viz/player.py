@@ -87,7 +87,7 @@ def _check(loss: Any) -> None:
         raise TypeError(f"play takes the loss, a Value, not {type(loss).__name__}")
     if loss.op is None:
         raise ValueError("play takes a loss that was computed; this Value has no graph behind it")
-    if loss.shape or np.iscomplexobj(loss._data):
+    if loss.shape or np.iscomplexobj(loss._held):
         raise ValueError(
             f"play takes a real scalar, but this Value has shape {loss.shape} and dtype "
             f"{loss.dtype}: reduce it first, e.g. with .sum()"
@@ -152,7 +152,7 @@ class Sweep:
                 picture.order[-1].backward()  # type: ignore[attr-defined]
             for node in self.nodes:
                 if node._grad is not None:
-                    self.grads[node.serial] = materialize(node._grad, node._data)
+                    self.grads[node.serial] = materialize(node._grad, node._held)
         finally:
             self._restore()
         self.seen = watch.seen
@@ -267,7 +267,7 @@ def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
         return [(f"d{root}/d{of(x)} += vjp of {op} at {g_name}", "") for x in node.args]
     cotangent, stand_in = Value.leaf(g), _with_nodes(node)
     symbols: dict[int, str] = {cotangent.serial: g_name, stand_in.serial: y}
-    numbers = {cotangent.serial: brief(g), stand_in.serial: brief(node._data)}
+    numbers = {cotangent.serial: brief(g), stand_in.serial: brief(node._held)}
     for x, z, data in zip(node.args, stand_in.args, node.operands(False), strict=True):
         if isinstance(x, Node) or np.ndim(x):
             symbols[key(z)], numbers[key(z)] = of(x), brief(data)
@@ -282,7 +282,7 @@ def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
         if isinstance(c, Scattered):
             index, c = c.parts[0]
             into, _ = applied("getitem", [(into, 9)], {"index": index})
-        if is_excess(c, x._data):  # the sweep takes the real part for a real argument
+        if is_excess(c, x._held):  # the sweep takes the real part for a real argument
             c = real(c.values if isinstance(c, Masked) else c)
         texts = _written(c, symbols, numbers, f"∂{y}/∂{of(x)}")
         found.append((f"{into} += {texts[0]}", texts[1]))
@@ -295,7 +295,7 @@ def _with_nodes(node: Node) -> Node:
         Value.leaf(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fc" else x
         for x in node.args
     ]
-    twin = Value.recorded(node.op, tuple(args), node._data, node.params)  # type: ignore[arg-type]
+    twin = Value.recorded(node.op, tuple(args), node._held, node.params)  # type: ignore[arg-type]
     twin.saved = node.operands(False)
     return twin
 

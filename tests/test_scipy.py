@@ -355,7 +355,13 @@ def test_fits_that_are_long_or_wide() -> None:
         (lambda x: None, [1.0], TypeError, "returned None"),
         (lambda x: "high", [1.0], TypeError, "one real number"),
         (lambda x: x[0] * 1j, [1.0], TypeError, "complex128"),
-        (lambda x: float(x[0] ** 2), [1.0], TypeError, r"does not depend on x.*without float\(\)"),
+        (lambda x: float(x[0] ** 2), [1.0], TypeError, r"cannot become a float.*v\.item\(\)"),
+        (
+            lambda x: (x[0] ** 2).item(),
+            [1.0],
+            TypeError,
+            r"does not depend on x.*without \.item\(\)",
+        ),
         (np.sum, [1j], TypeError, "x0 must hold real numbers, not complex128"),
         (np.sum, ["a"], TypeError, "x0 must hold real numbers, not <U1"),
         (np.sum, {"a": True}, TypeError, "x0 must hold real numbers, not bool"),
@@ -373,7 +379,7 @@ def test_more_bad_input() -> None:
     with pytest.raises(TypeError, match="must return numbers, but returned None"):
         root(lambda x: None, [1.0])
     with pytest.raises(TypeError, match="does not depend on x"):
-        least_squares(lambda x: [float(x[0])], [1.0])
+        least_squares(lambda x: [x[0].item()], [1.0])
     with pytest.raises(dp.TraceError, match="where"):
         minimize(lambda x: x[0] if x[0] > 0 else -x[0], [1.0], method="BFGS", compile=True)
     # a hinge written in Python: flat beyond, which is no mistake once the way has begun

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import cmath
 import copy
+import math
 import operator
 import pickle
+import re
+import statistics
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -297,16 +302,106 @@ def test_assigning_entries_names_the_way_to_do_it(make: Any) -> None:
 
 def test_conversions_of_one_entry() -> None:
     for v in (Value(2.7), Value([[2.7]]), Value([2.7, 1.0])[0]):
-        assert float(v) == v.item() == 2.7
-        assert int(v) == 2
-        assert complex(v) == 2.7
+        assert v.item() == 2.7
         assert isinstance(v.item(), float)
+        with dp.no_grad():
+            assert float(v) == complex(v) == 2.7
+            assert int(v) == math.trunc(v) == math.floor(v) == 2
+            assert math.sin(v) == math.sin(2.7)
+            np.testing.assert_array_equal(np.array([v.squeeze(), 1.0]), [2.7, 1.0])
     for f in (float, int, complex, Value.item):
         with pytest.raises(ValueError, match=r"\(2, 3\)"):
-            f(Value(X))
+            f(dp.constant(X))
     assert Value(X).tolist() == X.tolist()
-    with pytest.raises(TypeError):
-        range(Value(2.0))
+    with pytest.raises(TypeError, match="an index must be an integer"):
+        range(dp.constant(2.0))
+    assert [*range(dp.constant(2))] == [0, 1]
+
+
+def test_constants_are_numbers() -> None:
+    with dp.no_grad():
+        y = Value(2.5) * 2.0
+    assert (float(y), math.floor(y), math.sqrt(y * y)) == (5.0, 5, 5.0)
+    assert (float(dp.constant(2.5)), int(dp.constant(3)), complex(dp.constant(1j))) == (2.5, 3, 1j)
+    a = np.zeros(2)
+    a[0] = y
+    a.fill(dp.constant(a[0]))
+    assert a.tolist() == [5.0, 5.0]
+
+
+_NUMBERS: dict[str, Callable[[Any], Any]] = {
+    "float": float,
+    "int": int,
+    "complex": complex,
+    "complex with an imaginary part": lambda v: complex(1, v),
+    "index": operator.index,
+    "range": range,
+    "a list's index": lambda v: [1, 2, 3][v],
+    "math.trunc": math.trunc,
+    "math.fsum": lambda v: math.fsum([v, v]),
+    "math.dist": lambda v: math.dist([v], [1.0]),
+    "math.hypot": lambda v: math.hypot(v, 1.0),
+    "math.log": lambda v: math.log(2.0, v),
+    "cmath.exp": cmath.exp,
+    "fmean": lambda v: statistics.fmean([v, 1.0]),
+    "geometric_mean": lambda v: statistics.geometric_mean([v, 1.0]),
+    "NormalDist": lambda v: statistics.NormalDist(v, 1.0).cdf(0.5),
+    "%": lambda v: "%.3f" % v,  # noqa: UP031
+    "array": lambda v: array("d", [v]),
+    "a[i] = v": lambda v: np.zeros(3).__setitem__(0, v),
+    "a[:] = v": lambda v: np.zeros(3).__setitem__(slice(None), v),
+    "a[:] = [v]": lambda v: np.zeros(1).__setitem__(slice(None), [v]),
+    "float32": lambda v: np.zeros(3, np.float32).__setitem__(0, v),
+    "integers": lambda v: np.zeros(3, int).__setitem__(0, v),
+    "complex numbers": lambda v: np.zeros(3, complex).__setitem__(0, v),
+    "fill": lambda v: np.zeros(3).fill(v),
+    "put": lambda v: np.zeros(3).put([0], v),
+    "fromiter": lambda v: np.fromiter([v, v], float),
+    "initial of an array": lambda v: np.zeros(3).sum(initial=v),
+    "initial": lambda v: np.sum(np.zeros(3), initial=v),
+}
+for _name in ("sin", "floor", "ceil", "sqrt", "gamma", "isnan", "erf", "degrees"):
+    _NUMBERS[f"math.{_name}"] = getattr(math, _name)
+_DATA: dict[str, Callable[[Any], Any]] = {
+    "array": np.array,
+    "array of a list": lambda v: np.array([v, v]),
+    "array of objects": lambda v: np.array([v], object),
+    "asarray": np.asarray,
+    "asarray with a dtype": lambda v: np.asarray(v, dtype=float),
+    "array of a list with numbers": lambda v: np.array([v * 0.5, np.full(v.shape, 0.5)]),
+    "sum of a list": lambda v: np.sum([v, v]),
+}
+for _scalar in (np.float64, np.float32, np.int64, np.complex128, np.bool_):
+    _DATA[_scalar.__name__] = _scalar
+
+
+@pytest.mark.parametrize("name", _NUMBERS)
+def test_a_gradient_is_not_lost_in_a_number(name: str) -> None:
+    for v in (Value(0.75), Value([0.75])[0] * 1.0, Value(np.float32(0.75))):
+        with pytest.raises((TypeError, ValueError)) as raised:
+            _NUMBERS[name](v)
+        # NumPy says "setting an array element with a sequence" of everything that has v[i]
+        error = raised.value.__cause__ if raised.type is ValueError else raised.value
+        assert isinstance(error, TypeError)
+        assert re.search(r"v\.item\(\).* v\.data", str(error))
+    with pytest.raises(TypeError, match=r"v\.item\(\)"):
+        dp.grad(lambda v: _NUMBERS[name](v) and v)(0.75)
+
+
+@pytest.mark.parametrize("name", _DATA)
+def test_a_gradient_is_not_lost_in_an_array(name: str) -> None:
+    for v in (Value(0.75), Value([0.75])[0] * 1.0, Value([0.75])):
+        with pytest.raises(TypeError, match=r"stack.*v\.numpy\(\)"):
+            _DATA[name](v)
+
+
+def test_what_shows_or_compares_a_value_gets_its_number() -> None:
+    v = Value(2.5)
+    assert (f"{v:.2f}", f"{v * v:8.3e}", f"{v}", bool(v)) == ("2.50", "6.250e+00", str(v), True)
+    assert (v.item(), v.data, v.tolist(), round(v).item()) == (2.5, 2.5, 2.5, 2.0)
+    assert max(v, v * 2).item() == 5.0
+    assert [x.item() for x in sorted([v, v - 1, v + 1])] == [1.5, 2.5, 3.5]
+    assert statistics.median([v, v * 3, v * 2]).item() == 5.0
 
 
 @pytest.mark.parametrize("data", [2.0, X, X.astype(np.float32)])
@@ -455,23 +550,6 @@ def test_questions_about_shape_are_answered(v: Value) -> None:
     assert np.allclose(v, X)
     assert np.array_equal(v, X)
     np.testing.assert_allclose(v.numpy(), X)
-
-
-@pytest.mark.parametrize(
-    "convert",
-    [
-        np.asarray,
-        np.array,
-        lambda v: np.array([v, v]),
-        lambda v: np.array([1.0, v]),
-        lambda v: np.asarray(v, dtype=float),
-        lambda v: np.sum([v, v]),
-    ],
-)
-@pytest.mark.parametrize("v", [Value(2.0), Value(2.0) * 3])
-def test_a_gradient_is_never_lost_in_silence(convert: Any, v: Value) -> None:
-    with pytest.raises(TypeError, match=r"numpy\(\).*stack"):
-        convert(v)
 
 
 def add_in_place(v: Value) -> None:

@@ -14,6 +14,11 @@ import numpy as np
 
 from .data import shown
 from .graph import Node, raw
+from .graph.modes import is_recording
+
+
+class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError
+    """A Value with a gradient was about to become plain data."""
 
 
 class Exchange(Node):
@@ -44,33 +49,49 @@ class Exchange(Node):
         return held.item() if hasattr(held, "item") else held
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._number("a float"))
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._number("an int"))
+
+    __trunc__ = __int__
 
     def __index__(self) -> int:
-        kind = np.result_type(self._held).kind
-        if kind not in "iu" or np.size(self._held) != 1:
-            raise TypeError(f"{self!r} is no index: an index is an integer")
-        return operator.index(self.item())
+        number = self._number("an index")
+        if not isinstance(number, int | np.integer) or isinstance(number, bool):
+            raise TypeError(f"an index must be an integer, got {self!r}")
+        return operator.index(number)
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._number("a complex"))
 
     def __bool__(self) -> bool:
         return bool(raw(self))
 
+    @property
+    def _carries_gradient(self) -> bool:
+        """Whether plain data in place of this Value would lose a gradient."""
+        return not self.is_constant and is_recording()
+
+    def _keep_gradient(self, what: str) -> None:
+        """Refuse to become plain data, if a gradient would be lost."""
+        if self._carries_gradient:
+            raise LostGradient(
+                f"a Value with a gradient cannot become {what}: the gradient would be lost. "
+                "Compute with functions of deltaprop.numpy, join Values with "
+                "deltaprop.numpy.stack, or take v.item(), v.numpy() or v.data for the data alone"
+            )
+
+    def _number(self, what: str) -> Any:
+        self._keep_gradient(what)
+        return self.item()
+
     # -- as an array of NumPy's ----------------------------------------------------------
 
     def _plain(self, what: str) -> Any:
-        """The data, read-only, if no gradient gets lost by giving it away."""
-        if not self.is_constant:
-            raise TypeError(
-                f"turning a Value into {what} would lose its gradient in silence: use "
-                "v.numpy() if that is meant, or deltaprop.numpy.stack to join Values"
-            )
-        return shown(np.asarray(self._held))
+        """The data, read-only, if no gradient gets lost by giving them away."""
+        self._keep_gradient(what)
+        return shown(np.asarray(raw(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         data = self._plain("an ndarray")
@@ -111,13 +132,13 @@ class Exchange(Node):
 
         def strip(x: Any) -> Any:
             if isinstance(x, Node):
-                if not x.is_constant:
+                if x._carries_gradient:  # type: ignore[attr-defined]
                     raise TypeError(
                         f"{name} has no derivative rule here: give it v.numpy() or v.detach() "
                         "if no gradient is needed, write it with functions of deltaprop.numpy, "
                         "or define the operation and its rule with deltaprop.custom_gradient"
                     )
-                return shown(x._held)
+                return shown(raw(x))
             if isinstance(x, list | tuple):
                 return type(x)(strip(item) for item in x)
             return x

@@ -500,7 +500,7 @@ class ReduceOnPlateau(Schedule):
         if metric is None:
             raise TypeError("ReduceOnPlateau.step(metric) needs the metric that it watches")
         if metric < self.best * (1 - self.threshold):
-            self.best, self.waited = float(metric), 0
+            self.best, self.waited = float(raw(metric)), 0
         else:
             self.waited += 1
         if self.waited > self.patience:

@@ -266,7 +266,7 @@ class _Function:
         if self.point is None and is_variable(v) and not is_variable(y):
             raise TypeError(
                 f"{self.__name__} returned a result that does not depend on x for the derivative: "
-                "compute with x itself, without float(), .item(), .numpy() and .data"
+                "compute with x itself, without .item(), .numpy() and .data"
             )
         return y
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from .calculus import shaping
 from .calculus.domains import case
+from .exchange import LostGradient
 from .graph import Masked, Moving, Node, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
@@ -155,6 +156,10 @@ def _inside(levels: int = 1) -> Iterator[None]:
     try:
         with recording():
             yield
+    except ValueError as error:  # NumPy's own, where a Value was written into an array
+        if isinstance(error.__cause__, LostGradient):
+            raise error.__cause__ from None
+        raise
     finally:
         _depth.reset(token)
 

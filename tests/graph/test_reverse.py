@@ -352,9 +352,9 @@ def test_create_graph_accumulates_too() -> None:
     y = x**3
     y.backward(create_graph=True)
     y.backward()
-    assert float(x.grad) == 54.0
+    assert x.grad.item() == 54.0
     y.backward(create_graph=True)
-    assert float(x.grad) == 81.0
+    assert x.grad.item() == 81.0
 
 
 # -- dtypes and order ----------------------------------------------------------------------------

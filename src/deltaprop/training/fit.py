@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler import Compiled
 from ..compiler import compile as compiled_function
 from ..data import copied
-from ..graph import TraceError
+from ..graph import TraceError, raw
 from ..graph.modes import no_grad
 from ..graph.node import MODE
 from ..nn import Ensemble, Module
@@ -385,7 +385,7 @@ class Judge:
         for batch in self.rows.batches(_EVALUATED):
             prediction, value = self.judge(*batch)
             rows = len(batch[0])
-            total += rows * float(value)
+            total += rows * float(raw(value))
             count += rows
             if self.metrics:
                 predictions.append(prediction.numpy())

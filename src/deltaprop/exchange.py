@@ -110,7 +110,8 @@ class Exchange(Node):
             function = self._of_scipy(ufunc)
         if function is not None:
             return function(*inputs, **kwargs)
-        return self._on_constants(getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+        name = ufunc.__name__ if method == "__call__" else f"numpy.{ufunc.__name__}.{method}"
+        return self._on_constants(getattr(ufunc, method), name, inputs, kwargs)
 
     def __array_function__(
         self,

@@ -15,14 +15,15 @@ import numpy as np
 from ..graph import as_array, raw
 from ..tree import flatten, unflatten
 from .contractions import matmul
-from .elementwise import power, where
+from .elementwise import kept, power
+from .elementwise import where as choose
 from .indexing import sort, take_along_axis
 from .linalg import cross as _cross
-from .reductions import Axis, _root, prod
+from .reductions import Axis, _root, mean, number, prod, var
 from .reductions import max as _max
 from .reductions import min as _min
 from .reductions import sum as _sum
-from .shaping import astype, concatenate, expand_dims, ravel, squeeze
+from .shaping import astype, concatenate, expand_dims, moveaxis, ravel, squeeze
 
 __all__ = [
     "append", "block", "cross", "delete", "float_power", "insert", "matvec", "nanmax", "nanmean",
@@ -30,58 +31,103 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _without_nan(x: Any, fill: float) -> tuple[Any, Any]:
-    """x with `fill` in the place of NaN, and which entries are numbers."""
-    counts = ~np.isnan(raw(x))
-    return where(counts, x, fill), counts
+def _counts(x: Any, condition: Any) -> Any:
+    """Which entries are numbers and have a part in a reduction."""
+    return ~np.isnan(as_array(raw(x))) & as_array(raw(condition))
 
 
-def nansum(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def nansum(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The sum of the entries that are not NaN; 0 if there are none.
 
     Examples
     --------
+    >>> import numpy as np
     >>> import deltaprop as dp
     >>> x = dp.Value([1.0, np.nan, 3.0])
     >>> (nansum(x) ** 2).backward()
     >>> x.grad
     array([8., 0., 8.])
     """
-    return _sum(_without_nan(x, 0.0)[0], axis, keepdims=keepdims)
+    seen = _counts(x, where)
+    return _sum(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
 
 
-def nanprod(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def nanprod(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The product of the entries that are not NaN; 1 if there are none."""
-    return prod(_without_nan(x, 1.0)[0], axis, keepdims=keepdims)
+    seen = _counts(x, where)
+    return prod(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
 
 
-def nanmean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def nanmean(
+    x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
+) -> Any:
     """The mean of the entries that are not NaN; NaN if there are none."""
-    x, counts = _without_nan(x, 0.0)
-    return _sum(x, axis, keepdims=keepdims) / _number(x, counts, axis, keepdims)
+    return mean(x, axis, dtype, keepdims=keepdims, where=_counts(x, where))
 
 
-def nanvar(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def nanvar(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: float = 0,
+) -> Any:
     """The variance of the entries that are not NaN; NaN if there are no more than `ddof`."""
-    centred, counts = _without_nan(x - nanmean(x, axis, keepdims=True), 0.0)
-    number = _number(x, counts, axis, keepdims) - ddof
-    squares = _sum(centred * centred, axis, keepdims=keepdims)
-    return squares / np.where(number > 0, number, np.nan)
+    seen = _counts(x, where)
+    known: dict[str, Any] = {"ddof": ddof, "correction": correction, "mean": mean}
+    with np.errstate(invalid="ignore"):
+        y = var(x, axis, dtype, keepdims=keepdims, where=seen, **known)
+    enough = number(x, seen, axis, keepdims) > (correction or ddof)
+    return choose(enough, y, np.nan)
 
 
-def nanstd(x: Any, axis: Axis = None, *, ddof: float = 0, keepdims: bool = False) -> Any:
+def nanstd(x: Any, axis: Axis = None, dtype: Any = None, **how: Any) -> Any:
     """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
-    return _root(nanvar(x, axis, ddof=ddof, keepdims=keepdims), 2)
+    return _root(nanvar(x, axis, dtype, **how), 2)
 
 
-def nanmax(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def nanmax(
+    x: Any,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The largest entry that is not NaN; NaN if there is none."""
-    return _extreme(_max, x, -np.inf, axis, keepdims)
+    return _extreme(_max, x, -np.inf, axis, keepdims, initial, _counts(x, where))
 
 
-def nanmin(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def nanmin(
+    x: Any,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The smallest entry that is not NaN; NaN if there is none."""
-    return _extreme(_min, x, np.inf, axis, keepdims)
+    return _extreme(_min, x, np.inf, axis, keepdims, initial, _counts(x, where))
 
 
 def nanmedian(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
@@ -98,18 +144,19 @@ def nanmedian(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any
     return middle if keepdims else squeeze(middle, axis)
 
 
-def _number(x: Any, counts: Any, axis: Axis, keepdims: bool) -> Any:
-    """How many entries a reduction sees; NaN for none."""
-    number = np.sum(counts, axis, dtype=as_array(raw(x)).dtype, keepdims=keepdims)
-    return np.where(number > 0, number, np.nan)
-
-
 def _extreme(
-    reduction: Callable[..., Any], x: Any, least: float, axis: Axis, keepdims: bool
+    reduction: Callable[..., Any],
+    x: Any,
+    least: float,
+    axis: Axis,
+    keepdims: bool,
+    initial: Any,
+    seen: Any,
 ) -> Any:
-    x, counts = _without_nan(x, least)
-    found = np.any(counts, axis, keepdims=keepdims)
-    return where(found, reduction(x, axis, keepdims=keepdims), np.nan)
+    if initial is not None:
+        return reduction(x, axis, keepdims=keepdims, initial=initial, where=seen)
+    found = np.any(seen, axis, keepdims=keepdims)
+    return choose(found, reduction(kept(seen, x, least), axis, keepdims=keepdims), np.nan)
 
 
 # -- edits: NumPy's own functions, shown the numbers of the entries, say where these go ----
@@ -133,6 +180,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 
     Examples
     --------
+    >>> import numpy as np
     >>> delete(np.array([5.0, 6.0, 7.0]), 1)
     array([5., 7.])
     """
@@ -153,9 +201,19 @@ def block(arrays: Any) -> Any:
 # -- products and powers ------------------------------------------------------------------
 
 
-def cross(a: Any, b: Any, axis: int = -1) -> Any:
-    """The vector product of vectors of three entries along `axis`."""
-    return _cross(a, b, axis=axis)
+def cross(
+    a: Any,
+    b: Any,
+    axisa: int = -1,
+    axisb: int = -1,
+    axisc: int = -1,
+    axis: int | None = None,
+) -> Any:
+    """The vector product of vectors of three entries, along one axis or an axis of each."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    y = _cross(moveaxis(a, axisa, -1), moveaxis(b, axisb, -1))
+    return moveaxis(y, -1, axisc)
 
 
 def matvec(x1: Any, x2: Any) -> Any:

@@ -20,7 +20,7 @@ from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
-from .shaping import _array, _shape, expand_dims, ravel, reshape, transpose
+from .shaping import _array, _in, _shape, expand_dims, ravel, reshape, transpose
 
 __all__ = [
     "affine", "convolve", "correlate", "dot", "einsum", "inner", "kron", "matmul", "multi_dot",
@@ -361,7 +361,7 @@ def _explicit(expression: str, shapes: Sequence[tuple[int, ...]]) -> str:
     return ",".join(inputs) + "->" + output.replace("...", ellipsis)
 
 
-def einsum(*args: Any, optimize: Any = False) -> Array:
+def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Array:
     """Einstein summation: products summed over the indices that the output lacks.
 
     Parameters
@@ -373,6 +373,8 @@ def einsum(*args: Any, optimize: Any = False) -> Array:
     optimize : bool, str or path
         As in `numpy.einsum`: the order of the products. A path serves the forward pass
         alone.
+    dtype, casting
+        What the operands are converted to, and by which rule.
 
     Raises
     ------
@@ -389,7 +391,7 @@ def einsum(*args: Any, optimize: Any = False) -> Array:
            [0., 1.]])
     """
     expression, xs = (args[0], args[1:]) if isinstance(args[0], str) else _from_lists(args)
-    xs = [_array(x) for x in xs]
+    xs = _in(dtype, casting, xs) if dtype is not None else [_array(x) for x in xs]
     path = tuple(optimize) if isinstance(optimize, list) else optimize
     return einsum_(*xs, subscripts=_explicit(expression, [*map(_shape, xs)]), optimize=path)
 
@@ -445,6 +447,7 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import deltaprop as dp
     >>> tensordot(dp.Value(np.ones((2, 3, 4))), np.ones((4, 3, 5)), ([1, 2], [1, 0])).shape
     (2, 5)

@@ -506,15 +506,25 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     array([0., 1., 1., 0.])
     """
     if min is None or max is None:
-        kind = as_array(raw(x)).dtype
-        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
+        low, high = bounds(as_array(raw(x)).dtype)
         min, max = low if min is None else min, high if max is None else max
     return _clip(x, min, max)
 
 
-def _range(integers: np.dtype[Any]) -> tuple[int, int]:
-    info = np.iinfo(integers)
+def bounds(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+    """The least and the largest number of a dtype."""
+    if dtype.kind not in "iu":
+        return (False, True) if dtype.kind == "b" else (-math.inf, math.inf)
+    info = np.iinfo(dtype)
     return int(info.min), int(info.max)
+
+
+def kept(condition: Any, x: Any, fill: Any) -> Any:
+    """x where a condition holds, and `fill` where not: these entries have no part in anything."""
+    dtype = as_array(raw(condition)).dtype
+    if dtype.kind != "b":
+        raise TypeError(f"where= must be a boolean array, got one of {dtype}: write x > 0, say")
+    return where(condition, x, fill)
 
 
 def round(x: Any, decimals: int = 0) -> Any:

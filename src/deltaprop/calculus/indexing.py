@@ -296,10 +296,10 @@ def _constant_like(x: Any, result: Any) -> Any:
 
 
 def _with_defaults(theirs: Signature) -> Signature:
-    """A signature of NumPy's without what is not ours, and with `keepdims` off as a default."""
-    known = [p for p in theirs.parameters.values() if p.name not in ("out", "where")]
-    off = [p.replace(default=False) if p.name == "keepdims" else p for p in known]
-    return Signature(off)
+    """A signature of NumPy's without `out`, and with defaults that say what is done."""
+    defaults = {"keepdims": False, "where": True}
+    known = [p for p in theirs.parameters.values() if p.name != "out"]
+    return Signature([p.replace(default=defaults.get(p.name, p.default)) for p in known])
 
 
 def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:

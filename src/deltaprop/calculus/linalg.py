@@ -195,6 +195,7 @@ def det(a: Array) -> Array:
 
     Examples
     --------
+    >>> import numpy as np
     >>> import deltaprop as dp
     >>> a = dp.Value([[1.0, 2.0], [2.0, 4.0]])
     >>> det(a).backward()

@@ -20,7 +20,22 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..graph import Custom, Linear, Masked, Moving, Symbol, as_array, broadcast_to, conj, raw
 from ..graph.cotangent import adds_by_product, ones
 from .domains import Case, case
-from .elementwise import absolute, exp, imag, real, sign, sqrt, square, where
+from .elementwise import (
+    absolute,
+    add,
+    bounds,
+    exp,
+    imag,
+    kept,
+    maximum,
+    minimum,
+    multiply,
+    real,
+    sign,
+    sqrt,
+    square,
+    where,
+)
 from .indexing import sort
 from .shaping import _array, astype, concatenate, moveaxis, reshape, transpose
 
@@ -300,23 +315,103 @@ log_softmax_ = Custom(
 # -- what users call ----------------------------------------------------------------------
 
 
-def sum(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-    """The sum of the entries, of all or along `axis`, converted to `dtype` before."""
+# Where `where`, a boolean array, is False, an entry has no part in a reduction: whatever it
+# is, NaN too, nothing flows back to it. `initial` is one entry more. `dtype` is what the
+# entries are converted to before.
+
+
+def _in(dtype: Any, function: Callable[..., Any], x: Any, **params: Any) -> Any:
+    """A function of the entries of `x` converted to `dtype`."""
     if dtype is None:
+        return function(x, **params)
+    y = function(astype(x, dtype, copy=False), **params)
+    return astype(y, dtype, copy=False)
+
+
+def _chosen(condition: Any, x: Any, fill: Any) -> Any:
+    """`x`, with `fill` where a reduction passes over it."""
+    if condition is True:
+        return x
+    x, shape = _array(x), np.shape(raw(condition))
+    if np.broadcast_shapes(shape, np.shape(raw(x))) != np.shape(raw(x)):
+        raise ValueError(f"where= of shape {shape} does not broadcast to that of x, {x.shape}")
+    return kept(condition, x, fill)
+
+
+def _with_initial(function: Callable[..., Any], y: Any, initial: Any) -> Any:
+    """A reduction's result, and one entry more."""
+    if initial is None:
+        return y
+    if np.ndim(raw(initial)):
+        raise ValueError(f"initial= must be a number, got an array of shape {np.shape(initial)}")
+    return function(y, astype(initial, as_array(raw(y)).dtype, copy=False))
+
+
+def number(x: Any, condition: Any, axis: Axis, keepdims: bool) -> Any:
+    """How many entries a reduction sees, in the dtype of its mean; NaN for none."""
+    kind = as_array(raw(x)).dtype
+    dtype = np.dtype(float) if kind.kind in "biu" else kind.type(0).real.dtype
+    seen: Any = np.broadcast_to(as_array(raw(condition)), np.shape(raw(x)))
+    count: Any = np.sum(seen, _axes(x, axis), dtype, keepdims=keepdims)
+    return np.where(count > 0, count, np.nan).astype(dtype)[()]
+
+
+def sum(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """The sum of the entries, of all or along `axis`, converted to `dtype` before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, np.nan, 3.0])
+    >>> y = sum(x * x, where=[True, False, True])
+    >>> y.backward()
+    >>> y.item(), x.grad
+    (10.0, array([2., 0., 6.]))
+    """
+    if dtype is None and where is True and initial is None:
         return sum_(x, axis=axis, keepdims=keepdims)
-    y = sum_(astype(x, dtype, copy=False), axis=axis, keepdims=keepdims)
-    return y if np.dtype(dtype).kind in "fc" else astype(y, dtype)
+    y = _in(dtype, sum_, _chosen(where, x, 0), axis=axis, keepdims=keepdims)
+    return _with_initial(add, y, initial)
 
 
-def mean(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def mean(
+    x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
+) -> Any:
     """The arithmetic mean; NaN where there is nothing to average."""
-    return mean_(x, axis=axis, keepdims=keepdims)
+    if dtype is None and where is True:
+        return mean_(x, axis=axis, keepdims=keepdims)
+    if where is True:
+        return _in(dtype, mean_, x, axis=axis, keepdims=keepdims)
+    x = _array(x)
+    kind = as_array(raw(x)).dtype
+    if dtype is None and kind == np.float16:  # as NumPy: added up with more digits
+        return astype(mean(x, axis, np.float32, keepdims=keepdims, where=where), kind)
+    total = sum(x, axis, dtype, keepdims=keepdims, where=where)
+    y = total / number(x if dtype is None else astype(x, dtype), where, axis, keepdims)
+    return y if dtype is None else astype(y, dtype, copy=False)
 
 
-def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = False) -> Any:
+def average(
+    x: Any,
+    axis: Axis = None,
+    weights: Any = None,
+    returned: bool = False,
+    *,
+    keepdims: bool = False,
+) -> Any:
     """The weighted mean ``sum(weights * x) / sum(weights)``.
 
-    Weights have the shape of `x`, or that of its axes `axis` alone.
+    Weights have the shape of `x`, or that of its axes `axis` alone. If `returned`, a pair: the
+    mean, and the sum of the weights in its shape.
 
     Raises
     ------
@@ -326,7 +421,8 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
         If weights sum to zero.
     """
     if weights is None:
-        return mean(x, axis, keepdims=keepdims)
+        y = mean(x, axis, keepdims=keepdims)
+        return (y, np.full_like(raw(y), _count(x, y))[()]) if returned else y
     x, weights = _array(x), _array(weights)
     shape, axes, given = np.shape(raw(x)), _axes(x, axis), np.shape(raw(weights))
     if given != shape:
@@ -340,10 +436,19 @@ def average(x: Any, axis: Axis = None, weights: Any = None, *, keepdims: bool = 
     total = sum(weights, axis, keepdims=keepdims)
     if np.any(raw(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
-    return sum(x * weights, axis, keepdims=keepdims) / total
+    y = sum(x * weights, axis, keepdims=keepdims) / total
+    return (y, broadcast_to(total, shape=np.shape(raw(y)))) if returned else y
 
 
-def prod(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+def prod(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The product of the entries; its derivative is right with any number of zeros.
 
     Examples
@@ -355,14 +460,36 @@ def prod(x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False
     array([6., 0., 0.])
     """
     dtype = dtype or np.prod(np.empty(0, as_array(raw(x)).dtype)).dtype  # wide integers
-    x = astype(x, dtype, copy=False)
+    x = astype(_chosen(where, x, 1), dtype, copy=False)
     for i in sorted(_axes(x, axis), reverse=True):
         x = prod_(x, axis=i, keepdims=keepdims)
-    return x if np.dtype(dtype).kind in "fc" else astype(x, dtype)
+    return _with_initial(multiply, astype(x, dtype, copy=False), initial)
 
 
-def max(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def _extreme(which: int, x: Any, axis: Axis, keepdims: bool, initial: Any, condition: Any) -> Any:
+    if initial is None and condition is not True:
+        raise ValueError(
+            "the largest or smallest entry with where= needs initial= too, the result where "
+            "no entry is left: give initial=-numpy.inf for max, numpy.inf for min, say"
+        )
+    if initial is not None and not np.size(raw(x)):  # a sum of nothing, which has its shape
+        return sum(x, axis, keepdims=keepdims, initial=initial)
+    reduction, both = ((max_, maximum), (min_, minimum))[which]
+    x = _chosen(condition, x, bounds(as_array(raw(x)).dtype)[which])
+    return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
+
+
+def max(
+    x: Any,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The largest entry; tied entries share the derivative evenly, NaN stays NaN.
+
+    `initial` is one entry more, which `where` needs: the result where no entry is left.
 
     Examples
     --------
@@ -372,12 +499,23 @@ def max(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> x.grad
     array([0. , 0.5, 0.5])
     """
-    return max_(x, axis=axis, keepdims=keepdims)
+    if initial is None and where is True:
+        return max_(x, axis=axis, keepdims=keepdims)
+    return _extreme(0, x, axis, keepdims, initial, where)
 
 
-def min(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
+def min(
+    x: Any,
+    axis: Axis = None,
+    *,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """The smallest entry, with the conventions of `max`."""
-    return min_(x, axis=axis, keepdims=keepdims)
+    if initial is None and where is True:
+        return min_(x, axis=axis, keepdims=keepdims)
+    return _extreme(1, x, axis, keepdims, initial, where)
 
 
 amax, amin = max, min
@@ -389,21 +527,59 @@ def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 
 def var(
-    x: Any, axis: Axis = None, *, correction: float = 0, ddof: Any = None, keepdims: bool = False
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    correction: float = 0,
+    ddof: float = 0,
+    keepdims: bool = False,
+    mean: Any = None,
+    where: Any = True,
 ) -> Any:
     """The squared deviations from the mean, summed, over their number less `correction`.
 
-    `ddof` is NumPy's name for `correction`; where given, it counts.
+    `ddof` is NumPy's name for `correction`. `mean`, if it is known, has its axes kept.
     """
-    ddof = correction if ddof is None else ddof
-    return var_(x, axis=axis, ddof=ddof, keepdims=keepdims)
+    if ddof and correction:
+        raise ValueError("var and std take ddof= or correction=, not both: they are one number")
+    free = correction or ddof
+    if dtype is not None:
+        if np.dtype(dtype).kind not in "fc":
+            raise TypeError(f"var and std take a floating or complex dtype=, got {dtype}")
+        x = astype(x, dtype, copy=False)
+    if mean is None and where is True:
+        return var_(x, axis=axis, ddof=free, keepdims=keepdims)
+    x = _array(x)
+    mean = _mean_of(x, axis, keepdims=True, where=where) if mean is None else mean
+    away = _chosen(where, x - mean, 0)
+    squares = square(real(away)) + square(imag(away)) if _is_complex(away) else square(away)
+    count = np.maximum(np.nan_to_num(number(squares, where, axis, keepdims)) - free, 0)
+    with np.errstate(divide="ignore"):
+        return sum(squares, axis, keepdims=keepdims) / count
+
+
+_mean_of = mean  # under a name that no parameter hides
+
+
+def _is_complex(x: Any) -> bool:
+    return as_array(raw(x)).dtype.kind == "c"
 
 
 def std(
-    x: Any, axis: Axis = None, *, correction: float = 0, ddof: Any = None, keepdims: bool = False
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    correction: float = 0,
+    ddof: float = 0,
+    keepdims: bool = False,
+    mean: Any = None,
+    where: Any = True,
 ) -> Any:
     """The square root of `var`; its derivative is 0 where all entries are equal."""
-    return _root(var(x, axis, ddof=ddof, correction=correction, keepdims=keepdims), 2)
+    known: dict[str, Any] = {"correction": correction, "ddof": ddof, "mean": mean, "where": where}
+    return _root(var(x, axis, dtype, keepdims=keepdims, **known), 2)
 
 
 def _root(s: Any, p: float) -> Any:
@@ -564,16 +740,16 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return sum(dx * (y[_cut(axis, 1, None)] + y[_cut(axis, None, -1)]) / 2, axis)
 
 
-def cumsum(x: Any, axis: int | None = None) -> Any:
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The sums of the entries up to each; of the flattened array if `axis` is None."""
     x = _array(x)
-    return cumsum_(reshape(x, -1) if axis is None else x, axis=axis or 0)
+    return _in(dtype, cumsum_, reshape(x, -1) if axis is None else x, axis=axis or 0)
 
 
-def cumprod(x: Any, axis: int | None = None) -> Any:
+def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The products of the entries up to each, zeros welcome; flattened as `cumsum`."""
     x = _array(x)
-    return cumprod_(reshape(x, -1) if axis is None else x, axis=axis or 0)
+    return _in(dtype, cumprod_, reshape(x, -1) if axis is None else x, axis=axis or 0)
 
 
 def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:

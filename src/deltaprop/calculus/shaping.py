@@ -345,13 +345,38 @@ def _framed(x: Array, widths: Sequence[Sequence[int]], border: Any) -> Array:
 # several arrays in one, and one in several
 
 
-def concatenate(arrays: Iterable[Array], axis: int | None = 0) -> Array:
+def _in(dtype: Any, casting: Any, arrays: Iterable[Array]) -> list[Array]:
+    """The arrays, converted as `casting` allows to `dtype`, or if None to what they share."""
+    given = [_array(x) for x in arrays]
+    if (dtype is None and casting == "same_kind") or not given:
+        return given
+    wanted = np.result_type(*map(raw, given)) if dtype is None else np.dtype(dtype)
+    for x in given:
+        if not np.can_cast(_dtype(x), wanted, casting):
+            raise TypeError(
+                f"cannot cast an array of {_dtype(x)} to {wanted} with casting={casting!r}: "
+                "convert it with .astype first, or say casting='unsafe'"
+            )
+    return [astype(x, wanted, copy=False) for x in given]
+
+
+def concatenate(
+    arrays: Iterable[Array],
+    axis: int | None = 0,
+    *,
+    dtype: Any = None,
+    casting: Any = "same_kind",
+) -> Array:
     """The arrays one after the other along `axis`; ravelled first, if it is None.
 
     Parameters
     ----------
     arrays : sequence of array_like or Value
         Of equal shapes but for `axis`.
+    dtype : dtype, optional
+        That of the result.
+    casting : str
+        Which conversions are allowed, as in `numpy.can_cast`.
 
     Examples
     --------
@@ -360,13 +385,16 @@ def concatenate(arrays: Iterable[Array], axis: int | None = 0) -> Array:
     >>> concatenate([x, [10.0], x]).data
     array([ 1.,  2., 10.,  1.,  2.])
     """
-    given = [ravel(x) if axis is None else _array(x) for x in arrays]
+    given = _in(dtype, casting, arrays)
+    given = [ravel(x) for x in given] if axis is None else given
     if axis and given:
         axis = normalize_axis_index(axis, len(_shape(given[0])))
     return _concatenate(*given, axis=axis or 0)
 
 
-def stack(arrays: Iterable[Array], axis: int = 0) -> Array:
+def stack(
+    arrays: Iterable[Array], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind"
+) -> Array:
     """The arrays, all of one shape, side by side along a new axis.
 
     Examples
@@ -376,21 +404,22 @@ def stack(arrays: Iterable[Array], axis: int = 0) -> Array:
     >>> stack([a, b, 3.0]).data
     array([1., 2., 3.])
     """
-    given = [_array(x) for x in arrays]
+    given = _in(dtype, casting, arrays)
     if axis and given:
         axis = normalize_axis_index(axis, len(_shape(given[0])) + 1)
     return _stack(*given, axis=axis)
 
 
-def hstack(arrays: Iterable[Array]) -> Array:
+def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     """The arrays joined along the second axis (1-d arrays: along the only one)."""
     given = [atleast_1d(x) for x in arrays]
-    return concatenate(given, 0 if given and len(_shape(given[0])) == 1 else 1)
+    axis = 0 if given and len(_shape(given[0])) == 1 else 1
+    return concatenate(given, axis, dtype=dtype, casting=casting)
 
 
-def vstack(arrays: Iterable[Array]) -> Array:
+def vstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     """The arrays joined along the first axis, 1-d arrays as rows."""
-    return concatenate([atleast_2d(x) for x in arrays], 0)
+    return concatenate([atleast_2d(x) for x in arrays], 0, dtype=dtype, casting=casting)
 
 
 def dstack(arrays: Iterable[Array]) -> Array:
@@ -490,9 +519,9 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     return _part(flat, len(lead), _along_diagonal(rows, columns, offset))
 
 
-def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The sum of a diagonal."""
-    return diagonal(x, offset, axis1, axis2).sum(axis=-1)
+def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
+    """The sum of a diagonal, of entries converted to `dtype`."""
+    return diagonal(x, offset, axis1, axis2).sum(axis=-1, dtype=dtype)
 
 
 def diag(x: Array, k: int = 0) -> Array:

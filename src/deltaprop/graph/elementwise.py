@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -50,6 +50,8 @@ class Elementwise(Primitive):
     """
 
     accepts_masks = True
+    # what a call is that has more than operands: `deltaprop.numpy.keywords` tells this class
+    with_keywords: ClassVar[Rule]
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Elementwise(Primitive):
         super().__init__(name, forward)
         self.evaluate = self._evaluate if scalar is not None else forward
         self.partials = partials
+        self.count = len(partials)
         self.scalar = scalar
         self.chooses = chooses
         self.domain = tuple(domain)
@@ -80,14 +83,16 @@ class Elementwise(Primitive):
                 return True
         return False
 
-    def __call__(self, *args: Array) -> Any:
+    def __call__(self, *args: Array, **keywords: Any) -> Any:
+        if keywords:
+            return self.with_keywords(self, args, keywords)
         x = args[0]
         kind = type(x)
         if kind is np.ndarray and len(args) == 1:
             return self.forward(x)
         mode = MODE.get()
-        if mode is not None:
-            return mode.record(self, args, {})
+        if mode is not None and len(args) == self.count:
+            return mode.record(self, args, keywords)
         if len(args) == 1 and isinstance(x, Node) and x.op is not None and self.smooth:
             # the commonest call, an activation of a result, without the general way's loops
             data = x._held
@@ -97,7 +102,9 @@ class Elementwise(Primitive):
             node = x.recorded(self, (x,), y)
             node.saved = (data,)
             return node
-        return self.apply(args, {})
+        if len(args) != self.count:
+            return self.with_keywords(self, args, keywords)
+        return self.apply(args, keywords)
 
     def _evaluate(self, *data: Any) -> Any:
         for x in data:

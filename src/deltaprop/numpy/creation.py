@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.shaping import astype, broadcast_to, expand_dims, stack
+from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape, stack
 from ..data import rectangular
 from ..graph import Node, raw
 from ..value import Value
@@ -60,7 +60,17 @@ def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | Non
     return _constant(np.array(obj, dtype, copy=copy is not False), device)
 
 
-array = asarray
+def array(
+    obj: Any,
+    dtype: Any = None,
+    *,
+    device: Any = None,
+    copy: bool | None = None,
+    ndmin: int = 0,
+) -> Any:
+    """As `asarray`, with axes of length 1 before the others if there are fewer than `ndmin`."""
+    x = asarray(obj, dtype, device=device, copy=copy)
+    return reshape(x, (1,) * (ndmin - x.ndim) + x.shape) if x.ndim < ndmin else x
 
 
 def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
@@ -86,10 +96,15 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> V
 
 
 def arange(
-    start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None
+    start: Any = None,
+    stop: Any = None,
+    step: Any = 1,
+    dtype: Any = None,
+    *,
+    device: Any = None,
 ) -> Value:
-    """The numbers from `start` (0, if it is the only one) up to but without `stop`."""
-    ends = (0, start, step) if stop is None else (start, stop, step)
+    """The numbers from `start` (0, if there is no other end) up to but without `stop`."""
+    ends = (0, start, step) if stop is None else (0 if start is None else start, stop, step)
     return _constant(np.arange(*ends, dtype=dtype), device)
 
 
@@ -98,12 +113,15 @@ def linspace(
     stop: Any,
     num: int = 50,
     endpoint: bool = True,
-    *,
+    retstep: bool = False,
     dtype: Any = None,
-    device: Any = None,
     axis: int = 0,
+    *,
+    device: Any = None,
 ) -> Any:
     """`num` numbers from `start` to `stop`, evenly spaced, along a new axis.
+
+    If `retstep`, a pair: the numbers, and the step from one to the next.
 
     Examples
     --------
@@ -113,6 +131,10 @@ def linspace(
     >>> b.grad
     1.5
     """
+    if retstep:
+        y = linspace(start, stop, num, endpoint, dtype=dtype, axis=axis, device=device)
+        gaps = num - 1 if endpoint else num
+        return y, (stop - start) / gaps if gaps > 0 else np.nan
     if not isinstance(start, Node) and not isinstance(stop, Node):
         return _constant(
             np.asarray(np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)), device
@@ -133,10 +155,13 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
     return _constant(np.full(shape, fill_value, dtype), device)
 
 
-def full_like(x: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
-    """As `full`, of the shape and dtype of `x` unless another dtype is given."""
+def full_like(
+    x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
+) -> Any:
+    """As `full`, of the shape and dtype of `x` unless others are given."""
     like = np.asarray(raw(x))
-    return full(like.shape, fill_value, dtype or like.dtype, device=device)
+    shape = like.shape if shape is None else shape
+    return full(shape, fill_value, dtype or like.dtype, device=device)
 
 
 def eye(
@@ -166,22 +191,22 @@ def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
     return zeros(shape, dtype, device=device)
 
 
-def zeros_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Zeros of the shape and dtype of `x`."""
-    return full_like(x, 0, dtype, device=device)
+    return full_like(x, 0, dtype, shape, device=device)
 
 
-def ones_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Ones of the shape and dtype of `x`."""
-    return full_like(x, 1, dtype, device=device)
+    return full_like(x, 1, dtype, shape, device=device)
 
 
-def empty_like(x: Any, dtype: Any = None, *, device: Any = None) -> Value:
+def empty_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Zeros of the shape and dtype of `x`."""
-    return full_like(x, 0, dtype, device=device)
+    return full_like(x, 0, dtype, shape, device=device)
 
 
-__all__ = ["array"] + [
+__all__ = [
     name
     for name, item in list(globals().items())
     if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"

@@ -3,43 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from inspect import Parameter, Signature
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..calculus import contractions, elementwise, indexing, reductions
+from ..calculus import elementwise, indexing, reductions
 from ..graph import Elementwise, Primitive, raw
 from ..value import Value
-from . import fft, linalg, special
+from . import fft, keywords, linalg, special
 
 
 def register(namespace: ModuleType) -> None:
     """Tell Values what to answer: their namespace, and our function for each of the others'."""
     Value._namespace = namespace
+    Elementwise.with_keywords = staticmethod(keywords.of_operation)
     for primitive in vars(namespace).values():
         if isinstance(primitive, Primitive):
             count = len(primitive.partials) if isinstance(primitive, Elementwise) else 1
             primitive.__dict__["__signature__"] = _signature(count)
     Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
+    ours_by_theirs: dict[Any, Any] = {}
     for theirs, ours in ((np, namespace), (np.linalg, linalg), (np.fft, fft)):
-        for name, function in vars(ours).items():
+        for name, function in list(vars(ours).items()):
             known = getattr(theirs, name, None)
             if callable(known) and not isinstance(known, type):
+                function = _public(f"{ours.__name__}.{name}", function, known)
+                ours_by_theirs.setdefault(getattr(function, "__wrapped__", None), function)
                 table[known] = function
+                setattr(ours, name, function)
+    for name, method in list(vars(Value).items()):
+        if isinstance(method, FunctionType) and method in ours_by_theirs:
+            setattr(Value, name, ours_by_theirs[method])
     table[np.i0] = special.i0
-    table[np.add, "reduce"] = _reduce(reductions.sum)
-    table[np.multiply, "reduce"] = _reduce(reductions.prod)
-    table[np.maximum, "reduce"] = _reduce(reductions.max)
-    table[np.minimum, "reduce"] = _reduce(reductions.min)
-    table[np.multiply, "outer"] = lambda a, b: contractions.tensordot(a, b, 0)
     table[np.where] = _where
-    table[np.clip] = _clip
-    table[np.around] = elementwise.round
+    table[np.around] = table[np.round]
+    for ufunc, function in list(table.items()):
+        if isinstance(ufunc, np.ufunc) and ufunc.nin == 2 and not ufunc.signature:
+            table[ufunc, "outer"] = keywords.outer(function)
+    for ufunc, function in _REDUCTIONS.items():
+        table[ufunc, "reduce"] = keywords.reduces(ufunc, function)
+    for ufunc, function in _RUNNING.items():
+        table[ufunc, "accumulate"] = keywords.accumulates(ufunc, function)
     for name in _QUESTIONS:
         table[getattr(np, name)] = _of_data(getattr(np, name))
+
+
+_REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
+    np.add: reductions.sum,
+    np.multiply: reductions.prod,
+    np.maximum: reductions.max,
+    np.minimum: reductions.min,
+    np.logaddexp: reductions.logsumexp,
+}
+_RUNNING = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
+
+
+def _public(name: str, function: Any, theirs: Any) -> Any:
+    """A function of ours as users call it, by the arguments of NumPy's `theirs`."""
+    if function is elementwise.clip:
+        return keywords.public(name, _clip, _CLIP)
+    if isinstance(function, Elementwise) or function is theirs:
+        return function
+    if isinstance(theirs, np.ufunc):
+        return keywords.public_ufunc(name, function, theirs)
+    return keywords.public(name, function, theirs)
 
 
 def _signature(count: int) -> Signature:
@@ -52,13 +83,28 @@ def _where(condition: Any, *branches: Any) -> Any:
     return elementwise.where(condition, *branches) if branches else indexing.nonzero(condition)
 
 
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:
-    return elementwise.clip(x, a_min if min is None else min, a_max if max is None else max)
+@wraps(elementwise.clip)
+def _clip(x: Any, min: Any = None, max: Any = None, **how: Any) -> Any:
+    if not how:
+        return elementwise.clip(x, min, max)
+    bounds = {key: bound for key, bound in (("min", min), ("max", max)) if bound is not None}
+
+    def clip(x: Any, *given: Any) -> Any:
+        return elementwise.clip(x, **dict(zip(bounds, given, strict=True)))
+
+    operands = (x, *bounds.values())
+    return keywords.called("deltaprop.numpy.clip", clip, len(operands), operands, how)
 
 
-def _reduce(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A reduction as a ufunc's method: along the first axis unless said otherwise."""
-    return lambda x, axis=0, keepdims=False: function(x, axis, keepdims=keepdims)
+del _clip.__wrapped__  # its signature is its own
+_CLIP = Signature(
+    [
+        Parameter("a", Parameter.POSITIONAL_OR_KEYWORD),
+        *(Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=None) for n in ("a_min", "a_max")),
+        Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None),
+        Parameter("kwargs", Parameter.VAR_KEYWORD),
+    ]
+)
 
 
 # functions whose answers have no derivative

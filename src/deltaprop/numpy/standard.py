@@ -8,7 +8,7 @@ import numpy as np
 
 from ..calculus.indexing import unique
 from ..calculus.reductions import cumprod, cumsum
-from ..calculus.shaping import astype, concatenate
+from ..calculus.shaping import concatenate
 from ..graph import raw
 
 __all__ = [
@@ -26,9 +26,7 @@ def _cumulative(
     if axis is None and len(shape) != 1:
         raise ValueError(f"an array of shape {tuple(shape)} needs axis=, to say along which")
     axis = 0 if axis is None else axis
-    y = running(x if dtype is None else astype(x, dtype), axis)
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
-        y = astype(y, dtype)
+    y = running(x, axis, dtype)
     if not include_initial:
         return y
     shape[axis] = 1

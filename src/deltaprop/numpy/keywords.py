@@ -1,0 +1,370 @@
+"""NumPy's arguments: passed on, of no consequence, or refused by the function's public name.
+
+A function of ours is called as it stands. Only a call that does not fit it is compared with
+the signature of NumPy's function: positions and names are translated, defaults dropped, and
+any other argument is a TypeError that says what to write. Ufuncs have one set of keywords,
+and one function that serves them all.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import BoundArguments, Parameter, Signature, signature
+from typing import Any
+
+import numpy as np
+
+from ..calculus.domains import Domain
+from ..calculus.elementwise import kept
+from ..calculus.shaping import astype
+from ..graph import Elementwise, Node, as_array, raw
+
+Function = Callable[..., Any]
+
+_MANY = 1 << 30
+
+# values that ask for nothing which a Value does not do anyhow
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "casting": ("same_kind",),
+    "copy": (True,),
+    "device": (None, "cpu"),
+    "dtype": (None,),
+    "initial": (None,),
+    "keepdims": (False,),
+    "like": (None,),
+    "order": (None, "K", "A", "C"),
+    "out": (None,),
+    "overwrite_input": (True, False),
+    "signature": (None,),
+    "sorted": (True, False),
+    "subok": (True, False),
+    "where": (True,),
+}
+
+_WAYS_OUT = {
+    "out": "a Value is not written into an array, which would lose its gradient: take what is "
+    "returned, y = {name}(...), and copy y.numpy() if no gradient is needed",
+    "order": "Values keep no order in memory: convert at the end, "
+    "numpy.asarray(v.numpy(), order=...)",
+    "like": "leave it off: the result is an array or a Value already",
+    "copy": "Values are not changed in place: leave it off and take what is returned",
+    "signature": "say dtype=, or convert with .astype(dtype) first",
+    "axes": "move the axes first, with numpy.moveaxis",
+    "weights": "average with numpy.average, or sort and sum the weights with numpy.cumsum",
+}
+_WAY_OUT = "leave it off, or call NumPy's function on v.numpy() if no gradient is needed"
+
+
+def refused(name: str, key: str, value: Any) -> TypeError:
+    """The error of an argument that NumPy's function takes and ours does not."""
+    way = _WAYS_OUT.get(key, _WAY_OUT).format(name=name)
+    given = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
+    return TypeError(f"{name}() takes no {key}=, got {given}: {way}")
+
+
+def unknown(name: str, key: str, names: Sequence[str]) -> TypeError:
+    """The error of an argument that nobody knows."""
+    return TypeError(f"{name}() has no argument {key!r}; its arguments are {', '.join(names)}")
+
+
+def is_neutral(key: str, value: Any, default: Any = Parameter.empty) -> bool:
+    """Whether an argument asks for nothing more than its absence."""
+    choices = (default, *_NEUTRAL.get(key, ()))
+    if type(value) is np.bool:
+        value = bool(value)
+    return any(value is x or (type(value) is type(x) and value == x) for x in choices)
+
+
+# -- functions ----------------------------------------------------------------------------
+
+
+def public(name: str, function: Function, theirs: Any) -> Function:
+    """Our function under its public name, which takes arguments as NumPy's takes them.
+
+    Parameters
+    ----------
+    name : str
+        What errors call it: ``deltaprop.numpy.sum``.
+    function : callable
+    theirs : callable or Signature
+        NumPy's function of this name.
+    """
+    ours, known = signature(function), _signature_of(theirs)
+    if known is None:
+        known = ours
+    straight, renamed = _compared(ours, known)
+
+    @wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if len(args) <= straight and "out" not in keywords:
+            try:
+                return function(*args, **keywords)
+            except TypeError:
+                if _fits(ours, args, keywords):
+                    raise
+        bound = _translated(name, ours, known, renamed, args, keywords)
+        return function(*bound.args, **bound.kwargs)
+
+    call.__module__, _, call.__qualname__ = name.rpartition(".")
+    return call
+
+
+def _signature_of(theirs: Any) -> Signature | None:
+    if isinstance(theirs, Signature):
+        return theirs
+    try:
+        return signature(theirs)
+    except ValueError:  # before NumPy 2.4, what is written in C has none
+        return None
+
+
+def _positional(known: Signature) -> list[Parameter]:
+    kinds = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
+    return [p for p in known.parameters.values() if p.kind not in kinds]
+
+
+def _compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
+    """How many positions mean the same in both, and which of their names are others of ours."""
+    renamed: dict[str, str] = {}
+    mine, given = _positional(ours), _positional(theirs)
+    for i, (p, q) in enumerate(zip(mine, given, strict=False)):
+        if p.kind is Parameter.VAR_POSITIONAL:
+            renamed[q.name] = p.name
+            return _MANY, renamed
+        if p.name != q.name:
+            if p.name in theirs.parameters or q.name in ours.parameters:
+                return i, renamed
+            renamed[q.name] = p.name
+    return (_MANY if len(given) <= len(mine) else len(mine)), renamed
+
+
+def _fits(ours: Signature, args: Any, keywords: dict[str, Any]) -> bool:
+    try:
+        ours.bind(*args, **keywords)
+    except TypeError:
+        return False
+    return True
+
+
+def _translated(
+    name: str,
+    ours: Signature,
+    theirs: Signature,
+    renamed: dict[str, str],
+    args: Any,
+    keywords: dict[str, Any],
+) -> BoundArguments:
+    """A call of NumPy's function as one of ours."""
+    own = {k: v for k, v in keywords.items() if k in ours.parameters and k not in theirs.parameters}
+    rest = {k: v for k, v in keywords.items() if k not in own}
+    try:
+        bound = theirs.bind_partial(*args, **rest)
+    except TypeError as error:
+        names = dict.fromkeys((*theirs.parameters, *ours.parameters))
+        for key in rest:
+            if key not in names:
+                raise unknown(name, key, [n for n in names if n not in renamed]) from None
+        raise TypeError(f"{name}(): {error}; its signature is {theirs}") from None
+    found = dict(own)
+    given: list[tuple[str, Any, Any]] = []
+    for key, value in bound.arguments.items():
+        if theirs.parameters[key].kind is Parameter.VAR_KEYWORD:
+            given += [(k, v, Parameter.empty) for k, v in value.items()]
+        else:
+            given.append((key, value, theirs.parameters[key].default))
+    takes_any = [p.name for p in ours.parameters.values() if p.kind is Parameter.VAR_KEYWORD]
+    for key, value, default in given:
+        mine = renamed.get(key, key)
+        if value is np._NoValue:
+            continue
+        if mine in ours.parameters:
+            found[mine] = value
+        elif takes_any and key in _UFUNC:
+            found.setdefault(takes_any[0], {})[key] = value
+        elif not is_neutral(key, value, default):
+            raise refused(name, key, value)
+    ordered = OrderedDict((key, found[key]) for key in ours.parameters if key in found)
+    try:
+        return ours.bind(*(b := BoundArguments(ours, ordered)).args, **b.kwargs)
+    except TypeError as error:
+        raise TypeError(f"{name}(): {error}; its signature is {ours}") from None
+
+
+# -- ufuncs -------------------------------------------------------------------------------
+
+_UFUNC = ("out", "where", "casting", "order", "dtype", "subok", "signature")
+_OF_SEVERAL_AXES = ("axes", "axis", "keepdims")  # those of matmul and its like
+
+
+def public_ufunc(name: str, function: Function, theirs: np.ufunc) -> Function:
+    """A function of ours that stands for a ufunc, with the keywords of ufuncs."""
+
+    @wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        if not keywords and len(args) == theirs.nin:
+            return function(*args)
+        return called(name, function, theirs, args, keywords)
+
+    call.__module__, _, call.__qualname__ = name.rpartition(".")
+    return call
+
+
+def of_operation(operation: Elementwise, args: Any, keywords: dict[str, Any]) -> Any:
+    """What an elementwise operation does when it gets more than its operands."""
+    theirs = getattr(np, operation.name, operation.forward)
+    ufunc = theirs if isinstance(theirs, np.ufunc) else len(operation.partials)
+    name = f"deltaprop.numpy.{operation.name}"
+    return called(name, operation, ufunc, args, keywords, operation.domain)
+
+
+def called(
+    name: str,
+    function: Function,
+    ufunc: np.ufunc | int,
+    args: Sequence[Any],
+    keywords: dict[str, Any],
+    domain: Sequence[Domain] = (),
+) -> Any:
+    """A ufunc with keywords: `dtype` and `casting` convert the operands, `where` leaves out.
+
+    Parameters
+    ----------
+    name : str
+    function : callable
+        Of the operands alone.
+    ufunc : ufunc or int
+        NumPy's, or how many operands there are.
+    args, keywords
+        Of the call.
+    domain : sequence of Domain
+        Where the function is smooth: left-out entries are computed there.
+    """
+    nin, gufunc = (ufunc, False) if isinstance(ufunc, int) else (ufunc.nin, bool(ufunc.signature))
+    several = _OF_SEVERAL_AXES if gufunc else ()
+    names = (*(key for key in _UFUNC if not (gufunc and key == "where")), *several)
+    if len(args) == nin + 1:
+        keywords = {"out": args[nin], **keywords}
+    if len(args) not in (nin, nin + 1):
+        raise TypeError(f"{name}() takes {nin} operands, got {len(args)}")
+    own = signature(function).parameters if gufunc else {}
+    passed: dict[str, Any] = {}
+    for key, value in keywords.items():
+        if key not in names:
+            raise unknown(name, key, [*(f"x{i + 1}" for i in range(nin)), *names])
+        if key in own:
+            passed[key] = value
+        elif key not in ("where", "dtype", "casting") and not (
+            is_neutral(key, value) or value is np._NoValue
+        ):
+            raise refused(name, key, value)
+    xs: Sequence[Any] = args[:nin]
+    dtype, casting = keywords.get("dtype"), keywords.get("casting", "same_kind")
+    if dtype is not None or casting != "same_kind":
+        xs = _converted(name, ufunc, xs, dtype, casting)
+    where = keywords.get("where", True)
+    if where is True:
+        return function(*xs, **passed)
+    xs = [_left_out(where, x, domain[i : i + 1]) for i, x in enumerate(xs)]
+    y = function(*xs)
+    return kept(where, y, as_array(raw(y)).dtype.type(0))
+
+
+def _is_weak(x: Any) -> bool:
+    """Whether it gives way to the dtype of others."""
+    return type(raw(x)) in (int, float, complex)
+
+
+def _converted(
+    name: str, ufunc: np.ufunc | int, xs: Sequence[Any], dtype: Any, casting: Any
+) -> list[Any]:
+    """The operands, converted to the dtypes of the loop that NumPy would choose."""
+    kinds = [type(raw(x)) if _is_weak(x) else as_array(raw(x)).dtype for x in xs]
+    wanted = None if dtype is None else np.dtype(dtype)
+    if isinstance(ufunc, int):
+        wanted = wanted or np.result_type(*map(raw, xs))
+        bad = [k for k in kinds if isinstance(k, np.dtype) and not np.can_cast(k, wanted, casting)]
+        if bad:
+            raise TypeError(f"{name}() cannot cast {bad[0]} to {wanted} with casting {casting!r}")
+        loops: Sequence[Any] = [wanted] * len(xs)
+    else:
+        chosen = None if wanted is None else (*[None] * ufunc.nin, *[wanted] * ufunc.nout)
+        try:
+            loops = ufunc.resolve_dtypes(
+                (*kinds, *[None] * ufunc.nout), signature=chosen, casting=casting
+            )
+        except TypeError as error:
+            raise TypeError(f"{name}(): {error}") from None
+    return [astype(x, loop, copy=False) for x, loop in zip(xs, loops, strict=False)]
+
+
+def _left_out(mask: Any, x: Any, domain: Sequence[Domain]) -> Any:
+    """An operand with a harmless number where the mask does not hold."""
+    if _is_weak(x) or not np.ndim(raw(x)):
+        return x
+    kind = as_array(raw(x)).dtype
+    number = _inside(domain[0]) if domain and kind.kind in "fc" else 1
+    return kept(mask, x, kind.type(number))
+
+
+def _inside(domain: Domain) -> float:
+    low, high = domain.low, domain.high
+    if np.isfinite(low):
+        return (low + high) / 2 if np.isfinite(high) else low + 1
+    return high - 1 if np.isfinite(high) else 1.0
+
+
+# -- methods of ufuncs --------------------------------------------------------------------
+
+
+def _method(*names: str) -> Signature:
+    """That of a ufunc's method."""
+    defaults = {"axis": 0, "dtype": None, "out": None, "keepdims": False, "where": True}
+    return Signature(
+        [
+            Parameter(
+                key,
+                Parameter.POSITIONAL_OR_KEYWORD,
+                default=defaults.get(key, np._NoValue if key == "initial" else Parameter.empty),
+            )
+            for key in names
+        ]
+    )
+
+
+_REDUCE = _method("array", "axis", "dtype", "out", "keepdims", "initial", "where")
+_ACCUMULATE = _method("array", "axis", "dtype", "out")
+
+
+def reduces(ufunc: np.ufunc, function: Function) -> Function:
+    """A reduction as a ufunc's method: along the first axis unless said otherwise."""
+
+    @wraps(function)
+    def along_first(x: Any, axis: Any = 0, **keywords: Any) -> Any:
+        return function(x, axis, **keywords)
+
+    mine = signature(function)
+    first = [p.replace(default=0) if p.name == "axis" else p for p in mine.parameters.values()]
+    along_first.__dict__["__signature__"] = mine.replace(parameters=first)
+    return public(f"numpy.{ufunc.__name__}.reduce", along_first, _REDUCE)
+
+
+def accumulates(ufunc: np.ufunc, function: Function) -> Function:
+    """A running total as a ufunc's method."""
+
+    def running(x: Any, axis: int = 0, dtype: Any = None) -> Any:
+        return function(x, axis, dtype)
+
+    return public(f"numpy.{ufunc.__name__}.accumulate", running, _ACCUMULATE)
+
+
+def outer(function: Function) -> Function:
+    """Each entry of one array with each of another, as a ufunc's method."""
+
+    def every(a: Any, b: Any, /, **keywords: Any) -> Any:
+        a = a if isinstance(a, Node) else as_array(a)
+        shape = np.shape(raw(a)) + (1,) * np.ndim(raw(b))
+        return function(a if shape == np.shape(raw(a)) else a.reshape(shape), b, **keywords)
+
+    return every

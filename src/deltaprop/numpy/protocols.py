@@ -85,6 +85,8 @@ def _where(condition: Any, *branches: Any) -> Any:
 
 @wraps(elementwise.clip)
 def _clip(x: Any, min: Any = None, max: Any = None, **how: Any) -> Any:
+    if how:
+        min, max = how.pop("a_min", min), how.pop("a_max", max)
     if not how:
         return elementwise.clip(x, min, max)
     bounds = {key: bound for key, bound in (("min", min), ("max", max)) if bound is not None}

@@ -63,7 +63,7 @@ class _Watch(Mode):
 
     def replacement(self, x: Node) -> Node:
         self.captured[x] = None
-        return x.leaf(x._held, constant=True)
+        return x.leaf(raw(x), constant=True)
 
     def record(self, entered: Any, primitive: Primitive, args: Any, params: Any) -> Any:
         args = [self.replacement(x) if is_variable(x) else x for x in args]
@@ -168,7 +168,7 @@ def checkpoint(f: Function) -> Function:
         leaves, structure = flatten((args, kwargs))
         variables = [x for x in leaves if is_variable(x)]
         watch = _Watch()
-        constants = [x.leaf(x._held, constant=True) if is_variable(x) else x for x in leaves]
+        constants = [x.leaf(raw(x), constant=True) if is_variable(x) else x for x in leaves]
         with watch:
             args, kwargs = unflatten(structure, constants)
             packed = _Packed(f(*args, **kwargs))
@@ -246,7 +246,7 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
 
             return packed, pullback
 
-        packed, pullback = call(*[leaves[i]._held for i in places])
+        packed, pullback = call(*[raw(leaves[i]) for i in places])
         data = packed.data
         if not places or not is_recording():
             result = packed.unpacked(data)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Symbol, as_array
+from .graph import Node, Symbol, as_array, raw
 
 
 def shown(held: Any) -> Any:
@@ -42,7 +42,7 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
     if isinstance(data, Node):
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
-        data = data._held
+        data = raw(data)
     if isinstance(data, Symbol):
         wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
         return as_array(data, wanted)

@@ -18,9 +18,10 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from .calculus.elementwise import sqrt, square, where
+from .calculus.elementwise import maximum, minimum, sqrt, square, where
 from .calculus.shaping import astype
 from .graph import Symbol, TraceError, raw, tracing
+from .graph.cotangent import materialize
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
@@ -81,6 +82,8 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate."""
+        if (trace := tracing()) is not None:
+            trace.hold(vars(self), "_lr")
         return self._lr
 
     @lr.setter
@@ -108,6 +111,7 @@ class Optimizer:
         """Let the recording for `compile` read and write what a step depends on."""
         trace = tracing()
         trace.hold(vars(self), "_lr")
+        trace.depend(_options, self)
         for i, p in enumerate(self.parameters):
             trace.meet(p)
             trace.hold(self.state, i)
@@ -121,6 +125,8 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """The learning rate, the options, and copies of the state as "<parameter>.<slot>"."""
+        if tracing() is not None:
+            self._meet()
         state = {
             f"{i}.{slot}": np.array(entry)
             for i, entries in enumerate(self.state)
@@ -138,6 +144,11 @@ class Optimizer:
             nothing is changed then.
         """
         lr, options, state = saved["lr"], self._checked(saved["options"]), saved["state"]
+        if bool(options.get("momentum")) != bool(self.options.get("momentum")):
+            raise ValueError(
+                f"the saved options must have a momentum if and only if {self!r} has one, got "
+                f"momentum={options['momentum']!r}: make an optimiser with that momentum"
+            )
         given = {name: np.shape(entry) for name, entry in state.items()}
         here = {name: entry.shape for name, entry in self.state_dict()["state"].items()}
         if wrong := sorted(name for name in given | here if given.get(name) != here.get(name)):
@@ -146,7 +157,8 @@ class Optimizer:
                 f"are {', '.join(wrong)}"
             )
         self.lr, self.options = lr, options
-        self.state = [
+        # in place: a compiled step knows the list
+        self.state[:] = [
             tuple(
                 _like(entry, state[f"{i}.{slot}"])
                 for slot, entry in zip(self._slots, entries, strict=True)
@@ -328,7 +340,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     (5.0, array([0.6, 0.8]))
     """
     limit = _number("max_norm", max_norm)
-    graded = [p for p in parameters if p._grad is not None]
+    graded = _graded(parameters)
     # in float64, where the square of no float32 overflows
     wide = [astype(raw(p._grad), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
@@ -342,9 +354,13 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
     """Limit every entry of every gradient to [-max_value, max_value]."""
     limit = _number("max_value", max_value)
-    for p in parameters:
-        if p._grad is not None:
-            p._grad = _like(p._held, np.clip(raw(p._grad), -limit, limit))
+    for p in _graded(parameters):
+        p._grad = materialize(minimum(maximum(raw(p._grad), -limit), limit), p._held)
+
+
+def _graded(parameters: Iterable[Value]) -> list[Value]:
+    """The parameters that have a gradient."""
+    return [p for p in parameters if raw(p) is not None and p._grad is not None]
 
 
 class Schedule(ABC):
@@ -551,6 +567,10 @@ def _option(name: str, given: Any) -> Any:
         first, second = given
         return (_number("a beta", first, below=1.0), _number("a beta", second, below=1.0))
     return _number(name, given, below=1.0 if name in ("momentum", "decay") else math.inf)
+
+
+def _options(optimizer: Optimizer) -> dict[str, Any]:
+    return dict(optimizer.options)
 
 
 def _like(entry: Any, new: Any) -> Any:

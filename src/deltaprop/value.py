@@ -13,9 +13,9 @@ import numpy as np
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .data import copied, rectangular, shown, variable_data
 from .exchange import Exchange
-from .graph import Elementwise, Node, Symbol, as_array, raw, tracing
+from .graph import Elementwise, Node, Symbol, UnfitError, as_array, raw, tracing, verify
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, _serial, is_mutable, parents
+from .graph.node import MODE, Extra, _serial, is_mutable, parents
 from .graph.reverse import backward
 
 _hook_keys = count()
@@ -52,6 +52,8 @@ def _operators(
                     data = on_floats(a, b)
                 except (ArithmeticError, ValueError):
                     return primitive(self, other)
+                if number is not float and number in (type(left), type(other)):
+                    return primitive(self, other)  # a constant that is being recorded
                 if type(left) is not float or type(other) is not float:
                     node = _new_value()
                     node.op = primitive
@@ -81,6 +83,11 @@ def _operators(
         return primitive(other, self)
 
     return method, reflected
+
+
+def _is_not_zero(g: Any) -> None:
+    if g == 0:
+        raise UnfitError("a gradient is set to 0, which clears it")
 
 
 def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
@@ -181,7 +188,7 @@ class Value(Exchange):
             what = "a constant" if self.op is None else f"a result (of {self.op})"
             raise TypeError(f"only a variable can be assigned to; this Value is {what}")
         if isinstance(new, Node):
-            new = new._held
+            new = raw(new)
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
         if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
@@ -224,6 +231,8 @@ class Value(Exchange):
             )
         if isinstance(new, Symbol):
             new = materialize(new, self._held)
+            if not self.shape:
+                verify(_is_not_zero, new)
         elif not isinstance(new, Node):
             new = np.array(new, self.dtype) if self.shape else self.dtype.type(new).item()
         self._grad = new if self.op is None else as_gradient(new)
@@ -388,7 +397,13 @@ class Value(Exchange):
         if hooks is None:
             hooks = self.extra.hooks = {}
         hooks[key] = hook
-        return lambda: hooks.pop(key, None) and None
+        Extra.changes += self.op is None
+
+        def remove() -> None:
+            hooks.pop(key, None)
+            Extra.changes += self.op is None
+
+        return remove
 
     __add__, __radd__ = _operators(elementwise.add, operator.add)
     __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
@@ -472,7 +487,7 @@ class Value(Exchange):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         if self.op is not None:
             raise TypeError("a result cannot be copied apart from its graph; copy v.detach()")
-        twin = Value.leaf(copied(self._held), constant=self.is_constant)
+        twin = Value.leaf(copied(raw(self)), constant=self.is_constant)
         twin.extra.name = self.name
         memo[id(self)] = twin
         return twin

@@ -100,6 +100,9 @@ class Memory:
         self.owners = _owners(program, self.filled)
         self.last_use = _last_use(program, self.owners)
         self._slots: dict[Variable, _Slot] = {}
+        self._unsure = len(program.calls) - 1  # the last call that may raise an error
+        while self._unsure >= 0 and can.succeed(program.calls[self._unsure]):
+            self._unsure -= 1
         self._calls = program.calls
         self._tiles(regions)
         self._arena(program)
@@ -108,10 +111,7 @@ class Memory:
         for i, call in enumerate(program.calls):
             if call.result not in inside:
                 self._place(call, i, outside)
-        unsure = len(program.calls) - 1
-        while unsure >= 0 and can.succeed(program.calls[unsure]):
-            unsure -= 1
-        self._lay_out({y for x in kept for y in self.owners[x]}, unsure)
+        self._lay_out({y for x in kept for y in self.owners[x]})
         for call in program.calls:
             self._show(call)
 
@@ -195,10 +195,10 @@ class Memory:
         return min(at) >= 0 and at[1:] == ends[:-1]
 
     def _outlived(self, call: Call, i: int, before: Variable) -> bool:
-        """Whether a result can take the place of what was there before."""
+        """Whether a result can take the place of what was there before, which no error needs."""
         y, mine = call.result, self.owners[before]
         last = max([self.last_use.get(x, -1) for x in mine])
-        if (y.shape, y.dtype) != (before.shape, before.dtype) or last > i:
+        if (y.shape, y.dtype) != (before.shape, before.dtype) or max(last, self._unsure) > i:
             return False
         direct = all(x is before for x in call.reads if not mine.isdisjoint(self.owners[x]))
         return last < i or (self.can.overwrite(call) and direct)
@@ -219,11 +219,11 @@ class Memory:
                 return slot
         return None
 
-    def _lay_out(self, kept: Collection[Variable], unsure: int) -> None:
+    def _lay_out(self, kept: Collection[Variable]) -> None:
         """Give the slots their places in one array: the last ones first, each where it first fits.
 
-        So what is kept comes before all else. What is there up to the call `unsure` must not
-        be where it is.
+        So what is kept comes before all else. What is there as long as an error may come must
+        not be where it is.
         """
         slots = dict.fromkeys(self._slots.values())
         for slot in slots if self._start else ():
@@ -235,7 +235,7 @@ class Memory:
         for slot in sorted(slots, key=lambda slot: (-slot.last, -slot.nbytes)):
             while ends and -ends[0][0] > slot.last:
                 busy.remove(heappop(ends)[1])
-            taken = busy if slot.first > unsure else sorted({*busy, *always})
+            taken = busy if slot.first > self._unsure else sorted({*busy, *always})
             for start, stop in taken:
                 if start - slot.offset >= slot.nbytes:
                     break

@@ -18,7 +18,7 @@ from ..graph.cotangent import adds_by_product, ones
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .arena import Arena, lay
-from .lanes import entry
+from .lanes import Vector, entry
 from .memory import Abilities, Memory
 from .passes import dead_code, optimised
 from .program import Call, Variable, as_number, flops, listed, part, symbols_in
@@ -38,7 +38,14 @@ _PUT = {
     "_grad": "if p._grad is not x: p._grad = x; p._extra.owns_grad = False",
 }
 _WHOLE = 1 << 14  # entries of constants that are written out
-_SURE = {"as_number", "astype", "entry", "lanes", "pack", "scalar_entry", "vdot"}
+_SURE = {"as_number", "astype", "entry", "pack", "scalar_entry", "vdot"}
+
+
+def _raises_nothing(function: Any) -> bool:
+    """Whether a function of numbers is NumPy's or this package's: it raises no errors."""
+    package = __name__.partition(".")[0]
+    known = str(getattr(function, "__module__", "")).partition(".")[0]
+    return isinstance(function, np.ufunc) or known == package
 
 
 def _fills(call: Call) -> bool:
@@ -57,7 +64,12 @@ def _views(call: Call) -> bool:
 
 
 def _succeeds(call: Call) -> bool:
-    sure = isinstance(call.function, Elementwise) or call.name in _SURE
+    function = call.function
+    if isinstance(function, Vector):
+        return all(_raises_nothing(f) for f, *_ in function.steps)
+    integers = call.result.dtype is not None and call.result.dtype.kind in "iu"  # 2 ** -1
+    sure = isinstance(function, Elementwise) and _raises_nothing(function.forward) and not integers
+    sure = sure or call.name in _SURE
     indexed = call.name == "getitem" and next(symbols_in(call.params), None) is None
     return not call.effect and (sure or indexed or _fills(call) or _views(call))
 
@@ -118,9 +130,9 @@ class _Writer:
         self.check()
         for i, call in enumerate(self.program.calls):
             self.call(i, call)
-        done = self.returned(results)
+        self.lines.append(f"result = {self.returned(results)}")
         self.write()
-        self.lines.append(f"return {done}")
+        self.lines.append("return result")
 
     def leaving(self, results: Sequence[Any]) -> set[Variable]:
         """What must be in memory of its own: results, and gradients that are read again."""

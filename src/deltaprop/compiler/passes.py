@@ -10,7 +10,7 @@ import numpy as np
 from ..calculus.elementwise import divide, maximum, minimum, multiply, power
 from ..graph import REGISTRY, Elementwise
 from .lanes import lanes
-from .program import Call, Program, Variable, rewritten, symbols_in
+from .program import Call, Program, Variable, is_draw, rewritten, symbols_in
 
 
 def dead_code(program: Program) -> Program:
@@ -148,13 +148,12 @@ def checks_first(program: Program) -> Program:
     if not any(call.effect for call in program.calls):
         return program
     made = {call.result: call for call in program.calls}
-    used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))
     first: dict[Call, None] = {}
     for call in program.calls:
         if not call.effect:
             continue
         before = _behind(call, made)
-        if call.result in used or not all(c in first or moves_little(c) for c in before):
+        if is_draw(call) or not all(c in first or moves_little(c) for c in before):
             break
         first.update(dict.fromkeys([c for c in program.calls if c in before]))
         first[call] = None

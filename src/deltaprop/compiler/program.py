@@ -125,6 +125,11 @@ class Program:
         return Program(self.inputs, calls, outputs)
 
 
+def is_draw(call: Call) -> bool:
+    """Whether a call draws random numbers, which moves the generator on."""
+    return getattr(np.random.Generator, call.name, None) is call.function
+
+
 def flops(call: Call) -> int:
     """About how many operations on numbers a call takes: 0 for what only moves them."""
     if call.name in ("matmul", "affine"):

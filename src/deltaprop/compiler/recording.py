@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from threading import RLock, get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise, Node, TraceError, raw
+from ..graph import Elementwise, Node, TraceError, UnfitError, raw
 from ..graph.modes import Mode
-from ..graph.node import _serial, is_mutable
+from ..graph.node import Extra, _serial, is_mutable
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
@@ -97,8 +97,8 @@ class Trace(Mode):
     calls : list of Call
     places : dict
         What is outside, by owner and name.
-    guards : list of (object, str, object)
-        Attributes, and what they must be for the recording to hold.
+    guards : dict
+        What the recording depends on, by function and owner: see `Guard`.
     """
 
     number = Number
@@ -112,7 +112,7 @@ class Trace(Mode):
         self.opened = opened
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
-        self.guards: list[tuple[Any, str, Any]] = []
+        self.guards: dict[Any, Guard] = {}
         self.draws: dict[int, Draws] = {}
         self.turn = 0
         self._turns = count(1)
@@ -120,6 +120,7 @@ class Trace(Mode):
         self._symbols: list[Traced] = []
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
+        self.depend(_hooked, Extra)
 
     # -- what a function meets ------------------------------------------------------------
 
@@ -149,7 +150,7 @@ class Trace(Mode):
         key = id(owner), name
         if key not in self.places:
             place = self.places[key] = Place(owner, name)
-            there = otherwise if place.before is None else place.before
+            there = otherwise if place.before is None else raw(place.before)
             if type(there) is np.ndarray or type(there) is float:
                 place.symbols = self.symbol(there)
                 place.leaves = [place.symbols]
@@ -165,14 +166,14 @@ class Trace(Mode):
         if place is not None and place.before is None and leaf._grad is place.symbols:
             self.missing.add(leaf)
 
-    def depend(self, owner: Any, name: str) -> None:
-        """The recording holds only while an attribute is what it is now."""
-        self.guards.append((owner, name, getattr(owner, name)))
+    def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
+        """The recording holds only while ``look(owner)`` is what it is now."""
+        self.guards.setdefault((look, id(owner)), Guard(look, owner, look(owner)))
 
     def generator(self, source: Any) -> Draws:
         """A generator of random numbers whose draws are recorded, to be drawn in each run."""
         generator = source.value if isinstance(source, Traced) else source
-        return self.draws.setdefault(id(generator), Draws(self, source, generator))
+        return self.draws.setdefault(id(source), Draws(self, source, generator))
 
     # -- what a function does -------------------------------------------------------------
 
@@ -303,7 +304,7 @@ class Trace(Mode):
             if place.name == "_held":
                 place.owner.extra.reading = None
             place.set(place.before)
-        for draws in self.draws.values():
+        for draws in reversed(self.draws.values()):
             draws.generator.bit_generator.state = draws.state
         for symbol in self._symbols:
             symbol.value = None
@@ -316,6 +317,24 @@ def _part(x: Any, i: int) -> Any:
 
 def _zeros(like: Any) -> Any:
     return np.zeros_like(like) if isinstance(like, np.ndarray) else 0.0
+
+
+def _hooked(owner: Any) -> Any:
+    return owner.changes
+
+
+def _gradient(leaf: Node) -> Any:
+    """What the gradient of a variable is: None, "data" or a "graph" of its own."""
+    g = leaf._grad
+    return None if g is None else "graph" if isinstance(g, Node) else "data"
+
+
+class Guard(NamedTuple):
+    """A recording holds only as long as ``look(owner) == expected``."""
+
+    look: Callable[[Any], Any]
+    owner: Any
+    expected: Any
 
 
 @dataclass(slots=True)
@@ -335,8 +354,9 @@ class Recorded:
         Of the function's result.
     wrapped : list of bool
         Whether each result was a Value.
-    guards : list of (object, str, object)
-        Attributes, and what they must be.
+    guards : list of Guard
+    generators : list
+        Those of random numbers that are drawn from: themselves, or variables.
     """
 
     program: Program
@@ -344,7 +364,8 @@ class Recorded:
     left: list[tuple[Place, Structure, int]]
     structure: Structure
     wrapped: list[bool]
-    guards: list[tuple[Any, str, Any]]
+    guards: list[Guard]
+    generators: list[Any]
 
     @property
     def writes(self) -> list[tuple[Place, Structure, list[Any]]]:
@@ -437,10 +458,18 @@ def _recorded(
     program, used = without_dead_code(Program(inputs, trace.calls, outputs))
     reads = [row for row in reads if not used.isdisjoint(row[2])]
     program.inputs += [x for _, _, symbols in reads for x in symbols]
-    guards = [*trace.guards, *[(leaf, "_grad", None) for leaf in trace.empty]]
+    needed = [p.owner for p, _, _ in reads if p.name == "_grad" and p.before is not None]
+    guards = [
+        *trace.guards.values(),
+        *[Guard(_gradient, leaf, None) for leaf in trace.empty],
+        *[Guard(_gradient, leaf, "data") for leaf in needed],
+    ]
+    if any(isinstance(leaf._grad, Node) for leaf in needed):
+        raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
     left = [(place, tree, len(new)) for place, tree, new in writes]
     wrapped = [isinstance(x, Node) for x in results]
-    return Recorded(program, reads, left, result_structure, wrapped, guards)
+    generators = [draws.source for draws in trace.draws.values()]
+    return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
 
 
 def _generators(function: Callable[..., Any]) -> list[tuple[Any, Any]]:
@@ -461,6 +490,12 @@ def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
         new = place.get()
         if new is not place.symbols:
             leaves, structure = flatten(new)
+            if place.name == "_grad" and isinstance(new, Node) and not new.is_constant:
+                raise refused(
+                    "a gradient that was recorded itself (create_graph=True) is left in .grad",
+                    "Call zero_grad() before the last backward(), or keep the numbers alone: "
+                    "v.grad = v.grad.data",
+                )
             writes.append((place, structure, [raw(x) for x in leaves]))
     return reads, writes
 

@@ -38,8 +38,11 @@ def _alike(program: Program) -> list[list[Call]]:
     """
     height: dict[Variable, int] = {}
     groups: dict[Any, list[Call]] = defaultdict(list)
+    later = -1  # of the effect that comes next
     for call in reversed(program.calls):
         mine = height.get(call.result, 0)
+        if call.effect:
+            mine = later = max(mine, later + 1)
         for x in call.reads:
             if height.get(x, 0) <= mine:
                 height[x] = mine + 1
@@ -125,13 +128,21 @@ def _row(xs: Sequence[Variable]) -> Variable:
 
 
 def _sorted(calls: Sequence[Call]) -> list[Call]:
-    """The calls, each after those that it reads from, else in the order that they have."""
+    """The calls, each after those that it reads from, else in the order that they have.
+
+    Effects keep their order: one waits for all before it.
+    """
     made = {call.result: call for call in calls}
+    effects = [call for call in calls if call.effect]
+    previous = dict(zip(effects[1:], effects, strict=False))
     ordered: dict[Call, None] = {}
     stack = [*reversed(calls)]
     while stack:
         call = stack[-1]
-        before = [made[x] for x in call.reads if x in made and made[x] not in ordered]
+        waits = [made[x] for x in call.reads if x in made]
+        if call in previous:
+            waits.append(previous[call])
+        before = [c for c in waits if c not in ordered]
         if not before:
             ordered[stack.pop()] = None
         stack += before[::-1]

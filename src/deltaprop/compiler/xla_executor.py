@@ -30,7 +30,7 @@ from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .numpy_executor import input_names
 from .passes import PASSES, moves_little
-from .program import Call, Program, Variable, flops, listed, run, substituted, symbols_in
+from .program import Call, Program, Variable, flops, is_draw, listed, run, substituted, symbols_in
 from .recording import Place, Recorded
 from .sharding import Layout
 
@@ -58,12 +58,11 @@ class Split:
     def __init__(self, program: Program, places: set[Variable]) -> None:
         self.made = {call.result: call for call in program.calls}
         effects = [call for call in program.calls if call.effect]
-        used = {x for call in program.calls for x in call.reads} | set(symbols_in(program.outputs))
-        draws = {call.result for call in effects if call.result in used}
+        draws = {call.result for call in effects if is_draw(call)}
         early: set[Variable] = set()
         self.after = []
         for call in effects:
-            if call.result in used or self._light(call, draws | early, places):
+            if call.result in draws or self._light(call, draws | early, places):
                 early |= self._behind(call.reads, early) | {call.result}
             else:
                 self.after.append(call)

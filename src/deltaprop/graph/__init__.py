@@ -16,6 +16,7 @@ from .primitive import Linear as Linear
 from .primitive import Primitive as Primitive
 from .symbol import Symbol as Symbol
 from .symbol import TraceError as TraceError
+from .symbol import UnfitError as UnfitError
 from .symbol import as_array as as_array
 from .symbol import tracing as tracing
 from .symbol import verify as verify

@@ -35,6 +35,8 @@ MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
 class Extra:
     """What few nodes have: a name, hooks, an origin; and the state of a leaf."""
 
+    changes = 0  # how often hooks of variables were set or removed
+
     __slots__ = ("constant", "exposed", "hooks", "name", "origin", "owns_grad", "reading")
 
     def __init__(self) -> None:

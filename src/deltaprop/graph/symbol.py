@@ -18,6 +18,10 @@ class TraceError(TypeError):
     """A function asked for something that is not known while it is being recorded."""
 
 
+class UnfitError(TraceError):
+    """A compiled function is to run as it is, this time: what was recorded does not hold."""
+
+
 class Symbol:
     """Data that is not known yet: it has a shape and a dtype, but no value."""
 

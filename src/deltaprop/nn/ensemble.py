@@ -141,9 +141,9 @@ class Ensemble(Module):
             raise IndexError(f"there are {self.members} members, and no number {k}")
         network = self._network(init="zeros", rng=k % self.members).train(self.training)
         for layer, stack in zip(network.layers, self.layers, strict=True):
-            layer.weight.assign(stack.weight._held[k])
+            layer.weight.assign(raw(stack.weight)[k])
             if layer.bias is not None and stack.bias is not None:
-                layer.bias.assign(stack.bias._held[k, 0])
+                layer.bias.assign(raw(stack.bias)[k, 0])
         return network
 
     def loss(self, loss: str | Callable[..., Any]) -> Callable[..., Any]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..graph import tracing
+from ..graph import raw, tracing
 from ..value import Value
+
+_is_training = attrgetter("_training")
 
 
 class Module:
@@ -38,7 +41,7 @@ class Module:
     def training(self) -> bool:
         """Whether the module is being trained: some act otherwise in evaluation."""
         if (trace := tracing()) is not None:
-            trace.depend(self, "_training")
+            trace.depend(_is_training, self)
         return self._training
 
     @training.setter
@@ -104,7 +107,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        state = {name: np.array(value._held) for name, value in self.named_parameters()}
+        state = {name: np.array(raw(value)) for name, value in self.named_parameters()}
         return state | {name: np.array(entry) for name, entry in self.named_buffers()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -122,7 +125,7 @@ class Module:
             all of them listed; nothing is changed then.
         """
         parameters, buffers = self.named_parameters(), self._buffers()
-        here = {name: value._held for name, value in parameters} | dict(self.named_buffers())
+        here = {name: raw(value) for name, value in parameters} | dict(self.named_buffers())
         arrays = {name: np.asarray(entry) for name, entry in state.items()}
         if problems := list(_misfits(here, arrays)):
             raise ValueError(

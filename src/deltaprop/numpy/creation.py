@@ -80,7 +80,7 @@ def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
         return astype(x, dtype)
     if not copy:
         return x
-    return _constant(np.array(x._held)) if x.is_constant else +x
+    return _constant(np.array(raw(x))) if x.is_constant else +x
 
 
 def _holds_nodes(items: Any) -> bool:

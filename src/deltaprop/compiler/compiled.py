@@ -61,7 +61,7 @@ def _restoring(
 ) -> Callable[[Sequence[Any]], Any]:
     """`run`, but an error leaves the generators of random numbers as they were."""
     places = {x: i for i, x in enumerate(inputs)}
-    sources: list[Any] = [x if isinstance(x, np.random.Generator) else places[x] for x in generators]
+    sources: list[Any] = [places.get(x, x) for x in generators]
 
     def again(given: Sequence[Any]) -> Any:
         drawn: list[Any] = [given[x] if type(x) is int else x for x in sources]

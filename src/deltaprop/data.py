@@ -21,15 +21,29 @@ def copied(held: Any) -> Any:
     return held.copy() if isinstance(held, np.ndarray) else held
 
 
-def rectangular(data: Any) -> np.ndarray:
+def rectangular(data: Any) -> Any:
     """An ndarray of nested lists, with an error that says what is wrong with them."""
     try:
-        return np.asarray(data)
+        return as_array(data)
     except ValueError as error:
         raise TypeError(
             f"ragged data: the rows of {_short(data)} differ in length; "
             "a Value holds a rectangular array"
         ) from error
+
+
+def numbers(data: Any, dtype: Any) -> Any:
+    """A new array of another dtype, of real or complex numbers.
+
+    Raises
+    ------
+    TypeError
+        If the data are text, times or objects.
+    """
+    array = rectangular(data)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"data must be numbers, got {array.dtype}: convert them first")
+    return np.array(array, dtype)
 
 
 def _short(data: Any) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from .data import shown
 from .graph import Node, raw
 from .graph.modes import is_recording
+from .graph.symbol import MASKED
 
 
 class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError
@@ -87,6 +88,11 @@ class Exchange(Node):
         return self.item()
 
     # -- as an array of NumPy's ----------------------------------------------------------
+
+    @property
+    def _data(self) -> Any:
+        """What `np.ma` looks for in an operand: it would drop the gradient, or the mask."""
+        raise TypeError(f"np.ma does not know gradients: {MASKED}")
 
     def _plain(self, what: str) -> Any:
         """The data, read-only, if no gradient gets lost by giving them away."""

@@ -294,7 +294,7 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
             if isinstance(t, Symbol):
                 t = materialize(t, raw(x))
             else:
-                t = np.array(t, kind)
+                t = np.array(as_array(t), kind)
                 t = t if shape else t.item()
         out.append(t)
     return out

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
-from .data import copied, rectangular, shown, variable_data
+from .data import copied, numbers, rectangular, shown, variable_data
 from .exchange import Exchange
 from .graph import Elementwise, Node, Symbol, UnfitError, as_array, raw, tracing, verify
 from .graph.cotangent import as_gradient, materialize
@@ -194,7 +194,7 @@ class Value(Exchange):
         if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
             self.write(materialize(new, raw(self)))
             return self
-        self.write(np.array(new, self.dtype) if self.shape else variable_data(new, None, True))
+        self.write(numbers(new, self.dtype) if self.shape else variable_data(new, None, True))
         return self
 
     @property
@@ -234,7 +234,8 @@ class Value(Exchange):
             if not self.shape:
                 verify(_is_not_zero, new)
         elif not isinstance(new, Node):
-            new = np.array(new, self.dtype) if self.shape else self.dtype.type(new).item()
+            new = numbers(new, self.dtype)
+            new = new if self.shape else new.item()
         self._grad = new if self.op is None else as_gradient(new)
 
     @property
@@ -564,7 +565,7 @@ def constant(data: Any, dtype: Any = None) -> Value:
         data = raw(data)
     if isinstance(data, Symbol):
         return Value.leaf(as_array(data, dtype), constant=True)
-    array = np.array(data, dtype)
+    array = np.array(as_array(data), dtype)
     number = not array.ndim and dtype is None and isinstance(data, float | complex)
     return Value.leaf(data if number else array[()], constant=True)
 

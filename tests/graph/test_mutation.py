@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import operator
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -91,6 +93,53 @@ OPERANDS: dict[str, Callable[[np.ndarray], Any]] = {
 }
 
 
+def _view_of_bytes() -> tuple[Any, Callable[[], None]]:
+    memory = bytearray(np.array([2, 1, 2]).tobytes())
+    return (
+        memoryview(memory).cast("q").toreadonly(),
+        lambda: memory.__setitem__(slice(8), bytes(8)),
+    )
+
+
+def _foreign(kind: str) -> tuple[Any, Callable[[], None]]:
+    """The integers 2, 1, 2 in what is no ndarray, and a later write of a 0."""
+    x: Any
+    if kind == "read-only memoryview":
+        return _view_of_bytes()
+    if kind == "tensor":
+        x = pytest.importorskip("torch").tensor([2, 1, 2])
+    elif kind == "series":
+        x = pytest.importorskip("pandas").Series([2, 1, 2])
+    elif kind == "column":
+        x = pytest.importorskip("pandas").DataFrame({"a": [2, 1, 2], "b": [0, 0, 0]})["a"]
+    elif kind == "ctypes":
+        x = (ctypes.c_int64 * 3)(2, 1, 2)
+    else:
+        made = array("q", [2, 1, 2])
+        x = {"array": made, "memoryview": memoryview(made), "list": [2, 1, 2]}[kind]
+    return x, lambda: x.__setitem__(0, 0)
+
+
+FOREIGN = ["list", "array", "memoryview", "read-only memoryview", "ctypes"]
+FOREIGN += ["tensor", "series", "column"]
+WITH_FOREIGN: dict[str, Callable[[Any, Any], Any]] = {
+    "multiply": dnp.multiply,
+    "ufunc": lambda x, a: np.power(x, a),
+    "power": lambda x, a: dnp.power(a, x),
+    "clip": lambda x, a: dnp.clip(x * 2, a, 2) * x,
+    "maximum": lambda x, a: dnp.maximum(a, x) * x,
+    "where": lambda x, a: dnp.where(a, x * x, x),
+    "matmul": dnp.matmul,
+    "einsum": lambda x, a: dnp.einsum("i,i->i", x, a),
+    "average": lambda x, a: dnp.average(x, weights=a),
+    "index": lambda x, a: x[a] ** 2,
+    "one of two indices": lambda x, a: x[None][0, a] ** 2,
+    "take": lambda x, a: dnp.take(x, a) ** 2,
+    "at": lambda x, a: x.at[a].multiply(3.0),
+    "mse": lambda x, a: dp.nn.mse(x, a),
+    "cross-entropy": lambda x, a: dp.nn.softmax_cross_entropy(x * np.eye(3), a),
+}
+
 WRITES: dict[str, Callable[[Value], Any]] = {
     "data[...] =": lambda x: x.data.__setitem__(..., 7.0),
     "data[0] =": lambda x: x.data[0].__setitem__(1, 7.0),
@@ -147,6 +196,21 @@ def test_writes_after_recording_change_nothing(
     found = gradients(program, leaf, operand, write, order)
     for g, w in zip(found, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("program", WITH_FOREIGN)
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_is_no_ndarray_may_change_after_recording(kind: str, program: str) -> None:
+    found = []
+    for late in (False, True):
+        x, (a, write) = Value([1.5, 2.5, 0.5]), _foreign(kind)
+        y = WITH_FOREIGN[program](x, a)
+        if late:
+            write()
+            assert np.asarray(a)[0] == 0
+        y.sum().backward()
+        found.append(x.grad)
+    np.testing.assert_array_equal(*found)
 
 
 PARAMETERS: dict[str, tuple[Callable[[Any, Any], Any], Any, Any]] = {

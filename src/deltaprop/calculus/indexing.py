@@ -127,7 +127,7 @@ def _static(index: Any) -> Any:
 
 
 def _static_entry(i: Any) -> Any:
-    if i is None or isinstance(i, int | slice):
+    if i is None or i is Ellipsis or isinstance(i, int | slice | str):
         return i
     if isinstance(i, Node):
         if not i.is_constant:
@@ -137,8 +137,12 @@ def _static_entry(i: Any) -> Any:
             )
         i = raw(i)
     elif isinstance(i, list | tuple | range):
-        i = np.array(i) if i else np.array(i, np.intp)
-    elif isinstance(i, np.ndarray) and is_mutable(i):
+        i = as_array(i) if i else np.array(i, np.intp)
+    elif hasattr(i, "__index__") and not hasattr(i, "shape"):
+        i = operator.index(i)
+    elif not isinstance(i, float):
+        i = as_array(i)  # of a buffer, or of another library's array
+    if isinstance(i, np.ndarray) and is_mutable(i):
         i = i.copy()
     kind = getattr(i, "dtype", None)
     if isinstance(i, float) or (kind is not None and kind.kind not in "biu"):

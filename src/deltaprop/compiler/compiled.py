@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..graph import Node, UnfitError
+from ..graph import Node, UnfitError, refuse_masks
 from ..graph.node import MODE
 from ..tree import Structure, flatten
 from . import numpy_executor
@@ -183,6 +183,7 @@ def _inputs(leaves: Iterable[Any]) -> list[Any]:
 
 def _signature(x: Any) -> Any:
     if isinstance(x, np.ndarray):
+        refuse_masks(x)
         return x.shape, x.dtype, x.strides
     if isinstance(x, Node):
         return Node, _signature(x._held)

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise, Node, TraceError, UnfitError, raw
+from ..graph import Elementwise, Node, TraceError, UnfitError, as_array, raw
 from ..graph.modes import Mode
 from ..graph.node import Extra, _serial, is_mutable
+from ..graph.primitive import is_operand
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
@@ -198,8 +199,8 @@ class Trace(Mode):
                     x = held
                 else:
                     variable = True
-            elif isinstance(x, (list, tuple)):
-                held = x = np.asarray(x)
+            elif type(x) is not np.ndarray and not is_operand(x):
+                held = x = as_array(x)
             data.append(held)
             sources.append(x)
             kind = type(held)

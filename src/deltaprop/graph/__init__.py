@@ -18,5 +18,6 @@ from .symbol import Symbol as Symbol
 from .symbol import TraceError as TraceError
 from .symbol import UnfitError as UnfitError
 from .symbol import as_array as as_array
+from .symbol import refuse_masks as refuse_masks
 from .symbol import tracing as tracing
 from .symbol import verify as verify

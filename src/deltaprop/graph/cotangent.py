@@ -25,7 +25,7 @@ import numpy as np
 
 from .node import Node
 from .primitive import Linear
-from .symbol import Symbol, tracing
+from .symbol import Symbol, as_array, tracing
 
 
 class Masked:
@@ -287,7 +287,7 @@ def _fit(g: Any, like: Any) -> Any:
     if isinstance(g, Node | Symbol):
         kept = not shape or raw(g).dtype == dtype
         return g if kept else g.astype(dtype)  # type: ignore[union-attr]
-    return np.array(g, dtype) if shape else dtype.type(g).item()
+    return np.array(as_array(g), dtype) if shape else dtype.type(g).item()
 
 
 def accumulate(a: Any, b: Any) -> Any:

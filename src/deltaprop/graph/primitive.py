@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .node import MODE, Node, _serial, is_mutable, scalar
+from .symbol import Symbol, as_array
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
 Rule: TypeAlias = Callable[..., Any]
@@ -110,8 +111,8 @@ class Primitive:
             kind = type(x)
             if kind is np.ndarray:
                 arrays.append(len(data))
-            elif kind is not float and isinstance(x, list | tuple | np.ndarray):
-                x = np.asarray(x)  # of nested lists, or of a subclass's data
+            elif kind is not float and not is_operand(x):
+                x = as_array(x)  # of nested lists, a subclass's data, a buffer, another library's
                 sources = _replaced(sources, len(data), x)
                 arrays.append(len(data))
             data.append(x)
@@ -119,6 +120,8 @@ class Primitive:
             result = self.evaluate(*data, **params) if params else self.evaluate(*data)
             return result if leaf is None else leaf.leaf(result, constant=True)
         for i in arrays:
+            if data[i].dtype.kind not in "biufc":
+                raise TypeError(_no_numbers(self, data[i]))
             if (keeps is None or keeps[i]) and is_mutable(data[i]):
                 data[i] = data[i].copy()
                 sources = _replaced(sources, i, data[i])
@@ -160,6 +163,21 @@ class Primitive:
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError
+
+
+def is_operand(x: Any) -> bool:
+    """Whether an operation takes `x` as it is, and not as an array."""
+    return isinstance(x, _NUMBERS) and not isinstance(x, np.timedelta64)
+
+
+_NUMBERS = (float, int, complex, np.number, np.bool_, Symbol, type(None))
+
+
+def _no_numbers(primitive: Primitive, array: np.ndarray) -> str:
+    what = f"{primitive} of a Value needs numbers, got an array of {array.dtype}: "
+    if array.dtype.kind == "O":
+        return what + "join Values with deltaprop.numpy.stack, convert others with astype(float)"
+    return what + "convert it first, e.g. with astype(float)"
 
 
 def _replaced(args: Sequence[Any], i: int, x: Any) -> tuple[Any, ...]:

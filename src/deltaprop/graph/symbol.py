@@ -48,10 +48,34 @@ def tracing() -> Any:
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:
-    """An array of a number, of nested lists, ...; a symbol stands for one already."""
+    """An array of a number, of nested lists, ...; a symbol stands for one already.
+
+    Raises
+    ------
+    TypeError
+        If `x` is a masked array or a list of them: NumPy would drop the mask.
+    """
     if isinstance(x, Symbol):
         return x if dtype is None else x.astype(dtype, copy=False)
+    if type(x) is not np.ndarray:
+        refuse_masks(x)
     return np.asarray(x, dtype)
+
+
+def refuse_masks(x: Any) -> None:
+    """Raise a TypeError if `x` is a masked array, or holds one in its lists."""
+    if isinstance(x, list | tuple):
+        for row in x:
+            if isinstance(row, list | tuple | np.ndarray):
+                refuse_masks(row)
+    elif isinstance(x, np.ndarray) and hasattr(x, "mask"):  # without an import of numpy.ma
+        raise TypeError(MASKED)
+
+
+MASKED = (
+    "data must be without a mask, got a masked array: fill it first, x.filled(value), or take the "
+    "entries that are not masked by indexing, x.data[~x.mask]"
+)
 
 
 def verify(check: Callable[..., None], *args: Any, always: bool = True) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..graph import raw, tracing
+from ..graph import as_array, raw, tracing
 from ..value import Value
 
 _is_training = attrgetter("_training")
@@ -126,7 +126,7 @@ class Module:
         """
         parameters, buffers = self.named_parameters(), self._buffers()
         here = {name: raw(value) for name, value in parameters} | dict(self.named_buffers())
-        arrays = {name: np.asarray(entry) for name, entry in state.items()}
+        arrays = {name: as_array(entry) for name, entry in state.items()}
         if problems := list(_misfits(here, arrays)):
             raise ValueError(
                 f"the state does not fit this {type(self).__name__}, nothing was loaded: "

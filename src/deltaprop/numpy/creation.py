@@ -13,7 +13,7 @@ import numpy as np
 
 from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape, stack
 from ..data import rectangular
-from ..graph import Node, raw
+from ..graph import Node, raw, refuse_masks
 from ..value import Value
 
 
@@ -52,6 +52,7 @@ def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | Non
     """
     if isinstance(obj, Node):
         return _of_node(obj, dtype, copy)
+    refuse_masks(obj)
     if isinstance(obj, list | tuple):
         if _holds_nodes(obj):
             joined = stack([asarray(item) for item in obj])

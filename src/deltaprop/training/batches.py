@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import raw
+from ..graph import as_array, raw
 from .imbalance import balanced_rows, class_weights
 
 _PART = 2**23  # bytes: rows are brought into order in parts that stay in the cache
@@ -30,7 +30,7 @@ class Rows:
     """
 
     def __init__(self, data: Any, what: str) -> None:
-        self.arrays = [np.asarray(raw(x)) for x in data]
+        self.arrays = [as_array(raw(x)) for x in data]
         lengths = [x.shape[:1] for x in self.arrays]
         if any(not n for n in lengths) or len({*lengths}) > 1:
             shapes = " and ".join(str(x.shape) for x in self.arrays)
@@ -58,7 +58,7 @@ class Rows:
                     f"sample_weight must have shape ({self.count},), a number for each row, but "
                     f"has {np.shape(sample_weight)}"
                 )
-            weights = weights * np.asarray(sample_weight, float)
+            weights = weights * as_array(sample_weight, float)
         total = weights.sum()
         if not (np.all(weights >= 0) and 0 < total < np.inf):
             raise ValueError(
@@ -136,7 +136,7 @@ class Stream:
                     f"{type(item).__name__}"
                 )
             # weights of a batch mean what they say: only the whole could be scaled to a mean
-            yield [*Rows(item[:2], self.what).arrays, *map(np.asarray, item[2:])]
+            yield [*Rows(item[:2], self.what).arrays, *map(as_array, item[2:])]
         if empty:
             raise ValueError(f"the {self.what} gave no batches in this epoch")
 

@@ -86,6 +86,70 @@ def test_a_hundred_steps_are_pytorchs(name: str) -> None:
     assert b.item() == pytest.approx(tb.item(), rel=1e-12)
 
 
+COMPLEX = np.array([[1 + 2j, -0.5 + 0.1j], [3 - 1j, 0.2j]])
+TARGET = np.array([[0.3 - 0.7j, 1j], [0j, 2 + 2j]])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [np.complex128, np.complex64])
+@pytest.mark.parametrize("name", CASES)
+def test_complex_parameters_move_as_pytorchs(name: str, dtype: Any, compiled: bool) -> None:
+    torch = pytest.importorskip("torch")
+    make, theirs, options = CASES[name]
+    z, c = dp.Value(COMPLEX.astype(dtype)), dp.Value(1 + 0j)
+    ours = make([z, c])
+
+    def step(target: Any) -> Any:
+        loss = (abs(z - target) ** 2).sum() + abs(c - 1j) ** 2
+        ours.zero_grad()
+        loss.backward()
+        ours.step()
+        return loss
+
+    step = dp.compile(step) if compiled else step
+    tz = torch.tensor(COMPLEX.astype(dtype), requires_grad=True)
+    tc = torch.tensor(1 + 0j, dtype=torch.complex128, requires_grad=True)
+    optimizer = getattr(torch.optim, theirs)([tz, tc], **options)
+    target = TARGET.astype(dtype)
+    rtol = 1e-12 if dtype == np.complex128 else 1e-4
+    for _ in range(20):
+        step(target)
+        optimizer.zero_grad()
+        ((tz - torch.tensor(target)).abs().square().sum() + (tc - 1j).abs().square()).backward()
+        optimizer.step()
+        np.testing.assert_allclose(z.numpy(), tz.detach().numpy(), rtol=rtol, atol=rtol)
+        assert c.item() == pytest.approx(tc.item(), rel=1e-12)
+    assert z.dtype == dtype
+    saved = ours.state_dict()
+    twin = make([dp.Value(z.numpy()), dp.Value(c.item())])
+    twin.load_state_dict(saved)
+    assert repr(twin.state_dict()) == repr(saved)
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 100.0])
+def test_complex_gradients_are_clipped_as_pytorchs(max_norm: float) -> None:
+    torch = pytest.importorskip("torch")
+    z, x, c = dp.Value(COMPLEX.astype(np.complex64)), dp.Value([1.0, -2.0]), dp.Value(1j)
+    ((abs(z) ** 2).sum() + (x * x).sum() + abs(c) ** 2).backward()
+    tensors = [torch.zeros(p.shape, dtype=torch.complex128) for p in (z, x, c)]
+    for tensor, p in zip(tensors, (z, x, c), strict=True):
+        tensor.grad = torch.tensor(p.grad, dtype=torch.complex128)
+    wanted = torch.nn.utils.clip_grad_norm_(tensors, max_norm).item()
+    assert optim.clip_grad_norm([z, x, c], max_norm) == pytest.approx(wanted, rel=1e-6)
+    for tensor, p in zip(tensors, (z, x, c), strict=True):
+        np.testing.assert_allclose(p.grad, tensor.grad.numpy(), rtol=1e-5)
+    assert z.grad.dtype == np.complex64
+    assert type(c.grad) is complex
+
+
+def test_the_parts_of_complex_gradients_are_limited_apart() -> None:
+    z, c = dp.Value(np.array([3 - 4j, 0.125 + 2j], np.complex64)), dp.Value(0.25 - 4j)
+    ((abs(z) ** 2).sum() + abs(c) ** 2).backward()
+    optim.clip_grad_value([z, c], 1.0)
+    np.testing.assert_array_equal(z.grad, np.array([1 - 1j, 0.25 + 1j], np.complex64))
+    assert c.grad == 0.5 - 1j
+
+
 # -- the formulas, for a parameter x and gradients g_1, g_2, ... that do not depend on it
 
 
@@ -191,6 +255,11 @@ def test_a_state_continues_where_it_was_taken(name: str) -> None:
     assert b.item() == b2.item()
 
 
+def with_entry(optimizer: optim.Optimizer, name: str, entry: Any) -> dict[str, Any]:
+    saved = optimizer.state_dict()
+    return {**saved, "state": {**saved["state"], name: entry}}
+
+
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
     w, b = variables()
     adam = optim.Adam([w, b])
@@ -198,9 +267,17 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     for saved, error in [
         (optim.Adam([b, w]).state_dict(), ValueError),
         (optim.Adam([w]).state_dict(), ValueError),
-        (optim.SGD([w, b]).state_dict(), TypeError),
+        (optim.SGD([w, b]).state_dict(), ValueError),
+        (optim.AdamW([w, b]).state_dict(), ValueError),
+        ({"lr": 0.1}, ValueError),
         ({**adam.state_dict(), "options": {"betas": (2.0, 0.9)}}, ValueError),
-    ]:
+        ({**adam.state_dict(), "lr": -1.0}, ValueError),
+        *[(with_entry(adam, name, entry), ValueError) for name, entry in [
+            ("1.count", -1.0), ("1.count", 0.5), ("1.count", np.nan), ("1.count", np.ones(2)),
+            ("0.mean", np.ones((3, 2), complex)), ("0.mean", np.full((3, 2), "a")),
+            ("0.mean", np.ones((2, 3))), ("1.mean_square", None), ("2.mean", 0.0),
+        ]],
+    ]:  # fmt: skip
         with pytest.raises(error):
             adam.load_state_dict(saved)
         assert repr(adam.state_dict()) == before
@@ -362,10 +439,56 @@ def test_a_schedule_continues_where_it_was_taken(name: str) -> None:
     assert rates(second, 7, None if metrics is None else metrics[5:]) == whole[5:]
 
 
-def test_a_schedule_of_another_kind() -> None:
-    state = optim.StepDecay(sgd(), 2).state_dict()
-    with pytest.raises(ValueError, match=r"CosineDecay has the entries .*'steps'.*'every'"):
-        optim.CosineDecay(sgd(), 2).load_state_dict(state)
+def test_a_schedule_of_another_kind_or_damaged_changes_nothing() -> None:
+    schedule = optim.StepDecay(sgd(), 2)
+    before, rate = schedule.state_dict(), schedule.optimizer.lr
+    for saved, message in [
+        (optim.CosineDecay(sgd(), 2).state_dict(), r"kind StepDecay .*, got kind CosineDecay"),
+        (optim.ExponentialDecay(sgd(), 0.5).state_dict(), "got kind ExponentialDecay"),
+        ({}, "got kind None"),
+        ({**before, "count": "many"}, "count='many'"),
+        ({**before, "base": float("nan")}, "learning rate"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            schedule.load_state_dict(saved)
+        assert (schedule.state_dict(), schedule.optimizer.lr) == (before, rate)
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@given(
+    metrics=st.lists(st.sampled_from([1.0, 1.00005, 1.1, 2.0, np.inf, math.nan]), max_size=15),
+    patience=st.integers(0, 2),
+)
+def test_a_plateau_is_pytorchs(mode: Any, metrics: list[float], patience: int) -> None:
+    torch = pytest.importorskip("torch")
+    options = {"factor": 0.5, "patience": patience, "mode": mode}
+    schedule = optim.ReduceOnPlateau(sgd(1.0), **options)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **options)
+    for metric in metrics:
+        schedule.step(metric)
+        theirs.step(metric)
+        assert schedule.optimizer.lr == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-7)
+
+
+@given(
+    metrics=st.lists(st.sampled_from([-1.0, -0.99999, -0.5, 0.0, 0.5, 0.50001, 1.0, math.nan])),
+    threshold=st.sampled_from([0.0, 1e-4, 0.6]),
+)
+def test_a_plateau_of_negative_metrics(metrics: list[float], threshold: float) -> None:
+    """The mode "max" of a metric is the mode "min" of its negative."""
+    down = optim.ReduceOnPlateau(sgd(1.0), 0.5, 1, threshold)
+    up = optim.ReduceOnPlateau(sgd(1.0), 0.5, 1, threshold, mode="max")
+    best, waited, rate = math.inf, 0, 1.0
+    for metric in metrics:
+        down.step(metric)
+        up.step(-metric)
+        bound = best - threshold * abs(best) if best < math.inf else best
+        best, waited = (metric, 0) if metric < bound else (best, waited + 1)
+        if waited > 1:
+            rate, waited = rate / 2, 0
+        assert down.optimizer.lr == up.optimizer.lr == rate
+        assert down.best == -up.best == best
 
 
 # -- bad input
@@ -391,6 +514,9 @@ def test_a_schedule_of_another_kind() -> None:
         (lambda p: optim.SGD([p * 2], lr=0.1), TypeError, "must be variables"),
         (lambda p: optim.SGD([dp.constant(1.0)], lr=0.1), TypeError, "must be variables"),
         (lambda p: optim.SGD([np.ones(3)], lr=0.1), TypeError, "not ndarray"),
+        (lambda p: optim.SGD(dp.nn.MLP([1, 1]), lr=0.1), TypeError, r"write model.parameters\(\)"),
+        (lambda p: optim.SGD(3, lr=0.1), TypeError, "must be a list of Values, got 3"),
+        (lambda p: optim.ReduceOnPlateau(sgd(), mode="up"), ValueError, "mode must be .* 'up'"),
         (lambda p: optim.clip_grad_norm([p], -1), ValueError, "max_norm"),
         (lambda p: optim.clip_grad_value([p], -1), ValueError, "max_value"),
         (lambda p: optim.StepDecay(sgd(), every=0), ValueError, "every must be a positive whole"),

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from copy import copy
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from .calculus.elementwise import maximum, minimum, sqrt, square, where
-from .calculus.shaping import astype
+from .calculus.elementwise import imag, maximum, minimum, real, sqrt, square, where
+from .calculus.shaping import astype, stack
 from .graph import Symbol, TraceError, raw, tracing
 from .graph.cotangent import materialize
 from .value import Value
@@ -33,6 +34,8 @@ class Optimizer:
     The rule is the pure function ``update(p, g, state, lr, **options)``, which returns the new
     p and state. It is written with operators and calculus functions, so it takes raw numbers,
     arrays and Values alike. Its keyword arguments, with their defaults, are the options.
+    `step` gives it real numbers alone: a complex p and its g as their real and imaginary parts,
+    along a last axis of length 2 (as `torch.view_as_real` does).
 
     Parameters
     ----------
@@ -53,8 +56,8 @@ class Optimizer:
     """
 
     update: Callable[..., tuple[Any, State]]
-    # What the state of a parameter holds: arrays of its shape, at first zero, and the number
-    # "count". A "velocity" is there with a momentum only.
+    # What the state of a parameter holds: arrays like p as `update` gets it, at first zero, and
+    # the number "count". A "velocity" is there with a momentum only.
     slots: ClassVar[tuple[str, ...]]
 
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
@@ -63,7 +66,7 @@ class Optimizer:
         self.options = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
         self.state: list[State] = [
-            tuple(0.0 if slot == "count" else _like(p._held, 0.0) for slot in self._slots)
+            tuple(0.0 if slot == "count" else _like(_real(p._held), 0.0) for slot in self._slots)
             for p in self.parameters
         ]
 
@@ -104,8 +107,8 @@ class Optimizer:
             g = p._grad
             if g is not None:
                 g = g if type(g) is np.ndarray else raw(g)
-                new, states[i] = update(p._held, g, states[i], lr, **options)
-                p.write(new)
+                new, states[i] = update(_real(p._held), _real(g), states[i], lr, **options)
+                p.write(_as_before(new, p._held))
 
     def _meet(self) -> None:
         """Let the recording for `compile` read and write what a step depends on."""
@@ -124,7 +127,7 @@ class Optimizer:
             p._grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """The learning rate, the options, and copies of the state as "<parameter>.<slot>"."""
+        """The kind, the learning rate, the options, and copies of the state as "0.mean", ..."""
         if tracing() is not None:
             self._meet()
         state = {
@@ -132,7 +135,8 @@ class Optimizer:
             for i, entries in enumerate(self.state)
             for slot, entry in zip(self._slots, entries, strict=True)
         }
-        return {"lr": self.lr, "options": dict(self.options), "state": state}
+        options = dict(self.options)
+        return {"kind": type(self).__name__, "lr": self.lr, "options": options, "state": state}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken, on parameters of the same shapes.
@@ -140,22 +144,28 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If the state is of another kind of optimiser, or of parameters of other shapes;
-            nothing is changed then.
+            If the state is of another kind of optimiser, of parameters of other shapes, or
+            damaged; nothing is changed then.
         """
-        lr, options, state = saved["lr"], self._checked(saved["options"]), saved["state"]
+        _same_kind(self, saved)
+        here, state, count = self.state_dict(), saved["state"], 0.0
+        options = self._checked(saved["options"])
         if bool(options.get("momentum")) != bool(self.options.get("momentum")):
             raise ValueError(
                 f"the saved options must have a momentum if and only if {self!r} has one, got "
                 f"momentum={options['momentum']!r}: make an optimiser with that momentum"
             )
-        given = {name: np.shape(entry) for name, entry in state.items()}
-        here = {name: entry.shape for name, entry in self.state_dict()["state"].items()}
-        if wrong := sorted(name for name in given | here if given.get(name) != here.get(name)):
+        given = {name: _real_shape(entry) for name, entry in state.items()}
+        fitting = {name: entry.shape for name, entry in here["state"].items()}
+        counts = [name for name in fitting if name.endswith(".count") and given.get(name) == ()]
+        wrong = {name for name in given | fitting if given.get(name) != fitting.get(name)}
+        wrong |= {name for name in counts if not (count := state[name]) >= 0 or count % 1}
+        if wrong:
             raise ValueError(
-                f"the saved state does not fit {self!r}: missing, unexpected or of another shape "
-                f"are {', '.join(wrong)}"
+                f"the saved state must fit {self!r}, got entries that are missing, unexpected, of "
+                f"another shape, no real numbers, or no counts: {', '.join(sorted(wrong))}"
             )
+        lr = _number("the learning rate", saved["lr"])
         self.lr, self.options = lr, options
         # in place: a compiled step knows the list
         self.state[:] = [
@@ -326,6 +336,8 @@ class AdamW(Optimizer):
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     """Scale all gradients together so that their common 2-norm is at most `max_norm`.
 
+    The norm of complex gradients is that of their absolute values.
+
     Returns
     -------
     float
@@ -342,7 +354,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     limit = _number("max_norm", max_norm)
     graded = _graded(parameters)
     # in float64, where the square of no float32 overflows
-    wide = [astype(raw(p._grad), np.float64) for p in graded]
+    wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
     factor = where(norm > limit, limit / norm, 1.0)
     norm, factor = (x.as_number() if isinstance(x, Symbol) else float(x) for x in (norm, factor))
@@ -352,10 +364,14 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 
 
 def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
-    """Limit every entry of every gradient to [-max_value, max_value]."""
+    """Limit every entry of every gradient to [-max_value, max_value].
+
+    The real and the imaginary part of a complex entry are limited apart.
+    """
     limit = _number("max_value", max_value)
     for p in _graded(parameters):
-        p._grad = materialize(minimum(maximum(raw(p._grad), -limit), limit), p._held)
+        limited = minimum(maximum(_real(raw(p._grad)), -limit), limit)
+        p._grad = materialize(_as_before(limited, p._held), p._held)
 
 
 def _graded(parameters: Iterable[Value]) -> list[Value]:
@@ -400,18 +416,29 @@ class Schedule(ABC):
         self.optimizer.lr = self.rate()
 
     def state_dict(self) -> dict[str, Any]:
-        """All numbers of the schedule."""
-        return {name: entry for name, entry in vars(self).items() if name != "optimizer"}
+        """The kind and all settings and numbers of the schedule."""
+        entries = {name: entry for name, entry in vars(self).items() if name != "optimizer"}
+        return {"kind": type(self).__name__, **entries}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        """Continue where `state_dict` was taken; a ValueError if that was another kind."""
-        if saved.keys() != self.state_dict().keys():
+        """Continue where `state_dict` was taken.
+
+        Raises
+        ------
+        ValueError
+            If the state is of another kind of schedule, or damaged; nothing is changed then.
+        """
+        _same_kind(self, saved)
+        here = self.state_dict()
+        if wrong := [n for n in here if isinstance(saved[n], str) != isinstance(here[n], str)]:
             raise ValueError(
-                f"a {type(self).__name__} has the entries {sorted(self.state_dict())}, but the "
-                f"saved state {sorted(saved)}"
+                f"the saved state must hold what {type(self).__name__}.state_dict() gives, got "
+                + ", ".join(f"{name}={saved[name]!r}" for name in wrong)
             )
-        vars(self).update(saved)
-        self.optimizer.lr = self.rate()
+        twin = copy(self)
+        vars(twin).update({name: entry for name, entry in saved.items() if name != "kind"})
+        self.optimizer.lr = twin.rate()
+        vars(self).update(vars(twin))
 
 
 class StepDecay(Schedule):
@@ -479,9 +506,10 @@ class OneCycle(Schedule):
 
 
 class ReduceOnPlateau(Schedule):
-    """Times `factor`, down to `final`, when a metric (less is better) no longer improves.
+    """Times `factor`, down to `final`, when a metric no longer improves.
 
-    That is when for more than `patience` steps it was not below (1 - threshold) its best.
+    That is when for more than `patience` steps it was not better than its best by more than
+    threshold |best|. Less is better, or more with ``mode="max"``; NaN is never better.
 
     Examples
     --------
@@ -501,10 +529,17 @@ class ReduceOnPlateau(Schedule):
         patience: int = 10,
         threshold: float = 1e-4,
         final: float = 0.0,
+        mode: Literal["min", "max"] = "min",
     ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
         self.factor, self.final = _number("factor", factor, below=1.0), _number("final", final)
-        self.patience, self.threshold = patience, _number("threshold", threshold)
-        self.best, self.waited = math.inf, 0
+        self.patience, self.threshold = (
+            _number("patience", patience),
+            _number("threshold", threshold),
+        )
+        self.mode, self.waited = mode, 0
+        self.best = math.inf if mode == "min" else -math.inf
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -515,8 +550,10 @@ class ReduceOnPlateau(Schedule):
         """Count a step at whose end the metric had this value."""
         if metric is None:
             raise TypeError("ReduceOnPlateau.step(metric) needs the metric that it watches")
-        if metric < self.best * (1 - self.threshold):
-            self.best, self.waited = float(raw(metric)), 0
+        latest = float(raw(metric))
+        better = self.best - latest if self.mode == "min" else latest - self.best
+        if better > (self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0):
+            self.best, self.waited = latest, 0
         else:
             self.waited += 1
         if self.waited > self.patience:
@@ -532,6 +569,13 @@ def _half_cosine(start: float, end: float, part: float) -> float:
 def _variables(parameters: Iterable[Value]) -> list[Value]:
     if isinstance(parameters, Value):
         raise TypeError("the parameters must be a list of Values, not one Value: write [value]")
+    if hasattr(parameters, "parameters"):
+        raise TypeError(
+            f"the parameters must be a list of Values, got a {type(parameters).__name__}: write "
+            "model.parameters()"
+        )
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"the parameters must be a list of Values, got {parameters!r}")
     found = list(parameters)
     for p in found:
         if not isinstance(p, Value) or p.op is not None or p.is_constant:
@@ -571,6 +615,38 @@ def _option(name: str, given: Any) -> Any:
 
 def _options(optimizer: Optimizer) -> dict[str, Any]:
     return dict(optimizer.options)
+
+
+def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:
+    """A ValueError unless what was saved has the kind and the entries that its owner would save."""
+    here = owner.state_dict()
+    if saved.keys() != here.keys() or saved["kind"] != here["kind"]:
+        raise ValueError(
+            f"the saved state must be of kind {here['kind']} with the entries {sorted(here)}, got "
+            f"kind {saved.get('kind')} with {sorted(saved)}"
+        )
+
+
+def _real_shape(entry: Any) -> tuple[int, ...] | None:
+    """The shape of real numbers; None for anything else."""
+    array = np.asarray(entry)
+    return array.shape if array.dtype.kind in "iuf" else None
+
+
+def _is_complex(x: Any) -> bool:
+    return type(x) is complex or (type(x) is not float and x.dtype.kind == "c")
+
+
+def _real(x: Any) -> Any:
+    """The same if it is real; else its parts along a new last axis, of length 2."""
+    return stack([real(x), imag(x)], -1) if _is_complex(x) else x
+
+
+def _as_before(new: Any, held: Any) -> Any:
+    """What `_real` took apart, put together again if what is held is complex."""
+    if not _is_complex(held):
+        return new
+    return materialize(new[..., 0] + 1j * new[..., 1], held)
 
 
 def _like(entry: Any, new: Any) -> Any:

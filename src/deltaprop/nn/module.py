@@ -121,7 +121,7 @@ class Module:
         Raises
         ------
         ValueError
-            If names are missing or unexpected, shapes differ or entries are no real numbers,
+            If names are missing or unexpected, shapes differ or entries are no numbers of the kind,
             all of them listed; nothing is changed then.
         """
         parameters, buffers = self.named_parameters(), self._buffers()
@@ -160,5 +160,6 @@ def _misfits(here: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Itera
         array = arrays[name]
         if array.shape != np.shape(held):
             yield f"{name} has shape {array.shape}, expected {np.shape(held)}"
-        elif array.dtype.kind not in "iuf":
-            yield f"{name} has dtype {array.dtype}, expected real numbers"
+        elif array.dtype.kind not in ("iufc" if np.iscomplexobj(held) else "iuf"):
+            number = "numbers" if np.iscomplexobj(held) else "real numbers"
+            yield f"{name} has dtype {array.dtype}, expected {number}"

@@ -48,6 +48,8 @@ def _operators(
                 left: Any = self.read() if self.op is None else self
                 if kind is Value and other.op is None:
                     other = other.read()
+                if number is not float and (type(left) is number or type(other) is number):
+                    return primitive(self, other)  # a recorded constant has no place in a slot
                 try:
                     data = on_floats(a, b)
                 except (ArithmeticError, ValueError):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .program import Call, Program, Variable, pack, part, run, symbols_in
+from .program import Call, Program, Variable, holds_array, pack, part, run, symbols_in
 from .tiles import Region
 
 _ALIGNMENT = 64
@@ -271,6 +271,10 @@ class Memory:
         self.buffers = {}
 
 
+# stands for the arrays that the program was made with, among those whose memory is shared
+CONSTANT = Variable(np.empty(0))
+
+
 def _owners(program: Program, filled: Collection[Variable]) -> dict[Variable, frozenset[Variable]]:
     """Whose memory each variable's numbers may lie in."""
     owners = {x: frozenset((x,)) for x in program.inputs}
@@ -279,6 +283,8 @@ def _owners(program: Program, filled: Collection[Variable]) -> dict[Variable, fr
         mine = frozenset((y,))
         if y not in filled and not y.number:
             mine = mine.union(*[owners[x] for x in call.reads if not x.number])
+            if holds_array((call.args, call.params)):
+                mine |= {CONSTANT}
         owners[y] = mine
     return owners
 

@@ -19,7 +19,7 @@ from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
 from .arena import Arena, lay
 from .lanes import Vector, entry
-from .memory import Abilities, Memory
+from .memory import CONSTANT, Abilities, Memory
 from .passes import dead_code, optimised
 from .program import Call, Variable, as_number, flops, listed, part, symbols_in
 from .recording import Place, Recorded
@@ -60,7 +60,8 @@ def _fills(call: Call) -> bool:
 
 
 def _views(call: Call) -> bool:
-    return call.function is part or call.function in _VIEWS
+    # a Python number is no view
+    return call.function is part or (call.function in _VIEWS and not call.result.number)
 
 
 def _succeeds(call: Call) -> bool:
@@ -439,12 +440,14 @@ class _Writer:
         if not isinstance(x, Variable):
             return isinstance(x, np.ndarray)
         owners, buffers = self.memory.owners, self.memory.buffers
+        if CONSTANT in owners[x]:
+            return True
         for y in (*self.inputs, *self.moved, *others):
             if owners[y].isdisjoint(owners[x]):
                 continue
             apart = x in buffers and y in buffers and not np.shares_memory(buffers[x], buffers[y])
             if not apart:
-                return bool(x.shape)
+                return not x.number
         return False
 
     def at_home(self, x: Variable) -> bool:
@@ -475,7 +478,8 @@ class _Writer:
             return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
         once = sum([y is x for y in self.program.outputs]) == 1
         mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
-        made = x.number or not x.shape or (mine and once and x not in self.inputs)
+        no_array = x.number or x.dtype is None
+        made = no_array or (mine and once and x not in self.inputs)
         return self.names[x] if made else f"{self.names[x]}.copy()"
 
 

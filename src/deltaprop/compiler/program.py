@@ -25,7 +25,7 @@ class Variable(Symbol):
     ----------
     shape : tuple of int
     dtype : numpy.dtype or None
-        None for what is no array: a generator of random numbers, a tuple.
+        None for what is no array: a generator of random numbers, a tuple, a list.
     strides : tuple of int
         How its entries lay in memory when it was recorded.
     dense : bool
@@ -51,8 +51,10 @@ class Variable(Symbol):
             return
         self.shape = self.strides = ()
         self.size, self.dense = 1, True
-        opaque = isinstance(like, (tuple, np.random.Generator))
-        self.dtype = None if opaque else _FLOAT if type(like) is float else np.result_type(like)
+        self.number = not isinstance(like, (tuple, list, np.random.Generator))
+        self.dtype = (
+            None if not self.number else _FLOAT if type(like) is float else np.result_type(like)
+        )
 
     @property
     def nbytes(self) -> int:
@@ -204,6 +206,15 @@ def symbols_in(x: Any) -> Iterator[Any]:
         yield from symbols_in(tuple(x.values()))
     elif isinstance(x, slice):
         yield from symbols_in((x.start, x.stop, x.step))
+
+
+def holds_array(x: Any) -> bool:
+    """Whether an array is in nested containers."""
+    if isinstance(x, (tuple, list)):
+        return any(map(holds_array, x))
+    if isinstance(x, dict):
+        return any(map(holds_array, x.values()))
+    return isinstance(x, np.ndarray)
 
 
 def mapped(x: Any, change: Callable[[Any], Any]) -> Any:

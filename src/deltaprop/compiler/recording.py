@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise, Node, TraceError, UnfitError, as_array, raw
+from ..graph import Elementwise, Node, Primitive, TraceError, UnfitError, as_array, raw
 from ..graph.modes import Mode
 from ..graph.node import Extra, _serial, is_mutable
 from ..graph.primitive import is_operand
@@ -239,7 +239,8 @@ class Trace(Mode):
     ) -> Any:
         """Note a call, and give the symbol of its result."""
         name = getattr(function, "__name__", function)
-        if name in self.opened and any(np.shape(x) for x in args):
+        opened = name in self.opened and isinstance(function, Primitive)
+        if opened and any(np.shape(x) for x in args):
             y = function.forward(*args, **params)
             return y.as_number() if item and not np.ndim(y) else y
         given: list[Any] = []
@@ -270,17 +271,15 @@ class Trace(Mode):
         if function in UNSHAPED:
             raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
         y = run(function, data, values(params) if params else params, item)
-        if isinstance(y, list):
-            y = tuple(y)
         result = self.symbol(y)
         reads = tuple(given)
         self.calls.append(
             Call(function, tuple(safe), params, result, item, effect, reads, self.turn)
         )
-        if not isinstance(y, tuple):
+        if not isinstance(y, (tuple, list)):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
-        return type(y)(*parts) if hasattr(y, "_fields") else tuple(parts)
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
 
     @contextmanager
     def again(self) -> Iterator[None]:

@@ -60,7 +60,9 @@ class Variable(Symbol):
     def nbytes(self) -> int:
         return 0 if self.dtype is None else self.size * int(self.dtype.itemsize)
 
-    def __str__(self) -> str:
+    @property
+    def described(self) -> str:
+        """Dtype and shape, for people to read."""
         if self.dtype is None:
             return "object"
         return f"{self.dtype.name}{list(self.shape)}" if not self.number else str(self.dtype)
@@ -164,13 +166,13 @@ def listed(
         The last line.
     """
     names = dict(names)
-    lines = [f"{names[x]}: {x}" for x in program.inputs]
+    lines = [f"{names[x]}: {x.described}" for x in program.inputs]
     for i, call in enumerate(program.calls):
         y = names[call.result] = f"v{i}"
         args = [_text(x, names) for x in call.args]
         args += [f"{key}={_text(x, names)}" for key, x in call.params.items()]
         where = f"at {offsets[call.result]:,}" if call.result in offsets else ""
-        text = f"{y}: {call.result} = {call.name}({', '.join(args)})"
+        text = f"{y}: {call.result.described} = {call.name}({', '.join(args)})"
         lines.append(
             f"{text:<64}{call.result.nbytes:>10,} B {flops(call):>12,} flops  {where}".rstrip()
         )

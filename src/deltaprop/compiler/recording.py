@@ -142,7 +142,7 @@ class Trace(Mode):
             return
         leaf.extra.reading = None
         self.hold(leaf, "_held")
-        self.hold(leaf, "_grad", _zeros(leaf._held.value) if leaf not in self.empty else None)
+        self.hold(leaf, "_grad", _zeros(leaf._held._value) if leaf not in self.empty else None)
 
     def hold(self, owner: Any, name: Any, otherwise: Any = None) -> None:
         """Let symbols take the place of the numbers at a place (or of `otherwise`, if it is
@@ -173,7 +173,7 @@ class Trace(Mode):
 
     def generator(self, source: Any) -> Draws:
         """A generator of random numbers whose draws are recorded, to be drawn in each run."""
-        generator = source.value if isinstance(source, Traced) else source
+        generator = source._value if isinstance(source, Traced) else source
         return self.draws.setdefault(id(source), Draws(self, source, generator))
 
     # -- what a function does -------------------------------------------------------------
@@ -250,7 +250,7 @@ class Trace(Mode):
             kind = type(x)
             if kind is Traced or kind is Number:
                 given.append(x)
-                data.append(x.value)
+                data.append(x._value)
             elif kind is float or kind is int or kind is np.ndarray:
                 data.append(x)
                 x = self.kept(x)
@@ -263,7 +263,7 @@ class Trace(Mode):
         if params:
             given += symbols_in(params)
         for x in given:
-            if x.trace is not self:
+            if x._trace is not self:
                 raise refused(
                     "a value is used that was kept from an earlier call",
                     "Return it, or keep it in a dp.Value, which is read and written in each call",
@@ -307,7 +307,7 @@ class Trace(Mode):
         for draws in reversed(self.draws.values()):
             draws.generator.bit_generator.state = draws.state
         for symbol in self._symbols:
-            symbol.value = None
+            symbol._value = None
         self.thread = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
@@ -14,12 +15,12 @@ from ..graph import REGISTRY, Node
 from ..graph.modes import caller
 from ..graph.symbol import Symbol, TraceError
 from ..value import Value
-from .program import NO_PARAMS, Call, Variable, as_number, mapped, symbols_in
+from .program import NO_PARAMS, Call, Variable, as_number, mapped, run, symbols_in
 
 # answered from shapes and dtypes alone
 _STATIC = {
     np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast,
-    np.ones_like, np.zeros_like, np.empty_like,
+    np.ones_like, np.zeros_like, np.empty_like, np.common_type,
 }  # fmt: skip
 # how long the result is depends on the data
 UNSHAPED = {
@@ -34,6 +35,9 @@ _OF_VALUES = {
     "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",
     "register_hook", "zero_grad",
 }  # fmt: skip
+# what is said in other words, or changes an array in place
+_ELSEWHERE = {"sort", "partition", "fill", "put", "resize", "setflags", "setfield", "byteswap"}
+_SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides"}
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
 
 
@@ -45,31 +49,56 @@ def refused(what: str, instead: str) -> TraceError:
     )
 
 
+def _inside() -> bool:
+    """Whether it is code of this package that asks; its own tests are elsewhere."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith("deltaprop")
+
+
 class Traced(Variable):
-    """A variable of a program that is being recorded; `value` is what it was in this run.
+    """A variable of a program that is being recorded; `_value` is what it was in this run.
 
     It behaves like the array or number that it stands for, as long as operations on it are
     asked for, and not their outcome.
     """
 
-    __slots__ = ("trace", "value")
+    __slots__ = ("_trace", "_value")
 
     def __init__(self, trace: Any, value: Any) -> None:
         Variable.__init__(self, value)
-        self.trace = trace
-        self.value = value
+        self._trace = trace
+        self._value = value
+
+    @property
+    def __class__(self) -> Any:
+        # whoever asks what it is shall go the way of the array or number that it stands for
+        kind = type(self)
+        return kind if self._trace.thread is None or _inside() else type(self._value)
 
     @property
     def ndim(self) -> int:
         return len(self.shape)
 
     def __getattr__(self, name: str) -> Any:
-        if name != "dtype" and self.dtype is None and hasattr(np.random.Generator, name):
-            return getattr(self.trace.generator(self), name)
-        method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
-        if method is None:
+        if name in _SLOTS or self._trace.thread is None:
             raise AttributeError(f"a recorded array has no attribute {name!r}")
-        return method.__get__(self, type(self))
+        kind = type(self._value)
+        if issubclass(kind, np.random.Generator):
+            return getattr(self._trace.generator(self), name)
+        inside = _inside()
+        if not inside and not hasattr(kind, name):
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
+        if method is not None and (inside or name not in _ELSEWHERE):
+            return method.__get__(self, type(self))
+        if inside:
+            raise AttributeError(f"a recorded array has no attribute {name!r}")
+        own = getattr(kind, name)
+        if name[0] == "_" or name in _ELSEWHERE or not callable(own):
+            raise refused(
+                f"{name!r} of a recorded array or number is asked for",
+                "Compute what you need of it with NumPy's functions, or outside",
+            )
+        return lambda *args, **kwargs: foreign(own, (self, *args), kwargs)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The entries converted, as of an array."""
@@ -116,9 +145,36 @@ class Traced(Variable):
         )
 
     __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = numpy = _number
+    __round__ = __trunc__ = __floor__ = __ceil__ = __bytes__ = tobytes = _number
+
+    def _text(self, *_: Any) -> Any:
+        raise refused(
+            "a recorded value is asked for as text (str(), format(), print(), an f-string)",
+            "Return it and write it outside, or show its repr(), which has no numbers",
+        )
+
+    __str__ = __format__ = _text
 
     def __repr__(self) -> str:
-        return f"<recorded {self}>"
+        return f"<recorded {self.described}>"
+
+    def __copy__(self) -> Traced:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Traced:
+        return self
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise refused("a recorded value is pickled", "Return it and do that outside")
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __array_namespace__(self, **_: Any) -> Any:
+        return np
 
     __hash__ = object.__hash__
 
@@ -129,8 +185,9 @@ class Traced(Variable):
         if kwargs.get("out") is not None or method == "at":
             raise refused(f"np.{ufunc.__name__} writes into an array", "Write a = a + b")
         if method != "__call__":
-            return emit(getattr(ufunc, method), args, kwargs)
-        return emit(_TABLE.get(ufunc, ufunc), args, kwargs)
+            return foreign(getattr(ufunc, method), args, kwargs)
+        known = _TABLE.get(ufunc)
+        return foreign(ufunc, args, kwargs) if known is None else emit(known, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.shape and args and isinstance(args[0], Traced):
@@ -140,11 +197,11 @@ class Traced(Variable):
                 return NotImplemented
         if function in _STATIC:
             return function(*values(args), **values(kwargs))
-        if function is np.array2string:
+        if function is np.array2string and _inside():
             return repr(self)
         if function is np.where and len(args) == 3:
             function = REGISTRY["where"]
-        return emit(function, args, kwargs)
+        return foreign(function, args, kwargs)
 
 
 class Number(Traced):
@@ -158,14 +215,14 @@ class Number(Traced):
     dense = number = real_number = True
 
     def __init__(self, trace: Any, value: float) -> None:
-        self.trace = trace
-        self.value = value
+        self._trace = trace
+        self._value = value
 
 
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
     known = args and isinstance(args[0], Traced)
-    trace = (args[0] if known else next(symbols_in((args, params)))).trace
+    trace = (args[0] if known else next(symbols_in((args, params))))._trace
     if trace.thread is None:
         raise refused(
             "a value was kept from inside a compiled function",
@@ -179,6 +236,49 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     return trace.emit(function, args, params, **how)
 
 
+def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
+    """As `emit`, of a function that may do anything: it must give data, and write nowhere."""
+    trace = next(symbols_in((args, params)))._trace
+    if trace.thread == get_ident():
+        name = getattr(function, "__name__", function)
+        try:
+            y = run(function, *_protected((values(args), values(params))), False)
+        except ValueError as error:
+            if "read-only" not in str(error):
+                raise
+            y = None
+        if function in _WHERE or not _is_data(y):
+            raise refused(
+                f"{name} of a recorded array writes into an array, or gives no numbers",
+                "Use a function that gives a new array, or do that outside",
+            )
+    return emit(function, args, params)
+
+
+def _protected(x: Any) -> Any:
+    """The containers `x` with arrays in them that cannot be written to."""
+    if isinstance(x, (tuple, list)):
+        items = [_protected(item) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+    if isinstance(x, dict):
+        return {key: _protected(item) for key, item in x.items()}
+    if isinstance(x, np.ndarray):
+        x = x.view()
+        x.flags.writeable = False
+    return x
+
+
+def _is_data(y: Any) -> bool:
+    """Whether it is numbers, or a tuple or list of them."""
+    if isinstance(y, (tuple, list)):
+        return all(map(_is_data, y))
+    if isinstance(y, (np.ndarray, np.generic)):
+        return y.dtype.kind in "biufcmM"
+    return isinstance(y, (int, float, complex))
+
+
+# they say where arrays lie, not what is in them
+_WHERE = {np.shares_memory, np.may_share_memory}
 _new: Any = object.__new__
 _TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, np.ufunc)}
 _TABLE[np.matmul] = REGISTRY["matmul"]  # whose forward says more when shapes do not fit
@@ -205,17 +305,17 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
     primitive, on_floats = REGISTRY[_BINARY[plain]], getattr(operator, plain)
 
     def method(self: Number, other: Any) -> Any:
-        trace, kind = self.trace, type(other)
+        trace, kind = self._trace, type(other)
         if trace.thread != get_ident():
             return general(self, other)  # which knows what to say
-        if kind is Number and other.trace is trace:
+        if kind is Number and other._trace is trace:
             args = self, other
-            return _noted(trace, primitive, args, args, on_floats(self.value, other.value))
+            return _noted(trace, primitive, args, args, on_floats(self._value, other._value))
         if kind is not float:
             return general(self, other)
         if reflected:
-            return _noted(trace, primitive, (other, self), (self,), on_floats(other, self.value))
-        return _noted(trace, primitive, (self, other), (self,), on_floats(self.value, other))
+            return _noted(trace, primitive, (other, self), (self,), on_floats(other, self._value))
+        return _noted(trace, primitive, (self, other), (self,), on_floats(self._value, other))
 
     return method
 
@@ -223,11 +323,11 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
 def number(function: Any, args: Sequence[Any]) -> Any:
     """As `emit`, of an operation on Python numbers, whose result becomes one."""
     reads = tuple([x for x in args if isinstance(x, Traced)])
-    trace = reads[0].trace
+    trace = reads[0]._trace
     for x in reads:
-        if x.trace is not trace or trace.thread != get_ident():
+        if x._trace is not trace or trace.thread != get_ident():
             return emit(function, args, {}, item=True)  # which knows what to say
-    y = as_number(function.evaluate(*[x.value if isinstance(x, Traced) else x for x in args]))
+    y = as_number(function.evaluate(*[x._value if isinstance(x, Traced) else x for x in args]))
     return _noted(trace, function, tuple(args), reads, y)
 
 
@@ -237,8 +337,8 @@ def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
     """
     if type(y) is float:
         result: Any = _new(Number)
-        result.trace = trace
-        result.value = y
+        result._trace = trace
+        result._value = y
     else:
         result = trace.symbol(y)
     call = _new(Call)
@@ -265,7 +365,8 @@ def is_number(x: Any) -> Any:
 _UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
 _BINARY = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-    "mod": "remainder", "floordiv": "floor_divide", "and": "bitwise_and", "or": "bitwise_or",
+    "mod": "remainder", "floordiv": "floor_divide", "lshift": "left_shift",
+    "rshift": "right_shift", "and": "bitwise_and", "or": "bitwise_or",
     "xor": "bitwise_xor",
 }  # fmt: skip
 _COMPARISONS = {
@@ -286,7 +387,7 @@ for _name in ("__matmul__", "__rmatmul__"):
 
 def values(x: Any) -> Any:
     """`x` with what its symbols were in this run."""
-    return mapped(x, lambda symbol: symbol.value)
+    return mapped(x, lambda symbol: symbol._value)
 
 
 class Draws:

@@ -83,6 +83,8 @@ class Lowered(Symbol, NDArrayOperatorsMixin):
         theirs = getattr(_SPACES.get(function.__module__), function.__name__, None)
         if theirs is None:
             raise lacks(function.__name__)
+        if function in _TRIANGLES:
+            kwargs = {**kwargs, "symmetrize_input": False}
         strong = [x.dtype for x in symbols_in((args, kwargs)) if not x.number]
         args, kwargs = (
             mapped(x, lambda s: _settled(s, strong) if s.number else s.array)
@@ -95,6 +97,10 @@ class Lowered(Symbol, NDArrayOperatorsMixin):
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __len__ = _refused
     __hash__ = object.__hash__
+
+
+# they read one triangle of a matrix; JAX takes the mean of both unless told not to
+_TRIANGLES = {np.linalg.cholesky, np.linalg.eigh, np.linalg.eigvalsh}
 
 
 def _arrays(x: Any) -> Any:

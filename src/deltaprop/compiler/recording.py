@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from threading import RLock, get_ident
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from .traced import (
     Draws,
     Number,
     Traced,
+    guard,
     is_number,
     number,
     refused,
@@ -122,6 +123,14 @@ class Trace(Mode):
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
         self.depend(_hooked, Extra)
+
+    def __enter__(self) -> Self:
+        guard(True)
+        return super().__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        guard(False)
 
     # -- what a function meets ------------------------------------------------------------
 
@@ -217,6 +226,8 @@ class Trace(Mode):
             # two slots are enough, with readings for variables: they may change
             first, *second = [x.read() if type(x) is not float and not x.op else x for x in sources]
             return node.recorded(primitive, first, number(primitive, data), *second)
+        # a result is held as a number if it is one; constants are held as they come
+        made = variable and (primitive.smooth or primitive.differentiable(sources))
         if node is None:
             # what is written for floats gives one
             numbers = floats and primitive.scalar is not None
@@ -225,14 +236,14 @@ class Trace(Mode):
         if numbers:
             result = number(primitive, data)
         else:
-            result = self.emit(primitive, tuple(data), params, item=node is not None)
+            result = self.emit(primitive, tuple(data), params, item=made)
         if node is None:
             return result
-        if not variable or not (primitive.smooth or primitive.differentiable(sources)):
+        if not made:
             return node.leaf(result, constant=True)
-        made = node.recorded(primitive, tuple(sources), result, params or None)
-        made.saved = data if numbers else [self.kept(x) for x in data]
-        return made
+        recorded = node.recorded(primitive, tuple(sources), result, params or None)
+        recorded.saved = data if numbers else [self.kept(x) for x in data]
+        return recorded
 
     def emit(
         self, function: Any, args: Any, params: Any, *, item: bool = False, effect: bool = False
@@ -297,6 +308,13 @@ class Trace(Mode):
         if id(x) not in self._arrays:
             self._arrays[id(x)] = x, x.copy()
         return self._arrays[id(x)][1]
+
+    def unchanged(self) -> None:
+        """See that nobody gave a recorded array another shape or dtype."""
+        for x in self._symbols:
+            y = x._value
+            if isinstance(y, np.ndarray) and (x.shape, x.dtype) != (y.shape, y.dtype):
+                raise refused("the shape of a recorded array is assigned", "Write x.reshape()")
 
     def restore(self) -> None:
         """Put back what the symbols took the place of, and end their lives."""
@@ -439,6 +457,7 @@ def _recorded(
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
             outputs = [raw(x) for x in results]
+            trace.unchanged()
             reads, writes = _boundary(trace)
     except ValueError as error:
         # NumPy's own words for an array that it could not write to an element

@@ -35,8 +35,14 @@ _OF_VALUES = {
     "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",
     "register_hook", "zero_grad",
 }  # fmt: skip
-# what is said in other words, or changes an array in place
-_ELSEWHERE = {"sort", "partition", "fill", "put", "resize", "setflags", "setfield", "byteswap"}
+# methods of arrays that are those of Values, and no functions of NumPy's
+_AS_VALUES = {"T", "clip", "flatten", "mT", "ravel", "reshape", "squeeze", "swapaxes", "transpose"}
+_KNOWN = {"device", "itemsize"}
+_NUMBERS = {"dumps", "item", "numpy", "tobytes", "tolist"}
+_IN_PLACE = {
+    "byteswap", "dump", "fill", "partition", "put", "resize", "setfield", "setflags", "sort",
+    "tofile",
+}  # fmt: skip
 _SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides"}
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
 
@@ -68,7 +74,7 @@ class Traced(Variable):
         self._trace = trace
         self._value = value
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:
         # whoever asks what it is shall go the way of the array or number that it stands for
         kind = type(self)
@@ -84,20 +90,28 @@ class Traced(Variable):
         kind = type(self._value)
         if issubclass(kind, np.random.Generator):
             return getattr(self._trace.generator(self), name)
-        inside = _inside()
-        if not inside and not hasattr(kind, name):
-            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
         method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
-        if method is not None and (inside or name not in _ELSEWHERE):
+        inside = _inside()
+        if name in _NUMBERS and (inside or hasattr(kind, name)):
+            return self._number
+        if method is not None and (inside or (name in _AS_VALUES and hasattr(kind, name))):
             return method.__get__(self, type(self))
-        if inside:
-            raise AttributeError(f"a recorded array has no attribute {name!r}")
+        if inside or not hasattr(kind, name):
+            raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
+        if name.startswith("__array_"):
+            self._number()
+        if name in _KNOWN:
+            return getattr(self._value, name)
         own = getattr(kind, name)
-        if name[0] == "_" or name in _ELSEWHERE or not callable(own):
+        if issubclass(kind, (np.ndarray, np.generic)) or name in ("real", "imag"):
+            own = getattr(np, name, own)  # which XLA knows, too
+        if name[0] == "_" or name in _IN_PLACE or not callable(own):
             raise refused(
                 f"{name!r} of a recorded array or number is asked for",
                 "Compute what you need of it with NumPy's functions, or outside",
             )
+        if not callable(getattr(kind, name)):
+            return foreign(own, (self,), {})
         return lambda *args, **kwargs: foreign(own, (self, *args), kwargs)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
@@ -144,8 +158,8 @@ class Traced(Variable):
             "Return it and do that outside, or pass it as a static argument",
         )
 
-    __float__ = __int__ = __index__ = __complex__ = __array__ = item = tolist = numpy = _number
-    __round__ = __trunc__ = __floor__ = __ceil__ = __bytes__ = tobytes = _number
+    __float__ = __int__ = __index__ = __complex__ = __array__ = _number
+    __round__ = __trunc__ = __floor__ = __ceil__ = __bytes__ = _number
 
     def _text(self, *_: Any) -> Any:
         raise refused(
@@ -186,7 +200,8 @@ class Traced(Variable):
             raise refused(f"np.{ufunc.__name__} writes into an array", "Write a = a + b")
         if method != "__call__":
             return foreign(getattr(ufunc, method), args, kwargs)
-        known = _TABLE.get(ufunc)
+        # NumPy makes a scalar of its own of Python's numbers
+        known = None if all(map(is_number, args)) else _TABLE.get(ufunc)
         return foreign(ufunc, args, kwargs) if known is None else emit(known, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -219,6 +234,40 @@ class Number(Traced):
         self._value = value
 
 
+class _OfArrays:
+    """An attribute that arrays have, and Python's numbers have not: so `hasattr` says, outside."""
+
+    def __init__(self, name: str, found: Any) -> None:
+        self.name = name
+        self.found = found
+
+    def __get__(self, x: Any, owner: Any = None) -> Any:
+        if x is not None and x._trace.thread is not None and not _inside():
+            kind = type(x._value)
+            missing = not hasattr(kind, self.name)
+            if self.name == ("__array__" if missing else "__getitem__") and not x.shape:
+                x._number()  # else NumPy, or Python, would try something else
+            if missing:
+                raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}")
+        return self.found.__get__(x, owner) if hasattr(self.found, "__get__") else self.found
+
+
+_METADATA = [
+    _OfArrays(name, getattr(Number, name)) for name in ("dtype", "ndim", "shape", "size", "strides")
+]
+for _name in ("__array__", "__getitem__", "__iter__", "__len__", "astype", "copy"):
+    setattr(Traced, _name, _OfArrays(_name, vars(Traced)[_name]))
+
+
+def guard(on: bool) -> None:
+    """Let recorded numbers have shapes and dtypes for this package alone, or for all.
+
+    The passes ask too often for what is guarded, so that is for the time of a recording.
+    """
+    for item in _METADATA:
+        setattr(Number, item.name, item if on else item.found)
+
+
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
     known = args and isinstance(args[0], Traced)
@@ -239,13 +288,14 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
 def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
     """As `emit`, of a function that may do anything: it must give data, and write nowhere."""
     trace = next(symbols_in((args, params)))._trace
-    if trace.thread == get_ident():
+    if trace.thread == get_ident() and function not in UNSHAPED:
         name = getattr(function, "__name__", function)
+        data = values(args), values(params)
         try:
-            y = run(function, *_protected((values(args), values(params))), False)
-        except ValueError as error:
-            if "read-only" not in str(error):
-                raise
+            y = _tried(function, data, _read_only)
+        except ValueError:
+            # for its own reasons, if it says so again
+            _tried(function, data, np.array)
             y = None
         if function in _WHERE or not _is_data(y):
             raise refused(
@@ -255,16 +305,24 @@ def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
     return emit(function, args, params)
 
 
-def _protected(x: Any) -> Any:
-    """The containers `x` with arrays in them that cannot be written to."""
+def _tried(function: Any, data: Any, change: Callable[[Any], Any]) -> Any:
+    args, params = _mapped_arrays(data, change)
+    return run(function, args, params, False)
+
+
+def _mapped_arrays(x: Any, change: Callable[[Any], Any]) -> Any:
+    """The containers `x` with `change` applied to the arrays in them."""
     if isinstance(x, (tuple, list)):
-        items = [_protected(item) for item in x]
+        items = [_mapped_arrays(item, change) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
     if isinstance(x, dict):
-        return {key: _protected(item) for key, item in x.items()}
-    if isinstance(x, np.ndarray):
-        x = x.view()
-        x.flags.writeable = False
+        return {key: _mapped_arrays(item, change) for key, item in x.items()}
+    return change(x) if isinstance(x, np.ndarray) else x
+
+
+def _read_only(x: np.ndarray) -> np.ndarray:
+    x = x.view()
+    x.flags.writeable = False
     return x
 
 
@@ -309,7 +367,7 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
         if trace.thread != get_ident():
             return general(self, other)  # which knows what to say
         if kind is Number and other._trace is trace:
-            args = self, other
+            args = (other, self) if reflected else (self, other)
             return _noted(trace, primitive, args, args, on_floats(self._value, other._value))
         if kind is not float:
             return general(self, other)
@@ -382,7 +440,7 @@ for _name in ("__add__", "__sub__", "__mul__"):
 for _name in ("__radd__", "__rsub__", "__rmul__"):
     setattr(Number, _name, _arithmetic(_name, reflected=True))
 for _name in ("__matmul__", "__rmatmul__"):
-    setattr(Traced, _name, getattr(Value, _name))
+    setattr(Traced, _name, _OfArrays(_name, getattr(Value, _name)))
 
 
 def values(x: Any) -> Any:

@@ -14,7 +14,8 @@ from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .primitive import Primitive
 
-_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+# this package and NumPy, which calls it back
+_PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__), np.__file__))
 
 
 class AnomalyError(FloatingPointError):
@@ -207,8 +208,8 @@ def _first_bad(data: Any) -> str | None:
 
 
 def caller() -> str:
-    """The innermost line of code outside this package."""
+    """The innermost line of code outside this package, and outside NumPy."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -144,10 +144,6 @@ def test_copies() -> None:
     )  # fmt: skip
 
 
-class Shape:
-    """Something that is asked for by attributes."""
-
-
 KINDS = (
     lambda x: isinstance(x, float),
     lambda x: isinstance(x, np.ndarray),
@@ -165,11 +161,9 @@ KINDS = (
     lambda x: hasattr(x, "size"),
     lambda x: hasattr(x, "__len__"),
     lambda x: hasattr(x, "__iter__"),
-    lambda x: hasattr(x, "__getitem__"),
     lambda x: hasattr(x, "is_integer"),
     lambda x: hasattr(x, "tolist"),
     lambda x: hasattr(x, "item"),
-    lambda x: hasattr(x, "data"),
     lambda x: hasattr(x, "grad"),
     lambda x: hasattr(x, "value"),
     lambda x: hasattr(x, "relu"),
@@ -215,12 +209,7 @@ def test_questions_are_answered_as_of_what_it_is(asks: Callable[[Any], Any], x: 
     def f(x: Any) -> Any:
         return (x * 2 if asks(x) else x * 3), (x + 1 if asks(x * 2) else x - 1)
 
-    compiled, come = compiler.compile(f), []
-    with suppress(TraceError):
-        come.append(compiled(x))
-    for came in come:
-        identical(came, f(x))
-    assert come or not dir_of_a_number(asks, x)
+    identical(compiler.compile(f)(x), f(x))
 
 
 REFUSED: dict[str, Callable[[Any], Any]] = {
@@ -257,6 +246,7 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "any": lambda x: any([x, x]),
     "while": lambda x: next(iter([1] if x > 0 else [2])),
     "pickle": pickle.dumps,
+    "__array__": lambda x: hasattr(x, "__array__"),
     "is_integer": lambda x: 1 if x.is_integer() else 2,
     "hex": lambda x: x.hex(),
 }

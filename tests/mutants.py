@@ -56,10 +56,13 @@ def checks_of(name: str) -> Iterator[Check]:
     for trial in trials:
         yield partial(test_rules.differentiates, trial)
     for trial in trials[:1] if isinstance(op, Elementwise) else trials:
-        yield from [partial(test_rules.test_dtype, trial, d) for d in (np.float32, float)]
-        yield partial(test_rules.needs_no_more_than_it_says, trial)
-        yield partial(test_rules.carries_masks, trial)
-        yield partial(test_rules.drops_what_was_not_chosen, trial)
+        yield from [partial(test_rules.test_dtype, trial, d) for d in test_rules.precisions(trial)]
+        if test_rules.has_rules_of_values(trial):
+            yield partial(test_rules.needs_no_more_than_it_says, trial)
+        if test_rules.can_carry_masks(trial):
+            yield partial(test_rules.carries_masks, trial)
+        if test_rules.drops_entries(trial):
+            yield partial(test_rules.drops_what_was_not_chosen, trial)
     for edge in test_edges.EDGES:
         if edge[0] == name:
             yield from [partial(test_edges.test_edge, *edge, k) for k in KINDS]
@@ -69,11 +72,9 @@ def checks_of(name: str) -> Iterator[Check]:
             yield from [partial(test_kinks.test_kink, row, kind, graph) for graph in (False, True)]
         yield partial(test_kinks.test_kink_forward, row, "float64")
     yield from OWN_TESTS.get(name, [])
-    if isinstance(op, Elementwise):
-        for shape in ((), (2,)) if op.domain else ():
-            yield partial(test_rules.test_complex_elementwise, op, shape)
-    for case in test_rules.cases_of(op):
-        yield partial(test_rules.test_complex_case, op, case)
+    for point in test_rules.POINTS_IN_THE_PLANE:
+        if point.values[0] is op and test_rules.is_of_the_plane(*point.values):
+            yield partial(test_rules.test_complex, *point.values)
     for truth in accuracy.TRUTHS:
         if truth.split()[0] == name:
             yield partial(accuracy.holds, truth, 40)

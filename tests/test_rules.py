@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import deltaprop as dp
 from deltaprop.calculus.domains import Case, case
 from deltaprop.graph import REGISTRY, Custom, Elementwise, Moving, Primitive, forward, raw
-from deltaprop.graph.cotangent import Scattered, materialize
+from deltaprop.graph.cotangent import Scattered, materialize, unbroadcast
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
 from deltaprop.value import Value
@@ -144,6 +144,11 @@ TRIALS = [
 ]
 
 
+def trials_where(applies: Callable[[Trial], bool]) -> list[Any]:
+    """The trials that a property is about."""
+    return [p for p in TRIALS if applies(p.values[0])]  # type: ignore[arg-type]
+
+
 def test_every_operation_says_where_it_is_tested() -> None:
     missing = [name for name, op in SMOOTH.items() if len(op.domain) != len(op.partials)]
     missing += [name for name, op in OTHER.items() if not cases_of(op) and name not in BORROWED]
@@ -228,11 +233,21 @@ def applied(trial: Trial) -> tuple[list[Value], Any]:
         return leaves, trial(*leaves)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("trial", TRIALS)
+def precisions(trial: Trial) -> list[Any]:
+    """The dtypes that a trial can be cast to: a scalar is a Python float."""
+    return [np.float32, np.float64] if all(map(np.ndim, trial.xs)) else [np.float64]
+
+
+@pytest.mark.parametrize(
+    ("trial", "dtype"),
+    [
+        pytest.param(trial, dtype, id=f"{p.id}-{dtype.__name__}")
+        for p in TRIALS
+        for trial in p.values
+        for dtype in precisions(trial)  # type: ignore[arg-type]
+    ],
+)
 def test_dtype(trial: Trial, dtype: Any) -> None:
-    if any(np.ndim(x) == 0 for x in trial.xs):
-        dtype = np.float64  # a scalar is a Python float
     keeps_the_dtype(trial.cast(dtype), dtype)
     rules_keep_the_dtype(trial.cast(dtype), dtype)
 
@@ -242,8 +257,7 @@ def keeps_the_dtype(trial: Trial, dtype: Any) -> None:
     xs = trial.free
     before = [np.copy(x) for x in xs]
     leaves, y = applied(trial)
-    if y.is_constant:
-        return
+    assert not y.is_constant
     if y.shape:
         assert y._held.real.dtype == dtype
     w = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
@@ -263,8 +277,7 @@ def keeps_the_dtype(trial: Trial, dtype: Any) -> None:
 def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
     """No rule computes in another precision than it was asked for, in either mode."""
     leaves, y = applied(trial)
-    if y.is_constant:
-        return
+    assert not y.is_constant
     g = np.asarray(oracles.direction(rng_of(1), y), y.dtype)
     tangents = iter([np.ones_like(leaf._held) for leaf in leaves])
     ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
@@ -317,7 +330,7 @@ def test_contributions_to_a_scalar_add_up() -> None:
         assert x.grad == 12.0
 
 
-@pytest.mark.parametrize("trial", TRIALS)
+@pytest.mark.parametrize("trial", trials_where(lambda trial: len(trial.free) > 1))
 def test_mixed_dtypes(trial: Trial) -> None:
     each_gets_its_own_dtype(trial)
 
@@ -325,7 +338,7 @@ def test_mixed_dtypes(trial: Trial) -> None:
 def each_gets_its_own_dtype(trial: Trial) -> None:
     """A gradient is of its argument's dtype, whatever the others and the result are of."""
     kinds = [np.float32, np.float64] * len(trial.free)
-    for shift in (0, 1) if len(trial.free) > 1 else ():
+    for shift in (0, 1):
         pairs = zip(trial.free, kinds[shift:], strict=False)
         leaves = [Value(np.asarray(x, kind)) for x, kind in pairs]
         with np.errstate(all="ignore"):
@@ -344,7 +357,12 @@ def values_of(c: Any) -> Any:
     return c.parts[0][1] if isinstance(c, Scattered) else getattr(c, "values", c)
 
 
-@pytest.mark.parametrize("trial", TRIALS)
+def has_rules_of_values(trial: Trial) -> bool:
+    """Whether the rules are given values: those of (bi)linear operations are given none."""
+    return isinstance(trial.op, Elementwise | Custom)
+
+
+@pytest.mark.parametrize("trial", trials_where(has_rules_of_values))
 def test_a_value_said_to_be_unneeded_is_unneeded(trial: Trial) -> None:
     needs_no_more_than_it_says(trial)
 
@@ -357,10 +375,8 @@ def needs_no_more_than_it_says(trial: Trial) -> None:
     lead: list[Any]
     if isinstance(op, Elementwise):
         rules, lead = op.partials, []
-    elif isinstance(op, Custom):
-        rules, lead = op.vjps, [w if y.ndim else w.item()]
     else:
-        return
+        rules, lead = op.vjps, [w if y.ndim else w.item()]  # type: ignore[attr-defined]
     args = [y if y.ndim else y.item(), *trial.xs]
     for rule in rules:
         if callable(rule):
@@ -383,15 +399,18 @@ def says_that_it_returns_what_it_got(trial: Trial, y: Any) -> None:
             assert need or not np.shares_memory(x, y)
 
 
-@pytest.mark.parametrize("trial", TRIALS)
+def can_carry_masks(trial: Trial) -> bool:
+    """Whether structural zeros pass through the operation, and the result has entries to hide."""
+    return isinstance(trial.op, Elementwise | Moving) and bool(np.shape(raw(trial(*trial.free))))
+
+
+@pytest.mark.parametrize("trial", trials_where(can_carry_masks))
 def test_structural_zeros(trial: Trial) -> None:
     carries_masks(trial)
 
 
 def carries_masks(trial: Trial) -> None:
     """Where a mask hides the output, no NaN comes back, and elsewhere what came without it."""
-    if not isinstance(trial.op, Elementwise | Moving) or not np.shape(raw(trial(*trial.free))):
-        return
     leaves, y = applied(trial)
     w = oracles.direction(rng_of(1), y)
     mask = rng_of(2).random(y.shape) < 0.5
@@ -399,9 +418,10 @@ def carries_masks(trial: Trial) -> None:
     influence = y.op.pull(mask.astype(float), y, False) if isinstance(trial.op, Moving) else None
     poisoned = []
     for i, leaf in enumerate(leaves):
-        seen = mask if influence is None else materialize(influence[i], leaf._held) > 0
-        if np.shape(seen) != leaf.shape:
-            return
+        if influence is None:
+            seen = unbroadcast(mask.astype(float), leaf._held) > 0
+        else:
+            seen = materialize(influence[i], leaf._held) > 0
         poisoned.append(Value(np.where(seen, leaf._held, np.nan)))
     with np.errstate(all="ignore"):
         z = [p * 1.0 if influence is None else dp.numpy.sqrt(p * p) for p in poisoned]
@@ -414,19 +434,20 @@ def carries_masks(trial: Trial) -> None:
         np.testing.assert_allclose(got, slope * materialize(want, leaf._held), rtol=1e-12)
 
 
-@pytest.mark.parametrize("trial", TRIALS)
+def drops_entries(trial: Trial) -> bool:
+    """Whether the result may not depend on some entries at all."""
+    op = trial.op
+    choosing = getattr(op, "chooses", False) or op.name in ("max", "min", "einsum")
+    return (choosing or isinstance(op, Moving)) and bool(np.size(raw(trial(*trial.free))))
+
+
+@pytest.mark.parametrize("trial", trials_where(drops_entries))
 def test_what_is_not_chosen(trial: Trial) -> None:
     drops_what_was_not_chosen(trial)
 
 
 def drops_what_was_not_chosen(trial: Trial) -> None:
     """Nothing flows to entries that the result does not depend on, not even infinity times it."""
-    op = trial.op
-    choosing = getattr(op, "chooses", False) or op.name in ("max", "min", "einsum")
-    if not choosing and not isinstance(op, Moving):
-        return
-    if not np.size(raw(trial(*trial.free))):
-        return
     matters = [depends(trial, i) for i in range(len(trial.free))]
     bases = [np.where(m, 1.0, 0.0) for m in matters]
     roots, plain = ([Value(b) for b in bases] for _ in range(2))
@@ -458,32 +479,64 @@ def depends(trial: Trial, i: int) -> np.ndarray:
 
 # functions of real numbers, of which NumPy computes something for complex ones too: it orders
 # them by their real parts first
-REAL_ONLY = {
-    "binary_cross_entropy_with_logits", "clip", "cross_entropy", "fmax", "fmin", "log_sigmoid",
-    "log_softmax", "logsumexp", "max", "maximum", "mean_squared_error", "min", "minimum", "relu",
-    "sigmoid", "sign", "silu", "softmax", "softsign",
+ORDERED = {
+    "binary_cross_entropy_with_logits", "clip", "cross_entropy", "elu", "fmax", "fmin", "kl_div",
+    "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "max", "maximum", "mean_squared_error",
+    "min", "minimum", "rel_entr", "relu", "sigmoid", "sign", "silu", "softmax", "softsign",
+}  # fmt: skip
+# functions of real numbers that refuse complex ones
+REFUSING = {
+    "arctan2", "beta", "betainc", "betaln", "cbrt", "ceil", "copysign", "deg2rad", "erf", "erfc",
+    "erfcinv", "erfcx", "erfinv", "floor", "floor_divide", "fmod", "gamma", "gammainc",
+    "gammaincc", "gammaln", "gelu", "heaviside", "hypot", "i0", "i0e", "i1", "i1e", "iv", "ive",
+    "log_ndtr", "logaddexp", "logaddexp2", "mish", "ndtri", "nextafter", "psi", "rad2deg",
+    "remainder", "rfft", "softplus", "trunc", "zeta",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("op", SMOOTH.values(), ids=str)
-@pytest.mark.parametrize("shapes", [(), (2,)], ids=["scalars", "arrays"])
-def test_complex_elementwise(op: Elementwise, shapes: tuple[int, ...]) -> None:
-    differentiates_in_the_plane(elementwise_trial(op, [shapes] * len(op.domain), 0, plane=True))
+def is_of_the_plane(op: Primitive, what: Any) -> bool:
+    """Whether the operation is one of complex numbers, too (unless its case names a dtype)."""
+    return op.name not in ORDERED | REFUSING and "dtype" not in getattr(what, "params", ())
 
 
-@pytest.mark.parametrize(("op", "c"), CASES)
-def test_complex_case(op: Primitive, c: Case) -> None:
-    differentiates_in_the_plane(case_trial(op, c, 0, plane=True))
+def trial_in_the_plane(op: Primitive, what: Any) -> Trial:
+    """A trial of complex numbers: of an elementwise operation's shape, or another's case."""
+    if isinstance(op, Elementwise):
+        return elementwise_trial(op, [what] * len(op.domain), 0, plane=True)
+    return case_trial(op, what, 0, plane=True)
+
+
+POINTS_IN_THE_PLANE: list[Any] = [
+    *[
+        pytest.param(op, shape, id=f"{name}-{shape}")
+        for name, op in SMOOTH.items()
+        for shape in [(), (2,)]
+    ],
+    *[pytest.param(*p.values, id=p.id) for p in CASES],
+]
+
+
+@pytest.mark.parametrize(
+    ("op", "what"),
+    [p for p in POINTS_IN_THE_PLANE if is_of_the_plane(*p.values)],
+)
+def test_complex(op: Primitive, what: Any) -> None:
+    differentiates_in_the_plane(trial_in_the_plane(op, what))
+
+
+@pytest.mark.parametrize(
+    ("op", "what"), [p for p in POINTS_IN_THE_PLANE if p.values[0].name in REFUSING]
+)
+def test_complex_numbers_are_refused(op: Primitive, what: Any) -> None:
+    trial = trial_in_the_plane(op, what)
+    with pytest.raises(TypeError):
+        trial(*trial.free)
+    with pytest.raises(TypeError):
+        trial(*oracles.leaves_of(trial.free))
 
 
 def differentiates_in_the_plane(trial: Trial) -> None:
-    """Of complex numbers an operation is differentiated rightly, or refuses them."""
-    if trial.op.name in REAL_ONLY or "dtype" in trial.params:
-        return
-    try:
-        trial(*trial.free)
-    except TypeError:
-        return  # NumPy's function is one of real numbers
+    """The operation is differentiated rightly where some or all of its arguments are complex."""
     oracles.check(trial.determined, trial.free, rng_of(0))
     for i in range(len(trial.free) if len(trial.free) > 1 else 0):
         xs = [x if j == i else np.real(x) for j, x in enumerate(trial.free)]

@@ -420,9 +420,90 @@ def test_leaves_are_copied_and_pickled(data: Any, kind: Any) -> None:
     assert v.grad is None
 
 
+@pytest.mark.parametrize("graph", [False, True])
+@pytest.mark.parametrize("kind", [lambda z: z, np.asarray, dp.constant, Value, np.complex64])
+def test_complex_gradients_of_what_is_real(kind: Any, graph: bool) -> None:
+    for v in (Value(2.0), Value(2.0) * 3.0, Value(np.ones(2)), Value(np.float32(1.0))):
+        z = np.full(v.shape, 1j)
+        if kind is np.complex64 and v.shape:
+            z = z.astype(np.complex64)
+        elif v.shape:
+            z = kind(z)
+        else:
+            z = kind(1j)
+        with pytest.raises(TypeError, match=r"real.*complex"):
+            v.backward(z, create_graph=graph)
+        with pytest.raises(TypeError, match="complex"):
+            v.grad = z
+        v.register_hook(lambda g, z=z: z)
+        with pytest.raises(TypeError, match=r"real.*complex"):
+            v.sum().backward(create_graph=graph)
+    w = Value(2.0 + 1j)
+    w.backward(1j)
+    assert w.grad == 1j
+
+
+def test_a_copy_is_another_variable() -> None:
+    for data in (2.0, X):
+        v = Value(data)
+        v.name = "weights"
+        v.grad = data
+        twin = copy.copy(v)
+        assert type(twin) is Value
+        assert (twin.name, twin.grad, twin.is_constant) == ("weights", None, False)
+        twin.data -= 1.0
+        np.testing.assert_array_equal(v.data, data)
+        np.testing.assert_array_equal(twin.data, np.subtract(data, 1.0))
+        (twin * twin).sum().backward()
+        np.testing.assert_array_equal(v.grad, data)
+        np.testing.assert_array_equal(twin.grad, 2 * np.subtract(data, 1.0))
+    assert copy.copy(dp.constant(2)).is_constant
+
+
+@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_the_gradient_of_a_copied_argument_is_not_lost(take: Any) -> None:
+    for x in (3.0, X):
+        for f in (dp.grad(lambda x: (take(x) * x).sum()), dp.grad(dp.grad(lambda x: take(x) * x))):
+            with pytest.raises(TypeError, match="apart from its graph"):
+                f(x)
+    assert dp.grad(lambda x: (+x) * x)(3.0) == 6.0
+
+
+@pytest.mark.parametrize("start", [1.0, X])
+@pytest.mark.parametrize("step", [operator.isub, lambda w, g: operator.iadd(w, -g)])
+def test_steps_that_lengthen_the_graph_are_refused(start: Any, step: Any) -> None:
+    w = Value(start)
+    ((w - 3.0) ** 2).sum().backward()
+    w = step(w, 0.1 * w.grad)
+    ((w - 3.0) ** 2).sum().backward()
+    with pytest.raises(TypeError, match=r"w\.data -= step.*optim"):
+        step(w, 0.1 * w.grad)
+    w = Value(start)
+    for _ in range(200):
+        w.zero_grad()
+        ((w - 3.0) ** 2).sum().backward()
+        w.data -= 0.1 * w.grad
+    np.testing.assert_allclose(w.data, np.full(np.shape(start), 3.0))
+
+
+def test_sums_in_a_loop_are_no_steps() -> None:
+    x, total = Value(2.0), Value(0.0)
+    for k in range(3):
+        total += x * k
+        total *= 2.0
+        total += 1.0
+        total.backward()
+    assert x.grad == 0.0 + 2.0 + 8.0
+    y = x
+    y += 1.0
+    y.backward()
+    y /= x
+    assert y.item() == 1.5
+
+
 def test_results_are_not_copied_apart_from_their_graph() -> None:
     y = Value(2.0) * 3
-    for f in (copy.deepcopy, pickle.dumps):
+    for f in (copy.copy, copy.deepcopy, pickle.dumps):
         with pytest.raises(TypeError, match="detach"):
             f(y)
     assert pickle.loads(pickle.dumps(y.detach())).data == 6.0

@@ -41,8 +41,8 @@ def numbers(data: Any, dtype: Any) -> Any:
         If the data are text, times or objects.
     """
     array = rectangular(data)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"data must be numbers, got {array.dtype}: convert them first")
+    if array.dtype.kind not in ("biufc" if dtype.kind == "c" else "biuf"):
+        raise TypeError(f"data must be numbers of {dtype}, got {array.dtype}: convert them first")
     return np.array(array, dtype)
 
 

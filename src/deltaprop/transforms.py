@@ -181,7 +181,9 @@ def _variable(x: Any, name: str) -> Node:
             "and complex numbers have derivatives; convert it, or leave it out of argnums"
         )
     number = not np.shape(data) and not isinstance(data, Symbol)
-    return Value.leaf(np.asarray(data).item() if number else data)
+    leaf = Value.leaf(np.asarray(data).item() if number else data)
+    leaf.extra.argument = True
+    return leaf
 
 
 def _described(data: Any, kind: str) -> str:

@@ -92,6 +92,27 @@ def _is_not_zero(g: Any) -> None:
         raise UnfitError("a gradient is set to 0, which clears it")
 
 
+def _in_place(operate: Callable[[Value, Any], Any]) -> Callable[[Value, Any], Any]:
+    """``v += x``, which makes another Value, but for what looks like a step of descent."""
+
+    def method(self: Value, other: Any) -> Any:
+        # w -= lr * w.grad once more: w came of such a step, and of one more backward()
+        if self._grad is not None and self.op in _STEPS:
+            alone = not isinstance(other, Node)
+            if alone and not all(isinstance(x, Node) for x in self.args):
+                raise TypeError(
+                    f"w must be a variable to be updated in a loop, got a result (of {self.op}): "
+                    "w -= step makes another Value, and the graph grows with each step. Write "
+                    "w.data -= step, or use an optimiser of deltaprop.optim"
+                )
+        return operate(self, other)
+
+    return method
+
+
+_STEPS = (elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide)
+
+
 def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
     def method(self: Value, other: Any) -> Any:
         if isinstance(other, list | tuple):
@@ -227,10 +248,7 @@ class Value(Exchange):
         if new is None or (isinstance(new, int | float) and new == 0):
             self._grad = None
             return
-        if np.shape(getattr(new, "_held", new)) != self.shape:
-            raise ValueError(
-                f"a gradient has the shape of its Value, {self.shape}, not {np.shape(new)}"
-            )
+        self._verify_fits(new, "the gradient")
         if isinstance(new, Symbol):
             new = materialize(new, self._held)
             if not self.shape:
@@ -334,7 +352,7 @@ class Value(Exchange):
         ValueError
             If this Value is no scalar and no gradient is given, or its shape differs.
         TypeError
-            If this Value is a constant.
+            If this Value is a constant, or real and the gradient complex.
 
         Examples
         --------
@@ -359,17 +377,23 @@ class Value(Exchange):
                 )
             gradient = 1.0
         else:
-            given = np.shape(getattr(gradient, "_held", gradient))
-            if given != self.shape:
-                raise ValueError(
-                    f"the output gradient has shape {given}, the Value {self.shape}; "
-                    "they must be equal"
-                )
+            self._verify_fits(gradient, "the output gradient")
             if create_graph and isinstance(gradient, Node):
                 gradient = gradient.read() if gradient.op is None else gradient
             else:
                 gradient = materialize(shaping.astype(raw(gradient), self.dtype), self._held)
         backward(self, as_gradient(gradient), graph=create_graph, retain=retain_grads)
+
+    def _verify_fits(self, gradient: Any, what: str) -> None:
+        given = raw(gradient)
+        if np.shape(given) != self.shape:
+            raise ValueError(
+                f"{what} must have the shape of its Value, {self.shape}, got {np.shape(given)}"
+            )
+        if np.iscomplexobj(given) and not np.iscomplexobj(self._held):
+            raise TypeError(
+                f"{what} must be real because its Value is real, got a complex one: {gradient!r}"
+            )
 
     def zero_grad(self) -> None:
         """Forget the gradient."""
@@ -415,6 +439,8 @@ class Value(Exchange):
     __pow__, __rpow__ = _operators(elementwise.power, elementwise.power_of_floats)
     __mod__, __rmod__ = _operators(elementwise.remainder, operator.mod)
     __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
+    __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
+    __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
     __lt__ = _comparison(elementwise.less)
     __le__ = _comparison(elementwise.less_equal)
     __gt__ = _comparison(elementwise.greater)
@@ -485,20 +511,26 @@ class Value(Exchange):
         return elementwise.round(self, digits or 0)
 
     def __copy__(self) -> Value:
-        return self
+        return self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        if self.op is not None:
-            raise TypeError("a result cannot be copied apart from its graph; copy v.detach()")
+        self._must_stand_alone("copied")
         twin = Value.leaf(copied(raw(self)), constant=self.is_constant)
         twin.extra.name = self.name
         memo[id(self)] = twin
         return twin
 
     def __reduce__(self) -> Any:
-        if self.op is not None:
-            raise TypeError("a result cannot be pickled apart from its graph; use v.detach()")
+        self._must_stand_alone("pickled")
         return _restore, (self._held, self.is_constant, self.name)
+
+    def _must_stand_alone(self, what: str) -> None:
+        if self.op is not None or self.extra.argument:
+            whose = "the argument of a transform" if self.op is None else "a result"
+            raise TypeError(
+                f"{whose} cannot be {what} apart from its graph: take v.detach(), or +v for "
+                "another result that the gradient flows through"
+            )
 
     conj = conjugate = elementwise.conj
     sum = reductions.sum

@@ -37,7 +37,16 @@ class Extra:
 
     changes = 0  # how often hooks of variables were set or removed
 
-    __slots__ = ("constant", "exposed", "hooks", "name", "origin", "owns_grad", "reading")
+    __slots__ = (
+        "argument",
+        "constant",
+        "exposed",
+        "hooks",
+        "name",
+        "origin",
+        "owns_grad",
+        "reading",
+    )
 
     def __init__(self) -> None:
         self.name: str | None = None
@@ -47,6 +56,7 @@ class Extra:
         self.exposed = False
         self.owns_grad = False
         self.constant = False
+        self.argument = False  # whether it stands for an argument of a transformed function
 
 
 class Node:

@@ -157,6 +157,8 @@ def _checked(replaced: Any, node: Node) -> Any:
             f"a hook returned a gradient of shape {np.shape(raw(replaced))} for a Value of shape "
             f"{np.shape(node._held)}; they must be equal"
         )
+    if np.iscomplexobj(raw(replaced)) and not np.iscomplexobj(node._held):
+        raise TypeError("a hook's gradient must be real for a real Value, got a complex one")
     g = materialize(replaced, node._held)
     return g.copy() if isinstance(g, np.ndarray) else g
 

@@ -27,6 +27,7 @@ from mpmath import mp, mpf
 
 import deltaprop.numpy as dnp
 from deltaprop import Value
+from deltaprop.graph import REGISTRY
 from deltaprop.numpy import special
 
 from .accuracy_exceptions import EXCEPTIONS
@@ -138,6 +139,11 @@ TRUTHS: dict[str, Truth] = {
     "divide": _entire(
         lambda a, b: a / b, lambda a, b: 1 / b, lambda a, b: -a / b**2, pairs=_second_not_zero
     ),
+    "along": _entire(lambda a, b: a * b, lambda a, b: b, lambda a, b: a),
+    "over": _entire(
+        lambda a, b: a / b, lambda a, b: 1 / b, lambda a, b: -a / b**2, pairs=_second_not_zero
+    ),
+    "root": _positive(m.sqrt, lambda x: 1 / (2 * m.sqrt(x))),
     "power": _entire(
         lambda a, b: a**b,
         lambda a, b: b * a ** (b - 1),
@@ -353,7 +359,7 @@ class Worst:
 def function(name: str) -> Any:
     """The function of the first word of a truth's name."""
     word = name.split()[0]
-    return getattr(dnp, word, None) or getattr(special, word)
+    return getattr(dnp, word, None) or getattr(special, word, None) or REGISTRY[word]
 
 
 def computed(name: str, xs: Sequence[np.ndarray]) -> list[np.ndarray]:

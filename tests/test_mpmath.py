@@ -19,9 +19,10 @@ NO_ARITHMETIC = {
     "ceil", "clip", "floor", "floor_divide", "fmax", "fmin", "heaviside", "imag", "maximum",
     "minimum", "nextafter", "real", "rint", "sign", "trunc", "where",
 }  # fmt: skip
-# losses and SciPy's functions, whose accuracy is not the table's own
+# losses and SciPy's functions, whose accuracy is not the table's own; what ends a p-norm
 ELSEWHERE = {
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "relative_entropy",
+    "root_of_power",
 }  # fmt: skip
 
 

@@ -63,6 +63,10 @@ def _mish_slope(_y: Any, x: Any) -> Any:
     return t + x * (1 - t * t) * sigmoid(x)
 
 
+# softplus and log_sigmoid: the derivatives of their slopes, written so, round to 0 in no tail
+softplus: Elementwise
+log_sigmoid: Elementwise
+
 relu = Elementwise(
     "relu",
     lambda x: np.maximum(x, 0),
@@ -80,7 +84,7 @@ _leaky_relu = Elementwise(
     domain=(NONZERO, UNIT),
 )
 softplus = Elementwise(
-    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: sigmoid(x), domain=(REAL,)
+    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: exp(-softplus(-x)), domain=(REAL,)
 )
 softsign = Elementwise(
     "softsign",
@@ -88,7 +92,9 @@ softsign = Elementwise(
     lambda _y, x: 1 / square(1 + absolute(x)),
     domain=(REAL,),
 )
-log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: sigmoid(-x), domain=(REAL,))
+log_sigmoid = Elementwise(
+    "log_sigmoid", _log_sigmoid, lambda _y, x: exp(log_sigmoid(-x)), domain=(REAL,)
+)
 silu = Elementwise("silu", lambda x: x * _sigmoid(x), _silu_slope, domain=(REAL,))
 mish = Elementwise("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), _mish_slope, domain=(REAL,))
 _elu = Elementwise(

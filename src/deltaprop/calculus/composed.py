@@ -15,11 +15,11 @@ import numpy as np
 from ..graph import as_array, raw
 from ..tree import flatten, unflatten
 from .contractions import matmul
-from .elementwise import kept, power
+from .elementwise import kept, power, root
 from .elementwise import where as choose
 from .indexing import sort, take_along_axis
 from .linalg import cross as _cross
-from .reductions import Axis, _root, mean, number, prod, var
+from .reductions import Axis, mean, number, prod, var
 from .reductions import max as _max
 from .reductions import min as _min
 from .reductions import sum as _sum
@@ -103,7 +103,7 @@ def nanvar(
 
 def nanstd(x: Any, axis: Axis = None, dtype: Any = None, **how: Any) -> Any:
     """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
-    return _root(nanvar(x, axis, dtype, **how), 2)
+    return root(nanvar(x, axis, dtype, **how))
 
 
 def nanmax(

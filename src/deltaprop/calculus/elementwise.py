@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, as_array, conj, raw
+from ..graph import Elementwise, Masked, Node, along, as_array, conj, over, raw
 from . import libm
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 
@@ -154,6 +154,8 @@ copysign: Elementwise
 cos: Elementwise
 cosh: Elementwise
 erfc: Elementwise
+logaddexp: Elementwise
+logaddexp2: Elementwise
 sigmoid: Elementwise
 sqrt: Elementwise
 where: Elementwise
@@ -221,16 +223,31 @@ def _xlogy(x: Any, y: Any) -> Any:
         return x * np.log(np.where((x == 0) & ~np.isnan(y), 1, y))
 
 
-def _unless_zero(a: Any, y: Any) -> Any:
-    """a / y, and 0 where y is 0."""
-    return a / where(raw(y) == 0, 1.0, y)
+def _quotient(x: Any, y: Any) -> Any:
+    """x / y, and 0 where x is; without a derivative there where y is 0 or NaN."""
+    return where((raw(x) == 0) & ~(np.abs(raw(y)) > 0), over(0.0, x), divide(x, y))
 
+
+def _even_power(_y: Any, a: Any, b: Any) -> Any:
+    """The derivative of a**b with respect to a**2 / 2, where it is finite."""
+    if isinstance(b, Node) or np.iscomplexobj(b) or not np.all(np.greater_equal(b, 2)):
+        return None
+    return 2.0 if np.all(np.equal(b, 2)) else b * power(a, b - 2)
+
+
+along.domain, over.domain = (REAL, REAL), (REAL, NONZERO)
 
 # arithmetic
 add = Elementwise("add", np.add, 1, 1, domain=(REAL, REAL))
 subtract = Elementwise("subtract", np.subtract, 1, -1, domain=(REAL, REAL))
 multiply = Elementwise(
-    "multiply", np.multiply, lambda _y, _a, b: b, lambda _y, a, _b: a, domain=(REAL, REAL)
+    "multiply",
+    np.multiply,
+    lambda _y, _a, b: b,
+    lambda _y, a, _b: a,
+    domain=(REAL, REAL),
+    even=[lambda _y, a, b: 1.0 if a is b else None] * 2,
+    squares=(lambda _y, _a, b: b * b, lambda _y, a, _b: a * a),
 )
 divide = Elementwise(
     "divide",
@@ -239,6 +256,7 @@ divide = Elementwise(
     lambda y, _a, b: -y / b,
     scalar=lambda a, b: a / b,
     domain=(REAL, NONZERO),
+    squares=(lambda _y, _a, b: 1 / (b * b), None),
 )
 power = Elementwise(
     "power",
@@ -247,20 +265,39 @@ power = Elementwise(
     _power_in_exponent,
     scalar=math.pow,
     domain=(POSITIVE, REAL),
+    even=(_even_power, None),
 )
-negative = Elementwise("negative", np.negative, -1, domain=(REAL,))
-positive = Elementwise("positive", np.positive, 1, domain=(REAL,))
-absolute = Elementwise("absolute", np.absolute, _abs_slope, domain=(NONZERO,))
-square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,))
+negative = Elementwise("negative", np.negative, -1, domain=(REAL,), squares=(1.0,))
+positive = Elementwise("positive", np.positive, 1, domain=(REAL,), squares=(1.0,))
+absolute = Elementwise(
+    "absolute", np.absolute, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
+)
+square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,), even=(2.0,))
 sqrt = Elementwise("sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,))
 cbrt = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
 reciprocal = Elementwise("reciprocal", np.reciprocal, lambda y, _x: -y * y, domain=(NONZERO,))
 hypot = Elementwise(
     "hypot",
     np.hypot,
-    lambda y, a, _b: _unless_zero(a, y),
-    lambda y, _a, b: _unless_zero(b, y),
+    lambda y, a, _b: over(a, y),
+    lambda y, _a, b: over(b, y),
     domain=(NONZERO, NONZERO),
+    squares=(1.0, 1.0),
+    root=True,
+)
+# roots whose derivative at 0 is 0, not infinite: norms and deviations end with them
+root = Elementwise(
+    "root",
+    np.sqrt,
+    lambda y, _s: over(0.5, y),
+    scalar=math.sqrt,
+    domain=(POSITIVE,),
+    squares=(0.5,),
+    root=True,
+    radical=True,
+)
+root_of_power = Elementwise(
+    "root_of_power", _power, lambda y, a, b: over(b * y, a), None, domain=(POSITIVE, REAL)
 )
 
 # steps: flat wherever they are not a jump
@@ -312,15 +349,16 @@ log1p = Elementwise(
 logaddexp = Elementwise(
     "logaddexp",
     np.logaddexp,
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid(a - b)),
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid(b - a)),
+    # 1 / (1 + exp(b - a)), whose derivative does not round to 0 in either tail
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp(-logaddexp(b - a, 0.0))),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp(-logaddexp(a - b, 0.0))),
     domain=(REAL, REAL),
 )
 logaddexp2 = Elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid((a - b) * LN2)),
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, sigmoid((b - a) * LN2)),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp2(-logaddexp2(b - a, 0.0))),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp2(-logaddexp2(a - b, 0.0))),
     domain=(REAL, REAL),
 )
 
@@ -336,8 +374,8 @@ arctan = Elementwise("arctan", np.arctan, lambda _y, x: 1 / (1 + x * x), domain=
 arctan2 = Elementwise(
     "arctan2",
     np.arctan2,
-    lambda _y, a, b: _unless_zero(_unless_zero(b, hypot(a, b)), hypot(a, b)),
-    lambda _y, a, b: -_unless_zero(_unless_zero(a, hypot(a, b)), hypot(a, b)),
+    lambda _y, a, b: over(over(b, hypot(a, b)), hypot(a, b)),
+    lambda _y, a, b: -over(over(a, hypot(a, b)), hypot(a, b)),
     domain=(NONZERO, NONZERO),
 )
 sinh = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
@@ -439,7 +477,7 @@ xlogy = Elementwise(
     "xlogy",
     _xlogy,
     lambda _y, _x, y: log(y),
-    lambda _y, x, y: where(raw(x) == 0, 0.0, x / y),
+    lambda _y, x, y: _quotient(x, y),
     domain=(REAL, POSITIVE),
 )
 
@@ -469,7 +507,7 @@ floor_divide = Elementwise("floor_divide", np.floor_divide, 0, 0, domain=(POSITI
 
 def sign(x: Any) -> Any:
     """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
-    return _unless_zero(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+    return over(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
 
 
 def real(x: Any) -> Any:

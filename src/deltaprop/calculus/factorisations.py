@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, Primitive, conj, raw
+from ..graph import Custom, Node, Primitive, conj, over, raw
 from ..graph.cotangent import unbroadcast
 from ..graph.primitive import Array, Rule
 from .domains import case
-from .elementwise import absolute, imag, positive, real, sign, where
+from .elementwise import absolute, imag, positive, real, sign
 from .indexing import take_along_axis
 from .reductions import sum as _sum
 from .shaping import _array, _shape, concatenate, tril
@@ -91,20 +91,35 @@ def _on_triangle(g: Array, UPLO: str) -> Array:
 
 
 def rounding(w: Array) -> Any:
-    """How far rounding may have moved the eigenvalues or singular values in each row."""
+    """How far rounding may have moved the eigenvalues or singular values in each row.
+
+    The errors of LAPACK, and of the matrix itself where that is a product, are some n eps
+    times the largest; 16 of them are as many as were ever seen, and more.
+    """
     w = raw(w)
-    return np.finfo(w.dtype).eps * w.shape[-1] * np.max(np.abs(w), -1, keepdims=True, initial=0)
+    eps = np.finfo(w.dtype).eps
+    return 16 * eps * w.shape[-1] * np.max(np.abs(w), -1, keepdims=True, initial=0)
 
 
 def _inverse(x: Array, zero: Any) -> Array:
-    """1 / x, and 0 where x counts as zero."""
-    return where(zero, 0.0, 1 / where(zero, 1.0, x))
+    """1 / x, and 0 where x counts as zero; there it has no derivative."""
+    return over(1.0, x * np.where(zero, 0, np.ones_like(raw(x))))
 
 
-def _gaps(w: Array) -> Array:
-    """1 / (w_j - w_i) of a row w."""
-    gap = w - w.mT
-    return _inverse(gap, np.abs(raw(gap)) <= rounding(w))
+def _gaps(w: Array, turn: Array | None = None) -> Array:
+    """1 / (w_j - w_i) of a row w, and 0 where the two count as equal.
+
+    What a gap divides is in `turn`. If it is zero to rounding error, so is the quotient, but
+    the rounding error over a small gap need not be.
+    """
+    eye, gap = identity(w), w - w.mT
+    far, limit = np.abs(raw(gap)), rounding(w)
+    equal = far <= limit
+    if turn is not None:
+        size = np.abs(raw(turn))
+        noise = rounding(np.max(size, -2, keepdims=True, initial=0))
+        equal = equal | ((far <= 1000 * limit) & (np.abs(raw(turn - star(turn))) <= noise))
+    return _inverse(gap + eye, equal & (eye == 0)) - eye
 
 
 # -- equations ----------------------------------------------------------------------------
@@ -188,15 +203,18 @@ def _eigen(name: str, forward: Rule, read: Rule, back: Rule, inverse: Rule, para
     def vjp(g: Array, y: Array, _a: Array, **params: Any) -> Array:
         v, w, gv, gw = (rows for p in (y, g) for rows in (p[..., :-1, :], p[..., -1:, :]))
         gv = gv - conjugated(v) * _sum(gv * v, -2, keepdims=True)
-        c = _gaps(w) * (v.mT @ gv) + gw * identity(v)
+        turn = v.mT @ gv
+        c = _gaps(w, turn if inverse is star else None) * turn + gw * identity(v)
         return back(inverse(v).mT @ c @ v.mT, **params)
 
     def jvp(tangents: Sequence[Any], y: Array, _a: Array, **params: Any) -> Array:
         v, w = y[..., :-1, :], y[..., -1:, :]
         m = inverse(v) @ read(tangents[0], **params) @ v
-        t = v @ (_gaps(w) * m)
+        turn = _gaps(w) * m
+        t = v @ turn
         t = t - v * _sum(conjugated(v) * t, -2, keepdims=True)
-        return concatenate([t, _sum(m * identity(v), -2, keepdims=True)], -2)
+        # equal eigenvalues have no second derivative, which `turn` knows
+        return concatenate([t, _sum(m * identity(v) + 0.0 * turn, -2, keepdims=True)], -2)
 
     shapes = ((3, 3), (2, 3, 3))
     cases = [
@@ -248,7 +266,9 @@ def _svd_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     pu, pv = p * s, s.mT * p
     tu = u @ (gap * (pu + star(pu)) - _turned(p) * over) + (t @ v) * over
     tv = v @ (gap * (pv + star(pv)) - star(p) * over) + (star(t) @ u) * over
-    return concatenate([tu, tv, real(_sum(p * identity(p), -2, keepdims=True))], -2)
+    turn = gap * p + over  # equal singular values, and zero, have no second derivative
+    ts = real(_sum(p * identity(p) + 0.0 * turn, -2, keepdims=True))
+    return concatenate([tu, tv, ts], -2)
 
 
 _svd = Custom(

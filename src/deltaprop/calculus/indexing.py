@@ -46,6 +46,7 @@ _getitem = Moving(
     "getitem",
     _picked,
     _put_back,
+    picks=True,
     cases=[
         case((3, 4), index=1),
         case((3, 4), index=(-1, 2)),

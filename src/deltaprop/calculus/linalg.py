@@ -17,7 +17,7 @@ from ..graph import Custom, Node, raw
 from ..graph.primitive import Array
 from . import factorisations, reductions
 from .domains import case
-from .elementwise import absolute, imag, real, square, where
+from .elementwise import absolute, imag, real, root_of_power, square
 from .factorisations import *  # noqa: F403
 from .factorisations import (
     SQUARES,
@@ -289,7 +289,8 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
         x = absolute(x) if np.iscomplexobj(raw(x)) else x
         return reductions.norm(x, ord, axis, keepdims=keepdims)
     s = svdvals(moveaxis(x, axes, (-2, -1)))
-    s = where(raw(s) <= rounding(s), raw(s), s)  # a zero has no direction to send back
+    zero = np.where(raw(s) <= rounding(s), np.ones_like(raw(s)), 0)
+    s = root_of_power(s * (1 - zero), 1.0) + raw(s) * zero  # 0 has no direction to send back
     y = {2: reductions.max, -2: reductions.min, "nuc": _sum}[ord](s, -1)
     return expand_dims(y, axes) if keepdims else y
 

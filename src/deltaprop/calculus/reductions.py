@@ -31,8 +31,9 @@ from .elementwise import (
     minimum,
     multiply,
     real,
+    root,
+    root_of_power,
     sign,
-    sqrt,
     square,
     where,
 )
@@ -579,12 +580,7 @@ def std(
 ) -> Any:
     """The square root of `var`; its derivative is 0 where all entries are equal."""
     known: dict[str, Any] = {"correction": correction, "ddof": ddof, "mean": mean, "where": where}
-    return _root(var(x, axis, dtype, keepdims=keepdims, **known), 2)
-
-
-def _root(s: Any, p: float) -> Any:
-    """The p-th root, with derivative 0 at 0: a structural zero, not infinity times zero."""
-    return where(s == 0, 0.0, sqrt(s) if p == 2 else s ** (1 / p))
+    return root(var(x, axis, dtype, keepdims=keepdims, **known))
 
 
 def norm(
@@ -620,7 +616,7 @@ def norm(
     axes = _axes(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         squares = square(x) if not np.iscomplexobj(raw(x)) else square(real(x)) + square(imag(x))
-        return _root(sum(squares, axes, keepdims=keepdims), 2)
+        return root(sum(squares, axes, keepdims=keepdims))
     size = absolute(x)
     if len(axes) == 1 and not isinstance(ord, str):
         return _vector_norm(size, float(ord), axes, keepdims)
@@ -639,9 +635,10 @@ def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> 
         return (max if p > 0 else min)(size, axes, keepdims=keepdims)
     if p in (0, 1):
         return sum(size if p else sign(size), axes, keepdims=keepdims)
-    # |x|**p at 0 is flat, or as steep to the left as to the right: nothing flows through it
-    powers = where(size == 0, 0.0 if p > 0 else math.inf, size**p)
-    return _root(sum(powers, axes, keepdims=keepdims), p)
+    # below 1 |x|**p at 0 is as steep to the left as to the right: nothing flows through it
+    powers = square(size) if p == 2 else size**p if p > 1 else root_of_power(size, p)
+    total = sum(powers, axes, keepdims=keepdims)
+    return root(total) if p == 2 else root_of_power(total, 1 / p)
 
 
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:

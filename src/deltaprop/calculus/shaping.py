@@ -57,6 +57,7 @@ _reshape: Moving = Moving(
     "reshape",
     lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
     lambda g, x, shape, order: _reshape(g, shape=_shape(x), order=order),
+    picks=True,
     cases=[
         case((3, 4), shape=(2, -1), order="C"),
         case((3, 4), shape=(2, 6), order="F"),
@@ -69,6 +70,7 @@ _transpose: Moving = Moving(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
     lambda g, x, axes: _transpose(g, axes=tuple(np.argsort(axes).tolist())),
+    picks=True,
     cases=[case((2, 3, 4), axes=(2, 0, 1)), case((0, 3), axes=(1, 0)), case((), axes=())],
 )
 _concatenate = Moving(
@@ -77,6 +79,7 @@ _concatenate = Moving(
     _pieces,
     several=True,
     views=False,
+    picks=True,
     cases=[case((2, 3), (4, 3), axis=0), case((2, 3), (2, 0), (2, 1), axis=1)],
 )
 _stack = Moving(
@@ -85,6 +88,7 @@ _stack = Moving(
     lambda g, *xs, axis: [_part(g, axis, i) for i in range(len(xs))],
     several=True,
     views=False,
+    picks=True,
     cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
 )
 _roll: Moving = Moving(
@@ -92,6 +96,7 @@ _roll: Moving = Moving(
     lambda x, shift, axis: np.roll(x, shift, axis),
     lambda g, x, shift, axis: _roll(g, shift=tuple([-s for s in shift]), axis=axis),
     views=False,
+    picks=True,
     cases=[
         case((3, 4), shift=(2,), axis=None),
         case((3, 4), shift=(1, -2), axis=(0, -1)),

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from ..graph import Elementwise, Node, raw
-from .activations import SQRT_2_OVER_PI, SQRT_HALF, log_sigmoid
+from .activations import INV_SQRT_2PI, SQRT_2_OVER_PI, SQRT_HALF, log_sigmoid
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .elementwise import (
-    absolute,
+    _bell,
+    _quotient,
     divide,
     erfc,
     exp,
@@ -169,9 +170,17 @@ i1e = _scipy("i1e", _i1e_slope, domain=(NONZERO,))
 # -- the normal distribution --------------------------------------------------------------
 
 
-def _tail_slope(z: Any, tail: Any) -> Any:
-    """sqrt(pi) * exp(z**2) for the z >= 0 with erfc(z) = tail, without its rounding errors."""
-    return where(raw(tail) > 0, SQRT_PI * erfcx(z) / tail, math.inf)
+def _steepness(z: Any, tail: Any) -> Any:
+    """sqrt(pi) * exp(z**2), for a z > 0 by its erfc(z) = tail, which is less rounded."""
+    far = (raw(tail) < 0.5) & (raw(z) > 0)
+    outer = where(raw(tail) > 0, SQRT_PI * erfcx(where(far, z, 1.0)) / tail, math.inf)
+    return where(far, outer, SQRT_PI * exp(z * z))
+
+
+def _log_ndtr_slope(y: Any, x: Any) -> Any:
+    right = raw(x) > 0
+    left = SQRT_2_OVER_PI / erfcx(where(right, 0.0, x) * -SQRT_HALF)
+    return where(right, _bell(x, 0.5) * exp(-y) * INV_SQRT_2PI, left)
 
 
 def _erfcx_slope(y: Any, x: Any) -> Any:
@@ -183,22 +192,27 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 
 
 erfcx = _scipy("erfcx", _erfcx_slope, domain=(REAL,))
-erfinv = _scipy(
-    "erfinv", lambda y, x: 0.5 * _tail_slope(absolute(y), 1 - absolute(x)), domain=(UNIT,)
-)
-erfcinv = _scipy(
-    "erfcinv",
-    lambda y, x: -0.5 * _tail_slope(absolute(y), where(raw(x) < 1, x, 2 - x)),
-    domain=(Domain(0.0, 2.0),),
-)
-ndtri = _scipy(
-    "ndtri",
-    lambda y, p: (
-        2 * SQRT_HALF * _tail_slope(absolute(y) * SQRT_HALF, 2 * where(raw(p) < 0.5, p, 1 - p))
-    ),
-    domain=(FRACTION,),
-)
-log_ndtr = _scipy("log_ndtr", lambda _y, x: SQRT_2_OVER_PI / erfcx(x * -SQRT_HALF), domain=(REAL,))
+
+
+def _erfinv_slope(y: Any, x: Any) -> Any:
+    side = np.where(raw(x) < 0, -1.0, 1.0).astype(np.result_type(raw(x)))
+    return 0.5 * _steepness(y * side, 1 - x * side)
+
+
+def _erfcinv_slope(y: Any, x: Any) -> Any:
+    side = np.where(raw(x) < 1, 1.0, -1.0).astype(np.result_type(raw(x)))
+    return -0.5 * _steepness(y * side, where(side > 0, x, 2 - x))
+
+
+def _ndtri_slope(y: Any, p: Any) -> Any:
+    side = np.where(raw(p) < 0.5, -1.0, 1.0).astype(np.result_type(raw(p)))
+    return 2 * SQRT_HALF * _steepness(y * side * SQRT_HALF, 2 * where(side < 0, p, 1 - p))
+
+
+erfinv = _scipy("erfinv", _erfinv_slope, domain=(UNIT,))
+erfcinv = _scipy("erfcinv", _erfcinv_slope, domain=(Domain(0.0, 2.0),))
+ndtri = _scipy("ndtri", _ndtri_slope, domain=(FRACTION,))
+log_ndtr = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
 
 # -- logarithms and entropies -------------------------------------------------------------
 
@@ -233,16 +247,11 @@ def _rel_entr(x: Any, y: Any) -> Any:
     return np.where((x < 0) | (y < 0), np.inf, inside)
 
 
-def _share(x: Any, y: Any) -> Any:
-    """x / y, and 0 where x is 0."""
-    return where(raw(x) == 0, 0.0, divide(x, y))
-
-
 xlog1py = Elementwise(
     "xlog1py",
     _xlog1py,
     lambda _y, _a, b: log1p(b),
-    lambda _y, a, b: _share(a, 1 + b),
+    lambda _y, a, b: _quotient(a, 1 + b),
     domain=(REAL, Domain(-1.0)),
 )
 logit = Elementwise("logit", _logit, lambda _y, x: 1 / (x * (1 - x)), domain=(FRACTION,))
@@ -251,14 +260,14 @@ rel_entr = Elementwise(
     "rel_entr",
     _rel_entr,
     lambda _y, a, b: _log_ratio(a, b) + 1,
-    lambda _y, a, b: -_share(a, b),
+    lambda _y, a, b: -_quotient(a, b),
     domain=(POSITIVE, POSITIVE),
 )
 kl_div = Elementwise(
     "kl_div",
     lambda a, b: _rel_entr(a, b) - a + b,
     lambda _y, a, b: _log_ratio(a, b),
-    lambda _y, a, b: 1 - _share(a, b),
+    lambda _y, a, b: 1 - _quotient(a, b),
     domain=(POSITIVE, POSITIVE),
 )
 

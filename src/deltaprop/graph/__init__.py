@@ -7,6 +7,8 @@ from .cotangent import conj as conj
 from .cotangent import raw as raw
 from .cotangent import sum_to as sum_to
 from .elementwise import Elementwise as Elementwise
+from .elementwise import along as along
+from .elementwise import over as over
 from .node import Node as Node
 from .node import topological_order as topological_order
 from .primitive import REGISTRY as REGISTRY

@@ -67,22 +67,41 @@ def raw(x: Any) -> Any:
     return x._held
 
 
+def is_rooted(x: Any) -> bool:
+    """Whether there is a root in a node, or what moves and scales one, to be gone around."""
+    return isinstance(x, Node) and getattr(x.op, "rooted", False)
+
+
+def half_of(g: Any, y: Any) -> Any:
+    """What a cotangent or tangent of y, a root, was recorded from: that of y**2 / 2."""
+    rule = getattr(g.op, "half", None) if isinstance(g, Node) else None
+    if rule is None:
+        return None
+    *args, root = g.args
+    return rule(*args) if root is y else None
+
+
 class Moving(Linear):
     """A linear operation whose weights are not negative: it moves, drops or adds entries.
 
     What holds for the entries holds for a mask of them: the operation and its transpose
     carry both, so that a structural zero stays one through
     ``where(x > 0, log(x).reshape(-1), 0)`` or ``sqrt(pad(x, 1))``. ``fills=True`` says that
-    some entries of the result may come from no argument.
+    some entries of the result may come from no argument; ``picks=True`` that none is a sum.
     """
 
     accepts_masks = True
 
-    def __init__(self, *args: Any, fills: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, fills: bool = False, picks: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fills = fills
+        self.fills, self.rooted = fills, picks
 
     def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+        if graph and self.rooted and (half := half_of(g, node)) is not None:
+            xs = node.operands(True)
+            if all(is_rooted(x) for x in xs):  # the same in other places
+                halves = super().pull(materialize(half, node._held), node, True)
+                return [g.op(materialize(h, raw(x)), x) for h, x in zip(halves, xs, strict=True)]
         values = super().pull(materialize(g, node._held), node, graph)
         if not isinstance(g, Masked | Scattered):
             return values
@@ -95,6 +114,10 @@ class Moving(Linear):
         ]
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        if graph and self.rooted:
+            halves = [half_of(t, x) for t, x in zip(tangents, node.args, strict=True)]
+            if all(h is not None for h in halves):
+                return tangents[0].op(super().push(halves, node, True), node)
         values = [t.values if type(t) is Masked else t for t in tangents]
         total = super().push(values, node, graph)
         if not self.fills and all(
@@ -307,6 +330,11 @@ def accumulate(a: Any, b: Any) -> Any:
         if b is not None:
             a.dense = b if a.dense is None else accumulate(a.dense, b)
         return a
+    op: Any = a.op if isinstance(a, Node) else None
+    if op is not None and isinstance(b, Node) and b.op is op:
+        half = half_of(b, a.args[-1])
+        if half is not None:  # both of one root: their sum is, too
+            return op(half_of(a, a.args[-1]) + half, a.args[-1])
     if isinstance(a, Masked):
         if isinstance(b, Masked):
             return Masked(a.values + b.values, a.mask | b.mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeAlias
 
@@ -13,12 +14,15 @@ from .cotangent import (
     Scattered,
     accumulate,
     broadcast_to,
+    conj,
+    half_of,
+    is_rooted,
     materialize,
     raw,
     restrict,
     unbroadcast,
 )
-from .node import MODE, Node
+from .node import MODE, Node, topological_order
 from .primitive import Array, Primitive, Rule, needed
 from .symbol import Symbol
 
@@ -47,6 +51,26 @@ class Elementwise(Primitive):
         at all) or `Masked` values.
     domain : sequence, optional
         Where the operation is smooth, one entry per input, for the generated tests.
+    even, squares : sequence, optional
+        For each input a rule ``(y, *xs)`` or a number: the derivative of y, and of y**2 / 2,
+        with respect to x**2 / 2. None, as an entry or as a rule's answer: there is none.
+    root : bool
+        The tangent of y is recorded by way of y**2 / 2.
+    jumps : bool
+        The partial jumps where the input is 0.
+    radical : bool
+        `squares` is with respect to x itself: y is a square root.
+    half : callable, optional
+        From all inputs but the last, a root y: what the output is, read as the derivative
+        of y**2 / 2.
+
+    Notes
+    -----
+    A root (a norm, an absolute value) has no derivative where it is 0, but its square has
+    all of them. So derivatives that are recorded go around the root: the cotangent of y for
+    y**2 is recorded as ``along(2, y)``, which is 2 y, and the rule of the root sends on the
+    2, the cotangent of y**2 / 2. In forward mode a root's tangent is recorded as
+    ``over(q, y)``, which is q / y, and the rule of the square goes on with q.
     """
 
     accepts_masks = True
@@ -61,6 +85,12 @@ class Elementwise(Primitive):
         scalar: Callable[..., Any] | None = None,
         chooses: bool = False,
         domain: Sequence[Any] = (),
+        even: Sequence[Any] = (),
+        squares: Sequence[Any] = (),
+        root: bool = False,
+        jumps: bool = False,
+        radical: bool = False,
+        half: Rule | None = None,
     ) -> None:
         super().__init__(name, forward)
         self.evaluate = self._evaluate if scalar is not None else forward
@@ -69,6 +99,9 @@ class Elementwise(Primitive):
         self.scalar = scalar
         self.chooses = chooses
         self.domain = tuple(domain)
+        self.even, self.squares, self.root, self.radical = even, squares, root, radical
+        self.half, self.jumps = half, jumps
+        self.rooted = bool(squares)
         rows = [needed(p, 1, len(partials)) for p in partials]
         self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
         self.smooth = None not in partials
@@ -197,15 +230,23 @@ class Elementwise(Primitive):
             g, mask = g.values, g.mask
         elif isinstance(g, Scattered):
             g, mask = materialize(g, node._held), g.mask(shape)
+        half = half_of(g, node) if graph else None
         out: list[Any] = []
-        for x, p in zip(node.args, self.partials, strict=True):
+        for i, (x, p) in enumerate(zip(node.args, self.partials, strict=True)):
             if p is None or not isinstance(x, Node):
                 out.append(None)
                 continue
             if p is _ZERO:
                 out.append(ZERO)
                 continue
+            if graph and mask is None and (self.even or half is not None):
+                c = self._around(i, g, half, y, xs)
+                if c is not None:
+                    out.append(c)
+                    continue
             c, allowed = _times(g, p, y, xs, mask)
+            if graph and self.jumps and _jumps(c, node, xs[i], allowed):
+                c = c + over(0.0, xs[i])  # a zero that has no derivative
             if np.shape(x._held) != shape:
                 if np.shape(raw(c)) != shape:
                     c = broadcast_to(c, shape=shape)
@@ -218,8 +259,58 @@ class Elementwise(Primitive):
             out.append(c)
         return out
 
+    def _around(self, i: int, g: Any, half: Any, y: Any, xs: Sequence[Any]) -> Any:
+        """The cotangent of an input as that of squares; None if it is not to be had so."""
+        x = xs[i]
+        if np.shape(x._held) != np.shape(y._held):
+            return None
+        if half is not None and (f := _rule(self.squares, i, y, xs)) is not None:
+            return half * f if self.radical else along(half * f, _conjugated(x))
+        if half is None and is_rooted(x) and (f := _rule(self.even, i, y, xs)) is not None:
+            return along(g * f, x)
+        return None
+
+    def _around_forward(self, tangents: Sequence[Any], y: Any, xs: Sequence[Any]) -> Any:
+        """The tangent of the output as that of squares; None if it is not to be had so."""
+        given = [t.values if type(t) is Masked and np.all(t.mask) else t for t in tangents]
+        moving = [i for i, t in enumerate(given) if t is not None]
+        if any(type(given[i]) is Masked for i in moving):
+            return None
+        halves = [half_of(t, x) for t, x in zip(given, xs, strict=True)]
+        whole = all(halves[i] is not None for i in moving)
+        if whole and (q := self._total(self.even, moving, halves, y, xs)) is not None:
+            return q
+        if not self.root:
+            q = self._total(self.squares, moving, halves, y, xs) if whole else None
+            return None if q is None else over(q, y)
+        for i in moving:
+            if halves[i] is None:
+                halves[i] = given[i] if self.radical else _real_product(xs[i], given[i])
+        q = self._total(self.squares, moving, halves, y, xs)
+        return None if q is None else over(q, y)
+
+    @staticmethod
+    def _total(
+        table: Sequence[Any],
+        moving: Sequence[int],
+        halves: Sequence[Any],
+        y: Any,
+        xs: Sequence[Any],
+    ) -> Any:
+        total: Any = None
+        for i in moving:
+            f = _rule(table, i, y, xs)
+            if f is None:
+                return None
+            total = f * halves[i] if total is None else total + f * halves[i]
+        return total
+
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._held, node.operands(graph)
+        if graph and (self.even or self.squares):
+            t = self._around_forward(tangents, y, xs)
+            if t is not None:
+                return t
         total: Any = None
         for t, p in zip(tangents, self.partials, strict=True):
             if t is not None and p is not None and p is not _ZERO:
@@ -228,6 +319,38 @@ class Elementwise(Primitive):
                 t = t if mask is None else Masked(t, mask)
                 total = t if total is None else accumulate(total, t)
         return total
+
+
+def _rule(table: Sequence[Any], i: int, y: Any, xs: Sequence[Any]) -> Any:
+    rule = table[i] if table else None
+    return rule(y, *xs) if callable(rule) else rule
+
+
+def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
+    """Whether a cotangent that goes to x = 0 depends on `node` itself.
+
+    If it does, nobody knows what the jump of the partial makes of it; if it does not, the
+    derivative is the same on both sides of the jump.
+    """
+    data = x._held
+    zero = data == 0 if allowed is None else (data == 0) & allowed
+    if (
+        not (isinstance(zero, Symbol) or np.any(zero))
+        or not isinstance(c, Node)
+        or np.iscomplexobj(data)
+    ):
+        return False
+    return any(n is node for n in topological_order(c, since=node.serial))
+
+
+def _conjugated(x: Any) -> Any:
+    return conj(x) if np.iscomplexobj(raw(x)) else x
+
+
+def _real_product(x: Any, t: Any) -> Any:
+    """The tangent of x**2 / 2, of abs(x)**2 / 2 if x is complex."""
+    q = _conjugated(x) * t
+    return q.real if np.iscomplexobj(raw(q)) else q
 
 
 def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
@@ -263,3 +386,33 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
         dtype = raw(y).dtype
         c = c.astype(dtype) if isinstance(c, Symbol) else dtype.type(c)
     return restrict(c, mask=mask), mask
+
+
+def _over(q: Any, y: Any) -> Any:
+    zero = y == 0
+    return np.where(zero, 0, q / np.where(zero, 1, y))
+
+
+def _not_at_zero(y: Any) -> Any:
+    """0, but NaN where y is 0."""
+    y = raw(y)
+    if type(y) is float:
+        return 0.0 if y else math.nan
+    return np.where(y == 0, math.nan, np.zeros_like(y))
+
+
+over: Elementwise
+
+# h * y, recorded where h is the cotangent of y**2 / 2
+along = Elementwise(
+    "along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half=lambda h: h
+)
+# q / y, and 0 where y is 0: there it has no derivative with respect to y
+over = Elementwise(
+    "over",
+    _over,
+    lambda _z, _q, y: over(1.0, y),
+    lambda z, _q, y: _not_at_zero(y) - over(z, y),
+    scalar=lambda q, y: q / y if y else 0.0,
+    half=lambda q: q,
+)

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from .node import Node
-from .primitive import Linear
+from .primitive import Linear, named
 from .symbol import Symbol, as_array, tracing
 
 
@@ -72,13 +72,12 @@ def is_rooted(x: Any) -> bool:
     return isinstance(x, Node) and getattr(x.op, "rooted", False)
 
 
-def half_of(g: Any, y: Any) -> Any:
+def half_of(g: Any, y: Any, sweep: str = "pull") -> Any:
     """What a cotangent or tangent of y, a root, was recorded from: that of y**2 / 2."""
-    rule = getattr(g.op, "half", None) if isinstance(g, Node) else None
-    if rule is None:
+    if not isinstance(g, Node) or getattr(g.op, "half", None) != sweep:
         return None
-    *args, root = g.args
-    return rule(*args) if root is y else None
+    half, root = g.args
+    return half if root is y else None
 
 
 class Moving(Linear):
@@ -115,7 +114,7 @@ class Moving(Linear):
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         if graph and self.rooted:
-            halves = [half_of(t, x) for t, x in zip(tangents, node.args, strict=True)]
+            halves = [half_of(t, x, "push") for t, x in zip(tangents, node.args, strict=True)]
             if all(h is not None for h in halves):
                 return tangents[0].op(super().push(halves, node, True), node)
         values = [t.values if type(t) is Masked else t for t in tangents]
@@ -330,11 +329,10 @@ def accumulate(a: Any, b: Any) -> Any:
         if b is not None:
             a.dense = b if a.dense is None else accumulate(a.dense, b)
         return a
-    op: Any = a.op if isinstance(a, Node) else None
-    if op is not None and isinstance(b, Node) and b.op is op:
-        half = half_of(b, a.args[-1])
-        if half is not None:  # both of one root: their sum is, too
-            return op(half_of(a, a.args[-1]) + half, a.args[-1])
+    if isinstance(a, Node) and a.args and (half := half_of(a, a.args[-1])) is not None:
+        more = half_of(b, a.args[-1])
+        if more is not None:  # both of one root: so is their sum
+            return named("along")(half + more, a.args[-1])
     if isinstance(a, Masked):
         if isinstance(b, Masked):
             return Masked(a.values + b.values, a.mask | b.mask)

@@ -60,9 +60,9 @@ class Elementwise(Primitive):
         The partial jumps where the input is 0.
     radical : bool
         `squares` is with respect to x itself: y is a square root.
-    half : callable, optional
-        From all inputs but the last, a root y: what the output is, read as the derivative
-        of y**2 / 2.
+    half : {"pull", "push"}, optional
+        The first input is a cotangent or a tangent of y**2 / 2, y the second, a root, and
+        the output that of y.
 
     Notes
     -----
@@ -90,7 +90,7 @@ class Elementwise(Primitive):
         root: bool = False,
         jumps: bool = False,
         radical: bool = False,
-        half: Rule | None = None,
+        half: str | None = None,
     ) -> None:
         super().__init__(name, forward)
         self.evaluate = self._evaluate if scalar is not None else forward
@@ -276,7 +276,7 @@ class Elementwise(Primitive):
         moving = [i for i, t in enumerate(given) if t is not None]
         if any(type(given[i]) is Masked for i in moving):
             return None
-        halves = [half_of(t, x) for t, x in zip(given, xs, strict=True)]
+        halves = [half_of(t, x, "push") for t, x in zip(given, xs, strict=True)]
         whole = all(halves[i] is not None for i in moving)
         if whole and (q := self._total(self.even, moving, halves, y, xs)) is not None:
             return q
@@ -404,9 +404,7 @@ def _not_at_zero(y: Any) -> Any:
 over: Elementwise
 
 # h * y, recorded where h is the cotangent of y**2 / 2
-along = Elementwise(
-    "along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half=lambda h: h
-)
+along = Elementwise("along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half="pull")
 # q / y, and 0 where y is 0: there it has no derivative with respect to y
 over = Elementwise(
     "over",
@@ -414,5 +412,5 @@ over = Elementwise(
     lambda _z, _q, y: over(1.0, y),
     lambda z, _q, y: _not_at_zero(y) - over(z, y),
     scalar=lambda q, y: q / y if y else 0.0,
-    half=lambda q: q,
+    half="push",
 )

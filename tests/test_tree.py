@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deltaprop.tree import described, flatten, paths, tree_map, unflatten
+from deltaprop.tree import described, flatten, matched, paths, tree_map, unflatten
 
 
 class Pair(NamedTuple):
@@ -62,14 +63,119 @@ def test_structures_differ_where_trees_differ_in_more_than_leaves(a: Any, b: Any
         assert same
 
 
-def test_the_order_of_a_dicts_keys_does_not_matter() -> None:
-    assert flatten({"a": 1.0, "b": 2.0}) == flatten({"b": 2.0, "a": 1.0})
-    assert flatten({1: 1.0, "b": 2.0})[0] == [1.0, 2.0]  # keys without an order: as they come
+class Sealed(dict):
+    """A dict that takes other arguments than a dict, and has attributes."""
+
+    __slots__ = ("note", "__dict__")
+
+    def __init__(self, size: int) -> None:
+        super().__init__(z=1.0, a=float(size))
+        self.note, self.size = "kept", size
 
 
-def test_a_subclass_of_dict_comes_back_as_a_dict() -> None:
-    leaves, structure = flatten(OrderedDict(a=1.0))
-    assert unflatten(structure, leaves) == {"a": 1.0}
+class Attributes(dict):
+    def __init__(self, **entries: Any) -> None:
+        super().__init__(entries)
+        self.__dict__ = self
+
+
+class Row(list):
+    unit = "m"
+
+    def __init__(self, first: float, second: float) -> None:
+        super().__init__([first, second])
+
+
+class Span(tuple):
+    def __new__(cls, start: float, stop: float) -> Span:
+        return super().__new__(cls, (start, stop))
+
+
+class Named(Pair):
+    def __new__(cls, both: float) -> Named:
+        return super().__new__(cls, both, both)
+
+
+def growing() -> defaultdict[str, Any]:
+    made: defaultdict[str, Any] = defaultdict(list)
+    made["z"], made["a"] = 1.0, 2.0
+    return made
+
+
+SUBCLASSES = [
+    OrderedDict(z=1.0, a=2.0), growing(), Sealed(3), Attributes(z=1.0, a=2.0), Row(1.0, 2.0),
+    Span(1.0, 2.0), Named(1.0), time.gmtime(0), Counter(z=1, a=2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", SUBCLASSES, ids=lambda tree: type(tree).__name__)
+def test_what_is_a_subclass_stays_one(tree: Any) -> None:
+    leaves, structure = flatten(tree)
+    again = unflatten(structure, leaves)
+    assert type(again) is type(tree)
+    assert again == tree
+    assert list(again) == list(tree)
+    assert again is not tree
+    assert getattr(again, "__dict__", None) == getattr(tree, "__dict__", None)
+    assert flatten(again)[1] == structure
+    assert hash(structure) == hash(flatten(again)[1])
+
+
+def test_a_subclass_keeps_what_it_holds_besides_its_children() -> None:
+    sealed = tree_map(lambda x: 2 * x, Sealed(3))
+    assert (sealed, sealed.note, sealed.size) == ({"z": 2.0, "a": 6.0}, "kept", 3)
+    assert tree_map(lambda x: x, growing())["new"] == []
+    attributes = tree_map(lambda x: 2 * x, Attributes(w=1.0))
+    attributes["w"] = 5.0
+    assert attributes.w == 5.0
+    ordered = tree_map(lambda x: x, OrderedDict(z=1.0, a=2.0))
+    ordered.move_to_end("z")
+    assert list(ordered) == ["a", "z"]
+
+
+@given(st.permutations(["c", "a", "b", "0", 7]))
+def test_a_dict_keeps_its_order(keys: list[Any]) -> None:
+    tree = {key: float(i) for i, key in enumerate(keys)}
+    leaves, structure = flatten(tree)
+    assert leaves == [0.0, 1.0, 2.0, 3.0, 4.0]
+    assert list(unflatten(structure, leaves)) == keys
+    other = {key: str(key) for key in ("b", "c", 7, "0", "a")}
+    assert matched(other, structure) == [str(key) for key in keys]
+
+
+def test_dicts_of_another_order_have_another_structure() -> None:
+    assert flatten({"a": 1.0, "b": 2.0})[1] != flatten({"b": 2.0, "a": 1.0})[1]
+
+
+@given(trees, trees)
+def test_trees_match_where_they_are_nested_alike(a: Any, b: Any) -> None:
+    leaves, structure = flatten(a)
+    assert matched(a, structure) == leaves
+    order_free = tree_map(lambda leaf: 0.0, a) == tree_map(lambda leaf: 0.0, b)
+    assert (matched(b, structure) is not None) == order_free
+
+
+@pytest.mark.parametrize(
+    ("tree", "like"),
+    [
+        ({"a": 1.0}, {"b": 1.0}),
+        ({"a": 1.0, "b": 2.0}, {"a": 1.0}),
+        ([1.0], (1.0,)),
+        ([1.0], [1.0, 2.0]),
+        ({"a": [1.0]}, {"a": 1.0}),
+        (None, 1.0),
+        (1.0, None),
+        (Layer(1.0, 2.0), 1.0),
+        (Layer(1.0, 2.0), Layer(1.0, 2.0, "relu")),
+        ((1.0, 2.0), Pair(1.0, 2.0)),
+    ],
+)
+def test_trees_that_do_not_match(tree: Any, like: Any) -> None:
+    assert matched(tree, flatten(like)[1]) is None
+
+
+def test_dicts_of_two_classes_match() -> None:
+    assert matched(OrderedDict(a=1.0, b=2.0), flatten({"b": 0.0, "a": 0.0})[1]) == [2.0, 1.0]
 
 
 def test_a_static_field_belongs_to_the_structure() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
+from inspect import isfunction
 from typing import Any, NamedTuple
 
 
@@ -11,7 +13,8 @@ class Structure(NamedTuple):
     """A tree without its leaves; equal and hashed by value.
 
     `kind` is the container's type (None for a leaf), `keys` what its children are called,
-    `static` the values of a dataclass's fields that are no children.
+    in their order, `static` what belongs to the container besides its children: a
+    dataclass's static fields, a defaultdict's factory, a subclass's attributes.
     """
 
     kind: Any
@@ -31,7 +34,8 @@ LEAF = Structure(None)
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
     """The leaves of a tree, and its structure.
 
-    A dict's keys are sorted where they can be. A dataclass's field with the metadata
+    A dict's leaves come in the dict's own order, and dicts that differ in order differ in
+    structure: `matched` compares by key. A dataclass's field with the metadata
     ``{"static": True}`` belongs to the structure. None has no leaves.
 
     Examples
@@ -47,18 +51,18 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 
 def _walk(tree: Any, leaves: list[Any]) -> Structure:
+    kind = type(tree)
+    keys: Sequence[Any] = ()
+    children: Any = ()
     static: tuple[Any, ...] = ()
     if tree is None:
-        keys: Sequence[Any] = ()
-        children: Any = ()
+        pass
     elif isinstance(tree, dict):
-        try:
-            keys = sorted(tree)
-        except TypeError:
-            keys = list(tree)
-        children = [tree[key] for key in keys]
+        keys, children = tuple(tree), [dict.__getitem__(tree, key) for key in tree]
+        static = () if kind is dict else _aside(tree)
     elif isinstance(tree, (list, tuple)):
         keys, children = getattr(tree, "_fields", range(len(tree))), tree
+        static = () if kind is list or kind is tuple else _aside(tree)
     elif is_dataclass(tree) and not isinstance(tree, type):
         keys = [f.name for f in fields(tree) if f.init and not f.metadata.get("static")]
         children = [getattr(tree, key) for key in keys]
@@ -69,25 +73,96 @@ def _walk(tree: Any, leaves: list[Any]) -> Structure:
         leaves.append(tree)
         return LEAF
     parts = tuple([_walk(child, leaves) for child in children])
-    return Structure(type(tree), tuple(keys), parts, static)
+    return Structure(kind, tuple(keys), parts, static)
+
+
+def _aside(tree: Any) -> tuple[tuple[str, Any], ...]:
+    """What a container of a subclass holds besides its children."""
+    if getattr(tree, "__dict__", None) is tree:  # a dict whose keys are its attributes
+        return (("__dict__", None),)
+    state = object.__getstate__(tree)  # type: ignore[attr-defined]
+    parts = state if isinstance(state, tuple) else (state,)
+    own = [item for part in parts if part for item in part.items()]
+    if isinstance(tree, defaultdict):
+        own.append(("default_factory", tree.default_factory))
+    return tuple(own)
 
 
 def unflatten(structure: Structure, leaves: Sequence[Any] | Iterator[Any]) -> Any:
     """The tree of that structure with these leaves."""
     leaves = iter(leaves)
-    if structure.kind is None:
+    kind = structure.kind
+    if kind is None:
         return next(leaves)
     children = [unflatten(child, leaves) for child in structure.children]
-    kind = structure.kind
     if kind is type(None):
         return None
-    if issubclass(kind, dict):
+    if kind is list:
+        return children
+    if kind is tuple:
+        return tuple(children)
+    if kind is dict:
         return dict(zip(structure.keys, children, strict=True))
-    if hasattr(kind, "_fields"):
-        return kind(*children)
-    if issubclass(kind, list | tuple):
-        return kind(children)
+    if issubclass(kind, dict | list | tuple):
+        return _subclass(structure, children)
     return kind(**dict(zip(structure.keys, children, strict=True)), **dict(structure.static))
+
+
+def _subclass(structure: Structure, children: list[Any]) -> Any:
+    """A container made without its constructor, whose arguments nobody knows."""
+    kind = structure.kind
+    made: Any
+    if issubclass(kind, dict):
+        made = kind.__new__(kind)
+        for key, child in zip(structure.keys, children, strict=True):
+            (OrderedDict if isinstance(made, OrderedDict) else dict).__setitem__(made, key, child)
+    elif issubclass(kind, list):
+        made = kind.__new__(kind)
+        list.extend(made, children)
+    elif kind.__new__ is tuple.__new__ or isfunction(kind.__new__):
+        made = tuple.__new__(kind, children)
+    else:  # written in C
+        made = kind(children)
+    for name, value in structure.static:
+        object.__setattr__(made, name, made if name == "__dict__" else value)
+    return made
+
+
+def matched(tree: Any, structure: Structure) -> list[Any] | None:
+    """The leaves of a tree in the order of another's structure, dicts matched by their keys.
+
+    None if the tree is nested in another way. Dicts of any two classes match.
+
+    Examples
+    --------
+    >>> _, structure = flatten({"W": 1.0, "b": 2.0})
+    >>> matched({"b": 4.0, "W": 3.0}, structure)
+    [3.0, 4.0]
+    """
+    leaves: list[Any] = []
+    return leaves if _match(tree, structure, leaves) else None
+
+
+def _match(tree: Any, structure: Structure, leaves: list[Any]) -> bool:
+    kind = structure.kind
+    if kind is None:
+        return _walk(tree, leaves) is LEAF
+    if issubclass(kind, dict):
+        if not isinstance(tree, dict) or tree.keys() != dict.fromkeys(structure.keys).keys():
+            return False
+        children: Any = [dict.__getitem__(tree, key) for key in structure.keys]
+    elif type(tree) is not kind:
+        return False
+    elif issubclass(kind, list | tuple):
+        children = tree
+    elif any(getattr(tree, name) != value for name, value in structure.static):
+        return False
+    else:
+        children = [getattr(tree, key) for key in structure.keys]
+    return len(children) == len(structure.children) and all(
+        _match(child, part, leaves)
+        for child, part in zip(children, structure.children, strict=True)
+    )
 
 
 def tree_map(function: Callable[..., Any], tree: Any) -> Any:

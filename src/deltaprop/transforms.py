@@ -15,8 +15,7 @@ the same convention, and a tangent is the change itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
@@ -28,15 +27,12 @@ from .exchange import LostGradient
 from .graph import Masked, Moving, Node, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
-from .graph.modes import is_recording, recording
+from .graph.modes import depth, is_recording, recording, running
 from .graph.reverse import sweep
 from .tree import Structure, described, flatten, paths, tree_map, unflatten
 from .value import Value
 
 Function = Callable[..., Any]
-
-# how many transforms are running their function right now
-_depth: ContextVar[int] = ContextVar("deltaprop_depth", default=0)
 
 # stands between a transform's argument and the function, so that a sweep knows where to end
 _same = Moving(
@@ -77,14 +73,19 @@ class Run:
             for i, child in zip(where, self.structure.children, strict=True)
             for name in paths(child, f"argument {i}")
         ]
-        self.nested = is_recording() and (_depth.get() > 0 or any(map(is_variable, leaves)))
+        self.nested = is_recording() and (depth() > 0 or any(map(is_variable, leaves)))
         self.wrap = self.nested or any(isinstance(x, Node) for x in leaves)
-        with _inside():
+        with running(), recording():
             self.inputs = [_variable(x, n) for x, n in zip(leaves, self.names, strict=True)]
             given = list(args)
             for i, x in zip(where, unflatten(self.structure, self.inputs), strict=True):
                 given[i] = x
-            result = function(*given, **(kwargs or {}))
+            try:
+                result = function(*given, **(kwargs or {}))
+            except ValueError as error:  # NumPy's own, where a Value was written into an array
+                if isinstance(error.__cause__, LostGradient):
+                    raise error.__cause__ from None
+                raise
         self.aux = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
@@ -108,7 +109,7 @@ class Run:
         found: dict[Node, Any] = {}
         graph = self.nested if graph is None else graph
         if is_variable(root):
-            with np.errstate(all="ignore"), _inside(1 if graph else 0):
+            with np.errstate(all="ignore"), running() if graph else nullcontext(), recording():
                 found = sweep(root, seed, graph=graph, retain=False, targets=self.inputs)
         return [found[x] if x in found else zeros_of(x) for x in self.inputs]
 
@@ -117,7 +118,7 @@ class Run:
         outputs = self.outputs if outputs is None else outputs
         given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
         roots = [y for y in outputs if is_variable(y)]
-        with np.errstate(all="ignore"), _inside(1 if self.nested else 0):
+        with np.errstate(all="ignore"), running() if self.nested else nullcontext(), recording():
             known = dict(zip(roots, push(roots, given, graph=self.nested), strict=True))
         found = [known.get(y) if isinstance(y, Node) else None for y in outputs]
         return [zeros_of(y) if t is None else t for t, y in zip(found, outputs, strict=True)]
@@ -147,21 +148,6 @@ class Run:
         if kind not in "fiu":
             raise TypeError(f"{what} needs a function that returns one real number, not {y!r}")
         return y
-
-
-@contextmanager
-def _inside(levels: int = 1) -> Iterator[None]:
-    """Record, and tell transforms called in here that they are nested."""
-    token = _depth.set(_depth.get() + levels)
-    try:
-        with recording():
-            yield
-    except ValueError as error:  # NumPy's own, where a Value was written into an array
-        if isinstance(error.__cause__, LostGradient):
-            raise error.__cause__ from None
-        raise
-    finally:
-        _depth.reset(token)
 
 
 def is_variable(x: Any) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ContextDecorator, contextmanager
-from typing import Any, Self
+import types
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
+from functools import partial, wraps
+from threading import local
+from typing import Any, Self, TypeVar
+from weakref import ref
 
 import numpy as np
 
@@ -14,6 +20,7 @@ from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .primitive import Primitive
 
+F = TypeVar("F", bound=Callable[..., Any])
 # this package and NumPy, which calls it back
 _PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__), np.__file__))
 
@@ -22,20 +29,88 @@ class AnomalyError(FloatingPointError):
     """A NaN or an infinity appeared under `detect_anomaly`."""
 
 
-class _Entered:
-    """A mode inside the block that surrounds it."""
+class _Block:
+    """One run of a `with` block, and whether it still goes on.
 
-    __slots__ = ("mode", "number", "outer", "sweeping", "trace")
+    A `with` statement holds what it will call at its end, and nothing else does. When that is
+    gone the statement is over, even if an interrupt kept `end` from running.
+    """
 
-    def __init__(self, mode: Mode, outer: _Entered | None) -> None:
+    __slots__ = ("held", "mode", "place")
+
+    def __init__(self, mode: Mode) -> None:
         self.mode = mode
-        self.outer = outer
-        self.sweeping = False  # whether what is recorded are derivatives
-        self.trace: Any = mode.trace or (outer and outer.trace)
+        self.held: Callable[[], Any] = _by_hand
+        self.place: Any = None  # tells the context in which the block began
+
+    def end(self, *_: object) -> None:
+        """Leave the block, whichever of several blocks it is."""
+        where = self.mode.where
+        top = where.get()
+        over = top is not None and top.block is self
+        where.set(top.below if over else _only(top, lambda link: link.block is not self))
+        place, self.place = self.place, None
+        try:
+            if place is not None:
+                _PLACE.reset(place)
+        except ValueError:
+            self.held = _nobody  # it ends elsewhere than it began, and so it ends everywhere
+        else:
+            self.held = _elsewhere
+
+
+def _by_hand() -> bool:
+    """Of blocks that begin without a `with` statement."""
+    return True
+
+
+def _elsewhere() -> bool:
+    """Of blocks that have ended, but not for tasks that began inside."""
+    return True
+
+
+def _nobody() -> None:
+    """Of blocks that are over."""
+
+
+class _Beginning(local):
+    """The blocks of `with` statements that are about to begin in this thread."""
+
+    def __init__(self) -> None:
+        self.blocks: list[_Block] = []
+
+
+_PLACE: ContextVar[None] = ContextVar("deltaprop_place", default=None)
+_RUNNING: ContextVar[Any] = ContextVar("deltaprop_running", default=None)
+_beginning = _Beginning()
+
+
+class _Entered:
+    """A mode inside the block that surrounds it; never changed, since tasks share it."""
+
+    __slots__ = ("below", "block", "depth", "judged", "mode", "number", "outer", "recorder")
+
+    def __init__(self, block: _Block, below: _Entered | None) -> None:
+        self.block = block
+        self.mode = mode = block.mode
+        self.below = below
+        self.depth: int = below.depth + 1 if below else 1
+        self.outer = outer = mode.around(below)
+        self.judged: bool = mode.judges or (outer is not None and outer.judged)
+        self.recorder: Any = mode.trace or (outer and outer.recorder)
         self.number = None if outer else mode.number
 
+    @property
+    def trace(self) -> Any:
+        """The recording for `deltaprop.compile`, if there is one around."""
+        top = entered()
+        return None if top is None else top.recorder
+
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        return self.mode.record(self, primitive, args, params)
+        top = entered()
+        if top is None:
+            return primitive.apply(args, params)
+        return top.mode.record(top, primitive, args, params)
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
         self.mode.pulled(node, contributions)
@@ -45,27 +120,102 @@ class _Entered:
     def pull(self, node: Node, g: Any, graph: bool) -> Sequence[Any]:
         """The node's rule, seen by every mode around."""
         assert node.op is not None
-        before, self.sweeping = self.sweeping, True
-        try:
+        top = entered()
+        if top is None or not top.judged:
             contributions = node.op.pull(g, node, graph)
-        finally:
-            self.sweeping = before
-        self.pulled(node, contributions)
+        else:
+            with _IN_RULE:
+                contributions = node.op.pull(g, node, graph)
+        if top is not None:
+            top.pulled(node, contributions)
         return contributions
 
 
-class Mode(ContextDecorator):
-    """A `with` block that sees every operation on Values; blocks nest."""
+def entered(where: ContextVar[Any] = MODE) -> _Entered | None:
+    """The innermost block of this context; those that an interrupt cut off are forgotten."""
+    top = link = where.get()
+    while link is not None:
+        if link.block.held() is None:
+            top = _only(top, lambda link: link.block.held() is not None)
+            where.set(top)
+            break
+        link = link.below
+    return top  # type: ignore[no-any-return]
+
+
+def _only(top: _Entered | None, wanted: Callable[[_Entered], bool]) -> _Entered | None:
+    """The blocks that are wanted, in their order."""
+    links = []
+    while top is not None:
+        links.append(top)
+        top = top.below
+    for link in reversed(links):
+        if wanted(link):
+            top = link if link.below is top else _Entered(link.block, top)
+    return top
+
+
+class _Exit:
+    """`Mode.__exit__`: looked up as a `with` statement begins, called as it ends."""
+
+    def __get__(self, mode: Mode | None, kind: Any = None) -> Callable[..., None]:
+        if mode is None:
+            return _exit
+        link = mode.where.get()
+        while link is not None:
+            if link.mode is mode and link.block.held is _by_hand:
+                end: Callable[..., None] = link.block.end
+                return end
+            link = link.below
+        block = _Block(mode)
+        end = partial(block.end)
+        block.held = ref(end)
+        _beginning.blocks.append(block)
+        return end
+
+
+def _begun(mode: Mode) -> _Block:
+    """The block of the `with` statement that begins; a new one where there is none."""
+    blocks = _beginning.blocks
+    for i in range(len(blocks) - 1, -1, -1):
+        if blocks[i].held() is None:
+            del blocks[i]  # it was interrupted
+        elif blocks[i].mode is mode:
+            return blocks.pop(i)
+    return _Block(mode)
+
+
+def _exit(mode: Mode, *exc: object) -> None:
+    mode.__exit__(*exc)
+
+
+class Mode:
+    """A `with` block that sees every operation on Values; blocks nest.
+
+    As a decorator it surrounds a function's body while that runs: not the time between the
+    values of a generator, nor that in which a coroutine waits.
+    """
 
     trace: Any = None  # the recording for `deltaprop.compile`, if that is what the block is
     number: Any = None  # and the type of what stands for a float there
+    judges = False  # whether the block judges what operations give
+    where: ContextVar[Any] = MODE
 
     def __enter__(self) -> Self:
-        MODE.set(_Entered(self, MODE.get()))
+        block = _begun(self)
+        block.place = _PLACE.set(None)
+        self.where.set(_Entered(block, entered(self.where)))
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        MODE.set(MODE.get().outer)
+    __exit__ = _Exit()
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, a generator function or a coroutine function."""
+        return within(self, function)
+
+    def around(self, below: _Entered | None) -> _Entered | None:
+        """The block to hand operations on to."""
+        return below
 
     def record(
         self,
@@ -75,12 +225,76 @@ class Mode(ContextDecorator):
         params: dict[str, Any],
     ) -> Any:
         """Apply the operation as the block outside this one would."""
-        if entered.outer is None:
+        outer = entered.outer
+        if outer is None:
             return primitive.apply(args, params)
-        return entered.outer.record(primitive, args, params)
+        return outer.mode.record(outer, primitive, args, params)
 
     def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
         """See what the reverse sweep sends from `node` to its arguments."""
+
+
+def within(mode: Mode, function: Any) -> Any:
+    """The function, its body running inside the mode."""
+    if not callable(function):
+        raise TypeError(
+            f"{type(mode).__name__}() decorates functions, got {function!r}: write "
+            f"@{type(mode).__name__}() above a function, or `with {type(mode).__name__}():`"
+        )
+
+    if inspect.isgeneratorfunction(function):
+
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            return (yield from _steps(mode, function(*args, **kwargs)))
+
+    elif inspect.iscoroutinefunction(function):
+
+        async def inside(*args: Any, **kwargs: Any) -> Any:
+            return await _waiting(mode, function(*args, **kwargs))
+
+    elif inspect.isasyncgenfunction(function):
+
+        async def inside(*args: Any, **kwargs: Any) -> Any:
+            values = function(*args, **kwargs)
+            step = values.asend(None)
+            while True:
+                try:
+                    value = await _waiting(mode, step)
+                except StopAsyncIteration:
+                    return
+                try:
+                    step = values.asend((yield value))
+                except BaseException as error:
+                    step = values.athrow(error)
+
+    else:
+
+        def inside(*args: Any, **kwargs: Any) -> Any:
+            with mode:
+                return function(*args, **kwargs)
+
+    return wraps(function)(inside)
+
+
+def _steps(mode: Mode, values: Any) -> Generator[Any, Any, Any]:
+    """A generator's values; it runs inside the mode, and waits outside."""
+    given, error = None, None
+    while True:
+        with mode:
+            try:
+                value = values.send(given) if error is None else values.throw(error)
+            except StopIteration as stop:
+                return stop.value
+        given = error = None
+        try:
+            given = yield value
+        except BaseException as raised:
+            error = raised
+
+
+@types.coroutine
+def _waiting(mode: Mode, awaitable: Any) -> Generator[Any, Any, Any]:
+    return (yield from _steps(mode, awaitable.__await__()))
 
 
 class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere in the field
@@ -109,30 +323,42 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
 
 def is_recording() -> bool:
     """Whether no block around is `no_grad`."""
-    entered = MODE.get()
-    while entered is not None and not isinstance(entered.mode, no_grad):
-        entered = entered.outer
-    return entered is None
+    link = entered()
+    while link is not None and not isinstance(link.mode, no_grad):
+        link = link.outer
+    return link is None
 
 
-@contextmanager
-def recording() -> Iterator[None]:
-    """Record in here, whatever `no_grad` is around; the other modes stay."""
-    if is_recording():
-        yield
-        return
-    modes, entered = [], MODE.get()
-    while entered is not None:
-        modes.append(entered.mode)
-        entered = entered.outer
-    token = MODE.set(None)
-    try:
-        for mode in reversed(modes):
-            if not isinstance(mode, no_grad):
-                mode.__enter__()
-        yield
-    finally:
-        MODE.reset(token)
+class _Recording(Mode):
+    def around(self, below: _Entered | None) -> _Entered | None:
+        return _only(below, lambda link: not isinstance(link.mode, no_grad))
+
+
+def recording() -> AbstractContextManager[Any]:
+    """A block that records, whatever `no_grad` is around; the other modes stay."""
+    return nullcontext() if is_recording() else _Recording()
+
+
+class running(Mode):  # noqa: N801
+    """A transform runs its function, or differentiates what it did in one that does."""
+
+    where = _RUNNING
+
+
+def depth() -> int:
+    """How many transforms are running in this context."""
+    top = entered(_RUNNING)
+    return top.depth if top else 0
+
+
+class _InRule(Mode):
+    """A derivative's rule runs: it may pass through an infinity that a mask then drops."""
+
+    def around(self, below: _Entered | None) -> _Entered | None:
+        return _only(below, lambda link: not link.mode.judges)
+
+
+_IN_RULE = _InRule()
 
 
 class detect_anomaly(Mode):  # noqa: N801
@@ -154,6 +380,8 @@ class detect_anomaly(Mode):  # noqa: N801
     deltaprop.graph.modes.AnomalyError: log gave -inf at index (1,) (forward), made at ...
     """
 
+    judges = True
+
     def record(
         self,
         entered: _Entered,
@@ -161,9 +389,6 @@ class detect_anomaly(Mode):  # noqa: N801
         args: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
-        if entered.sweeping:
-            # a rule may pass through an infinity that a mask then drops; `pulled` judges it
-            return super().record(entered, primitive, args, params)
         origin = caller()
         with np.errstate(all="ignore"):
             result = super().record(entered, primitive, args, params)

@@ -66,7 +66,7 @@ def test_structures_differ_where_trees_differ_in_more_than_leaves(a: Any, b: Any
 class Sealed(dict):
     """A dict that takes other arguments than a dict, and has attributes."""
 
-    __slots__ = ("note", "__dict__")
+    __slots__ = ("__dict__", "note")
 
     def __init__(self, size: int) -> None:
         super().__init__(z=1.0, a=float(size))

@@ -80,7 +80,7 @@ def _aside(tree: Any) -> tuple[tuple[str, Any], ...]:
     """What a container of a subclass holds besides its children."""
     if getattr(tree, "__dict__", None) is tree:  # a dict whose keys are its attributes
         return (("__dict__", None),)
-    state = object.__getstate__(tree)  # type: ignore[attr-defined]
+    state = object.__getstate__(tree)
     parts = state if isinstance(state, tuple) else (state,)
     own = [item for part in parts if part for item in part.items()]
     if isinstance(tree, defaultdict):

@@ -8,7 +8,7 @@ import sys
 import types
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial, wraps
 from threading import local
 from typing import Any, Self, TypeVar
@@ -50,13 +50,18 @@ class _Block:
         over = top is not None and top.block is self
         where.set(top.below if over else _only(top, lambda link: link.block is not self))
         place, self.place = self.place, None
-        try:
-            if place is not None:
-                _PLACE.reset(place)
-        except ValueError:
-            self.held = _nobody  # it ends elsewhere than it began, and so it ends everywhere
-        else:
+        self.held = _nobody
+        if place is not None and _is_here(place):
             self.held = _elsewhere
+
+
+def _is_here(place: Token[None]) -> bool:
+    """Whether this is the context where a block began, and no copy of it."""
+    try:
+        _PLACE.reset(place)
+    except ValueError:
+        return False
+    return True
 
 
 def _by_hand() -> bool:
@@ -65,7 +70,10 @@ def _by_hand() -> bool:
 
 
 def _elsewhere() -> bool:
-    """Of blocks that have ended, but not for tasks that began inside."""
+    """Of blocks that have ended, but not for tasks that began inside.
+
+    One that ends in another context than it began in ends everywhere.
+    """
     return True
 
 
@@ -140,7 +148,7 @@ def entered(where: ContextVar[Any] = MODE) -> _Entered | None:
             where.set(top)
             break
         link = link.below
-    return top  # type: ignore[no-any-return]
+    return top
 
 
 def _only(top: _Entered | None, wanted: Callable[[_Entered], bool]) -> _Entered | None:
@@ -237,43 +245,58 @@ class Mode:
 def within(mode: Mode, function: Any) -> Any:
     """The function, its body running inside the mode."""
     if not callable(function):
+        name = type(mode).__name__
         raise TypeError(
-            f"{type(mode).__name__}() decorates functions, got {function!r}: write "
-            f"@{type(mode).__name__}() above a function, or `with {type(mode).__name__}():`"
+            f"{name}() decorates a function, got {function!r}: write @{name}() above a function, "
+            f"or `with {name}():`"
         )
-
+    inside = _in_function
     if inspect.isgeneratorfunction(function):
-
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            return (yield from _steps(mode, function(*args, **kwargs)))
-
+        inside = _in_generator
     elif inspect.iscoroutinefunction(function):
-
-        async def inside(*args: Any, **kwargs: Any) -> Any:
-            return await _waiting(mode, function(*args, **kwargs))
-
+        inside = _in_coroutine
     elif inspect.isasyncgenfunction(function):
+        inside = _in_async_generator
+    return wraps(function)(inside(mode, function))
 
-        async def inside(*args: Any, **kwargs: Any) -> Any:
-            values = function(*args, **kwargs)
-            step = values.asend(None)
-            while True:
-                try:
-                    value = await _waiting(mode, step)
-                except StopAsyncIteration:
-                    return
-                try:
-                    step = values.asend((yield value))
-                except BaseException as error:
-                    step = values.athrow(error)
 
-    else:
+def _in_function(mode: Mode, function: Any) -> Any:
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with mode:
+            return function(*args, **kwargs)
 
-        def inside(*args: Any, **kwargs: Any) -> Any:
-            with mode:
-                return function(*args, **kwargs)
+    return inside
 
-    return wraps(function)(inside)
+
+def _in_generator(mode: Mode, function: Any) -> Any:
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        return (yield from _steps(mode, function(*args, **kwargs)))
+
+    return inside
+
+
+def _in_coroutine(mode: Mode, function: Any) -> Any:
+    async def inside(*args: Any, **kwargs: Any) -> Any:
+        return await _waiting(mode, function(*args, **kwargs))
+
+    return inside
+
+
+def _in_async_generator(mode: Mode, function: Any) -> Any:
+    async def inside(*args: Any, **kwargs: Any) -> Any:
+        values = function(*args, **kwargs)
+        step = values.asend(None)
+        while True:
+            try:
+                value = await _waiting(mode, step)
+            except StopAsyncIteration:
+                return
+            try:
+                step = values.asend((yield value))
+            except BaseException as error:
+                step = values.athrow(error)
+
+    return inside
 
 
 def _steps(mode: Mode, values: Any) -> Generator[Any, Any, Any]:

@@ -15,8 +15,8 @@ from .graph import Node, Primitive, raw, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
 from .graph.symbol import tracing
-from .transforms import Run, is_variable, zeros_of
-from .tree import described, flatten, tree_map, unflatten
+from .transforms import Run, checked, is_variable, zeros_of
+from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
 Function = Callable[..., Any]
@@ -26,6 +26,7 @@ class _Packed:
     """A tree of results as one array, for an operation has one result."""
 
     def __init__(self, tree: Any) -> None:
+        self.tree = tree
         self.leaves, self.structure = flatten(tree)
         self.shapes = [np.shape(raw(x)) for x in self.leaves]
 
@@ -106,7 +107,7 @@ class _Checkpoint(Primitive):
         return run.reverse(run.outputs[0], g, graph)
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        return self._again(node, graph).forward(tangents)[0]
+        return self._again(node, graph).forward(tangents, graph=graph)[0]
 
 
 class _CustomGradient(Primitive):
@@ -119,12 +120,12 @@ class _CustomGradient(Primitive):
             _, pullback = node.params["call"](*node.operands(True))
         found = pullback(as_gradient(g))
         for i, (c, x) in enumerate(zip(found, node.args, strict=True)):
-            if np.shape(raw(c)) not in ((), np.shape(x._held)):
+            if c is not None and np.shape(raw(c)) not in ((), np.shape(x._held)):
                 raise ValueError(
                     f"the vjp of a custom_gradient gave a cotangent of shape {np.shape(raw(c))} "
                     f"for variable {i}, of shape {np.shape(x._held)}; they must be equal"
                 )
-        return [as_gradient(c) for c in found]
+        return [None if c is None else as_gradient(c) for c in found]
 
     def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         assert node.params is not None
@@ -134,7 +135,12 @@ class _CustomGradient(Primitive):
             return node.params["jvp"](xs, vs)
         # the vjp is linear in the cotangent: its own derivative along v is the jvp
         _, pullback = node.params["call"](*xs)
-        run = Run(lambda g: pullback(g), (zeros_of(node),), (0,))
+
+        def pulled(g: Any) -> list[Any]:
+            found = zip(xs, pullback(g), strict=True)
+            return [zeros_of(x) if c is None else c for x, c in found]
+
+        run = Run(pulled, (zeros_of(node),), (0,))
         total = run.reverse(run.outputs[0], as_gradient(vs[0]), graph)
         for y, v in zip(run.outputs[1:], vs[1:], strict=True):
             more = run.reverse(y, as_gradient(v), graph)
@@ -163,6 +169,8 @@ def checkpoint(f: Function) -> Function:
     0.0
     """
 
+    checked(f, "checkpoint")
+
     @wraps(f)
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten((args, kwargs))
@@ -174,8 +182,8 @@ def checkpoint(f: Function) -> Function:
             packed = _Packed(f(*args, **kwargs))
         known = {id(x) for x in variables}
         captured = [x for x in watch.captured if id(x) not in known]
-        if not is_recording() or not (variables or captured):
-            return packed.unpacked(packed.data)
+        if not packed.leaves or not is_recording() or not (variables or captured):
+            return packed.tree
 
         def call(*values: Any) -> Any:
             inputs = iter(values)
@@ -198,7 +206,9 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     f : callable
         Receives plain arrays (or trees of them) and returns ``(value, vjp)``:
         ``vjp(cotangent)`` returns the cotangent of its argument, or a tuple of them, one
-        for each. For higher orders f is called with Values, and both must record.
+        for each; None is the cotangent 0. Cotangents of dicts are matched by key. Keyword
+        arguments are constants and have no cotangents. For higher orders f is called with
+        Values, and both must record.
     jvp : callable, optional
         ``jvp(primals, tangents)`` returns the tangent of the value; both are sequences
         with the arrays in f's arguments. Without it forward mode transposes the vjp, which
@@ -207,7 +217,10 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     Raises
     ------
     ValueError
-        If the vjp returns another number of cotangents, or one of the wrong shape.
+        If the vjp returns cotangents nested in another way than the arguments, or one of the
+        wrong shape.
+    TypeError
+        If f returns anything else, or if a keyword argument is a variable.
 
     Examples
     --------
@@ -220,44 +233,80 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     1.0
     """
 
+    checked(f, "custom_gradient")
+    if jvp is not None:
+        checked(jvp, "custom_gradient(f, jvp=...)")
+
     @wraps(f)
-    def custom(*args: Any) -> Any:
+    def custom(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = flatten(args)
         places = [i for i, x in enumerate(leaves) if is_variable(x)]
+        constants = _constants(f, kwargs)
 
         def call(*values: Any) -> tuple[Any, Function]:
             again = [raw(x) for x in leaves]
             for i, x in zip(places, values, strict=True):
                 again[i] = x
-            result = f(*unflatten(structure, again))
+            result = f(*unflatten(structure, again), **constants)
             if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
                 raise TypeError(f"a custom_gradient returns (value, vjp), not {result!r}")
             packed = _Packed(result[0])
 
             def pullback(g: Any) -> list[Any]:
-                found = result[1](packed.unpacked(g))
-                given, nested = flatten(found if isinstance(found, tuple) else (found,))
-                if len(given) != len(leaves):
-                    raise ValueError(
-                        f"the vjp of {f.__name__} returned {len(given)} cotangents "
-                        f"({described(nested)}) for {len(leaves)} arrays ({described(structure)})"
-                    )
-                return [given[i] for i in places]
+                found = _cotangents(result[1](packed.unpacked(g)), structure, f)
+                return [found[i] for i in places]
 
             return packed, pullback
 
         packed, pullback = call(*[raw(leaves[i]) for i in places])
-        data = packed.data
-        if not places or not is_recording():
-            result = packed.unpacked(data)
+        if not packed.leaves or not places or not is_recording():
             wrap = any(isinstance(x, Node) for x in leaves)
-            return tree_map(lambda x: Value.leaf(x, constant=True), result) if wrap else result
+            return tree_map(_constant, packed.tree) if wrap else packed.tree
         variables = [leaves[i] for i in places]
         along = jvp and _along(jvp, leaves, places)
         params = {"call": call, "pullback": pullback, "jvp": along}
-        return packed.unpacked(_recorded(_custom_gradient, variables, data, **params))
+        return packed.unpacked(_recorded(_custom_gradient, variables, packed.data, **params))
 
     return custom
+
+
+def _constant(x: Any) -> Any:
+    return x if isinstance(x, Node) else Value.leaf(x, constant=True)
+
+
+def _constants(f: Function, kwargs: dict[str, Any]) -> Any:
+    """Keyword arguments as plain data."""
+    if kwargs and is_recording():
+        leaves, structure = flatten(kwargs)
+        for x, name in zip(leaves, paths(structure, "keyword arguments"), strict=True):
+            if is_variable(x):
+                raise TypeError(
+                    f"{f.__name__} is a custom_gradient, whose keyword arguments must be "
+                    f"constants, but {name} is a variable: pass it by position, and return its "
+                    "cotangent from the vjp"
+                )
+    return tree_map(raw, kwargs)
+
+
+def _cotangents(found: Any, structure: Structure, f: Function) -> list[Any]:
+    """What a vjp returned, a cotangent (or None) for each array in f's arguments."""
+    rows = list(found) if type(found) in (tuple, list) else []
+    # one for each argument, or the only argument's itself
+    for row in (rows, [found]):
+        if len(row) != len(structure.children):
+            continue
+        parts = [
+            [None] * len(paths(part, "")) if c is None else matched(c, part)
+            for c, part in zip(row, structure.children, strict=True)
+        ]
+        if None not in parts:
+            return [c for part in parts for c in part or ()]
+    given, nested = flatten(found)
+    arrays = paths(structure, "")
+    raise ValueError(
+        f"the vjp of {f.__name__} returned {len(given)} cotangents ({described(nested)}) for "
+        f"{len(arrays)} arrays ({described(structure)}); they must be nested alike"
+    )
 
 
 def _along(jvp: Function, leaves: Sequence[Any], places: Sequence[int]) -> Function:

@@ -20,8 +20,9 @@ import numpy as np
 
 from . import numpy as dnp
 from .graph import as_array, raw
+from .graph.modes import depth
 from .transforms import Run, hvp, is_variable, jacobians, value_and_grad
-from .tree import described, flatten, unflatten
+from .tree import described, flatten, matched, unflatten
 
 try:
     from scipy import optimize
@@ -103,7 +104,7 @@ def minimize(
     name = method.lower() if isinstance(method, str) else ""
     if name in _NO_GRADIENT:
         fun, jac = function.plain, None
-    elif compile:
+    elif compile and not depth():
         from .compiler import compile as compiled
 
         fun, jac = compiled(value_and_grad(function)), True
@@ -243,11 +244,11 @@ class _Variables:
         return optimize.Bounds(*[self._side(side) for side in given])
 
     def _side(self, tree: Any) -> Any:
-        leaves, structure = flatten(tree)
-        if structure != self.structure:
+        leaves = matched(tree, self.structure)
+        if leaves is None:
             raise ValueError(
                 f"bounds must be nested as x0 is, {described(self.structure)}, "
-                f"but are {described(structure)}"
+                f"but are {described(flatten(tree)[1])}"
             )
         full = [np.broadcast_to(b, x.shape) for b, x in zip(leaves, self.like, strict=True)]
         return np.concatenate([np.ravel(b) for b in full])
@@ -279,6 +280,8 @@ class _Function:
         if self.point is None or not np.array_equal(v, self.point):
             point = np.array(v)
             self.run = Run(self, (point,), (0,))
+            if self.run.nested:
+                raise self.surrounded()
             self.point, self.slope = point, None
         return self.run
 
@@ -287,7 +290,17 @@ class _Function:
 
     def plain(self, v: Any) -> Any:
         """The same without a graph."""
-        return raw(self(v))
+        y = self(v)
+        if is_variable(y) and depth():
+            raise self.surrounded()
+        return raw(y)
+
+    def surrounded(self) -> TypeError:
+        return TypeError(
+            f"{self.__name__} depends on a variable of the transform around, and what SciPy finds "
+            "would have no gradient in it: take .data or dp.stop_gradient of the variable, or "
+            "write the derivative with dp.custom_gradient"
+        )
 
 
 class _Scalar(_Function):

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import wraps
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -28,8 +28,9 @@ from .graph import Masked, Moving, Node, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
 from .graph.modes import depth, is_recording, recording, running
+from .graph.node import _serial, parents, topological_order
 from .graph.reverse import sweep
-from .tree import Structure, described, flatten, paths, tree_map, unflatten
+from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
 Function = Callable[..., Any]
@@ -73,8 +74,11 @@ class Run:
             for i, child in zip(where, self.structure.children, strict=True)
             for name in paths(child, f"argument {i}")
         ]
-        self.nested = is_recording() and (depth() > 0 or any(map(is_variable, leaves)))
-        self.wrap = self.nested or any(isinstance(x, Node) for x in leaves)
+        self.function = function
+        self.wrap = any(isinstance(x, Node) for x in leaves)
+        self.inner = any(map(is_variable, leaves))  # a derivative in them may be asked for
+        surrounded = depth() > 0
+        self.start = next(_serial)
         with running(), recording():
             self.inputs = [_variable(x, n) for x, n in zip(leaves, self.names, strict=True)]
             given = list(args)
@@ -89,20 +93,51 @@ class Run:
         self.aux = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
-                raise TypeError(f"has_aux: the function returns (value, aux), not {result!r}")
+                raise TypeError(
+                    f"{_named(function)} must return a pair (value, aux) with has_aux=True, "
+                    f"got {result!r}"
+                )
             result, self.aux = result
         self.outputs, self.result_structure = flatten(result)
+        for y in self.outputs:
+            if not isinstance(raw(y), _NUMBERS):
+                raise TypeError(
+                    f"{_named(function)} must return numbers and arrays, or lists, tuples, dicts "
+                    f"and dataclasses of them, got {y!r}"
+                    + ("" if has_aux else ": return what else you need with has_aux=True")
+                )
+        found = [*self.outputs, *flatten(self.aux)[0]]
+        self.nested = is_recording() and (
+            self.inner or (surrounded and bool(_outward(found, self.start)))
+        )
 
     def value(self) -> Any:
         """What the function returned."""
-        return unflatten(self.result_structure, map(self.out, self.outputs))
+        return unflatten(self.result_structure, self.out(self.outputs))
 
-    def out(self, x: Any) -> Any:
-        """A result for the caller: a Value if he gave Values, else plain data of his own."""
-        if self.wrap:
-            return x if is_variable(x) and self.nested else Value.leaf(raw(x), constant=True)
-        x = raw(x)
-        return x.copy() if isinstance(x, np.ndarray) else x
+    def auxiliary(self) -> Any:
+        """What the function returned besides."""
+        leaves, structure = flatten(self.aux)
+        return unflatten(
+            structure, [self.out([x])[0] if isinstance(x, Node) else x for x in leaves]
+        )
+
+    def out(self, leaves: Sequence[Any]) -> list[Any]:
+        """Results for the caller.
+
+        What depends on a variable outside is a Value with its gradient, all else is plain data
+        of the caller's own, or constants if the arguments were Values.
+        """
+        if self.nested and not self.inner:
+            outward = _outward(leaves, self.start)
+        return [
+            x
+            if self.nested and is_variable(x) and (self.inner or x.serial in outward)
+            else Value.leaf(raw(x), constant=True)
+            if self.wrap
+            else _own(raw(x))
+            for x in leaves
+        ]
 
     def reverse(self, root: Any, seed: Any, graph: bool | None = None) -> list[Any]:
         """The cotangent of every input for the cotangent `seed` of `root`."""
@@ -113,31 +148,37 @@ class Run:
                 found = sweep(root, seed, graph=graph, retain=False, targets=self.inputs)
         return [found[x] if x in found else zeros_of(x) for x in self.inputs]
 
-    def forward(self, tangents: Sequence[Any], outputs: Sequence[Any] | None = None) -> list[Any]:
+    def forward(
+        self,
+        tangents: Sequence[Any],
+        outputs: Sequence[Any] | None = None,
+        graph: bool | None = None,
+    ) -> list[Any]:
         """The tangent of every output (or of other nodes) for these tangents of the inputs."""
         outputs = self.outputs if outputs is None else outputs
+        graph = self.nested if graph is None else graph
         given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
         roots = [y for y in outputs if is_variable(y)]
-        with np.errstate(all="ignore"), running() if self.nested else nullcontext(), recording():
-            known = dict(zip(roots, push(roots, given, graph=self.nested), strict=True))
+        with np.errstate(all="ignore"), running() if graph else nullcontext(), recording():
+            known = dict(zip(roots, push(roots, given, graph=graph), strict=True))
         found = [known.get(y) if isinstance(y, Node) else None for y in outputs]
         return [zeros_of(y) if t is None else t for t, y in zip(found, outputs, strict=True)]
 
     def like_inputs(self, leaves: Sequence[Any]) -> list[Any]:
         """One result for each argument differentiated in."""
-        trees: list[Any] = unflatten(self.structure, [self.out(x) for x in leaves])
+        trees: list[Any] = unflatten(self.structure, self.out(leaves))
         return trees
 
     def scalar(self, what: str) -> Any:
         """The function's result, which must be one real number."""
         (y, *more) = self.outputs or [None]
         if more or y is None or np.shape(raw(y)) != () or self.result_structure.kind is not None:
-            got = f"shape {np.shape(raw(y))}" if len(self.outputs) == 1 else "a tree"
-            if self.result_structure.kind is not None:
-                got = described(self.result_structure)
+            leaf = self.result_structure.kind is None
+            got = f"shape {np.shape(raw(y))}" if leaf else described(self.result_structure)
             raise TypeError(
                 f"{what} needs a function that returns one real number, this one returned {got}: "
                 "reduce it, e.g. with .sum(), or use jacobian or vjp"
+                + ("; has_aux=True is for a pair (value, aux)" if len(self.outputs) > 1 else "")
             )
         kind = as_array(raw(y)).dtype.kind
         if kind == "c":
@@ -148,6 +189,37 @@ class Run:
         if kind not in "fiu":
             raise TypeError(f"{what} needs a function that returns one real number, not {y!r}")
         return y
+
+
+_NUMBERS = (np.ndarray, np.generic, float, int, complex, Symbol)
+
+
+def _outward(roots: Sequence[Any], start: int) -> set[int]:
+    """The serial numbers of nodes that depend on a variable older than `start`."""
+    found: set[int] = set()
+    for node in topological_order(*filter(is_variable, roots), since=start):
+        if node.serial > start or any(
+            x.serial in found or (x.serial > start and not x.is_constant) for x in parents(node)
+        ):
+            found.add(node.serial)
+    return found
+
+
+def _own(x: Any) -> Any:
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _named(function: Any) -> str:
+    return getattr(function, "__name__", None) or repr(function)
+
+
+def checked(function: Any, what: str) -> None:
+    """A TypeError unless the function can be called."""
+    if not callable(function):
+        raise TypeError(
+            f"{what} takes a function, got {function!r}: give the function itself, {what}(f), "
+            "not what it returned"
+        )
 
 
 def is_variable(x: Any) -> bool:
@@ -182,20 +254,37 @@ def zeros_of(like: Any) -> Any:
     return np.zeros(data.shape, data.dtype) if data.ndim else data.dtype.type(0).item()
 
 
-def _argnums(argnums: int | Sequence[int], args: Sequence[Any], what: str) -> list[int]:
-    where = [argnums] if isinstance(argnums, int) else list(np.ravel(argnums))
+Positions: TypeAlias = int | tuple[int, ...]
+
+
+def _positions(argnums: Any, what: str) -> Positions:
+    """The argument `argnums` of a transform: one position or several."""
+    several = np.ndim(argnums) > 0 if not isinstance(argnums, set | dict) else True
+    given = list(argnums) if several else [argnums]
+    for i in given:
+        if isinstance(i, bool | np.bool) or not isinstance(i, int | np.integer):
+            raise TypeError(
+                f"{what}: argnums must be the position of an argument or a sequence of positions, "
+                f"got {argnums!r}"
+            )
+    return tuple(map(int, given)) if several else int(argnums)
+
+
+def _argnums(argnums: Positions, args: Sequence[Any], what: str) -> list[int]:
+    where = [argnums] if isinstance(argnums, int) else list(argnums)
     for i in where:
-        if not isinstance(i, int | np.integer):
-            raise TypeError(f"{what}: argnums are positions of arguments, not {argnums!r}")
         if not -len(args) <= i < len(args):
             raise TypeError(
                 f"{what}: argnums names argument {i}, but the function was called with "
                 f"{len(args)} positional argument{'s' * (len(args) != 1)}"
             )
-    return [int(i) % len(args) for i in where]
+    where = [i % len(args) for i in where]
+    if len(set(where)) < len(where):
+        raise ValueError(f"{what}: argnums must name each argument once, got {argnums}")
+    return where
 
 
-def _one_or_all(argnums: int | Sequence[int], results: Sequence[Any]) -> Any:
+def _one_or_all(argnums: Positions, results: Sequence[Any]) -> Any:
     return results[0] if isinstance(argnums, int) else tuple(results)
 
 
@@ -226,15 +315,23 @@ def value_and_grad(
     (5.0, {'w': array([2., 4.])})
     """
 
+    return _value_and_grad("value_and_grad", f, argnums, has_aux)
+
+
+def _value_and_grad(
+    what: str, f: Function, argnums: int | Sequence[int], has_aux: bool
+) -> Function:
+    checked(f, what)
+    positions = _positions(argnums, what)
+
     @wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
-        where = _argnums(argnums, args, "grad")
+        where = _argnums(positions, args, what)
         run = Run(f, args, where, kwargs, has_aux)
-        y = run.scalar("grad")
+        y = run.scalar(what)
         found = [as_gradient(g) for g in run.reverse(y, 1.0)]
-        gradient = _one_or_all(argnums, run.like_inputs(found))
-        aux = tree_map(lambda x: run.out(x) if isinstance(x, Node) else x, run.aux)
-        return ((run.value(), aux) if has_aux else run.value()), gradient
+        gradient = _one_or_all(positions, run.like_inputs(found))
+        return ((run.value(), run.auxiliary()) if has_aux else run.value()), gradient
 
     return value_and_gradient
 
@@ -251,7 +348,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
     >>> dp.grad(cube)(2.0), dp.grad(dp.grad(cube))(2.0), dp.grad(dp.grad(dp.grad(cube)))(2.0)
     (12.0, 12.0, 6.0)
     """
-    both = value_and_grad(f, argnums, has_aux=has_aux)
+    both = _value_and_grad("grad", f, argnums, has_aux)
 
     @wraps(f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
@@ -263,10 +360,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 
 def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> list[Any]:
     """The leaves of a tree of (co)tangents, checked against what they belong to."""
-    given, found = flatten(tree)
-    if found != structure:
+    given = matched(tree, structure)
+    if given is None:
         raise ValueError(
-            f"{what} are nested as {described(found)}, what they belong to as "
+            f"{what} are nested as {described(flatten(tree)[1])}, what they belong to as "
             f"{described(structure)}; they must be equal"
         )
     out = []
@@ -305,30 +402,37 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     >>> y, pullback(1.0)
     (6.0, (3.0, 2.0))
     """
+    checked(f, "vjp")
     run = Run(f, primals, range(len(primals)), has_aux=has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         gs = _like(cotangent, run.outputs, run.result_structure, "the cotangents")
         graph = is_recording() and (run.nested or any(map(is_variable, gs)))
-        totals = [0.0] * len(run.inputs)
+        rows = []
         for y, g in zip(run.outputs, gs, strict=True):
             seed = as_gradient(g.read() if isinstance(g, Node) and g.op is None else g)
-            for i, c in enumerate(run.reverse(y, seed, graph)):
-                totals[i] = totals[i] + as_gradient(c)
+            rows.append([as_gradient(c) for c in run.reverse(y, seed, graph)])
+        totals = [
+            sum(column[1:], column[0]) if column else zeros_of(x)
+            for x, *column in zip(run.inputs, *rows, strict=True)
+        ]
         if graph:
             return tuple(unflatten(run.structure, totals))
         return tuple(run.like_inputs(totals))
 
-    more = (tree_map(run.out, run.aux),) if has_aux else ()
+    more = (run.auxiliary(),) if has_aux else ()
     return run.value(), pullback, *more
 
 
-def _arguments(primals: Any, tangents: Any, what: str) -> tuple[Sequence[Any], range]:
-    """All of a function's arguments, and their positions."""
+def _arguments(
+    f: Function, primals: Any, tangents: Any, what: str
+) -> tuple[Function, Sequence[Any], range]:
+    """The function, all of its arguments, and their positions."""
+    checked(f, what)
     for given in (primals, tangents):
         if not isinstance(given, list | tuple):
             raise TypeError(f"{what} takes tuples, {what}(f, (x,), (v,)), not {given!r}")
-    return primals, range(len(primals))
+    return f, primals, range(len(primals))
 
 
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -341,10 +445,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> dp.jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
     """
-    run = Run(f, *_arguments(primals, tangents, "jvp"))
+    run = Run(*_arguments(f, primals, tangents, "jvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     changes = run.forward(vs)
-    return run.value(), unflatten(run.result_structure, [run.out(t) for t in changes])
+    return run.value(), unflatten(run.result_structure, run.out(changes))
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -360,7 +464,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> dp.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    run = Run(f, *_arguments(primals, tangents, "hvp"))
+    run = Run(*_arguments(f, primals, tangents, "hvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     gradient = [as_gradient(g) for g in run.reverse(run.scalar("hvp"), 1.0, graph=True)]
     products = run.like_inputs(run.forward(vs, gradient))
@@ -390,12 +494,18 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     """
     if mode not in ("auto", "reverse", "forward"):
         raise ValueError(f"mode is 'auto', 'reverse' or 'forward', not {mode!r}")
+    return _jacobian("jacobian", f, argnums, mode)
+
+
+def _jacobian(what: str, f: Function, argnums: int | Sequence[int], mode: str) -> Function:
+    checked(f, what)
+    positions = _positions(argnums, what)
 
     @wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
-        where = _argnums(argnums, args, "jacobian")
+        where = _argnums(positions, args, what)
         run = Run(f, args, where, kwargs)
-        rows = [_one_or_all(argnums, run.like_inputs(row)) for row in jacobians(run, mode)]
+        rows = [_one_or_all(positions, run.like_inputs(row)) for row in jacobians(run, mode)]
         return unflatten(run.result_structure, rows)
 
     return derivatives
@@ -487,7 +597,13 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[6., 2.],
            [2., 0.]])
     """
-    return jacobian(grad(f, argnums), argnums, mode="forward")
+    gradient = _value_and_grad("hessian", f, argnums, False)
+
+    @wraps(f)
+    def found(*args: Any, **kwargs: Any) -> Any:
+        return gradient(*args, **kwargs)[1]
+
+    return _jacobian("hessian", found, argnums, "forward")
 
 
 def stop_gradient(x: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..graph import Node, UnfitError, refuse_masks
 from ..graph.node import MODE
+from ..transforms import checked
 from ..tree import Structure, flatten
 from . import numpy_executor
 from .recording import Guard, Recorded, Static, record, uncollected
@@ -268,6 +269,7 @@ def compile(
     """
     if function is None:
         return lambda f: compile(f, static=static, maxsize=maxsize, executor=executor, shard=shard)
+    checked(function, "compile")
     return Compiled(function, static, maxsize, _executor(executor, shard or {}))
 
 

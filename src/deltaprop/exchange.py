@@ -108,7 +108,7 @@ class Exchange(Node):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if kwargs.get("out") is not None:
             raise TypeError(
-                f"np.{ufunc.__name__} cannot write a Value into an ndarray (out=, or += on an "
+                f"numpy.{ufunc.__name__}() cannot write a Value into an array (out=, or += on an "
                 "array): its gradient would be lost. Write a = a + v"
             )
         function = self._functions.get(ufunc if method == "__call__" else (ufunc, method))
@@ -117,6 +117,12 @@ class Exchange(Node):
         if function is not None:
             return function(*inputs, **kwargs)
         name = ufunc.__name__ if method == "__call__" else f"numpy.{ufunc.__name__}.{method}"
+        if method == "at" and any(isinstance(x, Node) and not x.is_constant for x in inputs):
+            raise TypeError(
+                f"{name} writes in place, which would lose the gradient of a Value: take what "
+                "x.at[index].add(v) returns, where x is a Value (deltaprop.numpy.asarray(a) makes "
+                "one), or give v.numpy() if no gradient is needed"
+            )
         return self._on_constants(getattr(ufunc, method), name, inputs, kwargs)
 
     def __array_function__(

@@ -101,9 +101,20 @@ def nanvar(
     return choose(enough, y, np.nan)
 
 
-def nanstd(x: Any, axis: Axis = None, dtype: Any = None, **how: Any) -> Any:
+def nanstd(
+    x: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    *,
+    ddof: float = 0,
+    keepdims: bool = False,
+    where: Any = True,
+    mean: Any = None,
+    correction: float = 0,
+) -> Any:
     """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
-    return root(nanvar(x, axis, dtype, **how))
+    known: dict[str, Any] = {"ddof": ddof, "correction": correction, "mean": mean, "where": where}
+    return root(nanvar(x, axis, dtype, keepdims=keepdims, **known))
 
 
 def nanmax(

@@ -289,7 +289,7 @@ def _converted(
             raise TypeError(f"{name}() cannot cast {bad[0]} to {wanted} with casting {casting!r}")
         loops: Sequence[Any] = [wanted] * len(xs)
     else:
-        chosen = None if wanted is None else (*[None] * ufunc.nin, *[wanted] * ufunc.nout)
+        chosen = (*[None] * ufunc.nin, *[wanted] * ufunc.nout)
         try:
             loops = ufunc.resolve_dtypes(
                 (*kinds, *[None] * ufunc.nout), signature=chosen, casting=casting

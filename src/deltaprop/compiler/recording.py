@@ -8,7 +8,6 @@ computed. What works on data, the reverse sweep and the optimisers, is noted as 
 from __future__ import annotations
 
 import gc
-import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from ..graph.primitive import is_operand
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, run, symbols_in
+from .randomness import Watch
 from .traced import (
     SHAPED,
     UNSHAPED,
@@ -444,16 +444,12 @@ def uncollected() -> Iterator[None]:
 def _recorded(
     trace: Trace, function: Callable[..., Any], structure: Structure, leaves: Sequence[Any]
 ) -> Recorded:
-    seen = _generators(function)
-    given = [x.value if isinstance(x, Static) else trace.symbol(raw(x)) for x in leaves]
+    fixed = [x.value for x in leaves if isinstance(x, Static)]
+    watch = Watch(function, fixed)
+    given, args, kwargs = _symbols(trace, structure, leaves)
     inputs: list[Variable] = [x for x in given if isinstance(x, Traced)]
-    held = [
-        x.leaf(g, constant=True) if isinstance(x, Node) else g
-        for x, g in zip(leaves, given, strict=True)
-    ]
     try:
         with trace, np.errstate(all="ignore"):
-            args, kwargs = unflatten(structure, held)
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
             outputs = [raw(x) for x in results]
@@ -464,15 +460,17 @@ def _recorded(
         raise error.__cause__ if isinstance(error.__cause__, TraceError) else error from None
     finally:
         trace.restore()
-    for generator, state in seen:
-        if generator.bit_generator.state != state:
-            generator.bit_generator.state = state
-            raise refused(
-                "random numbers were drawn from a numpy.random.Generator that the recording knows "
-                "nothing of",
-                "Pass the generator to the compiled function as an argument, so that each run "
-                "draws anew",
-            )
+
+    def again() -> None:
+        other = Trace(trace.empty, trace.opened)
+        _, args, kwargs = _symbols(other, structure, leaves)
+        try:
+            with other, np.errstate(all="ignore"):
+                function(*args, **kwargs)
+        finally:
+            other.restore()
+
+    watch.check(again)
     outputs += [x for _, _, new in writes for x in new]
     program, used = without_dead_code(Program(inputs, trace.calls, outputs))
     reads = [row for row in reads if not used.isdisjoint(row[2])]
@@ -491,14 +489,17 @@ def _recorded(
     return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
 
 
-def _generators(function: Callable[..., Any]) -> list[tuple[Any, Any]]:
-    """The generators of random numbers that a function closes over, and their states."""
-    inner = inspect.unwrap(function)
-    if not inspect.isfunction(inner):
-        return []
-    names = inspect.getclosurevars(inner)
-    found = [*names.nonlocals.values(), *names.globals.values()]
-    return [(g, g.bit_generator.state) for g in found if isinstance(g, np.random.Generator)]
+def _symbols(
+    trace: Trace, structure: Structure, leaves: Sequence[Any]
+) -> tuple[list[Any], Any, Any]:
+    """What takes the place of the leaves; and the arguments made of that."""
+    given = [x.value if isinstance(x, Static) else trace.symbol(raw(x)) for x in leaves]
+    held = [
+        x.leaf(g, constant=True) if isinstance(x, Node) else g
+        for x, g in zip(leaves, given, strict=True)
+    ]
+    args, kwargs = unflatten(structure, held)
+    return given, args, kwargs
 
 
 def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:

@@ -47,10 +47,10 @@ _SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "stri
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
 
 
-def refused(what: str, instead: str) -> TraceError:
+def refused(what: str, instead: str, at: str | None = None) -> TraceError:
     """The error for what cannot be recorded: what, where, and the way out."""
     return TraceError(
-        f"{what}, at {caller()}. A compiled function is recorded once, before its data are "
+        f"{what}, at {at or caller()}. A compiled function is recorded once, before its data are "
         f"known. {instead}"
     )
 
@@ -448,6 +448,19 @@ def values(x: Any) -> Any:
     return mapped(x, lambda symbol: symbol._value)
 
 
+# they change what they are given, or give no numbers
+_NO_DRAWS = {"bit_generator", "bytes", "shuffle", "spawn"}
+# methods that write into an array, if they are given so many arguments
+_OUT = {
+    "permuted": 3,
+    "random": 3,
+    "standard_exponential": 4,
+    "standard_gamma": 4,
+    "standard_normal": 3,
+}
+_DRAW = "Draw new arrays: rng.permutation(x) in place of rng.shuffle(x)"
+
+
 class Draws:
     """A `numpy.random.Generator` whose methods are recorded.
 
@@ -462,8 +475,12 @@ class Draws:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(np.random.Generator, name)
+        if name in _NO_DRAWS or not callable(method):
+            raise refused(f"{name!r} of a recorded generator is asked for", _DRAW)
 
         def draw(*args: Any, **kwargs: Any) -> Any:
+            if kwargs.get("out") is not None or len(args) >= _OUT.get(name, 9):
+                raise refused(f"{name} of a recorded generator writes into an array", _DRAW)
             return self.trace.emit(method, (self.source, *args), kwargs, effect=True)
 
         return draw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import sys
+<<<<<<< HEAD
 import types
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -13,6 +14,12 @@ from functools import partial, wraps
 from threading import local
 from typing import Any, Self, TypeVar
 from weakref import ref
+=======
+from collections.abc import Iterator, Sequence
+from contextlib import ContextDecorator, contextmanager
+from types import FrameType
+from typing import Any, Self
+>>>>>>> 4f25fa0 (Compiled: random numbers that would be the same in each call are refused, where they are drawn)
 
 import numpy as np
 
@@ -22,7 +29,7 @@ from .primitive import Primitive
 
 F = TypeVar("F", bound=Callable[..., Any])
 # this package and NumPy, which calls it back
-_PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__), np.__file__))
+PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__), np.__file__))
 
 
 class AnomalyError(FloatingPointError):
@@ -458,6 +465,11 @@ def _first_bad(data: Any) -> str | None:
 def caller() -> str:
     """The innermost line of code outside this package, and outside NumPy."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGES):
         frame = frame.f_back
+    return here(frame)
+
+
+def here(frame: FrameType) -> str:
+    """Where a frame is."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -1,0 +1,155 @@
+"""Random numbers that a recording would take for constants: whether there are any, and where."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from types import CodeType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from ..graph.modes import PACKAGES, here
+from .traced import refused
+
+_SOURCES = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
+_GLOBAL: dict[int, str] = {
+    id(random._inst): "Python's global generator (the module random)",
+    id(np.random.mtrand._rand): "NumPy's global generator (np.random)",
+}
+_LEVELS = 4  # of objects in objects that are looked through
+
+
+class Watch:
+    """The generators that a function reaches, beside its recorded arguments, and their states."""
+
+    def __init__(self, function: Callable[..., Any], static: Iterable[Any]) -> None:
+        own = [random._inst, np.random.mtrand._rand]
+        found = [*own, *_sources([function, *static], _LEVELS, set())]
+        self.seen = [(x, _state(x)) for x in {id(x): x for x in found}.values()]
+
+    def check(self, again: Callable[[], Any]) -> None:
+        """Raise if the function drew from one, which is put back; `again` runs the function.
+
+        Other threads may draw from those that all have in common: what tells is that the same
+        line draws twice.
+        """
+        for source, state in self.seen:
+            if _state(source) == state:
+                continue
+            lines = []
+            for _ in range(2):
+                _set(source, state)
+                lines.append(_line_of_draw(source, again))
+            _set(source, state)
+            if id(source) not in _GLOBAL or (lines[0] and lines[0] == lines[1]):
+                what = _GLOBAL.get(id(source), f"a {type(source).__name__}")
+                raise refused(
+                    f"random numbers were drawn from {what}, which the recording knows nothing of",
+                    "Pass the generator to the compiled function as an argument (a "
+                    "numpy.random.Generator: np.random.default_rng(seed)), so that each run draws "
+                    "anew",
+                    at=lines[0],
+                )
+
+
+def _state(source: Any) -> bytes:
+    if isinstance(source, random.Random):
+        return pickle.dumps(source.getstate())
+    if isinstance(source, np.random.RandomState):
+        return pickle.dumps(source.get_state(legacy=False))
+    return pickle.dumps(getattr(source, "bit_generator", source).state)
+
+
+def _set(source: Any, state: bytes) -> None:
+    known = pickle.loads(state)
+    if isinstance(source, random.Random):
+        source.setstate(known)
+    elif isinstance(source, np.random.RandomState):
+        source.set_state(known)
+    else:
+        getattr(source, "bit_generator", source).state = known
+
+
+def _sources(roots: Iterable[Any], levels: int, met: set[int]) -> Iterator[Any]:
+    """The generators among objects, and among those that they refer to."""
+    for x in roots:
+        if id(x) in met:
+            continue
+        met.add(id(x))
+        if isinstance(x, _SOURCES):
+            if not isinstance(x, random.SystemRandom):
+                yield x
+        elif levels:
+            yield from _sources(_inside(x), levels - 1, met)
+
+
+def _inside(x: Any) -> Iterable[Any]:
+    """What an object of the user's refers to, as far as a function would look at it."""
+    if isinstance(x, MethodType):
+        return [x.__self__, x.__func__]
+    if isinstance(x, partial):
+        return [x.func, *x.args, *x.keywords.values()]
+    if isinstance(x, FunctionType):
+        if x.__code__.co_filename.startswith(PACKAGES):
+            return []
+        cells = [cell.cell_contents for cell in x.__closure__ or () if not _is_empty(cell)]
+        names = _names(x.__code__)
+        wrapped = [vars(x)["__wrapped__"]] if "__wrapped__" in vars(x) else []
+        given = [*(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
+        return [
+            *cells,
+            *given,
+            *[x.__globals__[name] for name in names if name in x.__globals__],
+            *wrapped,
+        ]
+    if isinstance(x, (list, tuple)):
+        return x if len(x) < 100 else []
+    if isinstance(x, dict):
+        return list(x.values()) if len(x) < 100 else []
+    if isinstance(x, type) or not hasattr(x, "__dict__") or isinstance(x, type(sys)):
+        return []
+    return list(vars(x).values())
+
+
+def _is_empty(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is cell
+    except ValueError:
+        return True
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = [_names(x) for x in code.co_consts if isinstance(x, CodeType)]
+    return set(code.co_names).union(*inner)
+
+
+def _line_of_draw(source: Any, run: Callable[[], Any]) -> str | None:
+    """Where in the user's code a run draws from a generator first."""
+    before, last = _state(source), ""
+    found: list[str] = []
+
+    def look(frame: Any, event: str, _: Any) -> Any:
+        nonlocal last
+        name = frame.f_code.co_filename
+        if found or name.startswith(PACKAGES) or name == random.__file__:
+            return None
+        if _state(source) != before:
+            found.append(last)
+            return None
+        if event == "line":
+            last = here(frame)
+        return look
+
+    outer = sys.gettrace()
+    sys.settrace(look)
+    try:
+        run()
+    finally:
+        sys.settrace(outer)
+    if not found and _state(source) != before:
+        found.append(last)
+    return found[0] if found else None

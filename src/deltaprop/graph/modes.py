@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-<<<<<<< HEAD
 import types
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,12 +13,6 @@ from functools import partial, wraps
 from threading import local
 from typing import Any, Self, TypeVar
 from weakref import ref
-=======
-from collections.abc import Iterator, Sequence
-from contextlib import ContextDecorator, contextmanager
-from types import FrameType
-from typing import Any, Self
->>>>>>> 4f25fa0 (Compiled: random numbers that would be the same in each call are refused, where they are drawn)
 
 import numpy as np
 
@@ -470,6 +463,6 @@ def caller() -> str:
     return here(frame)
 
 
-def here(frame: FrameType) -> str:
+def here(frame: types.FrameType) -> str:
     """Where a frame is."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

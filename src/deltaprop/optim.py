@@ -15,6 +15,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from numbers import Real
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -430,7 +431,7 @@ class Schedule(ABC):
         """
         _same_kind(self, saved)
         here = self.state_dict()
-        if wrong := [n for n in here if isinstance(saved[n], str) != isinstance(here[n], str)]:
+        if wrong := [n for n in here if isinstance(saved[n], Real) != isinstance(here[n], Real)]:
             raise ValueError(
                 f"the saved state must hold what {type(self).__name__}.state_dict() gives, got "
                 + ", ".join(f"{name}={saved[name]!r}" for name in wrong)

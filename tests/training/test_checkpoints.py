@@ -304,7 +304,7 @@ def test_what_cannot_be_saved_is_an_error_and_leaves_the_file(tmp_path: Path) ->
     dp.training.save(model, path)
     before = path.read_bytes()
     for bad in ({"z": np.zeros(2, complex)}, {"z": np.zeros(2, np.longdouble)}, {"z": object()}):
-        with pytest.raises(TypeError, match=r"cannot hold|holds arrays"):
+        with pytest.raises(TypeError, match=r"holds bools|holds arrays"):
             write(path, bad)
     with pytest.raises(ValueError, match="no slash"):
         write(path, {"a/b": np.zeros(2)})

@@ -111,7 +111,7 @@ class Best(Callback):
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
-        self.best, self.best_epoch = saved["best"], saved["best_epoch"]
+        self.best, self.best_epoch = float(saved["best"]), int(saved["best_epoch"])
 
 
 class EarlyStopping(Best):

@@ -134,9 +134,11 @@ class Checkpoint(Best):
                 before = self._state(run)
                 try:
                     self._restore(run, state, path)
-                except (ValueError, TypeError) as error:
+                except Exception as error:  # whatever a crafted state can cause
                     self._restore(run, before, path)
-                    raise ValueError(f"{path} is of another training: {error}") from error
+                    raise CheckpointError(
+                        f"{path} is of another training: {type(error).__name__}: {error}"
+                    ) from error
                 return
 
     def _restore(self, run: Run, state: Mapping[str, Any], path: Path) -> None:
@@ -155,6 +157,8 @@ class Checkpoint(Best):
         }
         if here != there:
             raise ValueError(f"it has {there}, this has {here}")
+        history = History(**state["history"])
+        history.check()
         run.set_weights(state["model"])
         run.optimizer.load_state_dict(state["optimizer"])
         if run.schedule is not None:
@@ -163,4 +167,4 @@ class Checkpoint(Best):
             generator.bit_generator.state = saved
         for callback, saved in zip(run.callbacks, state["callbacks"].values(), strict=True):
             callback.load_state_dict(saved)
-        run.history = History(**state["history"])
+        run.history = history

@@ -44,6 +44,16 @@ class History:
     def __len__(self) -> int:
         return len(self.loss)
 
+    def check(self) -> None:
+        """A ValueError unless the columns are lists, of numbers (metrics of anything)."""
+        plain = (self.loss, self.validation_loss, self.learning_rate, self.seconds)
+        columns = (*plain, *self.metrics.values())
+        if not all(isinstance(column, list) and len(column) <= len(self) for column in columns):
+            raise ValueError("a history must have lists for columns, none longer than the losses")
+        numbers = all(isinstance(entry, int | float) for column in plain for entry in column)
+        if not numbers or not isinstance(self.stopped, str | None):
+            raise ValueError("a history must hold numbers, and a text or None why it stopped")
+
     def __getitem__(self, name: str) -> list[Any]:
         columns = self.to_dict()
         if name not in columns:

@@ -9,19 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import secrets
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..nn import Module
 
 _FORMAT = "1"
+_HEADER = 100_000_000  # bytes: what safetensors reads
 
 
 class CheckpointError(ValueError):
-    """A file is no checkpoint of ours, or no longer whole."""
+    """A file is no checkpoint of ours, no longer whole, or of something else."""
 
 
 def _safetensors() -> Any:
@@ -43,14 +47,57 @@ def write(path: Path, tree: Mapping[str, Any], before: Path | None = None) -> No
     state = json.dumps(_without_arrays(tree, "", tensors), default=_listed)
     metadata = {"deltaprop": _FORMAT, "state": state, "sha256": _digest(state, tensors)}
     content = _safetensors().numpy.save(tensors, metadata)
-    temporary = path.with_name(path.name + ".tmp")
-    with open(temporary, "wb") as file:
+    if int.from_bytes(content[:8], "little") > _HEADER:
+        raise ValueError(
+            f"the names and numbers beside the arrays must fit into {_HEADER:,} bytes of a "
+            f"safetensors file, got {int.from_bytes(content[:8], 'little'):,}"
+        )
+    with _replacing(path, before) as file:
         file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if before is not None and path.exists():
-        os.replace(path, before)
-    os.replace(temporary, path)
+
+
+@contextmanager
+def _replacing(path: Path, before: Path | None) -> Iterator[BinaryIO]:
+    """A new file, which takes the place of the one at the path once it is complete.
+
+    A link stays one: the file that it leads to is replaced. The mode stays, too.
+    """
+    target = Path(os.path.realpath(path))
+    mode = _mode(path, target)
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:  # nobody else's, or an error
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, mode)
+            if before is not None:
+                os.replace(target, before)
+        os.replace(temporary, target)
+    except BaseException as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # the one that was asked for
+        raise
+
+
+def _mode(path: Path, target: Path) -> int | None:
+    """The mode of the file that is to be replaced, None if there is none."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {target.parent}: make it before saving {path}")
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"the path of a saved file must lead to no folder, got {path}")
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(
+            f"the path of a saved file must lead to a file or to nothing, got a device, a pipe or "
+            f"a socket: choose another than {path}"
+        )
+    return stat.S_IMODE(mode)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -66,12 +113,13 @@ def read(path: Path) -> dict[str, Any]:
     library = _safetensors()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    path.open("rb").close()  # what the system has against it is no damage
     try:
         with library.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (library.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{path} is no whole safetensors file: {error}") from error
+    except Exception as error:  # an AttributeError of NumPy's for 8-bit floats, ...
+        raise CheckpointError(f"{path} is no whole safetensors file of ours: {error}") from error
     if not {"deltaprop", "state", "sha256"} <= metadata.keys():
         raise CheckpointError(
             f"{path} was not written by deltaprop: to take the weights of another's file, give "
@@ -83,12 +131,32 @@ def read(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is of format {metadata['deltaprop']}, this version reads {_FORMAT}"
         )
-    tree: dict[str, Any] = json.loads(metadata["state"])
+    try:
+        return _with_arrays(json.loads(metadata["state"], object_pairs_hook=_once), tensors)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} holds no tree of ours: {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        raise ValueError("a name is there twice")
+    return tree
+
+
+def _with_arrays(tree: Any, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The tree with the tensors in their places."""
+    if not isinstance(tree, dict):
+        raise ValueError(f"it must be an object, got {type(tree).__name__}")
     for name, array in tensors.items():
         *branches, leaf = name.split("/")
-        branch = tree
+        branch: Any = tree
         for key in branches:
-            branch = branch[key]
+            branch = branch.get(key)
+            if not isinstance(branch, dict):
+                raise ValueError(f"there is no place for the tensor {name!r}")
+        if leaf in branch:
+            raise ValueError(f"the place of the tensor {name!r} is taken")
         branch[leaf] = array
     return tree
 
@@ -99,15 +167,22 @@ def _without_arrays(tree: Any, path: str, tensors: dict[str, np.ndarray]) -> Any
         return tree
     rest = {}
     for key, entry in tree.items():
+        if not isinstance(key, str):
+            raise TypeError(f"what is saved must have names that are str, got {key!r}")
         name = f"{path}{key}"
         if isinstance(entry, np.ndarray):
-            if "/" in key:
-                raise ValueError(f"the name of a saved array has no slash, but {key!r} has")
-            if entry.dtype.kind == "c" or entry.dtype.itemsize > 8:
-                raise TypeError(f"a safetensors file cannot hold {name!r}, of {entry.dtype}")
-            tensors[name] = np.array(entry, order="C")
+            if name == "__metadata__" or any("\ud800" <= c <= "\udfff" for c in name):
+                raise ValueError(f"{name!r} cannot be the name of a saved array: choose another")
+            if entry.dtype.kind not in "biuf" or entry.dtype.itemsize > 8:
+                raise TypeError(
+                    f"a safetensors file holds bools, integers and real numbers of up to 8 bytes, "
+                    f"got {name!r} of {entry.dtype}"
+                )
+            tensors[name] = np.array(entry, entry.dtype.newbyteorder("="), order="C")
         else:
             rest[key] = _without_arrays(entry, f"{name}/", tensors)
+        if "/" in key and any(tensor.startswith(name) for tensor in tensors):
+            raise ValueError(f"the name of a saved array has no slash, but {key!r} has")
     return rest
 
 
@@ -130,7 +205,16 @@ def _digest(state: str, tensors: Mapping[str, np.ndarray]) -> str:
 def save(model: Module, path: str | os.PathLike[str]) -> None:
     """Write the parameters and buffers of a module to a safetensors file, under their names.
 
-    Until it is all there, a file that was there stays as it is.
+    Until it is all there, a file that was there stays as it is; then the new file has its mode.
+    A symbolic link stays one, and the file that it leads to is replaced.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written. FileNotFoundError if its folder is not there, and other
+        kinds for a folder, a device or a pipe at the path. Nothing is left behind.
+    ValueError, TypeError
+        For names and dtypes (complex ones) that a safetensors file cannot hold.
 
     Examples
     --------
@@ -152,9 +236,17 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     CheckpointError
-        If the file is damaged, or not one of ours.
-    ValueError
-        If it does not fit the model. Nothing is changed then, either.
+        If the file is damaged, not one of ours, or does not fit the model. Nothing is changed
+        then.
+    FileNotFoundError
+        If there is none.
     """
-    tree = read(Path(path))
-    model.load_state_dict(tree["model"] if isinstance(tree.get("model"), dict) else tree)
+    path = Path(path)
+    tree = read(path)
+    weights = tree["model"] if isinstance(tree.get("model"), dict) else tree
+    if others := [name for name, entry in weights.items() if not isinstance(entry, np.ndarray)]:
+        raise CheckpointError(f"{path} must hold arrays alone for a model, got {others[:5]}")
+    try:
+        model.load_state_dict(weights)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error

@@ -4,6 +4,7 @@ Every function is called with variables. If a variable comes back it is differen
 plain numbers or a constant, it is constant; if it refuses, it is absent.
 """
 
+import inspect
 import itertools
 import warnings
 from collections import Counter
@@ -16,6 +17,7 @@ import numpy as np
 import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop.graph import REGISTRY, Node
+from deltaprop.numpy import keywords
 
 # functions that take no array of numbers: files, text, dtypes, settings, dates, memory
 OUT_OF_SCOPE = """
@@ -259,6 +261,39 @@ def page() -> str:
                 listed = ", ".join(f"`{name}`" for name in names)
                 unfolded = ":open:" if what == "absent" else ":animate: fade-in"
                 lines += [f":::{{dropdown}} {what}: {len(names)}", unfolded, listed, ":::", ""]
+    return "\n".join(lines)
+
+
+def fates(ours: Any, theirs: Any) -> tuple[list[str], list[str]]:
+    """Return the arguments that a function takes, and those whose default alone it takes."""
+    mine, known = inspect.signature(ours), inspect.signature(theirs)
+    _, renamed = keywords.compared(mine, known)
+    kinds = {p.name: p.kind for p in (*known.parameters.values(), *mine.parameters.values())}
+    named = [n for n, kind in kinds.items() if kind is not inspect.Parameter.VAR_KEYWORD]
+    passes_on = inspect.Parameter.VAR_KEYWORD in [p.kind for p in mine.parameters.values()]
+    works, default = [], []
+    for name in named:
+        starred = "*" if kinds[name] is inspect.Parameter.VAR_POSITIONAL else ""
+        if renamed.get(name, name) in mine.parameters or (passes_on and name != "out"):
+            works += [starred + name] if name not in renamed.values() else []
+        elif name != "out":
+            default.append(name)
+    return works, default
+
+
+def argument_table() -> str:
+    """Return the arguments of every function, in Markdown."""
+    namespaces = ((np, dnp), (np.linalg, dnp.linalg), (np.fft, dnp.fft))
+    lines = []
+    for theirs, ours in namespaces:
+        lines += [f":::{{dropdown}} {theirs.__name__}", ":animate: fade-in", ""]
+        lines += ["| function | takes | takes at NumPy's default alone |", "|---|---|---|"]
+        for name in functions(ours):
+            known = getattr(theirs, name, None)
+            if callable(known) and not isinstance(known, type | np.ufunc):
+                cells = [", ".join(f"`{n}`" for n in c) for c in fates(getattr(ours, name), known)]
+                lines.append(f"| `{name}` | {cells[0]} | {cells[1]} |")
+        lines += [":::", ""]
     return "\n".join(lines)
 
 

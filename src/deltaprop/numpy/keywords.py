@@ -94,7 +94,7 @@ def public(name: str, function: Function, theirs: Any) -> Function:
     ours, known = signature(function), _signature_of(theirs)
     if known is None:
         known = ours
-    straight, renamed = _compared(ours, known)
+    straight, renamed = compared(ours, known)
 
     @wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
@@ -125,7 +125,7 @@ def _positional(known: Signature) -> list[Parameter]:
     return [p for p in known.parameters.values() if p.kind not in kinds]
 
 
-def _compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
+def compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
     """How many positions mean the same in both, and which of their names are others of ours."""
     renamed: dict[str, str] = {}
     mine, given = _positional(ours), _positional(theirs)

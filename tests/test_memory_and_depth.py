@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -187,3 +188,97 @@ def test_a_scalar_node_is_small() -> None:
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert size < 250 * n
+
+
+# -- create_graph ------------------------------------------------------------------------------
+
+
+def clear_grad(x: Value) -> None:
+    x.grad = None
+
+
+def clear_with_0(x: Value) -> None:
+    x.grad = 0
+
+
+CLEARS = [
+    Value.zero_grad, clear_grad, clear_with_0, lambda x: dp.optim.SGD([x], lr=0.1).zero_grad(),
+]  # fmt: skip
+
+
+def hooked(x: Value) -> Value:
+    y = x * x
+    y.register_hook(lambda g: g * 2.0)
+    return (y * y).sum()
+
+
+GRAPHS: list[Callable[[Value], Value]] = [
+    lambda x: (np.tanh(x) ** 2).sum(),
+    lambda x: (x + 1.0).sum(),
+    lambda x: (np.sin(x) * np.exp(np.sin(x))).sum() * np.sum(x),
+    lambda x: np.sum(np.where(x > 0, x, 0.0) ** 3) + np.sum(x[..., None] @ x[..., None, :]),
+    hooked,
+]
+
+
+@pytest.mark.parametrize("clear", CLEARS)
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("data", [[0.5, -1.0, 2.0], [[0.5, 1.5]]])
+def test_clearing_the_gradient_frees_a_recorded_backward_without_a_collection(
+    clear: Any, graph: Any, data: Any
+) -> None:
+    x = Value(data)
+    with uncollected() as alive:
+        loss = graph(x)
+        loss.backward(create_graph=True)
+        loss.backward(create_graph=True)
+        penalty = (x.grad * x.grad).sum()
+        clear(x)
+        (loss + penalty).backward()
+        clear(x)
+        del loss, penalty
+        assert alive() == 0
+
+
+def test_a_scalar_graph_is_freed_too() -> None:
+    x, w = Value(0.5), Value(2.0)
+    with uncollected() as alive:
+        loss = (x * w).tanh() ** 2.0 + x * x * w
+        loss.backward(create_graph=True)
+        (x.grad * w.grad).backward(create_graph=True)
+        del loss
+        x.zero_grad()
+        w.zero_grad()
+        assert alive() == 0
+
+
+@contextmanager
+def uncollected() -> Iterator[Callable[[], int]]:
+    """Without the collector: how many Values there are more than at the start."""
+    gc.collect()
+    gc.disable()
+    try:
+        before = {id(v) for v in values()}
+        yield lambda: len([v for v in values() if id(v) not in before])
+    finally:
+        gc.enable()
+
+
+def values() -> list[Value]:
+    return [v for v in gc.get_objects() if isinstance(v, Value)]
+
+
+def test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own() -> None:
+    x, w = Value([1.0, 2.0]), Value([3.0, 4.0])
+    y = x * w
+    z = y * y
+    z.sum().backward(create_graph=True)
+    np.testing.assert_array_equal(y.grad.numpy(), 2 * y.data)
+    np.testing.assert_array_equal(z.grad.numpy(), [1.0, 1.0])
+    kept = y.grad
+    w.zero_grad()
+    assert y.grad is None
+    assert x.grad is not None
+    kept.sum().backward()  # whoever holds a gradient has all of it
+    np.testing.assert_array_equal(w.grad, 2 * x.data)
+    np.testing.assert_array_equal(y.grad, [2.0, 2.0])

@@ -125,7 +125,7 @@ class Optimizer:
         if tracing() is not None:
             self._meet()
         for p in self.parameters:
-            p._grad = None
+            p.forget_gradient()
 
     def state_dict(self) -> dict[str, Any]:
         """The kind, the learning rate, the options, and copies of the state as "0.mean", ..."""

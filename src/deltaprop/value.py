@@ -246,7 +246,7 @@ class Value(Exchange):
         if new is self._grad:
             return
         if new is None or (isinstance(new, int | float) and new == 0):
-            self._grad = None
+            self.forget_gradient()
             return
         self._verify_fits(new, "the gradient")
         if isinstance(new, Symbol):
@@ -344,6 +344,8 @@ class Value(Exchange):
             scalar.
         create_graph : bool
             Record the derivatives, so that `.grad` is a Value to differentiate again.
+            Intermediate Values keep such a gradient until `zero_grad()` of one of the
+            variables, which frees the recorded graph.
         retain_grads : bool
             Keep the gradients of intermediate Values too, not of the variables alone.
 
@@ -396,9 +398,13 @@ class Value(Exchange):
             )
 
     def zero_grad(self) -> None:
-        """Forget the gradient."""
+        """Forget the gradient.
+
+        Of a variable that ``backward(create_graph=True)`` reached: also the recorded gradients
+        of the intermediate Values on the way, which would keep the graph in memory.
+        """
         raw(self)
-        self._grad = None
+        self.forget_gradient()
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
         """Call `hook(gradient)` in each sweep when this Value's gradient is complete.

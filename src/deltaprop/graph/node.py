@@ -46,6 +46,7 @@ class Extra:
         "origin",
         "owns_grad",
         "reading",
+        "recorded",
     )
 
     def __init__(self) -> None:
@@ -56,6 +57,10 @@ class Extra:
         self.exposed = False
         self.owns_grad = False
         self.constant = False
+        # for each `backward(create_graph=True)` that reached this leaf, the results whose
+        # gradients it recorded: each is part of a cycle, from the result to its gradient and
+        # from there, through the graph, back to the result
+        self.recorded: tuple[list[Node], ...] = ()
         self.argument = False  # whether it stands for an argument of a transformed function
 
 
@@ -203,6 +208,16 @@ class Node:
         else:
             self._held = data
             extra.reading = None
+
+    def forget_gradient(self) -> None:
+        """Let go of the gradient, and of those that were recorded on the way to this leaf."""
+        self._grad = None
+        extra = self._extra
+        if extra is not None and extra.recorded:
+            for nodes in extra.recorded:
+                for node in nodes:
+                    node._grad = None
+            extra.recorded = ()
 
     def expose(self) -> Any:
         """A leaf's data for the user to write into; from now on readings copy it."""

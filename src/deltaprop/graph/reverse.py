@@ -19,6 +19,7 @@ def sweep(
     graph: bool = False,
     retain: bool = True,
     targets: Collection[Node] = (),
+    recorded: list[Node] | None = None,
 ) -> dict[Node, Any]:
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
@@ -36,6 +37,8 @@ def sweep(
         Keep the cotangent of every node in its gradient, not of leaves alone.
     targets : collection of Node
         Where to stop, if not at the leaves: nothing older than all of them is visited.
+    recorded : list of Node, optional
+        Gets the nodes that keep a recorded gradient.
 
     Returns
     -------
@@ -91,6 +94,8 @@ def sweep(
                 node._grad = g  # as it came: whoever asks for it gets it materialised
             else:
                 _retain(node, g, graph)
+                if recorded is not None and not node._grad.is_constant:
+                    recorded.append(node)
         i = 0
         for x in args:
             c = contributions[i]
@@ -177,7 +182,10 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
 @np.errstate(all="ignore")
 def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> None:
     """Sweep, and add each leaf's cotangent to its gradient."""
-    for leaf, g in sweep(root, seed, graph=graph, retain=retain).items():
+    recorded: list[Node] | None = [] if graph else None
+    for leaf, g in sweep(root, seed, graph=graph, retain=retain, recorded=recorded).items():
+        if recorded:
+            leaf.extra.recorded = (*leaf.extra.recorded, recorded)
         if leaf._grad is None and type(g) is np.ndarray and g.dtype.kind != "c" and not graph:
             leaf._grad = g
         else:

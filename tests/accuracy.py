@@ -234,6 +234,7 @@ TRUTHS: dict[str, Truth] = {
     "sinc (|x| < 0.9)": Truth(_sinc, [_sinc_slope], -0.9, 0.9, near=(0.5, -0.5, 0.8)),
     "relu": _entire(lambda x: max(x, 0), lambda x: 1 if x > 0 else 0),
     "sigmoid": _entire(_logistic, lambda x: _logistic(x) * _logistic(-x)),
+    "logistic": _entire(_logistic, lambda x: _logistic(x) * _logistic(-x)),
     "softplus": _entire(_softplus, _logistic),
     "softsign": _entire(lambda x: x / (1 + abs(x)), lambda x: 1 / (1 + abs(x)) ** 2),
     "log_sigmoid": _entire(lambda x: -_softplus(-x), lambda x: _logistic(-x)),

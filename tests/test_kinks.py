@@ -46,7 +46,12 @@ ROWS = [
     row("relu'(0) = 0", dnp.relu, 0.0, 0.0),
     row("leaky_relu'(0), slope 0.01: 0.01", dnp.leaky_relu, 0.0, 0.01),
     row("leaky_relu'(0), slope 2: 1", lambda x: dnp.leaky_relu(x, 2.0), 0.0, 1.0),
+    *[
+        row(f"leaky_relu'(0), slope {s}: 0", lambda x, s=s: dnp.leaky_relu(x, s), 0.0, 0.0)
+        for s in (0.0, -0.5, -1.0, -2.0)
+    ],
     row("elu'(0), alpha 1: 1", dnp.elu, 0.0, 1.0),
+    row("elu'(0), alpha -2: 0", lambda x: dnp.elu(x, -2.0), 0.0, 0.0),
     row("elu'(0), alpha 0.5: 0.5", lambda x: dnp.elu(x, 0.5), 0.0, 0.5),
     row("elu'(0), alpha 2: 1", lambda x: dnp.elu(x, 2.0), 0.0, 1.0),
     row("selu'(0), alpha 1.67: 1.05", dnp.selu, 0.0, SELU),
@@ -54,6 +59,10 @@ ROWS = [
     *[row(f"clip(x, 0, 1)'({x}) = 1", lambda x: dnp.clip(x, 0, 1), x, 1.0) for x in (0.0, 1.0)],
     *[row(f"clip(x, 0, 1)'({x}) = 0", lambda x: dnp.clip(x, 0, 1), x, 0.0) for x in (-0.1, 1.1)],
     row("clip in a bound that binds: 1", lambda lo: dnp.clip(-1.0, lo, 1.0), 0.0, 1.0),
+    row("clip below two equal bounds: 0, 1/2, 1/2", dnp.clip, (0.0, 1.0, 1.0), (0.0, 0.5, 0.5)),
+    row("clip on two equal bounds: 1, 0, 0", dnp.clip, (1.0, 1.0, 1.0), (1.0, 0.0, 0.0)),
+    row("clip above two equal bounds: 0, 0, 1", dnp.clip, (2.0, 1.0, 1.0), (0.0, 0.0, 1.0)),
+    row("clip between crossed bounds: 0, 0, 1", dnp.clip, (1.5, 2.0, 1.0), (0.0, 0.0, 1.0)),
     row("abs'(0) = 0", dnp.abs, 0.0, 0.0),
     row("abs'(-0.0) = 0", abs, -0.0, 0.0),
     *[row(f"{f.__name__}'({x}) = 0", f, x, 0.0) for f in STEPS for x in (0.0, 1.0, 2.5)],

@@ -15,6 +15,7 @@ from . import libm
 from .domains import NONZERO, POSITIVE, REAL, UNIT
 from .elementwise import (
     _bell,
+    _logistic,
     _sigmoid,
     _sign,
     absolute,
@@ -22,7 +23,6 @@ from .elementwise import (
     erfc,
     exp,
     expm1,
-    minimum,
     sigmoid,
     square,
     tanh,
@@ -53,6 +53,21 @@ def _log_sigmoid(x: Any) -> Any:
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
+def _on_left(x: Any, slope: Any) -> Any:
+    """Where a function of slope 1 to the right of 0 has its derivatives from the left.
+
+    At 0 they are those of least norm: the left ones, if their slope is from 0 to 1.
+    """
+    x, slope = raw(x), raw(slope)
+    return (x < 0) | ((x == 0) & (slope >= 0) & (slope <= 1))
+
+
+def _slope_of_pieces(x: Any, slope: Any, left: Any) -> Any:
+    # a kink from a negative slope to 1 is a minimum
+    right = np.where((raw(x) == 0) & (raw(slope) < 0), 0.0, np.where(np.isnan(raw(x)), np.nan, 1.0))
+    return where(_on_left(x, slope), left, right.astype(np.result_type(raw(x)), copy=False))
+
+
 def _silu_slope(y: Any, x: Any) -> Any:
     s = sigmoid(x)
     return s + y * (1 - s)
@@ -62,10 +77,6 @@ def _mish_slope(_y: Any, x: Any) -> Any:
     t = tanh(softplus(x))
     return t + x * (1 - t * t) * sigmoid(x)
 
-
-# softplus and log_sigmoid: the derivatives of their slopes, written so, round to 0 in no tail
-softplus: Elementwise
-log_sigmoid: Elementwise
 
 relu = Elementwise(
     "relu",
@@ -77,14 +88,12 @@ relu = Elementwise(
 _leaky_relu = Elementwise(
     "leaky_relu",
     lambda x, slope: np.where(x > 0, x, slope * x),
-    lambda _y, x, slope: where(
-        (raw(x) > 0) | ((raw(x) == 0) & (np.abs(raw(slope)) > 1)), 1.0, slope
-    ),
-    lambda _y, x, _slope: minimum(x, 0.0),
+    lambda _y, x, slope: _slope_of_pieces(x, slope, slope),
+    lambda _y, x, slope: where(_on_left(x, slope), x, 0.0),
     domain=(NONZERO, UNIT),
 )
 softplus = Elementwise(
-    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: exp(-softplus(-x)), domain=(REAL,)
+    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: _logistic(x), domain=(REAL,)
 )
 softsign = Elementwise(
     "softsign",
@@ -92,18 +101,14 @@ softsign = Elementwise(
     lambda _y, x: 1 / square(1 + absolute(x)),
     domain=(REAL,),
 )
-log_sigmoid = Elementwise(
-    "log_sigmoid", _log_sigmoid, lambda _y, x: exp(log_sigmoid(-x)), domain=(REAL,)
-)
+log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: _logistic(-x), domain=(REAL,))
 silu = Elementwise("silu", lambda x: x * _sigmoid(x), _silu_slope, domain=(REAL,))
 mish = Elementwise("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), _mish_slope, domain=(REAL,))
 _elu = Elementwise(
     "elu",
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    lambda _y, x, alpha: where(
-        (raw(x) > 0) | ((raw(x) == 0) & (raw(alpha) > 1)), 1.0, alpha * exp(x)
-    ),
-    lambda _y, x, _alpha: expm1(minimum(x, 0.0)),
+    lambda _y, x, alpha: _slope_of_pieces(x, alpha, alpha * exp(x)),
+    lambda _y, x, alpha: expm1(where(_on_left(x, alpha), x, 0.0)),
     domain=(NONZERO, POSITIVE),
 )
 _gelu = Elementwise(

@@ -154,8 +154,7 @@ copysign: Elementwise
 cos: Elementwise
 cosh: Elementwise
 erfc: Elementwise
-logaddexp: Elementwise
-logaddexp2: Elementwise
+_logistic: Elementwise
 sigmoid: Elementwise
 sqrt: Elementwise
 where: Elementwise
@@ -174,6 +173,13 @@ def _share_nan(y: Any, mine: Any, other: Any) -> Masked:
     y, mine, other = raw(y), raw(mine), raw(other)
     weight = np.where((mine == other) | np.isnan(y), 0.5, np.where(mine == y, 1.0, 0.0))
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
+
+
+def _bound(binds: Any, x: Any, low: Any, high: Any) -> Masked:
+    """The part of a clipped x that is one of its bounds: x below two equal ones is both."""
+    x, low, high = raw(x), raw(low), raw(high)
+    weight = np.where((x < low) & (low == high), 0.5, np.where(binds, 1.0, 0.0))
+    return Masked(weight.astype(np.result_type(x, low, high), copy=False), weight != 0)
 
 
 def _abs_slope(_y: Any, x: Any) -> Any:
@@ -349,16 +355,15 @@ log1p = Elementwise(
 logaddexp = Elementwise(
     "logaddexp",
     np.logaddexp,
-    # 1 / (1 + exp(b - a)), whose derivative does not round to 0 in either tail
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp(-logaddexp(b - a, 0.0))),
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp(-logaddexp(a - b, 0.0))),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(a - b)),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(b - a)),
     domain=(REAL, REAL),
 )
 logaddexp2 = Elementwise(
     "logaddexp2",
     np.logaddexp2,
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp2(-logaddexp2(b - a, 0.0))),
-    lambda y, a, b: where(raw(y) == -np.inf, 0.0, exp2(-logaddexp2(a - b, 0.0))),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((a - b) * LN2)),
+    lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((b - a) * LN2)),
     domain=(REAL, REAL),
 )
 
@@ -449,8 +454,8 @@ _clip = Elementwise(
     "clip",
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),
-    lambda _y, x, low, high: (raw(x) < raw(low)) & (raw(low) <= raw(high)),
-    lambda _y, x, low, high: (raw(x) > raw(high)) | (raw(low) > raw(high)),
+    lambda _y, x, low, high: _bound((raw(x) < raw(low)) & (raw(low) <= raw(high)), x, low, high),
+    lambda _y, x, low, high: _bound((raw(x) > raw(high)) | (raw(low) > raw(high)), x, low, high),
     chooses=True,
     domain=(REAL, Domain(-2.0, -1.0), Domain(1.0, 2.0)),
 )
@@ -458,6 +463,10 @@ _clip = Elementwise(
 # the logistic function, the error function, and x log y
 sigmoid = Elementwise(
     "sigmoid", _sigmoid, lambda y, _x: y * (1 - y), scalar=_sigmoid_scalar, domain=(REAL,)
+)
+# the same where it is a slope itself: its own, not y * (1 - y), rounds to 0 in neither tail
+_logistic = Elementwise(
+    "logistic", _sigmoid, lambda y, x: y * _logistic(-x), scalar=_sigmoid_scalar, domain=(REAL,)
 )
 erf = Elementwise(
     "erf",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deltaprop import nn, optim
-from deltaprop.training import Callback, EarlyStopping, fit
+from deltaprop.training import Callback, Checkpoint, EarlyStopping, fit, load
 
 X = np.random.default_rng(0).normal(size=(8, 2))
 
@@ -63,6 +64,43 @@ def test_it_ends_where_nothing_improves(
     assert (len(history), stopping.best_epoch) == (ends, at)
     assert (history.stopped is not None) == (ends - at == patience)
     np.testing.assert_array_equal(model.weight.numpy(), weights[at - 1])
+
+
+@pytest.mark.parametrize("lr", [0.1, 3.0])
+@pytest.mark.parametrize("monitor", [None, "loss"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_weights_have_the_loss_that_was_watched(
+    tmp_path: Path, lr: float, monitor: Any, compiled: bool
+) -> None:
+    """Whether the loss falls or, with too large a rate, grows."""
+    pytest.importorskip("safetensors")
+    model = nn.Dense(2, 2, rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=lr)
+    stopping, saving = EarlyStopping(monitor, patience=2), Checkpoint(tmp_path, monitor=monitor)
+    options: Any = {"validation": (X[:2], X[:2] + 9)} if monitor else {}
+    history = fit(
+        model, (X, X), "mse", optimizer, epochs=6, callbacks=[stopping, saving],
+        compiled=compiled, **options,
+    )  # fmt: skip
+    best = min(history.loss)
+    assert stopping.best_epoch == history.loss.index(best) + 1
+    assert nn.mse(model(X), X).item() == pytest.approx(best, rel=1e-14)
+    other = nn.Dense(2, 2, rng=1)
+    load(other, tmp_path / "best.safetensors")
+    np.testing.assert_array_equal(other.weight.numpy(), model.weight.numpy())
+
+
+def test_of_several_batches_the_weights_are_those_of_the_beginning() -> None:
+    model, starts = nn.Dense(2, 2, rng=0), []
+
+    class Keep(Callback):
+        def on_epoch_begin(self, run: Any) -> None:
+            starts.append(model.weight.numpy())
+
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    stopping = EarlyStopping("loss", patience=2)
+    fit(model, (X, X), "mse", optimizer, epochs=4, batch_size=3, callbacks=[Keep(), stopping])
+    np.testing.assert_array_equal(model.weight.numpy(), starts[stopping.best_epoch - 1])
 
 
 def test_nan_is_no_improvement() -> None:

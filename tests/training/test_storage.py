@@ -1,4 +1,4 @@
-"""What `save` writes `load` reads; a path is left what it is; a crafted file is a CheckpointError."""
+"""`load` reads what `save` writes; a path stays what it is; crafted files are CheckpointErrors."""
 
 from __future__ import annotations
 
@@ -65,6 +65,15 @@ trees = st.recursive(
 )
 
 
+def of_arrays(tree: Any) -> Iterator[str]:
+    """The names on the way to the arrays; "__metadata__" counts at the top alone."""
+    for key, entry in tree.items() if isinstance(tree, dict) else ():
+        inner = list(of_arrays(entry))
+        yield from ("" if name == "__metadata__" else name for name in inner)
+        if inner or isinstance(entry, np.ndarray):
+            yield "" if inner and key == "__metadata__" else key
+
+
 def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
@@ -75,13 +84,13 @@ def same(one: Any, other: Any) -> bool:
 def test_any_names_are_read_again_or_refused(tmp_path_factory: Any, tree: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "names.safetensors"
     path.unlink(missing_ok=True)
-    try:
-        write(path, tree)
-    except ValueError as error:
-        assert "name of a saved array" in str(error)
-        assert any(mark in repr(tree) for mark in ("/", "__metadata__", "\\ud", "\\x"))
+    names = list(of_arrays(tree))
+    if any("/" in n or n == "__metadata__" or "\\ud" in ascii(n) for n in names):
+        with pytest.raises(ValueError, match="name of a saved array"):
+            write(path, tree)
         assert not path.exists()
     else:
+        write(path, tree)
         assert same(read(path), tree)
 
 
@@ -208,9 +217,9 @@ def test_nothing_is_left_behind(
 ) -> None:
     path = tmp_path / "m"
     save(MODEL, path)
-    before, calls = path.read_bytes(), []
+    before, calls, call = path.read_bytes(), [], getattr(os, fails.split()[-1])
 
-    def failing(*given: Any, call: Any = getattr(os, fails.split()[-1])) -> Any:
+    def failing(*given: Any) -> Any:
         calls.append(given)
         if fails == "second replace" and len(calls) == 1:
             return call(*given)

@@ -90,16 +90,30 @@ class Best(Callback):
         self.min_delta = min_delta
         self.sign = -1.0 if mode == "max" else 1.0
         self.best, self.best_epoch = math.inf, 0
+        self.before: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, run: Run) -> None:  # noqa: ARG002 - subclasses look at it
         """Forget earlier trainings."""
         self.best, self.best_epoch = math.inf, 0
 
+    def on_epoch_begin(self, run: Run) -> None:
+        """Keep the weights that the epoch begins with, if its loss is watched."""
+        self.before = run.weights() if self._watched(run) == "loss" else {}
+
+    def measured(self, run: Run) -> dict[str, np.ndarray]:
+        """The weights (and buffers) to which the number belongs that is watched.
+
+        A loss is measured while the epoch moves the weights, each batch before its step: the
+        weights are those that the epoch began with. All else is measured at its end.
+        """
+        return self.before if self._watched(run) == "loss" else run.weights()
+
+    def _watched(self, run: Run) -> str:
+        return self.monitor or ("validation_loss" if run.history.validation_loss else "loss")
+
     def improved(self, run: Run) -> bool:
         """Whether the epoch that ends is the best so far; it then becomes that."""
-        history = run.history
-        name = self.monitor or ("validation_loss" if history.validation_loss else "loss")
-        latest = self.sign * float(history[name][-1])
+        latest = self.sign * float(run.history[self._watched(run)][-1])
         if not latest < self.best - (self.min_delta if self.best_epoch else 0.0):
             return False
         self.best, self.best_epoch = latest, run.epoch
@@ -117,8 +131,11 @@ class Best(Callback):
 class EarlyStopping(Best):
     """End the training once nothing has improved for `patience` epochs.
 
-    However it ends, the model then has the weights (and buffers) of its best epoch. NaN is
-    never an improvement.
+    However it ends, the model then has the weights (and buffers) at which the best number was
+    measured. For a validation loss and for metrics these are the weights at the end of the best
+    epoch. For the training loss these are the weights at the beginning of that epoch: each batch
+    is measured before its step, so that with one batch they have this loss exactly. NaN is never
+    an improvement.
 
     Parameters
     ----------
@@ -174,7 +191,7 @@ class EarlyStopping(Best):
         """Keep the weights if they are the best, or lose patience."""
         if self.improved(run):
             if self.restore:
-                self.weights = run.weights()
+                self.weights = self.measured(run)
         elif (waited := run.epoch - self.best_epoch) >= self.patience:
             run.stop(f"no improvement for {waited} epochs")
 

@@ -29,7 +29,8 @@ class Checkpoint(Best):
     ----------
     folder : path
         For ``last.safetensors``, ``previous.safetensors`` and, of the best epoch so far,
-        ``best.safetensors``. It is made if need be. One that holds a training is refused unless
+        ``best.safetensors``, whose model has the weights that were measured (see
+        `EarlyStopping`). It is made if need be. One that holds a training is refused unless
         that is resumed.
     every : int
         Epochs between two saves; also the last epoch is saved, and the state at the start.
@@ -94,7 +95,7 @@ class Checkpoint(Best):
         """Save, first the best: if that is as far as it comes, the epoch is done again."""
         improved = self.improved(run)
         if improved:
-            write(self.best_file, self._state(run))
+            write(self.best_file, {**self._state(run), "model": self.measured(run)})
         if run.epoch % self.every == 0 or run.epoch == run.epochs or run.stopped is not None:
             self._save(run)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
 from threading import RLock, get_ident
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ from .traced import (
     Draws,
     Number,
     Traced,
-    guard,
+    guarded,
     is_number,
     number,
     refused,
@@ -123,14 +123,6 @@ class Trace(Mode):
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
         self.depend(_hooked, Extra)
-
-    def __enter__(self) -> Self:
-        guard(True)
-        return super().__enter__()
-
-    def __exit__(self, *exc: object) -> None:
-        super().__exit__(*exc)
-        guard(False)
 
     # -- what a function meets ------------------------------------------------------------
 
@@ -449,7 +441,7 @@ def _recorded(
     given, args, kwargs = _symbols(trace, structure, leaves)
     inputs: list[Variable] = [x for x in given if isinstance(x, Traced)]
     try:
-        with trace, np.errstate(all="ignore"):
+        with guarded(), trace, np.errstate(all="ignore"):
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
             outputs = [raw(x) for x in results]
@@ -465,7 +457,7 @@ def _recorded(
         other = Trace(trace.empty, trace.opened)
         _, args, kwargs = _symbols(other, structure, leaves)
         try:
-            with other, np.errstate(all="ignore"):
+            with guarded(), other, np.errstate(all="ignore"):
                 function(*args, **kwargs)
         finally:
             other.restore()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
 
@@ -259,13 +260,19 @@ for _name in ("__array__", "__getitem__", "__iter__", "__len__", "astype", "copy
     setattr(Traced, _name, _OfArrays(_name, vars(Traced)[_name]))
 
 
-def guard(on: bool) -> None:
-    """Let recorded numbers have shapes and dtypes for this package alone, or for all.
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Let recorded numbers have shapes and dtypes for this package alone.
 
-    The passes ask too often for what is guarded, so that is for the time of a recording.
+    The passes ask too often for what is guarded, so it is for the time of a recording.
     """
     for item in _METADATA:
-        setattr(Number, item.name, item if on else item.found)
+        setattr(Number, item.name, item)
+    try:
+        yield
+    finally:
+        for item in _METADATA:
+            setattr(Number, item.name, item.found)
 
 
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:

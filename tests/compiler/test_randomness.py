@@ -104,7 +104,7 @@ def test_what_other_threads_draw_is_no_matter() -> None:
     thread = threading.Thread(target=draw)
     thread.start()
     try:
-        for k in range(20):
+        for k in range(5):
             f = compiler.compile(lambda x, k=k: np.sin(x * k) + np.cos(x))
             identical(f(np.ones(3)), np.sin(np.ones(3) * k) + np.cos(np.ones(3)))
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -34,25 +35,26 @@ class Watch:
     def check(self, again: Callable[[], Any]) -> None:
         """Raise if the function drew from one, which is put back; `again` runs the function.
 
-        Other threads may draw from those that all have in common: what tells is that the same
-        line draws twice.
+        Other threads may draw from those that all have in common, but not as much at the same
+        line each time.
         """
         for source, state in self.seen:
             if _state(source) == state:
                 continue
-            lines = []
-            for _ in range(2):
+            alone = id(source) not in _GLOBAL or threading.active_count() == 1
+            draws = []
+            for _ in range(1 if alone else 3):
                 _set(source, state)
-                lines.append(_line_of_draw(source, again))
+                draws.append(_first_draw(source, again))
             _set(source, state)
-            if id(source) not in _GLOBAL or (lines[0] and lines[0] == lines[1]):
+            if alone or (draws[0][0] and len(set(draws)) == 1):
                 what = _GLOBAL.get(id(source), f"a {type(source).__name__}")
                 raise refused(
                     f"random numbers were drawn from {what}, which the recording knows nothing of",
                     "Pass the generator to the compiled function as an argument (a "
                     "numpy.random.Generator: np.random.default_rng(seed)), so that each run draws "
                     "anew",
-                    at=lines[0],
+                    at=draws[0][0] or None,
                 )
 
 
@@ -127,29 +129,31 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def _line_of_draw(source: Any, run: Callable[[], Any]) -> str | None:
-    """Where in the user's code a run draws from a generator first."""
+def _first_draw(source: Any, run: Callable[[], Any]) -> tuple[str, bytes]:
+    """Where in the user's code a run draws from a generator first, and its state then."""
     before, last = _state(source), ""
-    found: list[str] = []
+    found: list[tuple[str, bytes]] = []
 
     def look(frame: Any, event: str, _: Any) -> Any:
         nonlocal last
         name = frame.f_code.co_filename
         if found or name.startswith(PACKAGES) or name == random.__file__:
             return None
-        if _state(source) != before:
-            found.append(last)
+        now = _state(source)
+        if now != before:
+            found.append((last, now))
             return None
         if event == "line":
             last = here(frame)
         return look
 
-    outer = sys.gettrace()
+    outer, interval = sys.gettrace(), sys.getswitchinterval()
+    sys.setswitchinterval(0.05)  # other threads draw in between
     sys.settrace(look)
     try:
         run()
     finally:
         sys.settrace(outer)
-    if not found and _state(source) != before:
-        found.append(last)
-    return found[0] if found else None
+        sys.setswitchinterval(interval)
+    now = _state(source)
+    return found[0] if found else (last if now != before else "", now)

@@ -706,6 +706,7 @@ def test_methods_take_what_an_arrays_take(text: str) -> None:
         ("np.sin(v, signature='d->d')", r"numpy\.sin\(\) takes no signature=.*dtype="),
         ("np.matmul(v, v.T, axes=[(0, 1)] * 3)", r"numpy\.matmul\(\) takes no axes=.*moveaxis"),
         ("np.nan_to_num(v, copy=False)", r"numpy\.nan_to_num\(\) takes no copy=.*returned"),
+        ("dnp.special.gammaln(v, out=a)", r"numpy\.special\.gammaln\(\) takes no out="),
         ("np.quantile(v, 0.5, weights=a)", r"numpy\.quantile\(\) takes no weights="),
         ("np.fft.fft(v, out=a)", r"numpy\.fft\.fft\(\) takes no out="),
         ("np.linalg.multi_dot([v, v.T], out=a)", r"numpy\.linalg\.multi_dot\(\) takes no out="),
@@ -841,6 +842,20 @@ def test_entries_left_out_neither_warn_nor_spoil_anything(text: str, compiled: b
     assert not hessian[~SEEN].any()
 
 
+def test_a_mask_may_depend_on_the_argument() -> None:
+    def f(x: Any) -> Any:
+        seen = x > 0
+        y = np.sum(np.log(x, where=seen)) + np.mean(x, where=seen) + np.std(x, where=seen)
+        return y + np.max(x, where=seen, initial=0.0) + np.min(x, where=seen, initial=9.0)
+
+    eager, compiled = dp.value_and_grad(f), dp.compile(dp.value_and_grad(f))
+    for x in (np.array([1.0, -2.0, 3.0, 0.0]), np.array([-1.0, 2.0, 3.0, 4.0])):
+        for found, right in zip(compiled(x), eager(x), strict=True):
+            np.testing.assert_array_equal(found, right)
+        with dp.detect_anomaly():
+            assert not eager(x)[1][x <= 0].any()
+
+
 def test_left_out_entries_of_a_ufunc_are_zero() -> None:
     v = dp.Value([1.0, -1.0])
     np.testing.assert_array_equal(np.sqrt(v, where=v > 0).data, [1.0, 0.0])
@@ -870,12 +885,26 @@ def test_scalars_and_nothing_at_all(name: str, data: Any, initial: Any, where: A
     assert np.shape(v.grad) == np.shape(data)
 
 
+@pytest.mark.parametrize(
+    "text", ["sin(v, dtype='f4')", "add(v, 1.0, dtype='f4')", "sum(v, dtype='f4')"]
+)
+def test_scalars_are_rounded_to_the_dtype_asked_for(text: str) -> None:
+    v = dp.Value(0.3)
+    y = eval(f"np.{text}", {"np": np, "v": v})
+    assert y.item() == eval(f"np.{text}", {"np": np, "v": 0.3})
+    y.backward()
+    assert abs(v.grad - (np.cos(0.3) if "sin" in text else 1.0)) < 1e-6
+
+
 def test_an_initial_value_is_one_entry_more() -> None:
     v, start = dp.Value([1.0, 3.0]), dp.Value(2.5)
     dnp.max(v, initial=start).backward()
     np.testing.assert_array_equal(v.grad, [0.0, 1.0])
     assert start.grad == 0.0
     dnp.sum(v, initial=start).backward()
+    assert start.grad == 1.0
+    start.zero_grad()
+    dnp.max(v, initial=start, where=[True, False]).backward()
     assert start.grad == 1.0
     assert np.max(dp.Value([1.0]), initial=5.0).item() == 5.0
     assert np.sum(dp.Value(np.float32([1, 2])), axis=0, keepdims=True, initial=1.5).dtype == "f4"

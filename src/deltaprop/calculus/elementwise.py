@@ -553,16 +553,14 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     array([0., 1., 1., 0.])
     """
     if min is None or max is None:
-        low, high = bounds(as_array(raw(x)).dtype)
+        kind = as_array(raw(x)).dtype
+        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
         min, max = low if min is None else min, high if max is None else max
     return _clip(x, min, max)
 
 
-def bounds(dtype: np.dtype[Any]) -> tuple[Any, Any]:
-    """The least and the largest number of a dtype."""
-    if dtype.kind not in "iu":
-        return (False, True) if dtype.kind == "b" else (-math.inf, math.inf)
-    info = np.iinfo(dtype)
+def _range(integers: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(integers)
     return int(info.min), int(info.max)
 
 

@@ -23,7 +23,6 @@ from .domains import Case, case
 from .elementwise import (
     absolute,
     add,
-    bounds,
     exp,
     imag,
     kept,
@@ -476,7 +475,8 @@ def _extreme(which: int, x: Any, axis: Axis, keepdims: bool, initial: Any, condi
     if initial is not None and not np.size(raw(x)):  # a sum of nothing, which has its shape
         return sum(x, axis, keepdims=keepdims, initial=initial)
     reduction, both = ((max_, maximum), (min_, minimum))[which]
-    x = _chosen(condition, x, bounds(as_array(raw(x)).dtype)[which])
+    if condition is not True:
+        x = _chosen(condition, x, astype(initial, as_array(raw(x)).dtype, copy=False))
     return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
 
 

@@ -20,6 +20,7 @@ from ..calculus.domains import Domain
 from ..calculus.elementwise import kept
 from ..calculus.shaping import astype
 from ..graph import Elementwise, Node, as_array, raw
+from ..value import Value
 
 Function = Callable[..., Any]
 
@@ -215,7 +216,8 @@ def of_operation(operation: Elementwise, args: Any, keywords: dict[str, Any]) ->
     """What an elementwise operation does when it gets more than its operands."""
     theirs = getattr(np, operation.name, operation.forward)
     ufunc = theirs if isinstance(theirs, np.ufunc) else len(operation.partials)
-    name = f"deltaprop.numpy.{operation.name}"
+    space = "" if operation.name in vars(Value._namespace) else "special."
+    name = f"deltaprop.numpy.{space}{operation.name}"
     return called(name, operation, ufunc, args, keywords, operation.domain)
 
 
@@ -261,14 +263,17 @@ def called(
             raise refused(name, key, value)
     xs: Sequence[Any] = args[:nin]
     dtype, casting = keywords.get("dtype"), keywords.get("casting", "same_kind")
+    result: Any = None
     if dtype is not None or casting != "same_kind":
-        xs = _converted(name, ufunc, xs, dtype, casting)
+        *xs, result = _converted(name, ufunc, xs, dtype, casting)
     where = keywords.get("where", True)
     if where is True:
-        return function(*xs, **passed)
+        y = function(*xs, **passed)
+        return y if dtype is None else astype(y, result, copy=False)
     xs = [_left_out(where, x, domain[i : i + 1]) for i, x in enumerate(xs)]
     y = function(*xs)
-    return kept(where, y, as_array(raw(y)).dtype.type(0))
+    y = kept(where, y, as_array(raw(y)).dtype.type(0))
+    return y if dtype is None else astype(y, result, copy=False)
 
 
 def _is_weak(x: Any) -> bool:
@@ -279,7 +284,7 @@ def _is_weak(x: Any) -> bool:
 def _converted(
     name: str, ufunc: np.ufunc | int, xs: Sequence[Any], dtype: Any, casting: Any
 ) -> list[Any]:
-    """The operands, converted to the dtypes of the loop that NumPy would choose."""
+    """The operands, converted to the dtypes of NumPy's loop, and the dtype of its result."""
     kinds = [type(raw(x)) if _is_weak(x) else as_array(raw(x)).dtype for x in xs]
     wanted = None if dtype is None else np.dtype(dtype)
     if isinstance(ufunc, int):
@@ -287,7 +292,7 @@ def _converted(
         bad = [k for k in kinds if isinstance(k, np.dtype) and not np.can_cast(k, wanted, casting)]
         if bad:
             raise TypeError(f"{name}() cannot cast {bad[0]} to {wanted} with casting {casting!r}")
-        loops: Sequence[Any] = [wanted] * len(xs)
+        loops: Sequence[Any] = [wanted] * (len(xs) + 1)
     else:
         chosen = (*[None] * ufunc.nin, *[wanted] * ufunc.nout)
         try:
@@ -296,7 +301,7 @@ def _converted(
             )
         except TypeError as error:
             raise TypeError(f"{name}(): {error}") from None
-    return [astype(x, loop, copy=False) for x, loop in zip(xs, loops, strict=False)]
+    return [*(astype(x, to, copy=False) for x, to in zip(xs, loops, strict=False)), loops[-1]]
 
 
 def _left_out(mask: Any, x: Any, domain: Sequence[Domain]) -> Any:

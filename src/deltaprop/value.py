@@ -447,6 +447,13 @@ class Value(Exchange):
     __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
     __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
     __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
+
+    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+        return other // self, other % self
+
     __lt__ = _comparison(elementwise.less)
     __le__ = _comparison(elementwise.less_equal)
     __gt__ = _comparison(elementwise.greater)
@@ -491,6 +498,9 @@ class Value(Exchange):
         if not self.shape:
             raise TypeError("a scalar Value has no len()")
         return self.shape[0]
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(np.any(raw(elementwise.equal(self, item))))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -578,12 +588,14 @@ class Value(Exchange):
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """The same entries in another shape, given as one tuple or as numbers."""
+        if not shape:
+            raise TypeError("reshape() takes a shape, got none: v.reshape(()) is one number")
         return shaping.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order, given as one tuple or as numbers; reversed if none."""
-        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        return shaping.transpose(self, order or None)
+        order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
+        return shaping.transpose(self, order)
 
 
 _new_value = partial(object.__new__, Value)  # faster than the call with an argument

@@ -12,18 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import as_array, raw
+from ..graph import Node, as_array, raw
 from ..tree import flatten, unflatten
 from .contractions import matmul
 from .elementwise import kept, power, root
 from .elementwise import where as choose
 from .indexing import sort, take_along_axis
 from .linalg import cross as _cross
-from .reductions import Axis, mean, number, prod, var
+from .reductions import Axis, _axes, mean, number, prod, var
 from .reductions import max as _max
 from .reductions import min as _min
 from .reductions import sum as _sum
-from .shaping import astype, concatenate, expand_dims, moveaxis, ravel, squeeze
+from .shaping import (
+    _array,
+    _dtype,
+    _shape,
+    astype,
+    concatenate,
+    expand_dims,
+    moveaxis,
+    ravel,
+    reshape,
+    squeeze,
+)
 
 __all__ = [
     "append", "block", "cross", "delete", "float_power", "insert", "matvec", "nanmax", "nanmean",
@@ -33,7 +44,7 @@ __all__ = [
 
 def _counts(x: Any, condition: Any) -> Any:
     """Which entries are numbers and have a part in a reduction."""
-    return ~np.isnan(as_array(raw(x))) & as_array(raw(condition))
+    return ~np.isnan(as_array(raw(_array(x)))) & as_array(raw(condition))
 
 
 def nansum(
@@ -141,18 +152,21 @@ def nanmin(
     return _extreme(_min, x, np.inf, axis, keepdims, initial, _counts(x, where))
 
 
-def nanmedian(x: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The median of the entries that are not NaN; NaN if there are none."""
-    along = ravel(x) if axis is None else x
-    place = -1 if axis is None else axis
-    number = np.sum(~np.isnan(raw(along)), place, keepdims=True)
-    ordered = sort(along, place)  # NaN comes last
+    x = _array(x) if _inexact(x) else astype(x, float)
+    axes, shape = _axes(x, axis), _shape(x)
+    rest = [n for i, n in enumerate(shape) if i not in axes]
+    ends = tuple(range(-len(axes), 0))
+    rows = reshape(moveaxis(x, axes, ends), (*rest, math.prod(shape[i] for i in axes)))
+    number = np.sum(~np.isnan(raw(rows)), -1, keepdims=True)
+    if not _shape(rows)[-1]:
+        rows = concatenate([rows, np.full((*rest, 1), np.nan, _dtype(rows))], -1)
+    ordered = sort(rows, -1)  # NaN comes last
     halves = (np.maximum(number - 1, 0) // 2, number // 2)
-    low, high = (take_along_axis(ordered, i, place) for i in halves)
-    middle = 0.5 * (low + high)
-    if axis is None:
-        return middle.reshape((1,) * np.ndim(raw(x)) if keepdims else ())
-    return middle if keepdims else squeeze(middle, axis)
+    low, high = (take_along_axis(ordered, i, -1) for i in halves)
+    kept = [1 if i in axes else n for i, n in enumerate(shape)]
+    return reshape(0.5 * (low + high), kept if keepdims else rest)
 
 
 def _extreme(
@@ -164,10 +178,16 @@ def _extreme(
     initial: Any,
     seen: Any,
 ) -> Any:
+    if not _inexact(x) and initial is None:
+        return reduction(x, axis, keepdims=keepdims)
     if initial is not None:
         return reduction(x, axis, keepdims=keepdims, initial=initial, where=seen)
     found = np.any(seen, axis, keepdims=keepdims)
     return choose(found, reduction(kept(seen, x, least), axis, keepdims=keepdims), np.nan)
+
+
+def _inexact(x: Any) -> bool:
+    return _dtype(_array(x)).kind in "fc"
 
 
 # -- edits: NumPy's own functions, shown the numbers of the entries, say where these go ----
@@ -175,6 +195,7 @@ def _extreme(
 
 def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
     """What a function that only moves entries makes of `arrays`."""
+    arrays = tuple(map(_array, arrays))
     shapes = [np.shape(raw(x)) for x in arrays]
     first = np.cumsum([0, *map(math.prod, shapes)])
     numbers = [n + np.arange(math.prod(s)).reshape(s) for n, s in zip(first, shapes, strict=False)]
@@ -200,6 +221,9 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """x with `values` put in before the entries `obj` along `axis`, as by `numpy.insert`."""
+    x, values = _array(x), _array(values)
+    if not isinstance(values, Node):
+        values = values.astype(_dtype(x))
     return _moved(lambda n, new: np.insert(n, obj, new, axis), x, values)
 
 
@@ -220,11 +244,21 @@ def cross(
     axisc: int = -1,
     axis: int | None = None,
 ) -> Any:
-    """The vector product of vectors of three entries, along one axis or an axis of each."""
+    """The vector product of vectors of three entries, along one axis or an axis of each.
+
+    Vectors of two entries have a third of 0; if all have two, the product is its third entry.
+    """
     if axis is not None:
         axisa = axisb = axisc = axis
-    y = _cross(moveaxis(a, axisa, -1), moveaxis(b, axisb, -1))
-    return moveaxis(y, -1, axisc)
+    a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
+    sizes = _shape(a)[-1], _shape(b)[-1]
+    if sizes == (2, 2):
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    a, b = (
+        concatenate([x, np.zeros((*_shape(x)[:-1], 1), _dtype(x))], -1) if n == 2 else x
+        for x, n in zip((a, b), sizes, strict=True)
+    )
+    return moveaxis(_cross(a, b), -1, axisc)
 
 
 def matvec(x1: Any, x2: Any) -> Any:
@@ -245,6 +279,10 @@ def float_power(x1: Any, x2: Any) -> Any:
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of a vector as columns: the highest first, or last if `increasing`."""
-    n = np.shape(raw(x))[0] if N is None else N
+    x = _array(x)
+    if len(_shape(x)) != 1:
+        raise ValueError(f"vander takes a vector, got shape {_shape(x)}")
+    dtype = _dtype(x) if _dtype(x).kind in "fc" else np.dtype(int)
+    n = _shape(x)[0] if N is None else N
     powers = np.arange(n) if increasing else np.arange(n)[::-1]
-    return power(expand_dims(x, -1), powers.astype(as_array(raw(x)).dtype))
+    return power(expand_dims(astype(x, dtype, copy=False), -1), powers.astype(dtype))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
+from numpy.linalg import LinAlgError
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
@@ -20,7 +21,7 @@ from ..graph.primitive import Array
 from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
-from .shaping import _array, _in, _shape, expand_dims, ravel, reshape, transpose
+from .shaping import _array, _in, _shape, expand_dims, moveaxis, ravel, reshape, transpose
 
 __all__ = [
     "affine", "convolve", "correlate", "dot", "einsum", "inner", "kron", "matmul", "multi_dot",
@@ -427,9 +428,16 @@ def vdot(a: Array, b: Array) -> Array:
 
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """The inner products of the vectors along one axis, other axes broadcast."""
-    a = _array(a)
-    products = (a.conj() if np.iscomplexobj(raw(a)) else a) * _array(b)
-    return _sum(products, axis, np.result_type(raw(products)))
+    a, b = _array(a), _array(b)
+    if not _shape(a) or not _shape(b):
+        raise ValueError(f"vecdot of shapes {_shape(a)} and {_shape(b)}: both need an axis")
+    a, b = (moveaxis(x, axis, -1) for x in (a, b))
+    if _shape(a)[-1] != _shape(b)[-1]:
+        raise ValueError(
+            f"vecdot: vectors of lengths {_shape(a)[-1]} and {_shape(b)[-1]}; they must be equal"
+        )
+    products = (a.conj() if np.iscomplexobj(raw(a)) else a) * b
+    return _sum(products, -1, np.result_type(raw(products)))
 
 
 def outer(a: Array, b: Array) -> Array:
@@ -489,6 +497,15 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     The first may be a row vector and the last a column vector, of one axis.
     """
     xs = [_array(x) for x in arrays]
+    if len(xs) < 2:
+        raise ValueError(f"multi_dot takes two arrays or more, got {len(xs)}")
+    if len(xs) == 2:
+        return dot(*xs)
+    for i, x in enumerate(xs):
+        if len(_shape(x)) != 2 and (len(_shape(x)) != 1 or 0 < i < len(xs) - 1):
+            raise LinAlgError(f"multi_dot takes matrices (vectors at the ends), got {_shape(x)}")
+        if i and _shape(xs[i - 1])[-1] != _shape(x)[0]:
+            raise ValueError(f"multi_dot: shapes {_shape(xs[i - 1])} and {_shape(x)} do not fit")
     terms = [_LETTERS[i : i + 2] for i in range(len(xs))]
     terms[0] = terms[0][-len(_shape(xs[0])) :]
     terms[-1] = terms[-1][: len(_shape(xs[-1]))]
@@ -538,7 +555,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
     """
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"convolve: unknown mode {mode!r}; there are 'full', 'same', 'valid'")
-    a, v = (reshape(x, -1) if not _shape(x) else _array(x) for x in (a, v))
+    a, v = (reshape(x, -1) if not _shape(x) else x for x in map(_array, (a, v)))
     if len(_shape(a)) != 1 or len(_shape(v)) != 1 or not raw(a).size or not raw(v).size:
         raise ValueError(
             f"convolve of shapes {_shape(a)} and {_shape(v)}: it wants two sequences, not empty"

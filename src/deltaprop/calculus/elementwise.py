@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, Node, along, as_array, conj, over, raw
+from ..graph import Elementwise, Masked, Node, along, as_array, conj, gathered, over, raw
 from . import libm
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 
@@ -63,6 +63,7 @@ __all__ = [
     "exp2",
     "expm1",
     "fabs",
+    "fix",
     "floor",
     "floor_divide",
     "fmax",
@@ -102,6 +103,7 @@ __all__ = [
     "rad2deg",
     "radians",
     "real",
+    "real_if_close",
     "reciprocal",
     "remainder",
     "right_shift",
@@ -278,6 +280,9 @@ positive = Elementwise("positive", np.positive, 1, domain=(REAL,), squares=(1.0,
 absolute = Elementwise(
     "absolute", np.absolute, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
 )
+fabs = Elementwise(
+    "fabs", np.fabs, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
+)
 square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,), even=(2.0,))
 sqrt = Elementwise("sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,))
 cbrt = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
@@ -402,7 +407,7 @@ sinc = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
 _real = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
 _imag = Elementwise(
     "imag",
-    lambda x: +np.imag(x),
+    lambda x: np.copy(np.imag(x))[()],
     lambda _y, _x: -1j,
     domain=(REAL,),
 )
@@ -514,13 +519,20 @@ signbit = Elementwise("signbit", np.signbit, None)
 floor_divide = Elementwise("floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)))
 
 
+def _listed(x: Any) -> Any:
+    """What is in a list, in one array or node."""
+    return gathered(x) if isinstance(x, list | tuple) else x
+
+
 def sign(x: Any) -> Any:
     """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
+    x = _listed(x)
     return over(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
 
 
 def real(x: Any) -> Any:
     """The real part; x itself if it is real."""
+    x = _listed(x)
     return _real(x) if np.iscomplexobj(raw(x)) else x
 
 
@@ -531,7 +543,8 @@ def imag(x: Any) -> Any:
 
 def angle(z: Any, deg: bool = False) -> Any:
     """The argument of z in radians (or degrees); its derivative at 0 is 0."""
-    a = arctan2(imag(z), real(z))
+    z = _listed(z)
+    a = arctan2(imag(z) if np.iscomplexobj(raw(z)) else 0, real(z))
     return rad2deg(a) if deg else a
 
 
@@ -552,9 +565,10 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     >>> x.grad
     array([0., 1., 1., 0.])
     """
+    x = _listed(x)
     if min is None or max is None:
-        kind = as_array(raw(x)).dtype
-        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
+        given = [raw(_listed(a)) for a in (x, min, max) if a is not None]
+        low, high = bounds(np.result_type(as_array(given[0]), *given[1:]))
         min, max = low if min is None else min, high if max is None else max
     return _clip(x, min, max)
 
@@ -574,16 +588,30 @@ def kept(condition: Any, x: Any, fill: Any) -> Any:
 
 def round(x: Any, decimals: int = 0) -> Any:
     """x rounded to `decimals` places, half to even; its derivative is zero."""
-    if decimals >= 0 and as_array(raw(x)).dtype.kind in "iu":
+    x = _listed(x)
+    kind = as_array(raw(x)).dtype
+    if decimals >= 0 and kind.kind in "iu":
         return positive(x)
     if not decimals:
         return rint(x)
-    return rint(x * 10.0**decimals) / 10.0**decimals
+    scale = 10.0 ** (decimals if decimals > 0 else -decimals)
+    y = rint(x * scale) / scale if decimals > 0 else rint(x / scale) * scale
+    return y.astype(kind) if kind.kind in "iu" else y
+
+
+def real_if_close(x: Any, tol: float = 100) -> Any:
+    """The real part, if no imaginary part is larger than `tol` (times eps, if more than 1)."""
+    x = _listed(x)
+    return real(x) if np.isrealobj(np.real_if_close(raw(x), tol)) else x
 
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """x with NaN and infinities replaced; nothing flows back where they were."""
-    largest = np.finfo(as_array(raw(x)).dtype).max
+    x = _listed(x)
+    kind = as_array(raw(x)).dtype
+    if kind.kind not in "fc":
+        return where(True, x, x)
+    largest = np.finfo(kind).max
     x = where(np.isnan(raw(x)), nan, x)
     x = where(raw(x) == np.inf, largest if posinf is None else posinf, x)
     return where(raw(x) == -np.inf, -largest if neginf is None else neginf, x)
@@ -599,7 +627,7 @@ abs = absolute
 conjugate = conj
 pow = power
 true_divide = divide
-fabs = absolute
+fix = trunc
 radians, degrees = deg2rad, rad2deg
 asin, acos, atan, atan2 = arcsin, arccos, arctan, arctan2
 asinh, acosh, atanh = arcsinh, arccosh, arctanh

@@ -84,7 +84,7 @@ def hermitian(x: Array, UPLO: str = "L") -> Array:
     return half + star(half)
 
 
-def _on_triangle(g: Array, UPLO: str) -> Array:
+def _on_triangle(g: Array, UPLO: str = "L") -> Array:
     """The transpose of `hermitian`: the cotangent of the triangle that was read."""
     half = _halved(g + star(g))
     return star(half) if UPLO == "U" else half

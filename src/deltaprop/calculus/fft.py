@@ -120,6 +120,8 @@ def _prepared(
         if len(s) != len(axes):
             raise ValueError(f"lengths s={tuple(s)} for {len(axes)} axes: give one for each")
         lengths = [n if given in (None, -1) else given for given, n in zip(s, lengths, strict=True)]
+    if not lengths and not half:
+        return x, (), 0
     if not lengths or min(lengths) < 1:
         raise ValueError(
             f"no transform of lengths {tuple(lengths)} of an array of shape {shape}: "
@@ -157,13 +159,13 @@ def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     array([8., 0., 0., 0.])
     """
     x, axes, _ = _prepared(x, s, axes)
-    return _fft(x, axes=axes, norm=norm or "backward")
+    return _fft(x, axes=axes, norm=norm or "backward") if axes else x
 
 
 def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """The inverse of `fftn`."""
     x, axes, _ = _prepared(x, s, axes)
-    return _ifft(x, axes=axes, norm=norm or "backward")
+    return _ifft(x, axes=axes, norm=norm or "backward") if axes else x
 
 
 def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Moving, Node, as_array, raw
+from ..graph import Masked, Moving, Node, as_array, holds_nodes, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import maximum, minimum, negative, where
-from .shaping import broadcast_to, ravel, reshape
+from .shaping import _array, _row, broadcast_to, ravel, reshape
 
 
 def _picked(x: Any, index: Any) -> Any:
@@ -168,10 +168,8 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     >>> take(dp.Value([1.0, 2.0, 3.0]), [4, -1], mode="wrap").data
     array([2., 3.])
     """
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _row(x, axis)
     shape = np.shape(raw(x))
-    axis = normalize_axis_index(axis, len(shape))
     at = as_array(_static_entry(indices), np.intp)
     if mode == "wrap":
         at = at % max(shape[axis], 1)
@@ -202,6 +200,7 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     array([[2.],
            [3.]])
     """
+    x = _array(x)
     if axis is None:
         x, axis = ravel(x), 0
     shape = np.shape(raw(x))
@@ -232,7 +231,7 @@ def argsort(
 ) -> Any:
     """`numpy.argsort`, stable, and descending if asked; of Values, a constant."""
     del kind, stable  # always stable
-    data = as_array(raw(x))
+    data = as_array(raw(x := _array(x)))
     if axis is None:
         data, axis = data.ravel(), 0
     if not descending:
@@ -258,6 +257,7 @@ def sort(
     array([100.,   1.,  10.])
     """
     del kind, stable
+    x = _array(x)
     if axis is None:
         x, axis = ravel(x), 0
     return take_along_axis(x, argsort(x, axis, descending=descending), axis)
@@ -265,6 +265,7 @@ def sort(
 
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
     """The entries with the `kth` in its sorted place, lesser before, greater after it."""
+    x = _array(x)
     if axis is None:
         x, axis = ravel(x), 0
     return take_along_axis(x, np.argpartition(raw(x), kth, axis), axis)
@@ -284,7 +285,7 @@ def unique(
     The further results are, as NumPy's, positions of the first, positions in the result
     and numbers of occurrences.
     """
-    data = as_array(raw(x))
+    data = as_array(raw(x := _array(x)))
     _, first, inverse, counts = np.unique(data, True, True, True, axis, equal_nan=equal_nan)
     asked = (return_index, return_inverse, return_counts)
     wanted = zip(asked, (first, inverse, counts), strict=True)
@@ -311,9 +312,10 @@ def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
     """The NumPy function for Values too, its result then a constant (or several)."""
 
     def constant(x: Any, *args: Any, **kwargs: Any) -> Any:
-        given = [raw(a) for a in (x, *args)]
+        args = tuple([_array(a) if holds_nodes(a) else a for a in (x, *args)])
+        given = [raw(a) for a in args]
         result = function(*given, **{key: raw(a) for key, a in kwargs.items()})
-        node = next((a for a in (x, *args, *kwargs.values()) if isinstance(a, Node)), None)
+        node = next((a for a in (*args, *kwargs.values()) if isinstance(a, Node)), None)
         if isinstance(result, tuple):
             return tuple([_constant_like(node, item) for item in result])
         return _constant_like(node, result)
@@ -334,6 +336,11 @@ flatnonzero = _constant_of(np.flatnonzero)
 argwhere = _constant_of(np.argwhere)
 count_nonzero = _constant_of(np.count_nonzero)
 isin = _constant_of(np.isin)
+isreal = _constant_of(np.isreal)
+iscomplex = _constant_of(np.iscomplex)
+isposinf = _constant_of(np.isposinf)
+isneginf = _constant_of(np.isneginf)
+array_equiv = _constant_of(np.array_equiv)
 any = _constant_of(np.any)
 all = _constant_of(np.all)
 
@@ -518,7 +525,10 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
             "select needs a choice for each condition, and one at least: got "
             f"{len(condlist)} conditions and {len(choicelist)} choices"
         )
+    condlist, choicelist = [_array(c) for c in condlist], [_array(c) for c in choicelist]
     result = default
+    if not isinstance(default, Node):
+        result = np.asarray(default, np.result_type(*map(raw, choicelist), default))
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         dtype = as_array(raw(condition)).dtype
         if dtype.kind != "b":
@@ -558,21 +568,23 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
     >>> x.grad
     array([0.  , 0.  , 0.25])
     """
-    shape = np.shape(raw(x))
+    shape = np.shape(raw(x := _array(x)))
     masks = _own_parts(condlist, shape, len(funclist))
     flat = ravel(x)
     indices: list[Any] = []
     pieces: list[Array] = []
+    kinds: list[Any] = []
     for mask, function in zip(masks, funclist, strict=True):
         count = np.count_nonzero(mask)
         if count:
             own = _getitem(flat, index=mask)
             piece = function(own, *args, **kw) if callable(function) else function
             indices.append(mask)
+            kinds.append(raw(piece))
             pieces.append(_spread(piece, (int(count),)))
     dtype = as_array(raw(x)).dtype
     if dtype.kind not in "fc":
-        dtype = np.result_type(dtype, *map(raw, pieces))
+        dtype = np.result_type(dtype, *kinds)
     whole = scatter(*pieces, indices=tuple(indices), shape=np.shape(raw(flat)), dtype=dtype)
     if isinstance(x, Node) and not isinstance(whole, Node):
         whole = where(False, flat, whole)  # of a Value a Value, even if all pieces are numbers

@@ -12,12 +12,13 @@ from operator import index
 from typing import Any
 
 import numpy as np
+from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, raw
+from ..graph import Custom, Node, as_array, raw
 from ..graph.primitive import Array
 from . import factorisations, reductions
 from .domains import case
-from .elementwise import absolute, imag, real, root_of_power, square
+from .elementwise import absolute, imag, isnan, real, root_of_power, square, where
 from .factorisations import *  # noqa: F403
 from .factorisations import (
     SQUARES,
@@ -31,9 +32,20 @@ from .factorisations import (
     svdvals,
 )
 from .indexing import _constant_like
+from .indexing import any as _any
 from .reductions import _axes
 from .reductions import sum as _sum
-from .shaping import _array, _shape, concatenate, expand_dims, moveaxis, reshape, roll, stack
+from .shaping import (
+    _array,
+    _shape,
+    astype,
+    concatenate,
+    expand_dims,
+    moveaxis,
+    reshape,
+    roll,
+    stack,
+)
 
 __all__ = [
     *factorisations.__all__, "cond", "cross", "det", "expm", "inv", "lstsq", "matrix_norm",
@@ -69,6 +81,10 @@ _pinv = Custom(
 )
 
 
+def _floating(x: Array) -> Array:
+    return x if as_array(raw(x)).dtype.kind in "fc" else astype(x, float)
+
+
 def solve(a: Array, b: Array) -> Array:
     """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
     a, b = matrices(a), _array(b)
@@ -87,7 +103,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
     times the longer side. With `hermitian`, of the Hermitian matrix that has the lower
     triangle of `a`.
     """
-    a, rtol = matrices(a, square=hermitian), rcond if rtol is None else rtol
+    a, rtol = _floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
     tall = _shape(a)[-2] >= _shape(a)[-1]
     return _pinv(a, rtol=rtol) if tall else _pinv(a.mT, rtol=rtol).mT
@@ -98,11 +114,15 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
 
     As NumPy's. All but the rank can be differentiated, the solution at constant rank.
     """
-    a, b = matrices(a), _array(b)
+    a, b = _floating(matrices(a)), _array(b)
+    wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
+    a, b = astype(a, wide, copy=False), astype(b, wide, copy=False)
     m, n = _shape(a)
     rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
     x = pinv(a, rtol=rcond) @ b
-    columns = reshape(b - a @ x, (m, -1))[:, slice(None if rank == n < m else 0)]
+    columns = reshape(b - a @ x, (m, math.prod(_shape(b)[1:])))[
+        :, slice(None if rank == n < m else 0)
+    ]
     return x, _sum(square(absolute(columns)), 0), rank, svdvals(a)
 
 
@@ -291,7 +311,7 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
     s = svdvals(moveaxis(x, axes, (-2, -1)))
     zero = np.where(raw(s) <= rounding(s), np.ones_like(raw(s)), 0)
     s = root_of_power(s * (1 - zero), 1.0) + raw(s) * zero  # 0 has no direction to send back
-    y = {2: reductions.max, -2: reductions.min, "nuc": _sum}[ord](s, -1)
+    y = _sum(s, -1) if ord == "nuc" else reductions._extreme_size(s, float(ord), (-1,), False)
     return expand_dims(y, axes) if keepdims else y
 
 
@@ -303,18 +323,34 @@ def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
 def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """The norm of vectors that lie along an axis, along several or along all of them."""
     axes = _axes(x := _array(x), axis)
-    return reductions._vector_norm(absolute(x), float(ord), axes, keepdims)
+    x = _floating(x)
+    return reductions._vector_norm(absolute(x), 2.0 if ord is None else float(ord), axes, keepdims)
 
 
 def cond(x: Array, p: Any = None) -> Array:
     """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
     x = matrices(x)
-    if p not in (None, 2, -2):
-        return matrix_norm(x, ord=p) * matrix_norm(inv(x), ord=p)
-    s = svdvals(x)
-    large, small = s[..., 0], s[..., -1]
-    with np.errstate(divide="ignore"):
-        return small / large if p == -2 else large / small
+    if not math.prod(_shape(x)[-2:]):
+        raise LinAlgError(f"the condition number of an empty array, of shape {_shape(x)}")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if p in (None, 2, -2):
+            s = svdvals(x)
+            y = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
+        else:
+            y = matrix_norm(x, ord=p) * _norm_of_inverse(x, p)
+    return where(isnan(y) & ~_any(isnan(x), (-2, -1)), np.inf, y)
+
+
+def _norm_of_inverse(x: Array, p: Any) -> Array:
+    """The norm of the inverse; infinite, where there is none."""
+    try:
+        return matrix_norm(inv(x), ord=p)
+    except LinAlgError:
+        lost = np.isinf(np.linalg.cond(raw(x), p))
+        if not lost.any():
+            raise
+    rest = where(lost[..., None, None], identity(x), x)
+    return where(lost, np.inf, matrix_norm(inv(rest), ord=p))
 
 
 def cross(a: Array, b: Array, *, axis: int = -1) -> Array:

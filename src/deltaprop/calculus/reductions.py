@@ -37,7 +37,7 @@ from .elementwise import (
     where,
 )
 from .indexing import sort
-from .shaping import _array, astype, concatenate, moveaxis, reshape, transpose
+from .shaping import _array, _row, astype, concatenate, moveaxis, reshape, transpose
 
 __all__ = [
     "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
@@ -420,12 +420,17 @@ def average(
     ZeroDivisionError
         If weights sum to zero.
     """
+    _axes(x := _array(x), axis)
     if weights is None:
         y = mean(x, axis, keepdims=keepdims)
         return (y, np.full_like(raw(y), _count(x, y))[()]) if returned else y
-    x, weights = _array(x), _array(weights)
+    weights = _array(weights)
     shape, axes, given = np.shape(raw(x)), _axes(x, axis), np.shape(raw(weights))
     if given != shape:
+        if axis is None:
+            raise TypeError(
+                f"average: weights of shape {given} for an array of shape {shape} need axis="
+            )
         if given != tuple(shape[i] for i in axes):
             raise ValueError(
                 f"average: weights of shape {given} fit neither the shape {shape} nor its "
@@ -433,7 +438,8 @@ def average(
             )
         in_order = transpose(weights, tuple(np.argsort(axes).tolist()))
         weights = reshape(in_order, tuple(m if i in axes else 1 for i, m in enumerate(shape)))
-    total = sum(weights, axis, keepdims=keepdims)
+    wide = np.result_type(as_array(raw(x)), as_array(raw(weights)))
+    total = sum(weights, axis, wide, keepdims=keepdims)
     if np.any(raw(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
     y = sum(x * weights, axis, keepdims=keepdims) / total
@@ -459,9 +465,11 @@ def prod(
     >>> x.grad
     array([6., 0., 0.])
     """
+    x = _array(x)
     dtype = dtype or np.prod(np.empty(0, as_array(raw(x)).dtype)).dtype  # wide integers
     x = astype(_chosen(where, x, 1), dtype, copy=False)
-    for i in sorted(_axes(x, axis), reverse=True):
+    axes = () if axis in (0, -1) and not np.ndim(raw(x)) else _axes(x, axis)
+    for i in sorted(axes, reverse=True):
         x = prod_(x, axis=i, keepdims=keepdims)
     return _with_initial(multiply, astype(x, dtype, copy=False), initial)
 
@@ -613,16 +621,16 @@ def norm(
     array([0.6, 0.8])
     """
     x = _array(x)
+    x = x if as_array(raw(x)).dtype.kind in "fc" else astype(x, float)
     axes = _axes(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
-        squares = square(x) if not np.iscomplexobj(raw(x)) else square(real(x)) + square(imag(x))
-        return root(sum(squares, axes, keepdims=keepdims))
+        return root(sum(_squares(x), axes, keepdims=keepdims))
     size = absolute(x)
     if len(axes) == 1 and not isinstance(ord, str):
         return _vector_norm(size, float(ord), axes, keepdims)
     if len(axes) == 2 and ord in (1, -1, math.inf, -math.inf):
         lines = sum(size, axes[0] if abs(float(ord)) == 1 else axes[1], keepdims=True)
-        return (max if float(ord) > 0 else min)(lines, axes, keepdims=keepdims)
+        return _extreme_size(lines, float(ord), axes, keepdims)
     raise ValueError(
         f"norm: ord={ord!r} over {len(axes)} axes of shape {np.shape(raw(x))}; vectors (one "
         "axis) take any number, matrices (two) 'fro', 1, -1, inf or -inf; say which axes "
@@ -630,15 +638,27 @@ def norm(
     )
 
 
+def _squares(x: Any) -> Any:
+    """|x|**2, which is smooth at 0 too."""
+    return square(real(x)) + square(imag(x)) if np.iscomplexobj(raw(x)) else square(x)
+
+
 def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
     if math.isinf(p):
-        return (max if p > 0 else min)(size, axes, keepdims=keepdims)
+        return _extreme_size(size, p, axes, keepdims)
     if p in (0, 1):
         return sum(size if p else sign(size), axes, keepdims=keepdims)
     # below 1 |x|**p at 0 is as steep to the left as to the right: nothing flows through it
     powers = square(size) if p == 2 else size**p if p > 1 else root_of_power(size, p)
     total = sum(powers, axes, keepdims=keepdims)
     return root(total) if p == 2 else root_of_power(total, 1 / p)
+
+
+def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
+    """The largest (0, if there is none) or the smallest of some sizes."""
+    if p > 0 and not math.prod(np.shape(raw(size))[i] for i in axes):
+        return sum(size, axes, keepdims=keepdims)
+    return (max if p > 0 else min)(size, axes, keepdims=keepdims)
 
 
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
@@ -652,7 +672,10 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> x.grad
     array([0.5, 0. , 0.5, 0. ])
     """
-    return quantile(x, 0.5, axis, keepdims=keepdims)
+    x = _array(x)
+    if not math.prod(np.shape(raw(x))[i] for i in _axes(x, axis)):
+        return mean(x, axis, keepdims=keepdims)  # NaN
+    return _quantile(x, 0.5, axis, "linear", keepdims)
 
 
 def percentile(
@@ -678,13 +701,22 @@ def quantile(
     Raises
     ------
     ValueError
-        If `q` is out of range, the method unknown, or there are no entries.
+        If `q` is out of range or the method unknown.
+    IndexError
+        If there are no entries.
     """
-    x, q = _array(x), np.asarray(q)
+    x = _array(x)
+    if np.iscomplexobj(raw(x)):
+        raise TypeError("quantile: complex numbers have no order; take .real, .imag or abs() first")
+    return _quantile(x, q, axis, method, keepdims)
+
+
+def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
+    q = np.asarray(q)
     axes, shape, dtype = _axes(x, axis), np.shape(raw(x)), np.result_type(raw(x))
     n, rest = math.prod(shape[i] for i in axes), [m for i, m in enumerate(shape) if i not in axes]
     if not n:
-        raise ValueError(f"quantile: no entries along axis {axis} of shape {shape}")
+        raise IndexError(f"quantile: no entries along axis {axis} of shape {shape}")
     rows = sort(reshape(moveaxis(x, axes, tuple(range(len(axes)))), (n, *rest)), axis=0)
     # the quantile of 0, 1, ..., n - 1 is a place: on an entry, or between two
     place = np.quantile(np.arange(n), q, method=method)
@@ -692,10 +724,13 @@ def quantile(
     y = rows[low]
     if np.any(low != high):
         t = np.reshape(place - low, q.shape + (1,) * len(rest))
-        t = t.astype(dtype if dtype.kind == "f" else float)
+        t = t.astype(dtype.type(0).real.dtype if dtype.kind in "fc" else float)
         y = where(t == 0, y, y * (1 - t) + rows[high] * t)
+    if dtype.kind in "iu":
+        y = astype(y, np.quantile(np.zeros(1, dtype), 0.5, method=method).dtype)
     last = rows[-1]
-    y = where(last != last, y * math.nan, y)  # NaN is sorted last, and stays
+    if dtype.kind in "fc":
+        y = where(last != last, y * math.nan, y)  # NaN is sorted last, and stays
     if keepdims:
         y = reshape(y, q.shape + tuple(1 if i in axes else m for i, m in enumerate(shape)))
     return y
@@ -711,10 +746,10 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     """
     x = _array(x)
     shape = list(np.shape(raw(x)))
-    if n < 0 or not shape:
-        raise ValueError(f"diff needs n >= 0 and an axis; it got n={n}, shape {tuple(shape)}")
     if n == 0:
         return x
+    if n < 0 or not shape:
+        raise ValueError(f"diff needs n >= 0 and an axis; it got n={n}, shape {tuple(shape)}")
     shape[axis] = 1
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
@@ -739,14 +774,14 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The sums of the entries up to each; of the flattened array if `axis` is None."""
-    x = _array(x)
-    return _in(dtype, cumsum_, reshape(x, -1) if axis is None else x, axis=axis or 0)
+    x, axis = _row(x, axis)
+    return _in(dtype, cumsum_, x, axis=axis)
 
 
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The products of the entries up to each, zeros welcome; flattened as `cumsum`."""
-    x = _array(x)
-    return _in(dtype, cumprod_, reshape(x, -1) if axis is None else x, axis=axis or 0)
+    x, axis = _row(x, axis)
+    return _in(dtype, cumprod_, x, axis=axis)
 
 
 def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:

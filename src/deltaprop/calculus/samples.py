@@ -21,7 +21,7 @@ from .elementwise import clip, conj, real, remainder, sqrt, where
 from .indexing import _constant_like, _constant_of
 from .reductions import average, diff
 from .reductions import sum as _sum
-from .shaping import _array, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
+from .shaping import _array, _dtype, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
 
 # -- functions given by samples -----------------------------------------------------------
 
@@ -54,6 +54,8 @@ def interp(
     array([1., 1., 3.])
     """
     x, xp, fp = map(_array, (x, xp, fp))
+    if np.iscomplexobj(raw(x)) or np.iscomplexobj(raw(xp)):
+        raise TypeError("interp: places x and xp must be real; only the values fp may be complex")
     if len(_shape(xp)) != 1 or _shape(xp) != _shape(fp) or not _shape(xp)[0]:
         raise ValueError(
             f"interp: xp of shape {_shape(xp)} and fp of shape {_shape(fp)}; "
@@ -108,26 +110,38 @@ def polyval(p: Any, x: Any) -> Array:
     >>> p.grad, x.grad
     (array([4., 2., 1.]), 12.0)
     """
-    x = _array(x)
-    first, *others = p if len(p) else (0.0,)
-    y = np.zeros_like(raw(x)) + first
-    for coefficient in others:
-        y = y * x + coefficient
+    x, p = _array(x), _array(p)
+    if not isinstance(p, Node) and p.ndim == 1 and _dtype(x).kind in "fc" and p.dtype == float:
+        p = p.tolist()  # numbers, which leave float32 as it is
+    y = np.zeros_like(raw(x))
+    for i in range(len(p)):
+        y = y * x + p[i]
     return y
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
     """Angles without jumps: whole periods are added, which the derivative does not see."""
     p = _array(p)
-    return p + (np.unwrap(raw(p), discont, axis, period=period) - raw(p))
+    flat = np.unwrap(raw(p), discont, axis, period=period)
+    return p + np.subtract(flat, raw(p), out=np.zeros_like(flat), where=flat != raw(p))
 
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Each entry less the one before it, of the ravelled array; ends may be attached."""
     ary = ravel(ary)
-    ends = [None if end is None else ravel(end) for end in (to_begin, to_end)]
+    ends = [None if end is None else _end_of(ary, end) for end in (to_begin, to_end)]
     parts = (ends[0], diff(ary) if _shape(ary)[0] else ary, ends[1])
     return concatenate([part for part in parts if part is not None])
+
+
+def _end_of(x: Array, end: Any) -> Array:
+    """What is attached to `x`: of its dtype, unless a gradient could get lost by that."""
+    end = ravel(end)
+    if isinstance(end, Node):
+        return end
+    if not np.can_cast(end, _dtype(x), "same_kind"):
+        raise TypeError(f"ediff1d: ends of {end.dtype} do not convert to {_dtype(x)}")
+    return end.astype(_dtype(x))
 
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
@@ -136,7 +150,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     Differentiable in the samples and in `varargs`, their distance or their places.
     """
     f = _array(f)
-    f = astype(f, float) if raw(f).dtype.kind in "biu" else f
+    f = astype(f, float) if _dtype(f).kind in "biu" else f
     ndim = len(_shape(f))
     axes = normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
     spaces = varargs or (1.0,)
@@ -162,7 +176,10 @@ def _slopes(f: Array, space: Any, axis: int, edge_order: int) -> Array:
     h = diff(space) if _shape(space) else space * np.ones(n - 1, raw(f).real.dtype)
     s = (f[..., 1:] - f[..., :-1]) / h
     near, far = h[:-1], h[1:]
-    inner = (far * s[..., :-1] + near * s[..., 1:]) / (near + far)
+    if isinstance(h, Node) or np.ptp(h):
+        inner = (far * s[..., :-1] + near * s[..., 1:]) / (near + far)
+    else:  # the entry in the middle plays no part, and may be NaN
+        inner = (f[..., 2:] - f[..., :-2]) / (near + far)
     first, last = s[..., :1], s[..., -1:]
     if edge_order == 2:
         first = first + (first - s[..., 1:2]) * h[:1] / (h[:1] + h[1:2])
@@ -221,7 +238,7 @@ def _rows(x: Any, rowvar: bool) -> Array:
     x = _array(x)
     if len(_shape(x)) > 2:
         raise ValueError(f"cov takes a vector or a matrix, not an array of shape {_shape(x)}")
-    x = astype(x, float) if raw(x).dtype.kind in "biu" else x
+    x = astype(x, float) if _dtype(x).kind in "biu" else x
     return x.T if not rowvar and len(_shape(x)) == 2 else atleast_2d(x)
 
 

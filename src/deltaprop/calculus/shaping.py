@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from operator import index
 from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Moving, Node, as_array, raw
+from ..graph import Moving, Node, as_array, gathered, raw
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
@@ -30,12 +31,22 @@ Axes: TypeAlias = int | Sequence[int]
 
 
 def _array(x: Any) -> Array:
-    """A node as it is, anything else as an ndarray."""
-    return x if isinstance(x, Node) else as_array(x)
+    """A node as it is, anything else as an ndarray; lists that hold nodes become one node."""
+    if isinstance(x, Node):
+        return x
+    return gathered(x) if isinstance(x, list | tuple) else as_array(x)
 
 
 def _shape(x: Array) -> tuple[int, ...]:
     return np.shape(raw(x))
+
+
+def _row(x: Array, axis: int | None) -> tuple[Array, int]:
+    """An array and one of its axes; ravelled, if it is None. A number counts as a vector."""
+    x = _array(x)
+    if axis is None or not _shape(x):
+        x, axis = ravel(x), axis or 0
+    return x, normalize_axis_index(axis, len(_shape(x)))
 
 
 def _dtype(x: Array) -> np.dtype[Any]:
@@ -129,6 +140,7 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
     >>> reshape(x, -1, order="F").data
     array([1., 3., 2., 4.])
     """
+    x = _array(x)
     if order == "A":
         order = "F" if as_array(raw(x)).flags.fnc else "C"
     if copy is not None:
@@ -137,17 +149,25 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
     return _reshape(x, shape=_lengths(shape), order=order)
 
 
-def _lengths(shape: Axes) -> tuple[int, ...]:
-    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(map(int, shape))
+def _lengths(shape: Any) -> tuple[int, ...]:
+    """Integers as a tuple: one of them, arrays and constants too, or several."""
+    try:
+        return (index(shape),)
+    except TypeError:
+        return tuple(map(index, shape))
 
 
 def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
     """Reshaped as NumPy's function does it, which an array of one byte is asked."""
+    x = _array(x)
     return reshape(x, function(np.broadcast_to(False, _shape(x)), *args).shape)
 
 
 def ravel(x: Array, order: str = "C") -> Array:
-    """All entries in one row."""
+    """All entries in one row; in the order K, as they lie in memory."""
+    if order == "K":
+        strides = as_array(raw(x := _array(x))).strides
+        return ravel(transpose(x, np.argsort([-abs(n) for n in strides], stable=True).tolist()))
     return reshape(x, (-1,), order)
 
 
@@ -186,18 +206,25 @@ def atleast_3d(*arrays: Array) -> Any:
 
 def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
     """Transposed as NumPy's function does it: a shape (0, 1, 2, ...) shows where axes go."""
+    x = _array(x)
     axes = function(np.empty(range(len(_shape(x)))), *args).shape
     return _transpose(x, axes=axes)
 
 
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """The axes in the order `axes`; reversed, if None."""
+    x = _array(x)
     if axes is None:
         return _transpose(x, axes=tuple(range(len(_shape(x)) - 1, -1, -1)))
     return _reordered(np.transpose, x, axes)
 
 
 permute_dims = transpose
+
+
+def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
+    """The axis moved to before the one at `start`; `moveaxis` is easier to read."""
+    return _reordered(np.rollaxis, x, axis, start)
 
 
 def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
@@ -217,9 +244,10 @@ def matrix_transpose(x: Array) -> Array:
 
 def flip(x: Array, axis: Axes | None = None) -> Array:
     """The entries reversed along all axes or those named."""
+    x = _array(x)
     ndim = len(_shape(x))
     named = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
-    return _array(x)[tuple([slice(None, None, -1 if i in named else None) for i in range(ndim)])]
+    return x[tuple([slice(None, None, -1 if i in named else None) for i in range(ndim)])]
 
 
 def fliplr(x: Array) -> Array:
@@ -234,8 +262,9 @@ def flipud(x: Array) -> Array:
 
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     """A quarter turn, `k` times, from the first of `axes` towards the second."""
+    x = _array(x)
     first, second = normalize_axis_tuple(axes, len(_shape(x)))
-    turned = (_array(x), flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
+    turned = (x, flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
     return swapaxes(turned, first, second) if k % 2 else turned
 
 
@@ -260,7 +289,7 @@ def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
 
 def tile(x: Array, reps: Axes) -> Array:
     """The whole array repeated, `reps` times along each axis."""
-    counts, shape = _lengths(reps), _shape(x)
+    counts, shape = _lengths(reps), _shape(x := _array(x))
     ndim = max(len(counts), len(shape))
     counts, shape = (1,) * (ndim - len(counts)) + counts, (1,) * (ndim - len(shape)) + shape
     pairs = list(zip(counts, shape, strict=True))
@@ -285,12 +314,10 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
     >>> x.grad
     array([1., 3.])
     """
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _row(x, axis)
     shape = _shape(x)
-    axis = normalize_axis_index(axis, len(shape))
     counts = as_array(raw(repeats))
-    if counts.size != 1:
+    if counts.size != 1 or counts.item() < 0:
         return _part(x, axis, np.repeat(np.arange(shape[axis]), counts))
     before, (n, *after), count = shape[:axis], shape[axis:], int(counts.item())
     copies = broadcast_to(expand_dims(x, axis + 1), (*before, n, count, *after))
@@ -299,6 +326,7 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
 
 def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Array, ...]:
     """The coordinates of a grid: array i varies along axis i (xy: the first two swapped)."""
+    xi = tuple(map(_array, xi))
     thin = np.meshgrid(*[np.empty(np.size(raw(x))) for x in xi], indexing=indexing, sparse=True)  # type: ignore[call-overload]
     axes = tuple([reshape(x, like.shape) for x, like in zip(xi, thin, strict=True)])
     return axes if sparse else broadcast_arrays(*axes)
@@ -329,8 +357,10 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
     known = ("constant", "edge", "reflect", "symmetric", "wrap")
     if mode not in known:
         raise ValueError(f"pad knows the modes {', '.join(known)}, not {mode!r}")
-    shape = _shape(x)
+    shape = _shape(x := _array(x))
     widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
+    if not shape:
+        return +x
     if mode == "constant":
         return _framed(x, widths, constant_values)
     for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
@@ -432,14 +462,18 @@ def dstack(arrays: Iterable[Array]) -> Array:
     return concatenate([atleast_3d(x) for x in arrays], 2)
 
 
+row_stack = vstack
+
+
 def column_stack(arrays: Iterable[Array]) -> Array:
     """The arrays joined along the second axis, 1-d arrays as columns."""
-    given = [x if np.ndim(raw(x)) > 1 else reshape(x, (-1, 1)) for x in arrays]
+    given = [x if len(_shape(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
     return concatenate(given, 1)
 
 
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Parts of `x`: a number of nearly equal ones, or those between the given indices."""
+    x = _array(x)
     axis = normalize_axis_index(axis, len(_shape(x)))
     n = _shape(x)[axis]
     if np.ndim(indices_or_sections):
@@ -459,8 +493,9 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     ValueError
         If it does not.
     """
+    x = _array(x)
     n = _shape(x)[normalize_axis_index(axis, len(_shape(x)))]
-    if not np.ndim(indices_or_sections) and indices_or_sections and n % indices_or_sections:
+    if not np.ndim(indices_or_sections) and n % indices_or_sections:
         raise ValueError(
             f"an axis of length {n} does not split into {indices_or_sections} equal parts; "
             "array_split makes nearly equal ones"
@@ -470,16 +505,29 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
 
 def hsplit(x: Array, indices_or_sections: Any) -> list[Array]:
     """`split` along the second axis (1-d: along the only one)."""
+    x = _of_axes(x, 1, "hsplit")
     return split(x, indices_or_sections, 0 if len(_shape(x)) == 1 else 1)
 
 
 def vsplit(x: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along the first axis."""
-    return split(x, indices_or_sections, 0)
+    """`split` along the first axis of two or more."""
+    return split(_of_axes(x, 2, "vsplit"), indices_or_sections, 0)
+
+
+def dsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+    """`split` along the third axis."""
+    return split(_of_axes(x, 3, "dsplit"), indices_or_sections, 2)
+
+
+def _of_axes(x: Array, count: int, name: str) -> Array:
+    if len(_shape(x := _array(x))) < count:
+        raise ValueError(f"{name} takes an array of {count} or more axes, got shape {_shape(x)}")
+    return x
 
 
 def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """The slices along an axis, one array each: what `stack` joined."""
+    x = _array(x)
     axis = normalize_axis_index(axis, len(_shape(x)))
     return tuple([_part(x, axis, i) for i in range(_shape(x)[axis])])
 
@@ -488,18 +536,20 @@ def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
 
 
 def _below(x: Array, k: int) -> Any:
+    if not _shape(x):
+        raise TypeError("a triangle is one of a matrix or a vector, got a number")
     rows, columns = (_shape(x) * 2)[-2:]  # a vector stands for a square matrix of it
     return np.tri(rows, columns, k, bool)
 
 
 def tril(x: Array, k: int = 0) -> Array:
     """The lower triangles of the matrices `x`, zero above diagonal `k`."""
-    return where(_below(x, k), x, np.zeros((), _dtype(x)))
+    return where(_below(x := _array(x), k), x, np.zeros((), _dtype(x)))
 
 
 def triu(x: Array, k: int = 0) -> Array:
     """The upper triangles of the matrices `x`, zero below diagonal `k`."""
-    return where(_below(x, k - 1), np.zeros((), _dtype(x)), x)
+    return where(_below(x := _array(x), k - 1), np.zeros((), _dtype(x)), x)
 
 
 def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
@@ -537,7 +587,7 @@ def diag(x: Array, k: int = 0) -> Array:
     ValueError
         If `x` is neither a matrix nor a vector.
     """
-    shape = _shape(x)
+    shape = _shape(x := _array(x))
     if len(shape) == 2:
         return diagonal(x, k)
     if len(shape) != 1:
@@ -563,7 +613,7 @@ def astype(x: Array, dtype: Any, *, copy: bool = True, device: Any = None) -> Ar
     >>> astype(dp.Value([1.5, 2.5]), "float32").dtype
     dtype('float32')
     """
-    dtype = np.dtype(dtype)
+    x, dtype = _array(x), np.dtype(dtype)
     if device not in (None, "cpu"):
         raise ValueError(f"there is only the device 'cpu', not {device!r}")
     if not copy and dtype == _dtype(x):

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise, Node, Primitive, TraceError, UnfitError, as_array, raw
+from ..graph import Elementwise, Node, Primitive, TraceError, UnfitError, gathered, raw
 from ..graph.modes import Mode
 from ..graph.node import Extra, _serial, is_mutable
 from ..graph.primitive import is_operand
@@ -201,7 +201,10 @@ class Trace(Mode):
                 else:
                     variable = True
             elif type(x) is not np.ndarray and not is_operand(x):
-                held = x = as_array(x)
+                held = x = gathered(x)
+                if isinstance(x, Node):
+                    whole = (*args[: len(data)], x, *args[len(data) + 1 :])
+                    return self.record(_, primitive, whole, params)
             data.append(held)
             sources.append(x)
             kind = type(held)

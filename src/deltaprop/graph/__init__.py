@@ -16,6 +16,8 @@ from .primitive import Bilinear as Bilinear
 from .primitive import Custom as Custom
 from .primitive import Linear as Linear
 from .primitive import Primitive as Primitive
+from .primitive import gathered as gathered
+from .primitive import holds_nodes as holds_nodes
 from .symbol import Symbol as Symbol
 from .symbol import TraceError as TraceError
 from .symbol import UnfitError as UnfitError

@@ -112,7 +112,9 @@ class Primitive:
             if kind is np.ndarray:
                 arrays.append(len(data))
             elif kind is not float and not is_operand(x):
-                x = as_array(x)  # of nested lists, a subclass's data, a buffer, another library's
+                x = gathered(x)
+                if isinstance(x, Node):
+                    return self.apply(_replaced(args, len(data), x), params)
                 sources = _replaced(sources, len(data), x)
                 arrays.append(len(data))
             data.append(x)
@@ -191,6 +193,20 @@ def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
     if leaf is not None and leaf.extra.exposed:
         return True
     return any(isinstance(x, np.ndarray) and is_mutable(x) for x in sources)
+
+
+def gathered(x: Any) -> Any:
+    """An array of nested lists, a subclass's data, a buffer; a node, if nodes are in the lists."""
+    if not holds_nodes(x):
+        return as_array(x)
+    return named("stack")(*[gathered(i) if isinstance(i, list | tuple) else i for i in x], axis=0)
+
+
+def holds_nodes(x: Any) -> bool:
+    """Whether nested lists or tuples have a node among their items."""
+    if not isinstance(x, list | tuple):
+        return isinstance(x, Node)
+    return any(isinstance(i, Node | list | tuple) and holds_nodes(i) for i in x)
 
 
 def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:

@@ -63,11 +63,16 @@ def as_array(x: Any, dtype: Any = None) -> Any:
 
 
 def refuse_masks(x: Any) -> None:
-    """Raise a TypeError if `x` is a masked array, or holds one in its lists."""
+    """Raise a TypeError if `x` is a masked array or an np.matrix, or holds one in its lists."""
     if isinstance(x, list | tuple):
         for row in x:
             if isinstance(row, list | tuple | np.ndarray):
                 refuse_masks(row)
+    elif isinstance(x, np.matrix):
+        raise TypeError(
+            "data must be a plain array, got an np.matrix, whose * is another product: "
+            "convert it first, np.asarray(x), and write @ for the matrix product"
+        )
     elif isinstance(x, np.ndarray) and hasattr(x, "mask"):  # without an import of numpy.ma
         raise TypeError(MASKED)
 

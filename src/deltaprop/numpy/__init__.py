@@ -33,7 +33,7 @@ from . import special as special
 from .creation import *  # noqa: F403
 from .dtypes import *  # noqa: F403
 from .protocols import register
-from .standard import *  # noqa: F403
+from .standard import *  # type: ignore[assignment]  # noqa: F403
 
 __array_api_version__ = "2025.12"
 
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
     theirs = getattr(_np, name, None)
     if callable(theirs):
         if theirs in _Value._functions:  # another name of one of ours, or a question: size, isclose
-            return theirs
+            return _Value._functions[theirs]
         raise AttributeError(
             f"deltaprop.numpy has no {name}, since there is no derivative rule for it: of "
             f"constants take numpy.{name}, or define it with deltaprop.custom_gradient"

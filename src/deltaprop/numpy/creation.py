@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape, stack
+from ..calculus.elementwise import where
+from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape
 from ..data import rectangular
-from ..graph import Node, raw, refuse_masks
+from ..graph import Node, gathered, holds_nodes, raw, refuse_masks
 from ..value import Value
 
 
@@ -54,8 +55,8 @@ def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | Non
         return _of_node(obj, dtype, copy)
     refuse_masks(obj)
     if isinstance(obj, list | tuple):
-        if _holds_nodes(obj):
-            joined = stack([asarray(item) for item in obj])
+        if holds_nodes(obj):
+            joined = gathered(obj)
             return joined if dtype is None else astype(joined, dtype)
         obj = rectangular(obj) if dtype is None and copy is not False else obj
     return _constant(np.array(obj, dtype, copy=copy is not False), device)
@@ -82,13 +83,6 @@ def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
     if not copy:
         return x
     return _constant(np.array(raw(x))) if x.is_constant else +x
-
-
-def _holds_nodes(items: Any) -> bool:
-    return any(
-        isinstance(item, Node) or (isinstance(item, list | tuple) and _holds_nodes(item))
-        for item in items
-    )
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
@@ -142,10 +136,12 @@ def linspace(
         )
     ndim = max(np.ndim(raw(start)), np.ndim(raw(stop)))
     kind = np.result_type(raw(start), raw(stop), 1.0)
-    t = np.linspace(0.0, 1.0, num, endpoint, dtype=kind)
-    t = t.reshape((-1,) + (1,) * (ndim - axis % (ndim + 1)))
+    place = np.arange(num, dtype=kind).reshape((-1,) + (1,) * (ndim - axis % (ndim + 1)))
     start, stop = (x if np.ndim(raw(x)) == 0 else expand_dims(x, axis) for x in (start, stop))
-    y = start * (1 - t) + stop * t
+    start, gaps = start * 1.0, num - 1 if endpoint else num
+    y = start + place * ((stop - start) / max(gaps, 1))
+    if endpoint and num > 1:
+        y = where(place == gaps, stop, y)
     return y if dtype is None else astype(y, dtype)
 
 

@@ -23,6 +23,10 @@ def matmul(x1: Any, x2: Any, /) -> Any:
 
 def outer(x1: Any, x2: Any, /) -> Any:
     """The products of each entry of the vector `x1` with each of `x2`."""
+    x1, x2 = shaping._array(x1), shaping._array(x2)
+    shapes = shaping._shape(x1), shaping._shape(x2)
+    if [*map(len, shapes)] != [1, 1]:
+        raise ValueError(f"outer takes two vectors, got shapes {shapes[0]} and {shapes[1]}")
     return contractions.outer(x1, x2)
 
 

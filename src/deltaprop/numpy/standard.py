@@ -6,23 +6,67 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..calculus.indexing import unique
+from ..calculus import elementwise
+from ..calculus.composed import _moved
+from ..calculus.indexing import nonzero, unique
 from ..calculus.reductions import cumprod, cumsum
-from ..calculus.shaping import concatenate
+from ..calculus.shaping import _array, _row, concatenate
 from ..graph import raw
 
 __all__ = [
-    "concat", "cumulative_prod", "cumulative_sum", "unique_all", "unique_counts", "unique_inverse",
-    "unique_values",
+    "c_", "concat", "cumulative_prod", "cumulative_sum", "divmod", "r_", "unique_all",
+    "unique_counts", "unique_inverse", "unique_values", "where",
 ]  # fmt: skip
 
 concat = concatenate
 
 
+def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
+    """``x1 // x2`` and ``x1 % x2``."""
+    return elementwise.floor_divide(x1, x2), elementwise.remainder(x1, x2)
+
+
+def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
+    """Entry by entry, one or the other of two branches; alone, where the condition holds.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([-1.0, 4.0])
+    >>> where(x > 0, x, 0.0).sum().backward()
+    >>> x.grad
+    array([0., 1.])
+    """
+    if x1 is None and x2 is None:
+        return nonzero(condition)
+    if x1 is None or x2 is None:
+        raise ValueError("where takes two branches, where(condition, x1, x2), or none, got one")
+    return elementwise.where(condition, x1, x2)
+
+
+class _Joined:
+    """Arrays, numbers and slices in brackets, joined as NumPy's object of the same name does it."""
+
+    def __init__(self, theirs: Any) -> None:
+        self._theirs = theirs
+
+    def __getitem__(self, key: Any) -> Any:
+        items = key if isinstance(key, tuple) else (key,)
+        how = items[:1] if isinstance(items[0], str) else ()
+        parts = [np.r_[x] if isinstance(x, slice) else x for x in items[len(how) :]]
+        return _moved(lambda *numbers: self._theirs[(*how, *numbers)], *parts)
+
+
+r_, c_ = _Joined(np.r_), _Joined(np.c_)
+
+
 def _cumulative(
     running: Any, first: int, x: Any, axis: int | None, dtype: Any, include_initial: bool
 ) -> Any:
-    shape = list(np.shape(raw(x)))
+    shape = list(np.shape(raw(x := _array(x))))
+    if axis is not None:
+        x, axis = _row(x, axis)
+        shape = list(np.shape(raw(x)))
     if axis is None and len(shape) != 1:
         raise ValueError(f"an array of shape {tuple(shape)} needs axis=, to say along which")
     axis = 0 if axis is None else axis

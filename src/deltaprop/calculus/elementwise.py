@@ -568,7 +568,8 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     x = _listed(x)
     if min is None or max is None:
         given = [raw(_listed(a)) for a in (x, min, max) if a is not None]
-        low, high = bounds(np.result_type(as_array(given[0]), *given[1:]))
+        kind = np.result_type(as_array(given[0]), *given[1:])
+        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
         min, max = low if min is None else min, high if max is None else max
     return _clip(x, min, max)
 

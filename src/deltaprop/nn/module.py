@@ -17,10 +17,11 @@ _is_training = attrgetter("_training")
 class Module:
     """Base of the layers: finds parameters among its attributes.
 
-    A parameter is a variable `Value` that is an attribute of the module, of a module among
-    its attributes, or of a module in a list or tuple among them. A buffer is an array or a
-    number that belongs to the state but is not trained, such as a running mean: an attribute
-    whose name the class lists in `buffers`. It is replaced and never written into.
+    A parameter is a variable `Value` that is an attribute of the module or of a module in it,
+    also in lists, tuples and dicts, however nested: "parts.0.key.weight" is the name of
+    ``module.parts[0]["key"].weight``. What is there twice has its first name. A buffer is an
+    array or a number that belongs to the state but is not trained, such as a running mean: an
+    attribute whose name the class lists in `buffers`. It is replaced and never written into.
 
     Examples
     --------
@@ -48,24 +49,33 @@ class Module:
     def training(self, mode: bool) -> None:
         self._training = mode
 
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        """Compute the module's output: a subclass defines what that is."""
+        name = type(self).__name__
+        there = "; it has forward(): rename that" if hasattr(self, "forward") else ""
+        raise TypeError(
+            f"a Module that is called must define __call__(self, ...), and {name} does not{there}"
+        )
+
     def modules(self) -> Iterator[Module]:
-        """This module and all those in it."""
-        yield self
-        for _, item in self._members():
-            if isinstance(item, Module):
-                yield from item.modules()
+        """This module and all those in it, each once."""
+        return (item for _, item in self._parts() if isinstance(item, Module))
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """Names such as "layers.0.weight" and parameters, each parameter once."""
-        found: dict[int, tuple[str, Value]] = {}
-        for name, item in self._members():
-            if isinstance(item, Value):
-                if item.op is None and not item.is_constant:
-                    found.setdefault(id(item), (name, item))
-            else:
-                for inner, value in item.named_parameters():
-                    found.setdefault(id(value), (f"{name}.{inner}", value))
-        return list(found.values())
+        """Names such as "layers.0.weight" and parameters, each parameter once.
+
+        Raises
+        ------
+        ValueError
+            If two have one name, or the key of a dict is empty or has a dot in it.
+        """
+        return _distinct(
+            [
+                (name, item)
+                for name, item in self._parts()
+                if isinstance(item, Value) and item.op is None and not item.is_constant
+            ]
+        )
 
     def parameters(self) -> list[Value]:
         """The parameters, each once: what an optimiser takes."""
@@ -73,16 +83,16 @@ class Module:
 
     def named_buffers(self) -> list[tuple[str, Any]]:
         """Names such as "norms.0.running_mean" and the buffers: not to be written into."""
-        return [(name, getattr(owner, key)) for name, owner, key in self._buffers()]
+        return _distinct([(name, getattr(owner, key)) for name, owner, key in self._buffers()])
 
     def _buffers(self) -> list[tuple[str, Module, str]]:
         """The name of each buffer, once, its module and what that calls it."""
-        found = {(id(self), key): (key, self, key) for key in self.buffers}
-        for name, item in self._members():
-            if isinstance(item, Module):
-                for inner, owner, key in item._buffers():
-                    found.setdefault((id(owner), key), (f"{name}.{inner}", owner, key))
-        return list(found.values())
+        return [
+            (_joined(name, key), item, key)
+            for name, item in self._parts()
+            if isinstance(item, Module)
+            for key in item.buffers
+        ]
 
     def buffer(self, name: str) -> Any:
         """A buffer of this module to compute with: what compiles reads it anew in each run."""
@@ -107,8 +117,8 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        state = {name: np.array(raw(value)) for name, value in self.named_parameters()}
-        return state | {name: np.array(entry) for name, entry in self.named_buffers()}
+        found = [(name, raw(value)) for name, value in self.named_parameters()]
+        return {name: np.array(x) for name, x in _distinct(found + self.named_buffers())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter and buffer; numbers are converted to the dtype that is there.
@@ -140,13 +150,52 @@ class Module:
         for name, owner, key in buffers:
             setattr(owner, key, new[name])
 
-    def _members(self) -> Iterator[tuple[str, Module | Value]]:
-        """The attributes that are values or modules, those in lists and tuples numbered."""
-        for name, item in vars(self).items():
-            numbered = enumerate(item) if isinstance(item, list | tuple) else ()
-            for key, part in [(name, item), *((f"{name}.{i}", part) for i, part in numbered)]:
-                if isinstance(part, Module | Value):
-                    yield key, part
+    def _parts(self) -> Iterator[tuple[str, Module | Value]]:
+        """The names of this module and of the modules and Values in it, each once."""
+        seen: set[int] = set()
+        ahead: list[tuple[str, Any]] = [("", self)]
+        while ahead:
+            name, item = ahead.pop()
+            entries: Any = ()
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            if isinstance(item, Module | Value):
+                yield name, item
+            if isinstance(item, Module):
+                entries = vars(item).items()
+            elif not isinstance(item, Value):
+                entries = item.items() if isinstance(item, dict) else enumerate(item)
+            ahead += reversed([(_joined(name, k), x) for k, x in entries if isinstance(x, _PARTS)])
+
+
+_PARTS = (Module, Value, dict, list, tuple)
+_UNFIT = "\0"  # around a key that cannot be part of a name
+
+
+def _joined(name: str, key: Any) -> str:
+    key = str(key)
+    if not key or "." in key or _UNFIT in key:
+        key = f"{_UNFIT}{key}{_UNFIT}"
+    return f"{name}.{key}" if name else key
+
+
+def _distinct(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """The same, if a state dict can hold it."""
+    names: set[str] = set()
+    for name, _ in found:
+        if _UNFIT in name:
+            raise ValueError(
+                "the key of a dict becomes part of the names of the parameters in it, and must "
+                f"be neither empty nor have a dot in it, got {name.split(_UNFIT)[1]!r}: rename it"
+            )
+        if name in names:
+            raise ValueError(
+                f"every parameter and buffer must have a name of its own, and two are {name!r}: "
+                "rename an attribute or a key"
+            )
+        names.add(name)
+    return found
 
 
 def _misfits(here: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:

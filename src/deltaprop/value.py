@@ -49,13 +49,13 @@ def _operators(
                 if kind is Value and other.op is None:
                     other = other.read()
                 if number is not float and (type(left) is number or type(other) is number):
-                    return primitive(self, other)  # a recorded constant has no place in a slot
+                    if isinstance(left, Node) or isinstance(other, Node):
+                        return primitive(self, other)  # a recorded constant has no place in a slot
+                    return Value.leaf(on_floats(a, b), constant=True)
                 try:
                     data = on_floats(a, b)
                 except (ArithmeticError, ValueError):
                     return primitive(self, other)
-                if number is not float and number in (type(left), type(other)):
-                    return primitive(self, other)  # a constant that is being recorded
                 if type(left) is not float or type(other) is not float:
                     node = _new_value()
                     node.op = primitive

@@ -246,6 +246,36 @@ def test_a_number_behind_a_mask_is_of_the_arrays_dtype() -> None:
     identical(dp.compile(slopes)(*args), slopes(*args))
 
 
+@pytest.mark.parametrize("w", [-1.0, 0.5, 2.0])
+def test_a_number_behind_a_mask_of_nothing_is_added_as_any_other(w: float) -> None:
+    """At -1 the maximum takes nothing of it, and a zero of single precision is added."""
+
+    def f(x: Any, w: Any) -> Any:
+        return (dnp.tanh(w) + dnp.maximum(x, dnp.tanh(w))).sum()
+
+    slopes = dp.grad(f, argnums=(0, 1))
+    x = np.random.default_rng(0).standard_normal(4).astype(np.float32)
+    identical(dp.compile(slopes)(x, w), slopes(x, w))
+
+
+def test_constants_are_what_they_are_in_eager_mode() -> None:
+    """NumPy's tanh of its own numbers differs from Python's in the last bit."""
+    w = dp.Value(0.7)
+    layer = dp.checkpoint(lambda a: dnp.tanh(a * w))
+
+    def f(x: Any) -> Any:
+        y = layer(x)
+        w.zero_grad()
+        y.backward()
+        return y, w.grad
+
+    compiled = dp.compile(f)
+    for x in np.random.default_rng(0).standard_normal(50):
+        for y in (x, np.array(x), np.array(x, np.float32)):
+            came, right = compiled(y), f(y)
+            assert (came[0].item(), came[1]) == (right[0].item(), right[1])
+
+
 @pytest.mark.parametrize("name", ["square", "sqrt", "silu", "log_sigmoid"])
 def test_a_numbers_gradient_stays_a_number_among_arrays(name: str) -> None:
     """An array without axes would make arrays of single precision double."""

@@ -141,6 +141,7 @@ def test_dropout_keeps_the_dtype_and_rests_in_evaluation() -> None:
     assert nn.Dropout(0.5, rng=0)(x).dtype == np.float32
     assert nn.Dropout(0.5).eval()(x) is x
     assert nn.Dropout(0.0)(x) is x
+    assert nn.Dropout(0.5, rng=0)(dp.Value(2.0)).item() in (0.0, 4.0)
 
 
 def test_mlp_with_dropout() -> None:

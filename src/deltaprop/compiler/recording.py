@@ -223,11 +223,11 @@ class Trace(Mode):
             return node.recorded(primitive, first, number(primitive, data), *second)
         # a result is held as a number if it is one; constants are held as they come
         made = variable and (primitive.smooth or primitive.differentiable(sources))
-        if node is None:
+        if made:
+            numbers = not params and all(map(is_number, data))
+        else:
             # what is written for floats gives one
             numbers = floats and primitive.scalar is not None
-        else:
-            numbers = not params and all(map(is_number, data))
         if numbers:
             result = number(primitive, data)
         else:

@@ -254,7 +254,8 @@ class Elementwise(Primitive):
                 if allowed is not None:
                     allowed = unbroadcast(np.broadcast_to(allowed, shape), x._held) > 0
             if allowed is not None:
-                known = not isinstance(allowed, Symbol)
+                # of numbers of NumPy's a sum is rounded to their dtype, also if one is 0
+                known = type(c) is float and not isinstance(allowed, Symbol)
                 c = ZERO if known and not shape and not allowed else Masked(c, allowed)
             out.append(c)
         return out

@@ -182,7 +182,7 @@ class Dropout(Module):
         rng = self.rng if trace is None else trace.generator(self.rng)
         factor = (rng.random(data.shape) >= self.p).astype(np.result_type(data, 0.0))
         factor = factor * (1 / (1 - self.p))
-        if trace is None:
+        if trace is None and data.ndim:
             factor.flags.writeable = False  # nobody else holds it: recording need not copy it
         return x * factor
 

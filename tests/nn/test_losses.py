@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -336,3 +337,98 @@ def test_a_loss_of_nothing(name: str) -> None:
 def test_bad_input(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+# -- many rows, few digits, infinite logits
+
+
+def many(name: str, rows: int, dtype: Any) -> tuple[Any, Any]:
+    """A prediction and a target of which the mean is representable, their sums are not."""
+    P, T = np.full((rows, 2), 4.0, dtype), np.zeros((rows, 2), dtype)
+    if name in ("binary_cross_entropy", "kl_divergence"):
+        P, T = np.full((rows, 2), 0.5, dtype), np.tile(np.array([1, 0], dtype), (rows, 1))
+    elif name == "hinge":
+        T = T - 1
+    elif name == "softmax_cross_entropy":
+        return P * np.array([1, -1], dtype), np.ones(rows, int)
+    return P, T
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("rows", [5_000, 70_000])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("name", nn.LOSSES)
+def test_many_rows_do_not_overflow(name: str, dtype: Any, rows: int, compiled: bool) -> None:
+    P, T = many(name, rows, dtype)
+    found = []
+    for p in (dp.Value(P), dp.Value(P.astype(float))):
+        loss = nn.LOSSES[name]
+        loss = dp.compile(loss) if compiled else loss
+        found.append(loss(p, T if T.dtype == int else T.astype(p.dtype)).item())
+    assert found[0] == pytest.approx(found[1], rel=2e-3)
+    p = dp.Value(P)
+    nn.LOSSES[name](p, T).backward()
+    assert p.grad.dtype == dtype
+    assert np.isfinite(p.grad).all()
+
+
+def test_class_weights_of_many_rows_do_not_overflow() -> None:
+    z = dp.Value(np.zeros((70_000, 2), np.float16))
+    target = np.zeros(70_000, int)
+    loss = nn.softmax_cross_entropy(z, target, class_weights=[2.0, 1.0])
+    assert loss.item() == pytest.approx(np.log(2), rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_infinite_logits_that_are_right_cost_nothing(dtype: Any, reduction: Any) -> None:
+    loss = nn.binary_cross_entropy_with_logits
+    z = dp.Value(np.array([np.inf, -np.inf], dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for target, value, slope in [([1, 0], 0.0, [0, 0]), ([0, 1], np.inf, [1, -1]),
+                                     ([0.5, 0.5], np.inf, [0.5, -0.5])]:  # fmt: skip
+            found = loss(z, target, reduction)
+            z.zero_grad()
+            found.sum().backward()
+            assert np.all(found.numpy() == value)
+            divisor = 2 if reduction == "mean" else 1
+            np.testing.assert_array_equal(z.grad, np.array(slope, dtype) / divisor)
+    for infinite, target in ((np.inf, 1.0), (-np.inf, 0.0)):
+        scalar = dp.Value(infinite)
+        found = loss(scalar, target)
+        found.backward()
+        assert (found.item(), scalar.grad) == (0.0, 0.0)
+    assert np.isnan(loss(dp.Value(np.nan), 1.0).item())
+
+
+def test_classes_that_cannot_be() -> None:
+    """A logit of minus infinity: no loss where the class is another, infinite where it is this."""
+    z = dp.Value(np.array([[-np.inf, 0.0], [0.0, -np.inf]]))
+    for target in ([1, 0], [[0.0, 1.0], [1.0, 0.0]]):
+        for weights in (None, [1.0, 2.0]):
+            z.zero_grad()
+            loss = nn.softmax_cross_entropy(z, target, class_weights=weights)
+            loss.backward()
+            assert loss.item() == 0
+            np.testing.assert_array_equal(z.grad, 0)
+    z.zero_grad()
+    loss = nn.softmax_cross_entropy(z, [0, 0], "sum")
+    loss.backward()
+    assert loss.item() == np.inf
+    np.testing.assert_array_equal(z.grad, [[-1.0, 1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("name", nn.LOSSES)
+def test_complex_numbers_are_refused(name: str) -> None:
+    half, one = np.full((2, 2), 0.5), np.array([[1.0, 0.0], [0.0, 1.0]])
+    for p in (half + 0j, dp.Value(half + 0j)):
+        with pytest.raises(TypeError, match="prediction must hold real numbers"):
+            nn.LOSSES[name](p, [0, 1] if name.startswith("softmax") else one)
+    if name.startswith("softmax"):
+        with pytest.raises(TypeError, match="class numbers must be integers"):
+            nn.LOSSES[name](dp.Value(half), np.array([0j, 1]))
+    else:
+        for t in (one + 0j, dp.Value(one + 0j)):
+            with pytest.raises(TypeError, match="target must hold real numbers"):
+                nn.LOSSES[name](dp.Value(half), t)

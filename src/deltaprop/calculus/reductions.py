@@ -193,7 +193,7 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     x = as_array(x)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
-    if isinstance(top, Symbol) or not math.isfinite(np.add.reduce(top, None)):
+    if isinstance(top, Symbol) or not np.isfinite(top).all():
         top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return x - top, top
 

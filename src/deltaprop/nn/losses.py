@@ -21,6 +21,7 @@ from ..calculus.elementwise import subtract as _subtract
 from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
+from ..calculus.shaping import astype
 from ..graph import Custom, Elementwise, Node, Symbol, as_array, raw, verify
 from .names import by_name
 
@@ -34,9 +35,20 @@ def _tiny(x: Any) -> Any:
     return np.finfo(np.result_type(raw(x))).tiny
 
 
+def _is_half(x: Any) -> bool:
+    return getattr(x, "dtype", None) == np.float16
+
+
+def _dot(x: Any, y: Any, divisor: Any) -> Any:
+    """The sum of the products over a divisor; float16 is summed in float32, as NumPy's mean."""
+    if _is_half(x):
+        return np.float16(np.vdot(x.astype(np.float32), y.astype(np.float32)) / divisor)
+    return np.vdot(x, y) / divisor
+
+
 def _mean_square(p: Any, t: Any) -> Any:
     d = p - t
-    return np.vdot(d, d) / np.size(d)
+    return _dot(d, d, np.size(d))
 
 
 def _mean_square_slope(g: Any, _y: Any, p: Any, t: Any) -> Any:
@@ -75,9 +87,17 @@ binary = Elementwise(
     lambda _y, p, _t: log1p(-p) - log(p),
     domain=(_PROBABILITY, _PROBABILITY),
 )
+
+
+def _binary_of_logits(z: Any, t: Any) -> Any:
+    size, share = np.abs(z), np.where(z > 0, 1 - t, t)
+    with np.errstate(invalid="ignore"):  # what cannot be and is not adds 0, not 0 inf
+        return np.where(share, size * share, share) + np.log1p(np.exp(-size))
+
+
 binary_of_logits = Elementwise(
     "binary_cross_entropy_with_logits",
-    lambda z, t: np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z))),
+    _binary_of_logits,
     lambda _y, z, t: sigmoid(z) - t,
     lambda _y, z, _t: -z,
     domain=(REAL, REAL),
@@ -103,7 +123,7 @@ def _surprise(
     log_p: Any = None,
 ) -> Any:
     finite = np.where(q, _log_p(z, log_p), 0)  # a class that cannot be and is not adds 0
-    return -np.add.reduce(finite * q, -1) if divisor is None else -np.vdot(finite, q) / divisor
+    return -np.add.reduce(finite * q, -1) if divisor is None else -_dot(finite, q, divisor)
 
 
 def _each_row(g: Any, divisor: float | None) -> Any:
@@ -161,6 +181,8 @@ def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
         p = prediction = _floating("prediction", prediction, np.float64)
     if not isinstance(target, Node):
         t = target = _floating("target", target, np.result_type(p))
+    for what, x in (("prediction", p), ("target", t)):
+        _refuse_complex(what, x)
     if np.shape(p) != np.shape(t):
         raise ValueError(
             f"prediction has shape {np.shape(p)} and target {np.shape(t)}; they must be equal: "
@@ -169,6 +191,11 @@ def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
     if not np.size(p):
         raise ValueError(f"a loss of nothing: prediction and target have shape {np.shape(p)}")
     return prediction, target
+
+
+def _refuse_complex(what: str, x: Any) -> None:
+    if np.iscomplexobj(x):
+        raise TypeError(f"the {what} must hold real numbers, but is complex: take abs() of it")
 
 
 def _floating(what: str, x: Any, dtype: Any) -> Any:
@@ -422,6 +449,7 @@ def softmax_cross_entropy(
     by_name("reduction", reduction, _REDUCTIONS)
     if not isinstance(logits, Node):
         logits = _floating("prediction", logits, np.float64)
+    _refuse_complex("prediction", raw(logits))
     q = _distribution(logits, target)
     shape = raw(logits).shape
     divisor: Any = math.prod(shape[:-1]) if reduction == "mean" else 1.0
@@ -429,7 +457,8 @@ def softmax_cross_entropy(
     if class_weights is not None:
         weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
         if reduction == "mean":
-            divisor = _sum(q * weight)
+            counted = q * weight
+            divisor = _sum(astype(counted, np.float32) if _is_half(raw(counted)) else counted)
             verify(_is_positive, raw(divisor))
     normal = weight is None and not label_smoothing and np.ndim(raw(target)) < len(shape)
     if label_smoothing:
@@ -484,7 +513,7 @@ def _distribution(logits: Any, target: Any) -> Any:
 
 
 def _are_rows(t: Any) -> None:
-    if np.any(np.abs(t.sum(-1) - 1) > 1e-3):
+    if np.any(np.abs(t.sum(-1, dtype=np.float64) - 1) > 1e-3):
         raise ValueError("each row of the target must be one-hot, or probabilities of sum 1")
 
 

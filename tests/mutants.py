@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
+import deltaprop.numpy as dnp
 from deltaprop.graph import Elementwise, raw
 from deltaprop.graph.node import Node, topological_order
 
-from . import accuracy, test_edges, test_kinks, test_rules
+from . import accuracy, test_edges, test_kinks, test_rules, test_second_order
 from .calculus import test_special
 from .compiler import test_functions
 from .graph import test_reverse
@@ -103,6 +104,25 @@ OWN_TESTS: dict[str, list[Check]] = {
     "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],
     "restrict": [zeros.test_a_numeric_zero_that_is_let_through_stays_a_number],
     "ive": [test_edges.test_the_slope_of_a_bessel_function_at_a_negative_number],
+    **{
+        name: [
+            partial(test_special.test_values_and_derivatives_are_exact_to_the_last_places, name),
+            partial(test_second_order.test_second_derivatives_in_the_tails, name),
+        ]
+        for name in ("erfinv", "erfcinv", "ndtri", "log_ndtr")
+    },
+    **{
+        name: [
+            *[partial(test_second_order.test_second_derivatives_of_x_log_y, *x) for x in at],
+            partial(test_second_order.test_the_corner_of_x_log_y_has_no_second_derivative, f),
+        ]
+        for name, at, f in (
+            ("xlogy", test_second_order.XLOGY[:2], dnp.xlogy),
+            ("xlog1py", test_second_order.XLOGY[2:4], dnp.xlogy),
+            ("rel_entr", (), dnp.special.rel_entr),
+            ("kl_div", test_second_order.XLOGY[4:], dnp.special.rel_entr),
+        )
+    },
     "betaln": [test_edges.test_the_slope_of_a_beta_function_beside_a_tiny_number],
     "pinv": [test_edges.test_pinv_at_a_lower_rank_than_full],
     "relative_entropy": [

@@ -482,7 +482,8 @@ def depends(trial: Trial, i: int) -> np.ndarray:
 ORDERED = {
     "binary_cross_entropy_with_logits", "clip", "cross_entropy", "elu", "fmax", "fmin", "kl_div",
     "leaky_relu", "log_sigmoid", "log_softmax", "logistic", "logsumexp", "max", "maximum",
-    "mean_squared_error", "min", "minimum", "rel_entr", "relu", "sigmoid", "sign", "silu", "softmax", "softsign",
+    "mean_squared_error", "min", "minimum", "rel_entr", "relu", "sigmoid", "sign", "silu",
+    "softmax", "softsign",
 }  # fmt: skip
 # functions of real numbers that refuse complex ones
 REFUSING = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import mpmath as m
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -214,3 +215,75 @@ def test_fourth_derivatives_of_a_fourth_power(root: Callable[..., Any]) -> None:
     for right in (0.0, 0.0, 0.0, 24.0):
         f = dp.grad(f)
         assert_allclose(f(0.0), right)
+
+
+# of functions with long tails, or that are written piece by piece: the second derivatives
+TAILS: dict[str, tuple[Callable[[Any], Any], list[float]]] = {
+    "log_sigmoid": (lambda x: -m.log1p(m.exp(-x)), [-700, -40, -37.43, -1, 0, 1, 37.43, 700]),
+    "softplus": (lambda x: m.log1p(m.exp(x)), [-700, -40, -1, 0, 1, 37.43, 700]),
+    "log_ndtr": (
+        lambda x: m.log(m.erfc(-x / m.sqrt(2)) / 2), [-1000, -38, -1, -1e-9, 0, 1e-9, 1, 8, 20, 36],
+    ),
+    "ndtr": (lambda x: m.erfc(-x / m.sqrt(2)) / 2, [-36, -1, 0, 1, 8, 36]),
+    "ndtri": (lambda p: m.sqrt(2) * m.erfinv(2 * p - 1), [1e-10, 0.1, 0.49, 0.5, 0.51, 0.9]),
+    "erfinv": (m.erfinv, [-0.9, -0.1, 0, 0.1, 0.9]),
+    "erfcinv": (lambda x: m.erfinv(1 - x), [1e-10, 0.5, 0.9, 1, 1.1, 1.9]),
+    "sinc": (lambda x: m.sinc(m.pi * x), [0, 1e-8, 1e-3, 0.4999, 0.5001, 3.7]),
+    "expm1": (m.expm1, [-50, -1, 0, 1e-10, 1]),
+    "log1p": (m.log1p, [-0.9, 0, 1e-10, 1]),
+    "logit": (lambda x: m.log(x / (1 - x)), [1e-10, 0.1, 0.5, 0.9]),
+    "erfc": (m.erfc, [-5, 0, 1, 5, 26]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAILS)
+def test_second_derivatives_in_the_tails(name: str) -> None:
+    exact, places = TAILS[name]
+    f = getattr(dnp, name, None) or getattr(dnp.special, name)
+    slope, bend = dp.grad(f), dp.grad(dp.grad(f))
+    for place in map(float, places):
+        with m.workdps(400), np.errstate(all="ignore"):
+            step = m.mpf(10) ** -18 * max(1, abs(place)) if abs(place) > 0.1 else m.mpf(10) ** -28
+            first, second = (float(m.diff(exact, m.mpf(place), n, h=step)) for n in (1, 2))
+            assert_allclose(slope(place), first, rtol=1e-12, atol=1e-300)
+            assert_allclose(bend(place), second, rtol=1e-9, atol=1e-15 * abs(first))
+
+
+XLOGY: list[tuple[Any, tuple[float, float], Any]] = [
+    (dnp.xlogy, (0.0, 2.0), [[0, 0.5], [0.5, 0]]),
+    (dnp.xlogy, (3.0, 2.0), [[0, 0.5], [0.5, -0.75]]),
+    (dnp.special.xlog1py, (0.0, 1.0), [[0, 0.5], [0.5, 0]]),
+    (dnp.special.xlog1py, (3.0, 1.0), [[0, 0.5], [0.5, -0.75]]),
+    (lambda x, y: -dnp.special.kl_div(x, y), (3.0, 2.0), [[-1 / 3, 0.5], [0.5, -0.75]]),
+]
+
+
+@pytest.mark.parametrize(("f", "at", "right"), XLOGY)
+def test_second_derivatives_of_x_log_y(f: Any, at: tuple[float, float], right: Any) -> None:
+    for found in hessians(lambda v: f(v[0], v[1]), np.array(at)).values():
+        assert_allclose(found, right, atol=1e-12)
+
+
+@pytest.mark.parametrize("f", [dnp.xlogy, dnp.special.rel_entr])
+def test_the_corner_of_x_log_y_has_no_second_derivative(f: Any) -> None:
+    for found in hessians(lambda v: f(v[0], v[1]), np.zeros(2)).values():
+        assert not np.isfinite(found[0, 1] + found[1, 0])
+
+
+@pytest.mark.parametrize("name", ["logsumexp", "logaddexp"])
+def test_second_derivatives_beside_minus_infinity(name: str) -> None:
+    f = dnp.logsumexp if name == "logsumexp" else lambda v: np.logaddexp(v[0], v[1])
+    for at in ([-np.inf, 0.0], [0.0, -np.inf], [-np.inf, -np.inf], [800.0, 0.0]):
+        for found in hessians(f, np.array(at)).values():
+            assert_allclose(found, np.zeros((2, 2)))
+
+
+def test_a_cotangent_that_was_recorded_from_a_square_adds_up() -> None:
+    """y * y + y**2 + 3 * y**4 of one root: three cotangents of y, all gone around."""
+
+    def f(x: Any) -> Any:
+        y = dnp.norm(x)
+        return y * y + y**2 + 3 * y**4
+
+    for found in hessians(f, np.zeros(2)).values():
+        assert_allclose(found, 4 * np.eye(2))

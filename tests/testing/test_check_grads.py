@@ -231,3 +231,24 @@ def test_arguments_may_be_values() -> None:
     with pytest.raises(GradientError):
         check_grads(dp.custom_gradient(lambda x: (x**2, lambda g: g * x)), x)
     assert x.grad is None
+
+
+def test_a_wrong_derivative_along_the_cotangent_is_found_in_reverse_mode_alone() -> None:
+    off = dp.custom_gradient(lambda x: (x, lambda g: g * 1.001))
+    twice = dp.custom_gradient(lambda x: (2.0 * x, lambda g: off(g) * 2.0))
+    check_grads(twice, 1.0, order=1, modes=["reverse"])
+    with pytest.raises(GradientError, match="cotangent"):
+        check_grads(twice, np.ones((2, 3)), modes=["reverse"])
+
+
+@pytest.mark.parametrize("x", [-2.7, 0.0, 0.3, 1.0, 2.2])
+def test_a_small_fast_wave_on_a_large_constant_is_no_error(x: float) -> None:
+    """Large steps fall on the same phase of the wave; middling ones know better."""
+    check_grads(lambda x: 1e8 + 1e-4 * np.sin(500 * x), x)
+    with pytest.raises(GradientError):
+        check_grads(lambda x: 1e8 + wave_wrong(x), x)
+
+
+@dp.custom_gradient
+def wave_wrong(x: Any) -> Any:
+    return 1e-4 * np.sin(500 * x), lambda g: g * 0.06 * np.cos(500 * x)

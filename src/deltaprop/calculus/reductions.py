@@ -173,7 +173,10 @@ def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
 
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
     """exp(x) over its sum; 0 where every entry is -inf and there is nothing to share."""
-    return where(raw(y) == -np.inf, 0.0, softmax_(x, axis=axis))
+    none = raw(y) == -np.inf
+    if not isinstance(none, Symbol) and not np.any(none):
+        return softmax_(x, axis=axis)
+    return where(none, 0.0, softmax_(where(none, 0.0, x), axis=axis))
 
 
 def _others(_y: Any, x: Any, axis: int) -> Any:

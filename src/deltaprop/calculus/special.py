@@ -170,11 +170,9 @@ i1e = _scipy("i1e", _i1e_slope, domain=(NONZERO,))
 # -- the normal distribution --------------------------------------------------------------
 
 
-def _steepness(z: Any, tail: Any) -> Any:
-    """sqrt(pi) * exp(z**2), for a z > 0 by its erfc(z) = tail, which is less rounded."""
-    far = (raw(tail) < 0.5) & (raw(z) > 0)
-    outer = where(raw(tail) > 0, SQRT_PI * erfcx(where(far, z, 1.0)) / tail, math.inf)
-    return where(far, outer, SQRT_PI * exp(z * z))
+def _growth(z: Any, tail: Any) -> Any:
+    """exp(z**2) for the z with erfc(z) = tail, twice that for ndtr(-sqrt(2) z) = tail."""
+    return where(raw(tail) > 0, erfcx(z) / tail, math.inf)
 
 
 def _log_ndtr_slope(y: Any, x: Any) -> Any:
@@ -194,24 +192,26 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 erfcx = _scipy("erfcx", _erfcx_slope, domain=(REAL,))
 
 
-def _erfinv_slope(y: Any, x: Any) -> Any:
-    side = np.where(raw(x) < 0, -1.0, 1.0).astype(np.result_type(raw(x)))
-    return 0.5 * _steepness(y * side, 1 - x * side)
-
-
-def _erfcinv_slope(y: Any, x: Any) -> Any:
-    side = np.where(raw(x) < 1, 1.0, -1.0).astype(np.result_type(raw(x)))
-    return -0.5 * _steepness(y * side, where(side > 0, x, 2 - x))
-
-
-def _ndtri_slope(y: Any, p: Any) -> Any:
-    side = np.where(raw(p) < 0.5, -1.0, 1.0).astype(np.result_type(raw(p)))
-    return 2 * SQRT_HALF * _steepness(y * side * SQRT_HALF, 2 * where(side < 0, p, 1 - p))
-
-
-erfinv = _scipy("erfinv", _erfinv_slope, domain=(UNIT,))
-erfcinv = _scipy("erfcinv", _erfcinv_slope, domain=(Domain(0.0, 2.0),))
-ndtri = _scipy("ndtri", _ndtri_slope, domain=(FRACTION,))
+# each by its nearer tail, in which nothing is rounded away; the two agree at the median
+erfinv = _scipy(
+    "erfinv",
+    lambda y, x: 0.5 * SQRT_PI * where(raw(x) < 0, _growth(-y, 1 + x), _growth(y, 1 - x)),
+    domain=(UNIT,),
+)
+erfcinv = _scipy(
+    "erfcinv",
+    lambda y, x: -0.5 * SQRT_PI * where(raw(x) < 1, _growth(y, x), _growth(-y, 2 - x)),
+    domain=(Domain(0.0, 2.0),),
+)
+ndtri = _scipy(
+    "ndtri",
+    lambda y, p: (
+        SQRT_HALF
+        * SQRT_PI
+        * where(raw(p) < 0.5, _growth(y * -SQRT_HALF, p), _growth(y * SQRT_HALF, 1 - p))
+    ),
+    domain=(FRACTION,),
+)
 log_ndtr = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
 
 # -- logarithms and entropies -------------------------------------------------------------

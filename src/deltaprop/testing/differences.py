@@ -295,7 +295,8 @@ def _limit(
 
     The error of an entry of the tableau is the larger of its distance to its neighbour,
     which is what bend remains, and of the rounding that any smaller step has shown; and it
-    must not contradict the finest steps, to within their scatter.
+    must contradict no smaller step, to within that one's own bend and rounding, nor the
+    finest, to within their scatter.
     """
     best, least = np.zeros(rows.shape[1:]), np.full(rows.shape[1:], np.inf)
     fine = rows[-3:]
@@ -310,6 +311,13 @@ def _limit(
         rounding = np.fmax.accumulate(rounding[::-1])[::-1]
         rounding[:-1] = np.fmax(rounding[1:], noise[c:-2])
         error = np.fmax(gap, rounding / h[c:-1])
+        if not c:
+            reach = 2 * gap + 4 * rounding / h[:-1]
+            reach[-3:] = np.inf  # a few may agree by chance
+            above, below = table[:-1] + reach, table[:-1] - reach
+            above = np.fmin.accumulate(above[::-1])[::-1]
+            below = np.fmax.accumulate(below[::-1])[::-1]
+        error[:-1] += np.fmax(np.fmax(table[:-2] - above[c + 1 :], below[c + 1 :] - table[:-2]), 0)
         error += np.fmax(np.abs(table[:-1] - center) - spread, 0)
         # the very same slope at a few small steps: of whole multiples of one rounding
         same = np.logical_and.accumulate(gap[::-1] == 0)[::-1] & (table[:-1] != 0)

@@ -302,6 +302,16 @@ class Check:
         ws = tuple(map(_plain, self.ws))
         vs = tuple(_plain(_signs(p, self.rng)) for p in points)
 
+        if mode == "reverse" and "forward" not in self.modes:
+            # forward mode alone would notice what is wrong along the cotangent
+            count, names = len(points), [f"cotangent[{i}]" for i in range(len(ws))]
+            title = f"the gradient of {self.subject.title}"
+
+            def pulled(*xs: Any) -> Any:
+                return vjp(function, *xs[:count])[1](xs[count:])
+
+            return Subject(pulled, [*points, *self.ws], [*self.subject.names, *names], title)
+
         def derived(*xs: Any) -> Any:
             return vjp(function, *xs)[1](ws) if mode == "reverse" else jvp(function, xs, vs)[1]
 

@@ -67,7 +67,7 @@ class _Watch(Mode):
 
     def replacement(self, x: Node) -> Node:
         self.captured[x] = None
-        return x.leaf(raw(x), constant=True)
+        return x.constant(raw(x))
 
     def record(self, entered: Any, primitive: Primitive, args: Any, params: Any) -> Any:
         args = [self.replacement(x) if is_variable(x) else x for x in args]
@@ -181,7 +181,7 @@ def checkpoint(f: Function) -> Function:
         leaves, structure = flatten((args, kwargs))
         variables = [x for x in leaves if is_variable(x)]
         watch = _Watch()
-        constants = [x.leaf(raw(x), constant=True) if is_variable(x) else x for x in leaves]
+        constants = [x.constant(raw(x)) if is_variable(x) else x for x in leaves]
         with watch:
             args, kwargs = unflatten(structure, constants)
             packed = _Packed(f(*args, **kwargs))

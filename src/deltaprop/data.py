@@ -52,7 +52,7 @@ def _short(data: Any) -> str:
 
 
 def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
-    """`data` as a Python float or complex, or as a floating ndarray of its own."""
+    """`data` as a floating NumPy scalar, or as a floating ndarray of its own."""
     if isinstance(data, Node):
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
@@ -74,8 +74,7 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
             raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")
         wanted = np.dtype(np.float64)
     if not array.ndim:
-        number = wanted.type(array[()]).item()
-        return number
+        return wanted.type(array[()])
     if copy or wanted != array.dtype:
         return np.array(array, wanted)
     return array

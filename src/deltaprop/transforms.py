@@ -28,7 +28,7 @@ from .graph import Masked, Moving, Node, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.forward import push
 from .graph.modes import depth, is_recording, recording, running
-from .graph.node import _serial, parents, topological_order
+from .graph.node import _serial, narrow, parents, topological_order
 from .graph.reverse import sweep
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
@@ -241,6 +241,8 @@ def _variable(x: Any, name: str) -> Node:
     number = not np.shape(data) and not isinstance(data, Symbol)
     leaf = Value.leaf(np.asarray(data).item() if number else data)
     leaf.extra.argument = True
+    if number:
+        leaf.extra.dtype = x.dtype if isinstance(x, Value) else narrow(data)
     return leaf
 
 

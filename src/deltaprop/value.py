@@ -15,7 +15,7 @@ from .data import copied, numbers, rectangular, shown, variable_data
 from .exchange import Exchange
 from .graph import Elementwise, Node, Symbol, UnfitError, as_array, raw, tracing, verify
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, Extra, _serial, is_mutable, parents
+from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents, scalar
 from .graph.reverse import backward
 
 _hook_keys = count()
@@ -174,6 +174,8 @@ class Value(Exchange):
             held = variable_data(data, dtype, copy)
             adopted = not copy and isinstance(held, np.ndarray)
             self._become_leaf(held, exposed=adopted and is_mutable(held))
+            if isinstance(held, np.generic):
+                self._held, self.extra.dtype = scalar(held), narrow(held)
         if name is not None:
             self.extra.name = name
 
@@ -217,7 +219,10 @@ class Value(Exchange):
         if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
             self.write(materialize(new, raw(self)))
             return self
-        self.write(numbers(new, self.dtype) if self.shape else variable_data(new, None, True))
+        number = not self.shape
+        self.write(
+            scalar(variable_data(new, self.dtype, True)) if number else numbers(new, self.dtype)
+        )
         return self
 
     @property
@@ -287,7 +292,9 @@ class Value(Exchange):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        held = self._held
+        held, extra = self._held, self._extra
+        if extra is not None and extra.dtype is not None:
+            return extra.dtype
         dtype: Any = getattr(held, "dtype", None)
         return np.dtype(type(held)) if dtype is None else dtype
 
@@ -328,7 +335,7 @@ class Value(Exchange):
         """The same values as a constant: no gradient flows through it."""
         # a result's data never changes, a variable's may
         held = self._held if self.op is not None else copied(raw(self))
-        return Value.leaf(held, constant=True)
+        return self.constant(held)
 
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, retain_grads: bool = True
@@ -532,13 +539,13 @@ class Value(Exchange):
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         self._must_stand_alone("copied")
         twin = Value.leaf(copied(raw(self)), constant=self.is_constant)
-        twin.extra.name = self.name
+        twin.extra.name, twin.extra.dtype = self.name, self.extra.dtype
         memo[id(self)] = twin
         return twin
 
     def __reduce__(self) -> Any:
         self._must_stand_alone("pickled")
-        return _restore, (self._held, self.is_constant, self.name)
+        return _restore, (self._held, self.is_constant, self.name, self.extra.dtype)
 
     def _must_stand_alone(self, what: str) -> None:
         if self.op is not None or self.extra.argument:
@@ -622,7 +629,7 @@ def constant(data: Any, dtype: Any = None) -> Value:
     return Value.leaf(data if number else array[()], constant=True)
 
 
-def _restore(data: Any, is_constant: bool, name: str | None) -> Value:
+def _restore(data: Any, is_constant: bool, name: str | None, dtype: Any = None) -> Value:
     value = Value.leaf(data, constant=is_constant)
-    value.extra.name = name
+    value.extra.name, value.extra.dtype = name, dtype
     return value

@@ -466,7 +466,7 @@ class _Writer:
         texts = [self.now(self.owned(x)) for x in results]
         for i, wrapped in enumerate(self.recorded.wrapped):
             if wrapped:
-                texts[i] = f"leaf({texts[i]}, constant=True)"
+                texts[i] = wrapped.format(texts[i])
         if self.recorded.structure is LEAF:
             return texts[0]
         made = f"({', '.join(texts)},)" if texts else "()"

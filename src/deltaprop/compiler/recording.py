@@ -19,11 +19,11 @@ import numpy as np
 
 from ..graph import Elementwise, Node, Primitive, TraceError, UnfitError, gathered, raw
 from ..graph.modes import Mode
-from ..graph.node import Extra, _serial, is_mutable
+from ..graph.node import Extra, _serial, as_scalar, is_mutable, narrow, remember
 from ..graph.primitive import is_operand
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
-from .program import Call, Program, Variable, run, symbols_in
+from .program import Call, Program, Variable, as_number, run, symbols_in
 from .randomness import Watch
 from .traced import (
     SHAPED,
@@ -117,6 +117,7 @@ class Trace(Mode):
         self.guards: dict[Any, Guard] = {}
         self.draws: dict[int, Draws] = {}
         self.turn = 0
+        self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
         self._turns = count(1)
         self._met: set[Node] = set()
         self._symbols: list[Traced] = []
@@ -200,6 +201,9 @@ class Trace(Mode):
                     x = held
                 else:
                     variable = True
+                if primitive.strong and node._extra is not None and node._extra.dtype is not None:
+                    held = as_scalar(held, node._extra.dtype)
+                    x = x if isinstance(x, Node) else held
             elif type(x) is not np.ndarray and not is_operand(x):
                 held = x = gathered(x)
                 if isinstance(x, Node):
@@ -220,7 +224,8 @@ class Trace(Mode):
         if floats and slots and variable and primitive.smooth and len(data) < 3:
             # two slots are enough, with readings for variables: they may change
             first, *second = [x.read() if type(x) is not float and not x.op else x for x in sources]
-            return node.recorded(primitive, first, number(primitive, data), *second)
+            result = node.recorded(primitive, first, number(primitive, data), *second)
+            return result if second else remember(result, node)
         # a result is held as a number if it is one; constants are held as they come
         made = variable and (primitive.smooth or primitive.differentiable(sources))
         if made:
@@ -237,6 +242,10 @@ class Trace(Mode):
         if not made:
             return node.leaf(result, constant=True)
         recorded = node.recorded(primitive, tuple(sources), result, params or None)
+        if numbers and len(data) == 1:
+            remember(recorded, node)
+        elif not numbers and self.narrow is not None:
+            recorded.extra.dtype = self.narrow
         recorded.saved = data if numbers else [self.kept(x) for x in data]
         return recorded
 
@@ -248,7 +257,9 @@ class Trace(Mode):
         opened = name in self.opened and isinstance(function, Primitive)
         if opened and any(np.shape(x) for x in args):
             y = function.forward(*args, **params)
-            return y.as_number() if item and not np.ndim(y) else y
+            result = y.as_number() if item and not np.ndim(y) else y
+            self.narrow = narrow(y)
+            return result
         given: list[Any] = []
         data: list[Any] = []
         safe: list[Any] = []
@@ -276,7 +287,9 @@ class Trace(Mode):
                 )
         if function in UNSHAPED:
             raise refused(f"the shape of what {name} gives depends on the data", SHAPED)
-        y = run(function, data, values(params) if params else params, item)
+        y = run(function, data, values(params) if params else params, False)
+        self.narrow = narrow(y)  # what is lost of the dtype of an item
+        y = as_number(y) if item else y
         result = self.symbol(y)
         reads = tuple(given)
         self.calls.append(
@@ -336,6 +349,12 @@ def _hooked(owner: Any) -> Any:
     return owner.changes
 
 
+def _wrapping(x: Node) -> str:
+    """The call that makes a constant of the data of a result."""
+    narrow = f", dtype={x._extra.dtype.name!r}" if x._extra and x._extra.dtype else ""
+    return f"leaf({{}}, constant=True{narrow})"
+
+
 def _gradient(leaf: Node) -> Any:
     """What the gradient of a variable is: None, "data" or a "graph" of its own."""
     g = leaf._grad
@@ -365,8 +384,8 @@ class Recorded:
         Those that it leaves changed, and how many of the program's outputs each gets.
     structure : Structure
         Of the function's result.
-    wrapped : list of bool
-        Whether each result was a Value.
+    wrapped : list of str
+        The call that makes a Value of each result; empty for one that was none.
     guards : list of Guard
     generators : list
         Those of random numbers that are drawn from: themselves, or variables.
@@ -376,7 +395,7 @@ class Recorded:
     reads: list[tuple[Place, Structure, list[Any]]]
     left: list[tuple[Place, Structure, int]]
     structure: Structure
-    wrapped: list[bool]
+    wrapped: list[str]
     guards: list[Guard]
     generators: list[Any]
 
@@ -479,7 +498,7 @@ def _recorded(
     if any(isinstance(leaf._grad, Node) for leaf in needed):
         raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
     left = [(place, tree, len(new)) for place, tree, new in writes]
-    wrapped = [isinstance(x, Node) for x in results]
+    wrapped = [_wrapping(x) if isinstance(x, Node) else "" for x in results]
     generators = [draws.source for draws in trace.draws.values()]
     return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
 

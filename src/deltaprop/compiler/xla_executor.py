@@ -372,11 +372,11 @@ class _Writer:
                 one = f"{a}.item({end - 1})" if x.number else f"{a}.flat[{end - 1}]"
                 self.lines.append(f"{self.named(x)} = {part if x.shape else one}")
 
-    def returned(self, x: Any, wrapped: bool) -> str:
+    def returned(self, x: Any, wrapped: str) -> str:
         """A result, in memory that nobody else writes to."""
         free = self.replay.is_made(x) and (not x.shape or x in self.replay.alone)
         text = self.named(x) if free else f"copied({self.named(x)})"
-        return f"leaf({text}, constant=True)" if wrapped else text
+        return wrapped.format(text) if wrapped else text
 
     def write(self) -> None:
         """Leave outside what the function leaves there."""

@@ -22,7 +22,7 @@ from .cotangent import (
     restrict,
     unbroadcast,
 )
-from .node import MODE, Node, topological_order
+from .node import MODE, Node, remember, topological_order
 from .primitive import Array, Primitive, Rule, needed
 from .symbol import Symbol
 
@@ -98,6 +98,7 @@ class Elementwise(Primitive):
         self.count = len(partials)
         self.scalar = scalar
         self.chooses = chooses
+        self.strong = bool(chooses)
         self.domain = tuple(domain)
         self.even, self.squares, self.root, self.radical = even, squares, root, radical
         self.half, self.jumps = half, jumps
@@ -131,10 +132,11 @@ class Elementwise(Primitive):
             data = x._held
             y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
             if type(y) is float:
-                return x.recorded(self, x, y)
+                node = x.recorded(self, x, y)
+                return node if x._extra is None else remember(node, x)
             node = x.recorded(self, (x,), y)
             node.saved = (data,)
-            return node
+            return node if x._extra is None else remember(node, x)
         if len(args) != self.count:
             return self.with_keywords(self, args, keywords)
         return self.apply(args, keywords)

@@ -341,7 +341,7 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
         params: dict[str, Any],
     ) -> Any:
         result = super().record(entered, primitive, args, params)
-        return result.leaf(result._held, constant=True) if isinstance(result, Node) else result
+        return result.constant(result._held) if isinstance(result, Node) else result
 
 
 def is_recording() -> bool:

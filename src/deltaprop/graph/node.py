@@ -40,6 +40,7 @@ class Extra:
     __slots__ = (
         "argument",
         "constant",
+        "dtype",
         "exposed",
         "hooks",
         "name",
@@ -61,6 +62,7 @@ class Extra:
         # gradients it recorded: each is part of a cycle, from the result to its gradient and
         # from there, through the graph, back to the result
         self.recorded: tuple[list[Node], ...] = ()
+        self.dtype: Any = None  # of a scalar, if it is another than its Python number's
         self.argument = False  # whether it stands for an argument of a transformed function
 
 
@@ -109,7 +111,9 @@ class Node:
         cls, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
     ) -> Self:
         """A node that `op` made; a 0-d result is held as a Python number."""
+        dtype = None
         if type(data) is not np.ndarray or not data.ndim:
+            dtype = narrow(data)
             data = scalar(data)
         node = object.__new__(cls)
         node.op = op
@@ -119,14 +123,24 @@ class Node:
         node._held = data
         node._grad = None
         node._extra = None
+        if dtype is not None:
+            node.extra.dtype = dtype
         return node
 
     @classmethod
-    def leaf(cls, data: Any, *, constant: bool = False, exposed: bool = False) -> Self:
+    def leaf(
+        cls, data: Any, *, constant: bool = False, exposed: bool = False, dtype: Any = None
+    ) -> Self:
         """A variable or a constant that holds `data` itself (no copy)."""
         node = object.__new__(cls)
         node._become_leaf(data, constant, exposed)
+        if dtype is not None:
+            node.extra.dtype = np.dtype(dtype)
         return node
+
+    def constant(self, data: Any) -> Self:
+        """A constant that holds `data`, with the dtype of this node if that is a scalar."""
+        return self.leaf(data, constant=True, dtype=self._extra and self._extra.dtype)
 
     def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
         self.op = None
@@ -192,12 +206,14 @@ class Node:
         data = self._held
         if extra.constant:
             return data
-        if saved is not None and saved is not data:
-            return type(self).recorded(READ, self, saved)
-        if extra.exposed:
-            return type(self).recorded(READ, self, data.copy() if saved is None else data)
-        reading = type(self).recorded(READ, self, data)
-        extra.reading = weakref.ref(reading)
+        current = saved is None or saved is data
+        if current and extra.exposed:
+            saved = data.copy() if saved is None else data
+        reading = type(self).recorded(READ, self, data if saved is None else saved)
+        if extra.dtype is not None:
+            reading.extra.dtype = extra.dtype
+        if current and not extra.exposed:
+            extra.reading = weakref.ref(reading)
         return reading
 
     def write(self, data: Any) -> None:
@@ -246,6 +262,30 @@ def scalar(data: Any) -> Any:
     if isinstance(data, (np.ndarray, np.generic)):
         return data.item()
     return data
+
+
+def narrow(data: Any) -> Any:
+    """The dtype of 0-d data that no Python number tells, as float32, or None."""
+    if type(data) in _WIDE:
+        return None
+    dtype = getattr(data, "dtype", None)
+    return dtype if dtype is not None and dtype.char in "efF" else None
+
+
+def as_scalar(held: Any, dtype: Any) -> Any:
+    """A node's number as a scalar of NumPy's; a symbol as that of one."""
+    return dtype.type(held) if isinstance(held, float | complex) else held.astype(dtype)
+
+
+def remember(node: Node, x: Node) -> Node:
+    """The node, with the dtype of the one scalar that it is a function of."""
+    dtype = None if x._extra is None else x._extra.dtype
+    if dtype is not None and np.iscomplexobj(node._held) == (dtype.kind == "c"):
+        node.extra.dtype = dtype
+    return node
+
+
+_WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 
 
 def owner(node: Node) -> Node:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .node import MODE, Node, _serial, is_mutable, scalar
+from .node import MODE, Node, _serial, as_scalar, is_mutable, narrow, remember, scalar
 from .symbol import Symbol, as_array
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
@@ -48,6 +48,8 @@ class Primitive:
     keeps: tuple[bool, ...] | _Nothing | None = None
     # whether the result may share memory with an argument
     views = False
+    # whether a scalar that comes from a float32 array counts as float32, or as a Python number
+    strong = True
     # whether it has a derivative in every argument
     smooth = True
     # whether its rule understands masks, or wants plain cotangents
@@ -95,11 +97,13 @@ class Primitive:
         for x in args:
             if isinstance(x, Node):
                 held = x._held
+                extra: Any = x._extra
+                if extra is not None and extra.dtype is not None and self.strong:
+                    held = as_scalar(held, extra.dtype)
                 if x.op is not None:
                     variable = x
                 else:
                     leaf = x
-                    extra: Any = x._extra
                     if extra.constant:
                         sources = _replaced(sources, len(data), held)
                     else:
@@ -132,7 +136,9 @@ class Primitive:
             result = result.copy()
         if not self.smooth and not self.differentiable(sources):
             return variable.leaf(result, constant=True)
+        dtype = None
         if type(result) is not np.ndarray or not result.ndim:
+            dtype = narrow(result)
             result = scalar(result)
         # Node.recorded written out: this is the line every operation passes
         node = object.__new__(type(variable))
@@ -144,6 +150,10 @@ class Primitive:
         node._held = result
         node._grad = None
         node._extra = None
+        if dtype is not None:
+            node.extra.dtype = dtype
+        elif not self.strong and len(data) == 1:
+            remember(node, variable)
         return node
 
     def differentiable(self, args: Sequence[Any]) -> bool:

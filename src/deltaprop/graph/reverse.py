@@ -175,7 +175,7 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
         return
     g = materialize(g, node._held)
     if graph and not isinstance(g, Node):
-        g = node.leaf(g, constant=True)
+        g = node.constant(g)
     node._grad = g if kept is None else materialize(kept, node._held) + g
 
 

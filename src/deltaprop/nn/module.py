@@ -117,7 +117,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        found = [(name, raw(value)) for name, value in self.named_parameters()]
+        found = [(name, as_array(raw(x), x.dtype)) for name, x in self.named_parameters()]
         return {name: np.array(x) for name, x in _distinct(found + self.named_buffers())}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from ..calculus.elementwise import where
 from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape
 from ..data import rectangular
-from ..graph import Node, gathered, holds_nodes, raw, refuse_masks
+from ..graph import Node, as_array, gathered, holds_nodes, raw, refuse_masks
 from ..value import Value
 
 
@@ -156,7 +156,7 @@ def full_like(
     x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
 ) -> Any:
     """As `full`, of the shape and dtype of `x` unless others are given."""
-    like = np.asarray(raw(x))
+    like = x if isinstance(x, Value) else as_array(x)
     shape = like.shape if shape is None else shape
     return full(shape, fill_value, dtype or like.dtype, device=device)
 

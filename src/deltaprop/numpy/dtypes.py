@@ -24,7 +24,8 @@ from numpy import (
     uint64,
 )
 
-from ..graph import Node, raw
+from ..graph import raw
+from ..value import Value
 
 __all__ = [
     "bool", "can_cast", "complex64", "complex128", "e", "finfo", "float32", "float64", "iinfo",
@@ -37,8 +38,9 @@ e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 
 def _dtype(x: Any) -> np.dtype[Any]:
     """The dtype of an array or a Value, or the one that is meant."""
-    array = isinstance(x, Node | np.ndarray | np.generic)
-    return np.asarray(raw(x)).dtype if array else np.dtype(x)
+    if isinstance(x, Value):
+        return x.dtype
+    return x.dtype if isinstance(x, np.ndarray | np.generic) else np.dtype(x)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Run:
         """
         if isinstance(self.model, Module):
             return self.model.state_dict()
-        return {str(i): np.array(p._held) for i, p in enumerate(self.optimizer.parameters)}
+        return {str(i): np.array(p._held, p.dtype) for i, p in enumerate(self.optimizer.parameters)}
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Set what `weights` gave."""

@@ -21,6 +21,7 @@ import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop.calculus.factorisations import star
 from deltaprop.numpy import linalg as la
+from deltaprop.testing import check_grads
 
 from .. import oracles
 
@@ -482,6 +483,19 @@ def test_singular_matrices_have_no_inverse() -> None:
     assert (sign.item(), log.item()) == (0, -np.inf)
     with pytest.raises(la.LinAlgError, match="positive definite"):
         la.cholesky(dp.Value(-np.eye(2)))
+
+
+@PLANES
+@pytest.mark.parametrize("shape", [(3, 3), (4, 2), (2, 4), (2, 3, 3)])
+def test_pinv_differentiates_what_a_large_rtol_leaves(shape: tuple[int, ...], plane: bool) -> None:
+    a = matrix(np.random.default_rng(3), *shape, plane=plane)
+    f = partial(la.pinv, rtol=0.7)
+    assert_allclose(f(dp.Value(a)).data, np.linalg.pinv(a, rtol=0.7), atol=1e-13)
+    assert not np.allclose(np.linalg.pinv(a, rtol=0.7), np.linalg.pinv(a))
+    check_grads(f, a, order=2)
+    with pytest.raises(ValueError, match=r"rtol.*svd"):
+        dp.compile(f)(a)
+    assert_allclose(dp.compile(partial(la.pinv, rtol=1e-9))(a), np.linalg.pinv(a), atol=1e-13)
 
 
 def test_pinv_of_zero_is_zero_and_so_is_its_gradient() -> None:

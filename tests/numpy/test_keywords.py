@@ -262,7 +262,7 @@ SPECIAL = {
     "ifftshift axes": "1",
     "linalg.tensordot axes": "1",
     "matrix_rank hermitian": "True",
-    "pinv rtol": "1e-9",
+    "pinv rtol": "0.5",
     "unstack axis": "1",
     "squeeze axis": "1",
     "sort axis": "0",
@@ -351,7 +351,7 @@ SPECIAL = {
     "isin kind": "'sort'",
     "linspace axis": "1",
     "linspace num": "4",
-    "lstsq rcond": "1e-9",
+    "lstsq rcond": "0.5",
     "matrix_norm ord": "1",
     "matrix_rank tol": "10.0",
     "meshgrid indexing": "'ij'",
@@ -364,7 +364,7 @@ SPECIAL = {
     "partition order": "None",
     "argpartition order": "None",
     "permute_dims axes": "(0, 1)",
-    "pinv rcond": "1e-9",
+    "pinv rcond": "0.5",
     "ptp axis": "1",
     "qr mode": "'r'",
     "quantile weights": "w, method='inverted_cdf'",
@@ -427,8 +427,8 @@ SPECIAL = {
 NEUTRAL = set(
     words("""
 assume_unique casting copy device kind like optimize order overwrite_input sorted stable subok ndmax
-array_split.axis cov.ddof linspace.num lstsq.rcond matrix_rank.hermitian permute_dims.axes
-pinv.rcond pinv.rtol real_if_close.tol searchsorted.sorter split.axis svd.full_matrices take.mode
+array_split.axis cov.ddof linspace.num matrix_rank.hermitian permute_dims.axes
+real_if_close.tol searchsorted.sorter split.axis svd.full_matrices take.mode
 tensorinv.ind tensorsolve.axes trace.axis1 trace.axis2 transpose.axes unique.axis unwrap.discont
 """)
 )
@@ -787,6 +787,8 @@ def test_methods_of_ufuncs(text: str) -> None:
         return eval(f"np.{text}", {**known, "v": v})
 
     found = f(dp.Value(ARRAYS["M"]))
+    of_ours = eval(f"dnp.{text}", {**known, "dnp": dnp, "v": ARRAYS["M"]})
+    np.testing.assert_allclose(of_ours, wanted, rtol=1e-14)
     assert is_variable(found)
     assert found.shape == np.shape(wanted)
     np.testing.assert_allclose(found.data, wanted, rtol=1e-14)

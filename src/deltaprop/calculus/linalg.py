@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, as_array, raw
+from ..graph import Custom, Node, Symbol, as_array, raw, verify
 from ..graph.primitive import Array
 from . import factorisations, reductions
 from .domains import case
-from .elementwise import absolute, imag, isnan, real, root_of_power, square, where
+from .elementwise import absolute, imag, isnan, kept, real, root_of_power, square, where
 from .factorisations import *  # noqa: F403
 from .factorisations import (
     SQUARES,
@@ -101,12 +101,43 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
 
     Singular values up to `rtol` (or `rcond`) times the largest count as zero; None is eps
     times the longer side. With `hermitian`, of the Hermitian matrix that has the lower
-    triangle of `a`.
+    triangle of `a`. Where `rtol` cuts singular values off that are no rounding errors, the
+    derivative is that of the truncated inverse; a compiled function refuses this.
     """
     a, rtol = _floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
+    if rtol is not None:
+        if isinstance(raw(a), Symbol):
+            verify(_cuts_nothing, raw(a), rtol)
+        elif isinstance(a, Node) and _cuts(raw(a), rtol):
+            return _truncated(a, rtol)
     tall = _shape(a)[-2] >= _shape(a)[-1]
     return _pinv(a, rtol=rtol) if tall else _pinv(a.mT, rtol=rtol).mT
+
+
+def _cuts(a: np.ndarray, rtol: Any) -> bool:
+    """Whether `rtol` drops singular values that are more than rounding errors."""
+    s = np.linalg.svd(a, compute_uv=False)
+    top = s.max(-1, keepdims=True, initial=0.0)
+    noise = np.finfo(s.dtype).eps * max(a.shape[-2:]) * top
+    return bool(np.any((s > noise) & (s <= np.expand_dims(rtol, -1) * top)))
+
+
+def _cuts_nothing(a: np.ndarray, rtol: Any) -> None:
+    if _cuts(a, rtol):
+        raise ValueError(
+            f"rtol or rcond {rtol} cuts singular values off that are not zero: a compiled function "
+            "has no derivative for this; write it with svd, or call it without compile"
+        )
+
+
+def _truncated(a: Array, rtol: Any) -> Array:
+    """The inverse of the part of `a` that belongs to its larger singular values."""
+    u, s, vh = factorisations.svd(a, full_matrices=False)
+    top = raw(s).max(-1, keepdims=True, initial=0.0)
+    large = raw(s) > np.expand_dims(rtol, -1) * top
+    inverses = kept(large, 1 / kept(large, s, 1.0), 0.0)
+    return (star(vh) * inverses[..., None, :]) @ star(u)
 
 
 def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int, Any]:

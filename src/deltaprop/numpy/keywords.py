@@ -346,8 +346,8 @@ def reduces(ufunc: np.ufunc, function: Function) -> Function:
     """A reduction as a ufunc's method: along the first axis unless said otherwise."""
 
     @wraps(function)
-    def along_first(x: Any, axis: Any = 0, **keywords: Any) -> Any:
-        return function(x, axis, **keywords)
+    def along_first(x: Any, axis: Any = 0, *further: Any, **keywords: Any) -> Any:
+        return function(x, axis, *further, **keywords)
 
     mine = signature(function)
     first = [p.replace(default=0) if p.name == "axis" else p for p in mine.parameters.values()]

@@ -50,6 +50,8 @@ def register(namespace: ModuleType) -> None:
         table[ufunc, "reduce"] = keywords.reduces(ufunc, function)
     for ufunc, function in _RUNNING.items():
         table[ufunc, "accumulate"] = keywords.accumulates(ufunc, function)
+    for ufunc, method in [key for key in table if isinstance(key, tuple)]:
+        setattr(table[ufunc], method, table[ufunc, method])  # add.reduce, add.outer, ...
     for name in _QUESTIONS:
         table[getattr(np, name)] = _of_data(getattr(np, name))
 

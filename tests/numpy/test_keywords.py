@@ -319,6 +319,7 @@ SPECIAL = {
     "ediff1d to_begin": "0.5",
     "ediff1d to_end": "0.5",
     "einsum casting": "'safe'",
+    "divmod out": "(np.zeros(3), np.zeros(3))",
     "eye M": "4",
     "eye dtype": "np.float32",
     "eye order": "'C'",
@@ -504,7 +505,7 @@ def parts(result: Any) -> list[Any]:
 
 def results(ufunc: np.ufunc) -> list[Any]:
     """The dtypes that come out of it."""
-    return [np.dtype(loop.partition("->")[2]).type for loop in ufunc.types if loop[-1] != "O"]
+    return [np.dtype(loop.partition("->")[2][0]).type for loop in ufunc.types if loop[-1] != "O"]
 
 
 def is_variable(x: Any) -> bool:

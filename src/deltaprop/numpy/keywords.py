@@ -263,17 +263,20 @@ def called(
             raise refused(name, key, value)
     xs: Sequence[Any] = args[:nin]
     dtype, casting = keywords.get("dtype"), keywords.get("casting", "same_kind")
-    result: Any = None
+    loops: Sequence[Any] = ()
     if dtype is not None or casting != "same_kind":
-        *xs, result = _converted(name, ufunc, xs, dtype, casting)
+        xs, loops = _converted(name, ufunc, xs, dtype, casting)
     where = keywords.get("where", True)
-    if where is True:
-        y = function(*xs, **passed)
-        return y if dtype is None else astype(y, result, copy=False)
-    xs = [_left_out(where, x, domain[i : i + 1]) for i, x in enumerate(xs)]
-    y = function(*xs)
-    y = kept(where, y, as_array(raw(y)).dtype.type(0))
-    return y if dtype is None else astype(y, result, copy=False)
+    if where is not True:
+        xs = [_left_out(where, x, domain[i : i + 1]) for i, x in enumerate(xs)]
+
+    def finished(y: Any, i: int = 0) -> Any:
+        if where is not True:
+            y = kept(where, y, as_array(raw(y)).dtype.type(0))
+        return y if dtype is None else astype(y, loops[i], copy=False)
+
+    y = function(*xs, **passed)
+    return tuple(map(finished, y, range(len(y)))) if isinstance(y, tuple) else finished(y)
 
 
 def _is_weak(x: Any) -> bool:
@@ -283,8 +286,8 @@ def _is_weak(x: Any) -> bool:
 
 def _converted(
     name: str, ufunc: np.ufunc | int, xs: Sequence[Any], dtype: Any, casting: Any
-) -> list[Any]:
-    """The operands, converted to the dtypes of NumPy's loop, and the dtype of its result."""
+) -> tuple[list[Any], Sequence[Any]]:
+    """The operands, converted to the dtypes of NumPy's loop, and the dtypes of its results."""
     kinds = [type(raw(x)) if _is_weak(x) else as_array(raw(x)).dtype for x in xs]
     wanted = None if dtype is None else np.dtype(dtype)
     if isinstance(ufunc, int):
@@ -301,7 +304,8 @@ def _converted(
             )
         except TypeError as error:
             raise TypeError(f"{name}(): {error}") from None
-    return [*(astype(x, to, copy=False) for x, to in zip(xs, loops, strict=False)), loops[-1]]
+    given = [astype(x, to, copy=False) for x, to in zip(xs, loops, strict=False)]
+    return given, loops[len(xs) :]
 
 
 def _left_out(mask: Any, x: Any, domain: Sequence[Domain]) -> Any:

@@ -44,6 +44,35 @@ def five_hundred() -> Any:
     return (model([2.0, 3.0, -1.0]) - 1.0) ** 2
 
 
+HOSTILE = [
+    "</script><script>document.title='seen'</script>",
+    "</style><style>body{display:none}</style>",
+    "</title><img src=x onerror=\"document.title='seen'\">",
+    "</svg></div><svg onload=document.title='seen'>",
+    '" onload="document.title=\'seen\'" x="',
+    "' onmouseover='document.title=1' x='",
+    "<!--<script>", "-->", "]]>", "&lt;b&gt;", "&#60;b&#62;", "{{story}}", "{{script}}", "{{nothing}}",
+    "{{story}} onload=document.title='seen' ", "\\u003c/script>", "\\", "`${document.title}`",
+    "a\u2028b\u2029c", "a\0b\x1bc\x7f", "\ud800", "\udfff\ud800", "\ufeff\uffff", "line\nbreak\r\ttab",
+    "__proto__", "constructor", "\u202eabc", "d/dx", "W1", "x" * 3000, "Ünïcødé 名前 🙂",
+]  # fmt: skip
+
+
+def hostile(name: str) -> Any:
+    """A loss with a name on every kind of Value."""
+    a, b = dp.Value(2.0, name=name), dp.Value([1.0, -2.0], name=name)
+    c = a * b
+    c.name = name
+
+    @dp.custom_gradient
+    def twice(x: Any) -> Any:
+        return 2 * x, lambda g: 2 * g
+
+    loss = (twice(c) * dp.nn.relu(b)).sum()
+    loss.name = name
+    return loss
+
+
 def story(path: Path) -> dict[str, Any]:
     """What a page of the player says."""
     page = path.read_text(encoding="utf-8")

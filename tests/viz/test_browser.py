@@ -17,9 +17,10 @@ import pytest
 
 import deltaprop as dp
 from deltaprop.viz import play
+from deltaprop.viz.drawing import plain
 from deltaprop.viz.notation import entries, number
 
-from .graphs import T, X, five_hundred, micrograd_example, sigmoid_mlp, story
+from .graphs import HOSTILE, T, X, five_hundred, hostile, micrograd_example, sigmoid_mlp, story
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
 Page, expect = playwright.Page, playwright.expect
@@ -69,6 +70,55 @@ def visit(browser, tmp_path):
         return page, story(path)
 
     yield opened
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", [*HOSTILE[:8], *HOSTILE[11:22]], ids=ascii)
+def test_hostile_names_do_nothing(visit, name):
+    """No request, no error of the policy, every step plays, and the name stands there."""
+    page, told = visit(hostile(name))
+    title = page.title()
+    assert title.startswith("Backpropagation through")
+    assert page.evaluate("document.scripts.length") == 2
+    assert page.evaluate("document.querySelectorAll('body > *').length") == 6
+    assert page.evaluate("document.querySelectorAll('.node').length") == len(told["boxes"])
+    for _ in told["steps"]:
+        page.keyboard.press("ArrowRight")
+    assert step(page) == len(told["steps"]) - 1
+    assert page.title() == title
+    if len(name) < 100:
+        label = page.locator("#view svg").first.get_attribute("aria-label")
+        assert plain(name).replace("\r", "\n") in label
+
+
+def test_what_is_put_into_the_page_does_not_run(browser, tmp_path):
+    """Were a name to become markup, the policy would stop it."""
+    path = play(hostile("MARK"), tmp_path / "page.html")
+    evil = "<script>document.title='seen'</script><img src=x onerror=\"document.title='seen'\">"
+    evil += "<style>body{opacity:0.5}</style><b style='opacity:0.25' id='styled'>b</b>"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('<main id="panel"', evil + '<main id="panel"'), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.keyboard.press("ArrowRight")
+    assert step(page) == 1
+    assert page.title() != "seen"
+    assert page.evaluate("getComputedStyle(document.body).opacity") == "1"
+    assert page.evaluate("getComputedStyle(document.getElementById('styled')).opacity") == "1"
+
+
+def test_a_notebook_shows_the_page(browser, tmp_path):
+    errors: list[str] = []
+    path = play(micrograd_example()[2], tmp_path / "page.html")
+    page = browser.new_page()
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_content(f"<!DOCTYPE html><p>cell</p>{path._repr_html_()}")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator("#count")).to_have_text(re.compile("^1 / "))
+    frame.locator("#next").click()
+    expect(frame.locator("#count")).to_have_text(re.compile("^2 / "))
+    assert page.title() == ""
     assert errors == []
 
 

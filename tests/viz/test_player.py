@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
+import html
 import re
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop.graph import REGISTRY, Elementwise, topological_order
 from deltaprop.testing import strategies as dst
 from deltaprop.viz import play
+from deltaprop.viz.drawing import asset, plain
 from deltaprop.viz.notation import brief
 from deltaprop.viz.picture import Picture
 from deltaprop.viz.player import Sweep, rules
 
 from .. import oracles
-from .graphs import T, X, five_hundred, micrograd_example, sigmoid_mlp, story
+from .graphs import HOSTILE, T, X, five_hundred, hostile, micrograd_example, sigmoid_mlp, story
 
 
 def numbers(text: str) -> list:
@@ -234,6 +242,73 @@ def test_text_from_users_stays_text(tmp_path):
     assert story(path)["boxes"][0]["name"] == "</script><b>"
     assert path.read_text(encoding="utf-8").count("</script>") == 2
     assert "nan" in story(play(x * float("nan"), tmp_path / "nan.html"))["boxes"][-1]["data"]
+
+
+class Tags(HTMLParser):
+    """The elements of a page, with the names of their attributes, and its texts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, [name for name, _ in attrs]))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def page_of(name, path):
+    play(hostile(name), path)
+    return path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_names_are_inert(tmp_path, name):
+    page, harmless = (page_of(n, tmp_path / "page.html") for n in (name, "harmless"))
+    assert Tags(page).tags == Tags(harmless).tags
+    assert abs(len(page) - len(harmless)) < 100 * (len(name) + 20)
+    shown = plain(name)
+    play(hostile(name), tmp_path / "page.html")
+    assert plain(story(tmp_path / "page.html")["root"]).startswith(shown)
+    kept = shown.replace("\r", "\n")
+    assert any(kept in text.replace("\r", "\n") for text in Tags(page).texts)
+    svg = dp.draw(hostile(name)).svg
+    ElementTree.fromstring(svg)  # well-formed
+    assert Tags(svg).tags == Tags(dp.draw(hostile("harmless")).svg).tags
+    html = play(hostile(name), tmp_path / "page.html")._repr_html_()
+    assert Tags(html).tags == [("iframe", ["srcdoc", "sandbox", "title", "style"])]
+
+
+@given(st.text())
+def test_any_name_is_inert(tmp_path_factory, name):
+    path = tmp_path_factory.getbasetemp() / "named.html"
+    tags = Tags(page_of("harmless", path)).tags
+    assert Tags(page_of(name or "x", path)).tags == tags
+
+
+def test_the_policy_lets_the_pages_own_script_and_style_run_alone(tmp_path):
+    page = page_of("x", tmp_path / "page.html")
+    policy = re.search(r'Content-Security-Policy" content="(.*?)"', page)[1]
+    for kind in ("script", "style"):
+        (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", page, re.S)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in page.replace(asset("player.js"), "")
+
+
+def test_the_path_shows_the_page(tmp_path):
+    path = play(hostile("x"), tmp_path / "page.html")
+    assert isinstance(path, Path)
+    assert path == tmp_path / "page.html"
+    assert html.unescape(re.search('srcdoc="(.*?)"', path._repr_html_(), re.S)[1]) == (
+        path.read_text(encoding="utf-8")
+    )
+    assert path.parent._repr_html_() is None
+    path.unlink()
+    assert path._repr_html_() is None
 
 
 def test_clear_errors(tmp_path):

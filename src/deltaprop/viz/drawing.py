@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from functools import cache
 from importlib.resources import files
@@ -16,6 +17,7 @@ from .picture import Box, Picture
 
 _CHARACTER, _LINE, _PAD, _MARGIN = 7.4, 16, 8, 12
 _TREE_LINES = 200
+_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SHOWN_BY_ITSELF = 60  # nodes: a larger graph is drawn when somebody asks for it
 
 
@@ -140,7 +142,12 @@ def svg(picture: Picture, *, style: bool, gap: float = GAP_X) -> str:
         )
     for i, (box, lines) in enumerate(zip(boxes, texts, strict=True)):
         parts.append(_drawn(i, box, lines, plan.corners[i], sizes[i]))
-    return "\n".join([*parts, "</svg>"])
+    return plain("\n".join([*parts, "</svg>"]))
+
+
+def plain(text: str) -> str:
+    """The text without what no document may hold: control characters and lone surrogates."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def _size(box: Box, lines: list[list[tuple[str, str]]]) -> tuple[float, float]:

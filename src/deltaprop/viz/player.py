@@ -7,9 +7,12 @@ the rules record when they are run on nodes. So the page shows what the code doe
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,7 @@ from ..graph.modes import Mode
 from ..graph.node import owner
 from ..value import Value
 from .cards import Card, cards
-from .drawing import asset, svg
+from .drawing import asset, plain, svg
 from .notation import applied, brief, formula, number, operations, rows, summary
 from .picture import Picture, key
 
@@ -36,7 +39,7 @@ _LONG = 9  # operations: a longer formula is not
 Step = dict[str, Any]
 
 
-def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> Path:
+def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> Page:
     """Write a page that plays the forward pass and the reverse sweep, node by node.
 
     Every step shows the rule that is applied with its numbers, as the sweep itself computes
@@ -55,7 +58,8 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
 
     Returns
     -------
-    Path
+    Page
+        The path; in Jupyter the page itself is shown.
 
     Examples
     --------
@@ -78,8 +82,9 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
         ]
         drawn = svg(picture, style=False, gap=_GAP)
     story = {"root": picture.boxes[-1].name, "boxes": boxes, "steps": steps}
-    Path(path).write_text(_page(drawn, story), encoding="utf-8")
-    return Path(path)
+    page = Page(path)
+    page.write_text(_page(drawn, story), encoding="utf-8")
+    return page
 
 
 def _check(loss: Any) -> None:
@@ -99,18 +104,39 @@ def exact(data: Any) -> str | None:
     return None if data is None or np.size(data) > 16 else repr(np.asarray(data).tolist())
 
 
+class Page(type(Path())):  # type: ignore[misc]
+    """The path of a page; a notebook shows the page itself."""
+
+    def _repr_html_(self) -> str | None:
+        """The page in a frame of its own, from which its script reaches nothing else."""
+        if not self.is_file():
+            return None
+        page = escape(self.read_text(encoding="utf-8"), {'"': "&quot;"})
+        return (
+            f'<iframe srcdoc="{page}" sandbox="allow-scripts" title="Backpropagation, step by '
+            'step" style="width: 100%; height: 700px; border: 0"></iframe>'
+        )
+
+
 def _page(drawn: str, story: dict[str, Any]) -> str:
+    """The template with its parts. Names can hold anything: they are escaped, and not searched."""
     data = json.dumps(story, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-    page = asset("player.html")
-    for mark, text in {
-        "{{root}}": escape(story["root"]),
-        "{{style}}": asset("drawing.css") + asset("player.css"),
-        "{{graph}}": drawn,
-        "{{story}}": data,
-        "{{script}}": asset("player.js"),
-    }.items():
-        page = page.replace(mark, text)
-    return page
+    style, script = asset("drawing.css") + asset("player.css"), asset("player.js")
+    parts = {
+        "root": escape(story["root"]),
+        "style": style,
+        "style_hash": _hash(style),
+        "graph": drawn,
+        "story": data,
+        "script": script,
+        "script_hash": _hash(script),
+    }
+    return plain(re.sub(r"\{\{(\w+)\}\}", lambda mark: parts[mark[1]], asset("player.html")))
+
+
+def _hash(text: str) -> str:
+    """What the page's policy calls the one script, or style, that may run."""
+    return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 class _Watch(Mode):

@@ -158,11 +158,19 @@ class World:
         }
 
     def step(self, given: dict[str, Any], generator: Any) -> Any:
-        """One call of the program."""
+        """One call of the program's first function."""
+        return self.run(self.program.bodies[0], given, generator)
+
+    def other(self, given: dict[str, Any], generator: Any) -> Any:
+        """One call of its second function, of the same variables."""
+        return self.run(self.program.bodies[1], given, generator)
+
+    def run(self, body: list[Step], given: dict[str, Any], generator: Any) -> Any:
+        """The statements of a function, one after the other."""
         env: dict[str, Any] = {"generator": generator, "results": []}
         rows = [given["x"], *given["more"], given["scalar"]]
         env["nodes"] = [*self.variables, *rows]
-        for _, statement in self.program.body:
+        for _, statement in body:
             statement(self, env)
         return env["results"][0] if self.program.single else {"all": tuple(env["results"])}
 
@@ -186,11 +194,12 @@ class Program:
         self.half = r.choice([0, 1, 3])
         names = list(OPTIMIZERS)[: None if self.exact else 3]
         self.optimizers = [r.choice(names) for _ in range(2)]
-        self.body = self._body()
+        self.bodies = self._body(), self._body()
         self.calls = r.randint(4, 7)
         self.events = [self._events() for _ in range(self.calls)]
         self.armed = [r.random() < 0.15 for _ in range(self.calls)]
         self.shifts = [r.choice([0, 0, 0, 1]) for _ in range(self.calls)]
+        self.others = [r.random() < 0.2 for _ in range(self.calls)]
 
     # -- the step ------------------------------------------------------------------------
 
@@ -352,7 +361,7 @@ class Program:
         i, k = r.randrange(30), r.randrange(1, 5)
         kind = r.choice([
             "zero_grad", "schedule", "save", "load", "options", "mode", "write", "assign", "grad",
-            "keep", "graph", "lr",
+            "keep", "graph", "lr", "model", "swapped",
         ])  # fmt: skip
 
         def event(w: World) -> None:
@@ -384,6 +393,13 @@ class Program:
                 w.kept.append(((p * p).sum(), p))
             elif kind == "lr":
                 o.lr = 0.01 * k
+            elif kind == "model":
+                m = w.modules[i % len(w.modules)]
+                m.load_state_dict({name: x * 0.9 for name, x in m.state_dict().items()})
+            elif kind == "swapped":
+                q = w.parameters[k % len(w.parameters)]
+                if p.shape == q.shape:
+                    p.data, q.data = q.numpy(), p.numpy()
 
         return f"{kind} {i} {k}", event
 
@@ -406,14 +422,14 @@ class Program:
     def check(self) -> None:
         """Run it both ways; an AssertionError says where they part."""
         eager, other = World(self), World(self)
-        compiled = dp.compile(other.step)
+        both = [(dp.compile(other.step), eager.step), (dp.compile(other.other), eager.other)]
         for call in range(self.calls):
             for name, event in self.events[call]:
                 event(eager)
                 event(other)
                 self.compare(other.state(), eager.state(), f"event {name} before call {call}")
-            given = self.arguments(call)
-            before = other.state()
+            given, before = self.arguments(call), other.state()
+            compiled, function = both[self.others[call]]
             _armed[0] = self.armed[call]
             try:
                 came = compiled(given, other.generator)
@@ -422,7 +438,7 @@ class Program:
                 continue
             finally:
                 _armed[0] = False
-            right = eager.step(self.arguments(call), eager.generator)
+            right = function(self.arguments(call), eager.generator)
             self.compare(came, right, f"the result of call {call}")
             if given["x"].flags.writeable:
                 given["x"][...] = 0.0
@@ -439,8 +455,10 @@ class Program:
             f"seed {self.seed}: {np.dtype(self.dtype)}, {self.rows} rows, {self.layout}, "
             f"variables {self.shapes}, {self.optimizers}, half {self.half}"
         ]
-        lines += [f"    {text}" for text, _ in self.body]
-        lines += [f"  before call {i}: {[text for text, _ in x]} {self.armed[i]}"
+        lines += [f"    {text}" for text, _ in self.bodies[0]]
+        if any(self.others):
+            lines += ["    -- the other"] + [f"    {text}" for text, _ in self.bodies[1]]
+        lines += [f"  before call {i}: {[text for text, _ in x]} {self.armed[i]} {self.others[i]}"
                   for i, x in enumerate(self.events)]  # fmt: skip
         return "\n".join(lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -151,6 +152,19 @@ def test_gradients_add_up_around_a_zero_grad_outside(start: Any) -> None:
                 v.grad = None
             f(np.array(start) + k)
             found.append((w.grad, v.grad))
+        return found
+
+    alike(run)
+
+
+def test_a_branch_on_a_gradient_is_taken_anew() -> None:
+    def run(compiled: Any) -> Any:
+        w = dp.Value([1.0, 2.0])
+        f = compiled(lambda x: x * 0.0 if w.grad is None else x * 1.0)
+        found = []
+        for g in (np.ones(2), None, np.ones(2), None):
+            w.grad = g
+            found.append(f(np.ones(2)))
         return found
 
     alike(run)
@@ -456,3 +470,42 @@ def test_an_error_in_a_replay_changes_nothing(optimizer: Any, where: str) -> Non
             _fails[0] = False
         identical(state()[:-1], before[:-1])
         assert state()[-1] == before[-1]
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_wrong_target_changes_nothing(optimizer: Any, executor: str) -> None:
+    """It is found late: the classes depend on what was drawn and computed before."""
+    model, norm = nn.MLP([3, 4, 3], dropout=0.3, rng=0), nn.BatchNorm(3)
+    parameters = [*model.parameters(), *norm.parameters()]
+    rule, given = optimizer(parameters), np.random.default_rng(5)
+
+    def step(X: Any, classes: Any, g: Any) -> Any:
+        rule.zero_grad()
+        nn.softmax_cross_entropy(norm(model(X * g.random(3))), [0, 1, 2, 0, 1]).backward()
+        rule.step()
+        w = parameters[0].data.sum() * 0.0
+        return nn.softmax_cross_entropy(X, (classes + w).astype(int))
+
+    def state() -> Any:
+        return (
+            model.state_dict(),
+            norm.state_dict(),
+            [(p.numpy(), p.grad) for p in parameters],
+            rule.state_dict()["state"],
+            [np.array(g.random(9)) for g in copies(given, model.dropout.rng)],
+        )
+
+    compiled = dp.compile(step, executor=executor)
+    X = np.random.default_rng(0).standard_normal((5, 3))
+    right, wrong = np.array([0.0, 1, 2, 0, 1]), np.array([0.0, 1, 3, 0, 1])
+    for _ in range(3):
+        compiled(X, right, given)
+        before = state()
+        with pytest.raises((ValueError, IndexError)):
+            compiled(X, wrong, given)
+        identical(state(), before)
+
+
+def copies(*generators: np.random.Generator) -> list[np.random.Generator]:
+    return [copy.deepcopy(g) for g in generators]

@@ -94,8 +94,8 @@ class Trace(Mode):
     empty : set of Node
         Variables without a gradient. Of all others it is a symbol, also if there is none:
         most steps throw it away before anything depends on it.
-    missing : set of Node
-        Those without a gradient that the function looked for.
+    missing, present : set of Node
+        Those whose gradient the function looked for, without one and with one.
     calls : list of Call
     places : dict
         What is outside, by owner and name.
@@ -111,6 +111,7 @@ class Trace(Mode):
         self.thread = get_ident()
         self.empty = set(empty)
         self.missing: set[Node] = set()
+        self.present: set[Node] = set()
         self.opened = opened
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
@@ -166,8 +167,8 @@ class Trace(Mode):
     def asked(self, leaf: Node) -> None:
         """The function looks at a gradient: it may do something else if there is none."""
         place = self.places.get((id(leaf), "_grad"))
-        if place is not None and place.before is None and leaf._grad is place.symbols:
-            self.missing.add(leaf)
+        if place is not None and leaf._grad is place.symbols:
+            (self.missing if place.before is None else self.present).add(leaf)
 
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
         """The recording holds only while ``look(owner)`` is what it is now."""
@@ -490,6 +491,7 @@ def _recorded(
     reads = [row for row in reads if not used.isdisjoint(row[2])]
     program.inputs += [x for _, _, symbols in reads for x in symbols]
     needed = [p.owner for p, _, _ in reads if p.name == "_grad" and p.before is not None]
+    needed = [*trace.present.union(needed)]
     guards = [
         *trace.guards.values(),
         *[Guard(_gradient, leaf, None) for leaf in trace.empty],

@@ -7,6 +7,7 @@ lost in silence, so each way out says instead what to write.
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -79,9 +80,32 @@ class Exchange(Node):
         if self._carries_gradient:
             raise LostGradient(
                 f"a Value with a gradient cannot become {what}: the gradient would be lost. "
+                f"{self._of_scipys()}"
                 "Compute with functions of deltaprop.numpy, join Values with "
                 "deltaprop.numpy.stack, or take v.item(), v.numpy() or v.data for the data alone"
             )
+
+    @classmethod
+    def _of_scipys(cls) -> str:
+        """What to call in place of the function of SciPy's that is running, if it is one."""
+        frame: Any = sys._getframe(2)
+        found = None
+        while frame is not None:
+            module = frame.f_globals.get("__name__", "")
+            code = frame.f_code
+            if module.startswith("scipy.") and not code.co_name.startswith(("_", "<")):
+                inner = [frame.f_locals.get(free) for free in code.co_freevars]  # a decorator's
+                whole = [(f.__module__, f.__name__) for f in inner if callable(f)]
+                found = [*whole, (module, code.co_name)][0]
+            frame = frame.f_back
+        if found is None:
+            return ""
+        module, name = found
+        ours = cls._namespace
+        for part in ("special", "linalg", "fft", ""):
+            if module.startswith(f"scipy.{part}") and hasattr(getattr(ours, part, ours), name):
+                return f"Call deltaprop.numpy.{part + '.' * bool(part)}{name} for SciPy's {name}. "
+        return f"SciPy's {name} knows no gradients. "
 
     def _number(self, what: str) -> Any:
         self._keep_gradient(what)
@@ -199,8 +223,15 @@ class Exchange(Node):
             raise ValueError(f"there is only the device 'cpu', without streams; not {device!r}")
         return self
 
-    def __dlpack__(self, *, max_version: Any = None, copy: bool | None = None, **where: Any) -> Any:
-        data = self._plain("a DLPack tensor")
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: Any = None,
+        dl_device: Any = None,
+        copy: bool | None = None,
+    ) -> Any:
+        data, where = self._plain("a DLPack tensor"), {"stream": stream, "dl_device": dl_device}
         if max_version is None or max_version < (1, 0):
             if copy is False:
                 raise BufferError("before version 1.0, DLPack cannot say that data is read-only")

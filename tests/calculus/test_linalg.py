@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.special
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -117,6 +119,11 @@ def of_eig(a: Any) -> Any:
     return joined(w, dnp.abs(v) ** 2, (v * w) @ la.inv(v))
 
 
+def _band(ab: Any) -> Any:
+    """Of a band matrix with two diagonals above, the main one made large."""
+    return ab + np.array([[0.0], [0.0], [8.0], [0.0]])
+
+
 SHAPES = [(3, 3), (4, 2), (2, 3), (2, 3, 2)]
 DERIVATIVES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "solve": (la.solve, ((3, 3), (3, 2))),
@@ -149,6 +156,25 @@ DERIVATIVES: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] =
     "lstsq": (lambda a, b: joined(*la.lstsq(a, b)[:2]), ((4, 2), (4,))),
     "lstsq, wide": (lambda a, b: joined(la.lstsq(a, b)[0], la.lstsq(a, b)[3]), ((2, 3), (2, 2))),
     "expm": (la.expm, ((2, 3, 3),)),
+    "sqrtm": (lambda a: dnp.real(la.sqrtm(a)), ((2, 2),)),
+    "solve_sylvester": (la.solve_sylvester, ((3, 3), (2, 2), (3, 2))),
+    **{
+        f"solve_triangular {trans} {lower} {unit}": (
+            lambda a, b, how=(trans, lower, unit): la.solve_triangular(a, b, *how),
+            ((3, 3), (3, 2)),
+        )
+        for trans, lower, unit in ((0, False, False), ("T", True, False), (2, False, True))
+    },
+    "solve_triangular of a vector": (la.solve_triangular, ((2, 3, 3), (3,))),
+    "solve_banded": (lambda ab, b: la.solve_banded((1, 2), _band(ab), b), ((4, 5), (5, 2))),
+    "solve_banded of a vector": (
+        lambda ab, b: la.solve_banded((1, 2), _band(ab), b),
+        ((4, 5), (5,)),
+    ),
+    "solve_banded, one side": (
+        lambda ab, b: la.solve_banded((2, 1), _band(ab[::-1])[::-1], b),
+        ((4, 5), (5,)),
+    ),
     "expm of large": (lambda a: la.expm(4 * a - 15 * np.eye(2)), ((2, 2),)),
     **{f"power {n}": (lambda a, n=n: la.matrix_power(a, n), ((2, 2, 2),)) for n in (-2, 1, 3, 6)},
     **{
@@ -365,7 +391,7 @@ def test_the_namespace_has_all_of_numpys_names() -> None:
     assert not set(np.linalg.__all__) - set(la.__all__)
     for name in la.__all__:
         ours = getattr(la, name)
-        if name not in ("LinAlgError", "expm"):
+        if hasattr(np.linalg, name) and name != "LinAlgError":
             theirs = inspect.signature(getattr(np.linalg, name)).parameters
             extra = set(theirs) - {"out"} - set(inspect.signature(ours).parameters)
             positional = {p.name for p in theirs.values() if p.kind is p.POSITIONAL_ONLY}
@@ -623,6 +649,55 @@ def test_eigenvectors_of_a_triangle_are_numpys() -> None:
         assert_allclose(la.eigvalsh(a, uplo), np.linalg.eigvalsh(triangle(a, uplo == "U")))
 
 
+# -- SciPy's ------------------------------------------------------------------------------
+
+SCIPYS: dict[str, Callable[..., Any]] = {
+    "sqrtm": lambda m, a, b: m.sqrtm(a),
+    "solve_sylvester": lambda m, a, b: m.solve_sylvester(a, a + np.eye(3), b),
+    "solve_banded": lambda m, a, b: m.solve_banded((1, 1), a, b),
+    "solve_banded of a vector": lambda m, a, b: m.solve_banded((0, 2), a[::-1], b[:, 0]),
+    **{
+        f"solve_triangular {trans} {lower} {unit}": (
+            lambda m, a, b, trans=trans, lower=lower, unit=unit: m.solve_triangular(
+                a, b, trans=trans, lower=lower, unit_diagonal=unit
+            )
+        )
+        for trans in (0, 1, 2, "N", "T", "C")
+        for lower in (False, True)
+        for unit in (False, True)
+    },
+}
+
+
+@PLANES
+@pytest.mark.parametrize("name", SCIPYS)
+def test_values_are_scipys(name: str, plane: bool) -> None:
+    rng = np.random.default_rng(8)
+    a, b = matrix(rng, 3, 3, plane=plane) + 3 * np.eye(3), normals(rng, 3, 3, plane=plane)
+    expected = SCIPYS[name](scipy.linalg, a, b)
+    for given_a in (a, dp.constant(a), dp.Value(a)):
+        found = oracles.data(SCIPYS[name](la, given_a, b))
+        assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
+        assert np.shape(found) == expected.shape
+
+
+def test_scipys_names_are_answered_with_ours() -> None:
+    a = dp.Value(np.eye(2))
+    for call, ours in (
+        (lambda: scipy.linalg.sqrtm(a), r"linalg\.sqrtm"),
+        (lambda: scipy.linalg.solve_triangular(a, np.ones(2)), r"linalg\.solve_triangular"),
+        (lambda: scipy.special.logsumexp(a), r"special\.logsumexp"),
+        (lambda: scipy.special.multigammaln(a, 2), r"special\.multigammaln"),
+    ):
+        with pytest.raises(TypeError, match=rf"Call deltaprop\.numpy\.{ours} "):
+            call()
+    with pytest.raises(TypeError, match="SciPy's lu knows no gradients"):
+        scipy.linalg.lu(a)
+    with pytest.raises(TypeError) as error:
+        np.asarray(a)
+    assert "SciPy" not in str(error.value)
+
+
 # -- bad input ----------------------------------------------------------------------------
 
 
@@ -640,6 +715,8 @@ def test_eigenvectors_of_a_triangle_are_numpys() -> None:
         (lambda: la.cross(np.ones(3), np.ones(2)), r"shapes \(3,\) and \(2,\)"),
         (lambda: la.matrix_norm(np.eye(2), ord=3), "ord=3 over 2 axes"),
         (lambda: la.solve(np.eye(2), np.ones(3)), "mismatch"),
+        (lambda: la.solve_triangular(np.eye(2), np.ones(2), 3), "trans must be 0, 1, 2 .* got 3"),
+        (lambda: la.solve_banded((1, 1), np.eye(2), np.ones(2)), r"1 \+ 1 \+ 1 .* shape \(2, 2\)"),
     ],
 )
 def test_errors(call: Callable[[], Any], message: str) -> None:

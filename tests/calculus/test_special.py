@@ -20,6 +20,7 @@ from mpmath import mpf
 import deltaprop as dp
 from deltaprop.calculus.special import _library
 from deltaprop.numpy import special
+from deltaprop.testing import check_grads
 from deltaprop.value import Value
 
 from .. import test_kinks
@@ -353,6 +354,8 @@ def test_no_derivative_is_lost_in_the_far_tail_of_a_bessel_function() -> None:
         (lambda v: special.betainc(1.0, v, 0.5), "b"),
         (lambda v: special.zeta(v, 1.0), "s"),
         (lambda v: special.iv(v, 1.0), "v"),
+        (lambda v: special.jn(v, 1.0), "v"),
+        (lambda v: special.yv(v, 1.0), "v"),
         (lambda v: special.ive(v, 1.0), "v"),
     ],
 )
@@ -371,8 +374,58 @@ def test_bad_arguments() -> None:
         special.polygamma(Value(1.0), 2.0)
 
 
+PLACES = np.array([0.3, 1.7, 4.2])
+LIKE_SCIPY: dict[str, Any] = {
+    **{name: (lambda m, x, name=name: getattr(m, name)(x)) for name in (
+        "j0", "j1", "y0", "y1", "rgamma", "gammasgn")},
+    **{name: (lambda m, x, name=name: getattr(m, name)(2, x)) for name in ("jn", "jv", "yn", "yv")},
+    "multigammaln": lambda m, x: m.multigammaln(x + 2, 3),
+    "logsumexp": lambda m, x: m.logsumexp(x, 0, None, True),
+    "logsumexp b": lambda m, x: m.logsumexp(x, b=np.array([1.0, 0.0, 2.0])),
+    "logsumexp sign": lambda m, x: m.logsumexp(x, b=np.array([1, -2, -3.0]), return_sign=True)[0],
+    "its sign": lambda m, x: m.logsumexp(x, b=np.array([1, -2, -3.0]), return_sign=True)[1],
+    "sign without b": lambda m, x: m.logsumexp(x, return_sign=True)[0],
+    "logsumexp rows": lambda m, x: m.logsumexp(
+        x[:, None] * np.ones(2), axis=1, b=np.array([1.0, 3.0]), keepdims=True
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIKE_SCIPY)
+def test_values_are_scipys_and_derivatives_differences(name: str) -> None:
+    scipy_special = pytest.importorskip("scipy.special")
+    f = LIKE_SCIPY[name]
+    expected = f(scipy_special, PLACES)
+    for x in (PLACES, dp.constant(PLACES), Value(PLACES)):
+        found = dp.graph.raw(f(special, x))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        assert np.shape(found) == np.shape(expected)
+    if name != "its sign":
+        check_grads(lambda x: f(special, x), PLACES)
+
+
+def test_factors_of_logsumexp() -> None:
+    x, b = np.array([1.0, 2.0]), np.array([0.5, 3.0])
+    check_grads(lambda b: special.logsumexp(x, b=b), b)
+    gone = Value([-np.inf, -np.inf])
+    y = special.logsumexp(gone, b=[1.0, 2.0])
+    y.backward()
+    assert y.item() == -np.inf
+    np.testing.assert_array_equal(gone.grad, 0)
+    assert np.isnan(special.logsumexp(Value(x), b=-b).item())
+    with pytest.raises(ValueError, match=r"d=3: a must be greater than 1.0"):
+        special.multigammaln(Value(1.0), 3)
+
+
+@pytest.mark.parametrize("f", [special.erf, special.erfc])
+def test_error_functions_take_real_numbers(f: Any) -> None:
+    for z in (1 + 0.1j, Value(1 + 0.1j), Value([1 + 0.1j])):
+        with pytest.raises(TypeError, match=r"erfc? takes real numbers"):
+            f(z)
+
+
 def test_raw_arguments_give_raw_results_without_warnings() -> None:
-    for name in set(special.__all__) - {"betainc", "polygamma", "zeta"}:
+    for name in set(special.__all__) - {"betainc", "multigammaln", "polygamma", "zeta"}:
         function = getattr(special, name)
         for args in ((0.5,), ([0.0, 0.5, 1.0],)):
             try:

@@ -16,6 +16,8 @@ import numpy as np
 def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:
     def on_array(x: Any) -> Any:
         x = np.asarray(x)
+        if x.dtype.kind == "c":
+            raise TypeError(f"{function.__name__} takes real numbers, got complex ones")
         values = np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size)
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         return values.reshape(x.shape).astype(dtype, copy=False)[()]

@@ -5,9 +5,13 @@ As in `factorisations`, all take stacks of matrices, real or complex, and NumPy'
 
 from __future__ import annotations
 
+import functools
+import importlib
 import math
+import operator
 from collections import namedtuple
 from collections.abc import Sequence
+from functools import cache
 from operator import index
 from typing import Any
 
@@ -45,12 +49,14 @@ from .shaping import (
     reshape,
     roll,
     stack,
+    tril,
+    triu,
 )
 
 __all__ = [
     *factorisations.__all__, "cond", "cross", "det", "expm", "inv", "lstsq", "matrix_norm",
-    "matrix_power", "matrix_rank", "norm", "pinv", "slogdet", "solve", "tensorinv",
-    "tensorsolve", "vector_norm",
+    "matrix_power", "matrix_rank", "norm", "pinv", "slogdet", "solve", "solve_banded",
+    "solve_sylvester", "solve_triangular", "sqrtm", "tensorinv", "tensorsolve", "vector_norm",
 ]  # fmt: skip
 
 SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
@@ -171,6 +177,151 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
     shape = _shape(a)
     flat = reshape(a, (math.prod(shape[:ind]), -1))
     return reshape(inv(flat), shape[ind:] + shape[:ind])
+
+
+# -- equations as SciPy has them ----------------------------------------------------------
+
+
+@cache
+def _library() -> Any:
+    try:
+        return importlib.import_module("scipy.linalg")
+    except ImportError as error:
+        raise ImportError(
+            "this function is SciPy's: install it with pip install 'deltaprop[special]'"
+        ) from error
+
+
+def solve_triangular(
+    a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
+) -> Array:
+    """x of ``a @ x = b``, reading one triangle of `a`: the upper, or the `lower`.
+
+    Parameters
+    ----------
+    a : array_like or Value of shape (..., n, n)
+    b : array_like or Value
+        A vector, or matrices.
+    trans : {0, 1, 2, 'N', 'T', 'C'}
+        1 or 'T' solves ``a.T @ x = b``, 2 or 'C' ``a.T.conj() @ x = b``.
+    unit_diagonal : bool
+        The diagonal is not read, but taken for ones.
+    """
+    a = matrices(a, square=True)
+    k = int(unit_diagonal)
+    a = tril(a, -k) if lower else triu(a, k)
+    a = a + identity(a) if unit_diagonal else a
+    if trans not in (0, 1, 2, "N", "T", "C"):
+        raise ValueError(f"trans must be 0, 1, 2 or 'N', 'T', 'C', got {trans!r}")
+    return solve(a if trans in (0, "N") else a.mT if trans in (1, "T") else star(a), b)
+
+
+def _sylvester_jvp(tangents: Sequence[Any], y: Array, a: Array, b: Array, _q: Array) -> Array:
+    s, t, u = tangents
+    terms = [None if s is None else -(s @ y), None if t is None else -(y @ t), u]
+    return _sylvester(a, b, functools.reduce(operator.add, [x for x in terms if x is not None]))
+
+
+_sylvester: Custom = Custom(
+    "solve_sylvester",
+    lambda a, b, q: _library().solve_sylvester(a, b, q),
+    [
+        lambda g, y, a, b, _q: -(_sylvester(a.mT, b.mT, g) @ y.mT),
+        lambda g, y, a, b, _q: -(y.mT @ _sylvester(a.mT, b.mT, g)),
+        lambda g, _y, a, b, _q: _sylvester(a.mT, b.mT, g),
+    ],
+    _sylvester_jvp,
+    cases=[case((3, 3), (2, 2), (3, 2), near=np.diag([5.0, 11.0, 18.0]))],
+)
+_sqrtm = Custom(
+    "sqrtm",
+    lambda a: _library().sqrtm(a),
+    [lambda g, y, _a: _sylvester(y.mT, y.mT, g)],
+    lambda ts, y, _a: _sylvester(y, y, ts[0]),
+    cases=[case((2, 2), near=SQUARES[0].near, seen=real)],
+)
+
+
+def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
+    """x of ``a @ x + x @ b = q``."""
+    return _sylvester(matrices(a, square=True), matrices(b, square=True), matrices(q))
+
+
+def sqrtm(a: Array) -> Array:
+    """The principal square root of a matrix, whose square is the matrix."""
+    return _sqrtm(matrices(a, square=True))
+
+
+def _diagonals(lower: int, upper: int) -> range:
+    """The diagonals in the rows of a band matrix, from the uppermost."""
+    return range(upper, -lower - 1, -1)
+
+
+def _inside(n: int, k: int) -> Any:
+    """Which entries of a row of the band matrix lie on diagonal k."""
+    rows = np.arange(n) - k
+    return (rows >= 0) & (rows < n)
+
+
+def _band_transposed(ab: Array, lower: int, upper: int) -> Array:
+    rows = [roll(ab[upper - k], -k) for k in _diagonals(lower, upper)]
+    return stack(rows[::-1])
+
+
+def _banded_vjp(g: Array, y: Array, ab: Array, _b: Array, lower: int, upper: int) -> Array:
+    c, n = _banded(_band_transposed(ab, lower, upper), g, lower=upper, upper=lower), _shape(y)[0]
+    rows = [_sum(roll(c, k, 0) * y, -1) * _inside(n, k) for k in _diagonals(lower, upper)]
+    return -stack(rows)
+
+
+def _banded_jvp(
+    tangents: Sequence[Any], y: Array, ab: Array, _b: Array, lower: int, upper: int
+) -> Array:
+    s, t = tangents
+    if s is not None:
+        for k in _diagonals(lower, upper):
+            along = (s[upper - k] * _inside(_shape(y)[0], k))[:, None] * y
+            t = -roll(along, -k, 0) if t is None else t - roll(along, -k, 0)
+    return _banded(ab, t, lower=lower, upper=upper)
+
+
+_banded: Custom = Custom(
+    "solve_banded",
+    lambda ab, b, lower, upper: _library().solve_banded((lower, upper), ab, b),
+    [
+        _banded_vjp,
+        lambda g, _y, ab, _b, lower, upper: _banded(
+            _band_transposed(ab, lower, upper), g, lower=upper, upper=lower
+        ),
+    ],
+    _banded_jvp,
+    cases=[
+        case((3, 4), (4, 2), lower=1, upper=1, near=np.array([[0.0], [7.0], [0.0]])),
+        case((3, 4), (4, 1), lower=2, upper=0, near=np.array([[7.0], [0.0], [0.0]])),
+    ],
+)
+
+
+def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
+    """x of ``a @ x = b`` for a band matrix, whose diagonals are the rows of `ab`.
+
+    Parameters
+    ----------
+    l_and_u : (int, int)
+        How many diagonals there are below and above the main one.
+    ab : array_like or Value of shape (l + u + 1, n)
+        Entry (i, j) of the matrix is at (u + i - j, j).
+    b : array_like or Value of shape (n,) or (n, k)
+    """
+    lower, upper = map(index, l_and_u)
+    ab, b = matrices(ab), _array(b)
+    if _shape(ab)[0] != lower + upper + 1:
+        raise ValueError(
+            f"solve_banded: {lower} + {upper} + 1 diagonals are rows of ab, got shape {_shape(ab)}"
+        )
+    vector = len(_shape(b)) == 1
+    y = _banded(ab, b[:, None] if vector else b, lower=lower, upper=upper)
+    return y[:, 0] if vector else y
 
 
 # -- determinants -------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from .elementwise import (
     exp,
     imag,
     kept,
+    log,
     maximum,
     minimum,
     multiply,
@@ -787,8 +788,17 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     return _in(dtype, cumprod_, x, axis=axis)
 
 
-def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """``log(sum(exp(x)))`` without overflow; its derivative is 0 where all of `x` is -inf.
+def logsumexp(
+    x: Any,
+    axis: Axis = None,
+    b: Any = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+) -> Any:
+    """``log(sum(b * exp(x)))`` without overflow; its derivative is 0 where all of `x` is -inf.
+
+    With `return_sign`, the logarithm of the absolute value of the sum, and its sign; else it
+    is NaN where factors `b` make the sum negative.
 
     Examples
     --------
@@ -798,7 +808,19 @@ def logsumexp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     >>> x.grad
     array([0.5, 0.5])
     """
-    return logsumexp_(x, axis=axis, keepdims=keepdims)
+    if b is None:
+        y = logsumexp_(x, axis=axis, keepdims=keepdims)
+        return (y, where(raw(y) == -math.inf, 0.0, 1.0 + 0 * sign(y))) if return_sign else y
+    x, b = _array(x), _array(b)
+    x = where(raw(b) == 0, -math.inf, x)
+    _, top = _shifted(raw(x), axis)
+    total = sum(b * exp(x - top), axis, keepdims=keepdims)
+    nothing = raw(total) == 0
+    size = absolute(total) if return_sign else total
+    with np.errstate(invalid="ignore"):  # a sum below 0
+        y = where(nothing, -math.inf, log(where(nothing, 1.0, size)))
+    y = y + (top if keepdims else np.reshape(top, np.shape(raw(y))))
+    return (y, sign(raw(total))) if return_sign else y
 
 
 def softmax(x: Any, axis: Axis = -1) -> Any:

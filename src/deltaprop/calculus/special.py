@@ -37,10 +37,47 @@ from .elementwise import (
 )
 
 __all__ = [
-    "beta", "betainc", "betaln", "digamma", "entr", "erfcinv", "erfcx", "erfinv", "expit",
-    "gamma", "gammainc", "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "iv", "ive",
-    "kl_div", "log_expit", "log_ndtr", "logit", "ndtr", "ndtri", "polygamma", "psi", "rel_entr",
-    "xlog1py", "zeta",
+    "beta",
+    "betainc",
+    "betaln",
+    "digamma",
+    "entr",
+    "erfcinv",
+    "erfcx",
+    "erfinv",
+    "expit",
+    "gamma",
+    "gammainc",
+    "gammaincc",
+    "gammaln",
+    "gammasgn",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "iv",
+    "ive",
+    "j0",
+    "j1",
+    "jn",
+    "jv",
+    "kl_div",
+    "log_expit",
+    "log_ndtr",
+    "logit",
+    "multigammaln",
+    "ndtr",
+    "ndtri",
+    "polygamma",
+    "psi",
+    "rel_entr",
+    "rgamma",
+    "xlog1py",
+    "y0",
+    "y1",
+    "yn",
+    "yv",
+    "zeta",
 ]  # fmt: skip
 
 SQRT_PI = math.sqrt(math.pi)
@@ -83,6 +120,10 @@ erfcx: Elementwise
 i1: Elementwise
 i1e: Elementwise
 _iv: Elementwise
+_jv: Elementwise
+_yv: Elementwise
+j1: Elementwise
+y1: Elementwise
 _ive: Elementwise
 _zeta: Elementwise
 xlog1py: Elementwise
@@ -110,6 +151,8 @@ def _psi_gap(a: Any, b: Any) -> Any:
 _zeta = _scipy("zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE))
 psi = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
 gammaln = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
+rgamma = _scipy("rgamma", lambda y, x: -y * psi(x), domain=(POSITIVE,))
+gammasgn = _scipy("gammasgn", 0, domain=(POSITIVE,))
 gamma = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
 betaln = _scipy(
     "betaln",
@@ -142,6 +185,25 @@ _betainc = _scipy(
     lambda _y, a, b, x: exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
     domain=(POSITIVE, POSITIVE, FRACTION),
 )
+
+# -- Bessel functions ---------------------------------------------------------------------
+
+_jv = _scipy(
+    "jv",
+    None,
+    lambda _y, v, x: 0.5 * (_jv(v - 1, x) - _jv(v + 1, x)),
+    domain=(POSITIVE, POSITIVE),
+)
+_yv = _scipy(
+    "yv",
+    None,
+    lambda _y, v, x: 0.5 * (_yv(v - 1, x) - _yv(v + 1, x)),
+    domain=(POSITIVE, POSITIVE),
+)
+j0 = _scipy("j0", lambda _y, x: -j1(x), domain=(REAL,))
+j1 = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - _jv(2.0, x)), domain=(REAL,))
+y0 = _scipy("y0", lambda _y, x: -y1(x), domain=(POSITIVE,))
+y1 = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - _yv(2.0, x)), domain=(POSITIVE,))
 
 # -- modified Bessel functions ------------------------------------------------------------
 
@@ -326,6 +388,33 @@ def gammaincc(a: Any, x: Any) -> Any:
 def betainc(a: Any, b: Any, x: Any) -> Any:
     """The regularised incomplete beta function; a variable `a` or `b` is a TypeError."""
     return _betainc(_static(a, "betainc", "a"), _static(b, "betainc", "b"), x)
+
+
+def multigammaln(a: Any, d: int) -> Any:
+    """The logarithm of the multivariate gamma function of dimension `d`, for a > (d - 1) / 2."""
+    d = operator.index(d)
+    if np.any(raw(a) <= 0.5 * (d - 1)):
+        raise ValueError(f"multigammaln of dimension d={d}: a must be greater than {0.5 * (d - 1)}")
+    total = sum(gammaln(a - 0.5 * j) for j in range(d))
+    return total + d * (d - 1) * 0.25 * math.log(math.pi)
+
+
+def jv(v: Any, x: Any) -> Any:
+    """The Bessel function of the first kind; a variable order `v` is a TypeError."""
+    return _jv(_static(v, "jv", "v"), x)
+
+
+def yv(v: Any, x: Any) -> Any:
+    """The Bessel function of the second kind; a variable order `v` is a TypeError."""
+    return _yv(_static(v, "yv", "v"), x)
+
+
+def yn(n: Any, x: Any) -> Any:
+    """The Bessel function of the second kind, of an integer order."""
+    return yv(n, x)
+
+
+jn = jv
 
 
 def iv(v: Any, x: Any) -> Any:

@@ -15,7 +15,6 @@ import sys
 from typing import Any
 
 import numpy as _np
-from numpy import __array_namespace_info__ as __array_namespace_info__
 from numpy import broadcast_shapes as broadcast_shapes
 
 from ..calculus.activations import *  # noqa: F403
@@ -34,8 +33,10 @@ from .creation import *  # noqa: F403
 from .dtypes import *  # noqa: F403
 from .protocols import register
 from .standard import *  # type: ignore[assignment]  # noqa: F403
+from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 
 __array_api_version__ = "2025.12"
+__array_namespace_info__ = _ArrayNamespaceInfo
 
 register(sys.modules[__name__])
 

@@ -21,6 +21,14 @@ __all__ = [
 concat = concatenate
 
 
+class ArrayNamespaceInfo(np.__array_namespace_info__):  # type: ignore[misc]
+    """What the namespace offers: NumPy's dtypes and capabilities, on one device."""
+
+    def devices(self) -> Any:
+        """The devices: the standard wants a tuple of them."""
+        return ("cpu",)
+
+
 def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     """``x1 // x2`` and ``x1 % x2``."""
     return elementwise.floor_divide(x1, x2), elementwise.remainder(x1, x2)

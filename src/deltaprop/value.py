@@ -183,10 +183,15 @@ class Value(Exchange):
     def data(self) -> Any:
         """The float or ndarray. A variable's can be written to; a result's is read-only."""
         held = raw(self)
-        if type(held) is not np.ndarray:
+        symbol = isinstance(held, Symbol) and bool(held.shape)
+        if type(held) is not np.ndarray and not symbol:
             return held
-        if self.op is None and not self.extra.constant and tracing() is None:
-            return self.expose()
+        if self.op is None and not self.extra.constant:
+            trace = tracing()
+            if trace is None:
+                return self.expose()
+            if symbol:
+                return trace.alias(self, held)
         return shown(held)
 
     @data.setter
@@ -217,7 +222,7 @@ class Value(Exchange):
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
         if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
-            self.write(materialize(new, raw(self)))
+            self.write(materialize(tracing().current(new), raw(self)))
             return self
         number = not self.shape
         self.write(
@@ -255,7 +260,7 @@ class Value(Exchange):
             return
         self._verify_fits(new, "the gradient")
         if isinstance(new, Symbol):
-            new = materialize(new, self._held)
+            new = materialize(tracing().current(new), self._held)
             if not self.shape:
                 verify(_is_not_zero, new)
         elif not isinstance(new, Node):

@@ -104,6 +104,49 @@ def test_constants_times_variables() -> None:
     alike(run)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_data_that_are_kept_over_a_write_are_refused(late: bool) -> None:
+    """In eager mode they are the variable's memory, and hold the new numbers."""
+    w, v = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
+
+    def f(x: Any) -> Any:
+        old = w.data
+        y = old * 2.0
+        if not late:
+            w.data = w.data * x
+        v.data = old
+        w.data = w.data * x
+        return y, w.data
+
+    compiled = dp.compile(f)
+    if late:
+        for _ in range(3):
+            before = w.numpy()
+            y, now = compiled(np.ones(2) * 3.0)
+            identical([y, now, v.numpy()], [before * 2.0, before * 3.0, before])
+    else:
+        with pytest.raises(dp.TraceError, match=r"used after v was written.*v\.detach\(\)"):
+            compiled(np.ones(2))
+
+
+def test_a_graph_of_data_from_before_a_write_is_differentiated() -> None:
+    def run(compiled: Any) -> Any:
+        w, v = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
+
+        def f(x: Any) -> Any:
+            w.zero_grad(), v.zero_grad()
+            y = (v * w.data * x + np.sin(w.data) * v).sum()
+            v.data = w.data
+            w.data = w.data * 2.0
+            y.backward()
+            return v.grad
+
+        f = compiled(f)
+        return [f(np.ones(2) + k) for k in range(3)]
+
+    alike(run)
+
+
 # -- gradients -----------------------------------------------------------------------------------
 
 

@@ -288,3 +288,16 @@ def test_the_player_writes_no_wrong_formulas(tmp_path: Any) -> None:
     loss = nn.mse(mlp([[0.0, 1.0], [1.0, 2.0]]), [[1.0], [0.0]])
     with pytest.raises(ValueError, match="no formulas for normalised layers"):
         dp.play(loss, tmp_path / "page.html", model=mlp)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("given", [np.float32, np.float64])
+def test_buffers_keep_the_layers_dtype(dtype: Any, given: Any) -> None:
+    eager, other = nn.BatchNorm(3, dtype=dtype), nn.BatchNorm(3, dtype=dtype)
+    compiled = dp.compile(lambda x: other(x))
+    for k in range(3):
+        x = numbers(k, 5, 3, dtype=given)
+        eager(dp.constant(x)), compiled(dp.constant(x))
+        for name, entry in eager.state_dict().items():
+            np.testing.assert_array_equal(other.state_dict()[name], entry, strict=True)
+        assert eager.running_mean.dtype == eager.running_var.dtype == dtype

@@ -10,7 +10,7 @@ import numpy as np
 from ..calculus.elementwise import divide, maximum, minimum, multiply, power
 from ..graph import REGISTRY, Elementwise
 from .lanes import lanes
-from .program import Call, Program, Variable, is_draw, rewritten, symbols_in
+from .program import Call, Program, Variable, alias, is_draw, rewritten, symbols_in
 
 
 def dead_code(program: Program) -> Program:
@@ -89,7 +89,9 @@ _ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}
 
 
 def neutral(call: Call, _: Any, __: Any) -> Any:
-    """No multiplications by one: they change no bit."""
+    """No multiplications by one, and no other names: they change no bit."""
+    if call.function is alias:
+        return call.args[0]
     for i in _ONE.get(call.function, ()):
         one, other, y = call.args[i], call.args[1 - i], call.result
         is_one = type(one) in (float, int) and one == 1
@@ -130,7 +132,7 @@ def powers(call: Call, _: Any, __: Any) -> Any:
 # in this order; and the functions that they are for, if not for all
 RULES: dict[Rule, Collection[Any]] = {
     powers: {power},
-    neutral: {*_ONE},
+    neutral: {*_ONE, alias},
     common_subexpressions: (),
     rectified: {maximum, REGISTRY["sign"]},
 }

@@ -23,7 +23,7 @@ from ..graph.node import Extra, _serial, as_scalar, is_mutable, narrow, remember
 from ..graph.primitive import is_operand
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
-from .program import Call, Program, Variable, as_number, run, symbols_in
+from .program import Call, Program, Variable, alias, as_number, run, symbols_in
 from .randomness import Watch
 from .traced import (
     SHAPED,
@@ -117,6 +117,7 @@ class Trace(Mode):
         self.places: dict[Any, Place] = {}
         self.guards: dict[Any, Guard] = {}
         self.draws: dict[int, Draws] = {}
+        self.aliases: dict[Any, tuple[Node, Any]] = {}
         self.turn = 0
         self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
         self._turns = count(1)
@@ -170,6 +171,22 @@ class Trace(Mode):
         if place is not None and leaf._grad is place.symbols:
             (self.missing if place.before is None else self.present).add(leaf)
 
+    def alias(self, leaf: Node, held: Any) -> Any:
+        """What `.data` gives of a variable: its memory, that shows what is written there later."""
+        made = self.emit(alias, (held,), {})
+        self.aliases[made] = leaf, held
+        return made
+
+    def current(self, x: Any) -> Any:
+        """The data themselves, if `x` is what `.data` gave: as long as they are still there."""
+        leaf, held = self.aliases.get(x, (None, x)) if isinstance(x, Traced) else (None, x)
+        if leaf is not None and leaf._held is not held:
+            raise refused(
+                "what v.data gave is used after v was written, when it would hold the new numbers",
+                "Ask for v.data again, or keep the old numbers by v.detach().data",
+            )
+        return held
+
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
         """The recording holds only while ``look(owner)`` is what it is now."""
         self.guards.setdefault((look, id(owner)), Guard(look, owner, look(owner)))
@@ -210,6 +227,8 @@ class Trace(Mode):
                 if isinstance(x, Node):
                     whole = (*args[: len(data)], x, *args[len(data) + 1 :])
                     return self.record(_, primitive, whole, params)
+            elif self.aliases:
+                held = x = self.current(x)
             data.append(held)
             sources.append(x)
             kind = type(held)
@@ -281,6 +300,8 @@ class Trace(Mode):
         if params:
             given += symbols_in(params)
         for x in given:
+            if x in self.aliases:
+                self.current(x)
             if x._trace is not self:
                 raise refused(
                     "a value is used that was kept from an earlier call",
@@ -467,7 +488,7 @@ def _recorded(
         with guarded(), trace, np.errstate(all="ignore"):
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
-            outputs = [raw(x) for x in results]
+            outputs = [trace.current(raw(x)) for x in results]
             trace.unchanged()
             reads, writes = _boundary(trace)
     except ValueError as error:

@@ -217,8 +217,11 @@ class BatchNorm(Normalization):
     def _track(self, m: Any, v: Any) -> None:
         self.num_batches_tracked = self.buffer("num_batches_tracked") + 1
         new = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-        self.running_mean = (1 - new) * self.buffer("running_mean") + new * m
-        self.running_var = (1 - new) * self.buffer("running_var") + new * v
+        mean = (1 - new) * self.buffer("running_mean") + new * m
+        var = (1 - new) * self.buffer("running_var") + new * v
+        # of the layer's dtype, whatever the batch's is
+        self.running_mean = mean.astype(self._dtype, copy=False)
+        self.running_var = var.astype(self._dtype, copy=False)
 
 
 NORMALIZATIONS: dict[str, type[BatchNorm] | type[LayerNorm]] = {

@@ -318,7 +318,7 @@ def test_places_may_swap() -> None:
 
     @xla
     def swap(x: Any) -> None:
-        p.data, q.data = q.data * x, p.data
+        p.data, q.data = q.data * x, p.detach().data
 
     for _ in range(3):
         swap(np.array(2.0))

@@ -598,11 +598,12 @@ class Value(Exchange):
     sigmoid = elementwise.sigmoid
     relu = activations.relu
 
-    def reshape(self, *shape: Any, order: str = "C") -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
         """The same entries in another shape, given as one tuple or as numbers."""
         if not shape:
             raise TypeError("reshape() takes a shape, got none: v.reshape(()) is one number")
-        return shaping.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
+        lengths = shape[0] if len(shape) == 1 else shape
+        return shaping.reshape(self, lengths, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Any:
         """The axes in another order, given as one tuple or as numbers; reversed if none."""

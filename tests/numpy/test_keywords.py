@@ -676,6 +676,11 @@ def test_positions_and_names_are_numpys(text: str) -> None:
         "swapaxes(0, 1)",
         "dot(np.ones(3), out=None)",
         "astype(np.float32, copy=False)",
+        "astype(np.float32, 'K', 'same_kind', True, False)",
+        "conj()",
+        "reshape(3, 2, order='F', copy=True)",
+        "clip(0.4, 0.6, None)",
+        "clip(0.4, where=True)",
     ],
 )
 def test_methods_take_what_an_arrays_take(text: str) -> None:
@@ -693,6 +698,11 @@ def test_methods_take_what_an_arrays_take(text: str) -> None:
         ("np.sum(v, 0, None, a)", r"numpy\.sum\(\) takes no out="),
         ("v.sum(out=a)", r"numpy\.sum\(\) takes no out="),
         ("v.argmax(0, a)", r"numpy\.argmax\(\) takes no out="),
+        ("v.max(out=a)", r"numpy\.max\(\) takes no out="),
+        ("v.clip(0, 1, out=a)", r"numpy\.clip\(\) takes no out="),
+        ("v.conj(out=a)", r"numpy\.conj(ugate)?\(\) takes no out="),
+        ("v.astype(int, casting='same_kind')", r"cannot cast .* casting='same_kind'"),
+        ("dnp.arange()", r"arange\(\) takes an end"),
         ("np.any(v, out=a)", r"numpy\.any\(\) takes no out="),
         ("dnp.sin(v, a)", r"numpy\.sin\(\) takes no out="),
         ("dnp.sin(v, out=a)", r"numpy\.sin\(\) takes no out="),

@@ -386,13 +386,7 @@ def _in(dtype: Any, casting: Any, arrays: Iterable[Array]) -> list[Array]:
     if (dtype is None and casting == "same_kind") or not given:
         return given
     wanted = np.result_type(*map(raw, given)) if dtype is None else np.dtype(dtype)
-    for x in given:
-        if not np.can_cast(_dtype(x), wanted, casting):
-            raise TypeError(
-                f"cannot cast an array of {_dtype(x)} to {wanted} with casting={casting!r}: "
-                "convert it with .astype first, or say casting='unsafe'"
-            )
-    return [astype(x, wanted, copy=False) for x in given]
+    return [astype(x, wanted, copy=False, casting=casting) for x in given]
 
 
 def concatenate(
@@ -601,11 +595,24 @@ def diag(x: Array, k: int = 0) -> Array:
 # dtypes
 
 
-def astype(x: Array, dtype: Any, *, copy: bool = True, device: Any = None) -> Array:
+def copy(x: Array) -> Array:
+    """The same entries, with their gradient."""
+    return _astype(_array(x), dtype=_dtype(x))
+
+
+def astype(
+    x: Array,
+    dtype: Any,
+    *,
+    copy: bool = True,
+    device: Any = None,
+    casting: Any = "unsafe",
+) -> Array:
     """The entries converted to `dtype`; gradients come back in the dtype of `x`.
 
     Integers and booleans have no gradient: converted to them, a Value is a constant. A
-    scalar Value is rounded to the precision of `dtype`, and stays a Python number.
+    scalar Value is rounded to the precision of `dtype`, and stays a Python number. `casting`
+    says which conversions are allowed, as in `numpy.can_cast`.
 
     Examples
     --------
@@ -616,6 +623,11 @@ def astype(x: Array, dtype: Any, *, copy: bool = True, device: Any = None) -> Ar
     x, dtype = _array(x), np.dtype(dtype)
     if device not in (None, "cpu"):
         raise ValueError(f"there is only the device 'cpu', not {device!r}")
+    if casting != "unsafe" and not np.can_cast(_dtype(x), dtype, casting):
+        raise TypeError(
+            f"cannot cast an array of {_dtype(x)} to {dtype} with casting={casting!r}: "
+            "convert it with .astype first, or say casting='unsafe'"
+        )
     if not copy and dtype == _dtype(x):
         return x
     if isinstance(x, Node) and dtype.kind not in "fc":

@@ -112,6 +112,15 @@ def public(name: str, function: Function, theirs: Any) -> Function:
     return call
 
 
+def arguments(*names: str, **defaults: Any) -> Signature:
+    """A signature of arguments without defaults, with them, and maybe of any keywords."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    plain = [Parameter(name, kind) for name in names if name[0] != "*"]
+    more = [Parameter(name, kind, default=default) for name, default in defaults.items()]
+    rest = [Parameter(name[2:], Parameter.VAR_KEYWORD) for name in names if name[0] == "*"]
+    return Signature([*plain, *more, *rest])
+
+
 def _signature_of(theirs: Any) -> Signature | None:
     if isinstance(theirs, Signature):
         return theirs
@@ -327,23 +336,10 @@ def _inside(domain: Domain) -> float:
 # -- methods of ufuncs --------------------------------------------------------------------
 
 
-def _method(*names: str) -> Signature:
-    """That of a ufunc's method."""
-    defaults = {"axis": 0, "dtype": None, "out": None, "keepdims": False, "where": True}
-    return Signature(
-        [
-            Parameter(
-                key,
-                Parameter.POSITIONAL_OR_KEYWORD,
-                default=defaults.get(key, np._NoValue if key == "initial" else Parameter.empty),
-            )
-            for key in names
-        ]
-    )
-
-
-_REDUCE = _method("array", "axis", "dtype", "out", "keepdims", "initial", "where")
-_ACCUMULATE = _method("array", "axis", "dtype", "out")
+_REDUCE = arguments(
+    "array", axis=0, dtype=None, out=None, keepdims=False, initial=np._NoValue, where=True
+)
+_ACCUMULATE = arguments("array", axis=0, dtype=None, out=None)
 
 
 def reduces(ufunc: np.ufunc, function: Function) -> Function:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, Signature
-from types import FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..calculus import elementwise, reductions
+from ..calculus import elementwise, reductions, shaping
 from ..graph import Elementwise, Primitive, gathered, holds_nodes, raw
 from ..value import Value
 from . import fft, keywords, linalg, special
@@ -28,18 +28,20 @@ def register(namespace: ModuleType) -> None:
             primitive.__dict__["__signature__"] = _signature(count)
     Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
-    ours_by_theirs: dict[Any, Any] = {}
+    by_rule: dict[Any, Any] = {}  # what users call, by the function that computes it
     for theirs, ours in ((np, namespace), (np.linalg, linalg), (np.fft, fft)):
         for name, function in list(vars(ours).items()):
             known = getattr(theirs, name, None)
             if callable(known) and not isinstance(known, type):
-                function = _public(f"{ours.__name__}.{name}", function, known)
-                ours_by_theirs.setdefault(getattr(function, "__wrapped__", None), function)
-                table[known] = function
-                setattr(ours, name, function)
+                spoken = _public(f"{ours.__name__}.{name}", function, known)
+                if function not in by_rule or name == function.__name__:
+                    by_rule[function] = spoken
+                table[known] = spoken
+                setattr(ours, name, spoken)
     for name, method in list(vars(Value).items()):
-        if isinstance(method, FunctionType) and method in ours_by_theirs:
-            setattr(Value, name, ours_by_theirs[method])
+        if callable(method) and method in by_rule:
+            setattr(Value, name, by_rule[method])
+    Value.astype = keywords.public("deltaprop.numpy.astype", shaping.astype, _ASTYPE)
     table[np.i0] = special.i0
     table[np.linalg.pinv] = _pinv
     table[np.around] = table[np.round]
@@ -99,14 +101,9 @@ def _clip(x: Any, min: Any = None, max: Any = None, **how: Any) -> Any:
 
 
 del _clip.__wrapped__  # its signature is its own
-_CLIP = Signature(
-    [
-        Parameter("a", Parameter.POSITIONAL_OR_KEYWORD),
-        *(Parameter(n, Parameter.POSITIONAL_OR_KEYWORD, default=None) for n in ("a_min", "a_max")),
-        Parameter("out", Parameter.POSITIONAL_OR_KEYWORD, default=None),
-        Parameter("kwargs", Parameter.VAR_KEYWORD),
-    ]
-)
+_CLIP = keywords.arguments("a", "**kwargs", a_min=None, a_max=None, out=None)
+# an array's method has more arguments than NumPy's function of this name
+_ASTYPE = keywords.arguments("x", "dtype", order="K", casting="unsafe", subok=True, copy=True)
 
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _NOT_GIVEN) -> Any:

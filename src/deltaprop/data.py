@@ -59,7 +59,8 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         data = raw(data)
     if isinstance(data, Symbol):
         wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
-        return as_array(data, wanted)
+        held = as_array(data, wanted)
+        return held if held.shape else held.as_number()
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":

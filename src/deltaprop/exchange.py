@@ -16,7 +16,7 @@ import numpy as np
 from .data import shown
 from .graph import Node, raw
 from .graph.modes import is_recording
-from .graph.symbol import MASKED
+from .graph.symbol import MASKED, is_array
 
 
 class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError
@@ -183,8 +183,7 @@ class Exchange(Node):
         def wrap(result: Any) -> Any:
             if type(result) is tuple or type(result) is list:
                 return type(result)(wrap(item) for item in result)
-            array = isinstance(result, np.ndarray | np.generic)
-            return cls.leaf(result, constant=True) if array else result
+            return cls.leaf(result, constant=True) if is_array(result) else result
 
         return wrap(function(*strip(tuple(args)), **{k: strip(v) for k, v in kwargs.items()}))
 

@@ -71,7 +71,12 @@ def _operators(
             other = rectangular(other)
         elif kind is not Value and not isinstance(other, _OPERANDS):
             return NotImplemented
-        return primitive(self, other)
+        result = primitive(self, other)
+        if mode is not None and type(a) is float and type(result._held) is np.float64:
+            b = other._held if kind is Value else other
+            if type(b) is float or type(b) is int:
+                result._held = float(result._held)  # Python's operators make floats of floats
+        return result
 
     def reflected(self: Value, other: Any) -> Any:
         if type(other) is list or type(other) is tuple:

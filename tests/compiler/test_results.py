@@ -303,3 +303,43 @@ def test_writes_are_refused(name: str) -> None:
     with pytest.raises(TraceError):
         compiler.compile(lambda x: (WRITES[name](x), x)[1])(x)
     identical(x, A)
+
+
+ONE = np.array([0.5], np.float32)
+ALIKE: dict[str, tuple[Callable[..., Any], Any]] = {
+    "a constant of constants": (lambda x: x * (dp.constant(0.5) * 2), ONE),
+    "a constant of constants, chosen": (
+        lambda x: dnp.where(x > 1, x, dp.constant(0.5) - 1.0), ONE,
+    ),
+    "a sum of a constant": (lambda x: (dp.constant(x).sum(), dp.constant(x).sum() * x), ONE),
+    "a Value of a scalar": (lambda x: dp.Value(x[0]).data, ONE),
+    "NumPy's function of a constant": (lambda x: np.modf(dp.constant(x)), ONE),
+    "NumPy's functions of constants": (
+        lambda x: (np.ones_like(dp.constant(x)), np.isclose(dp.constant(x), x),
+                   np.allclose(dp.constant(x), x), np.nextafter(dp.constant(x), x)), A,
+    ),
+    "T of a scalar": (lambda x: (x[0].T, x[0].real, x[0].imag, x[0].conj()), A),
+    "methods of a scalar": (
+        lambda x: (x[0].reshape(()), x[0].reshape(1), x[0].ravel(), x[0].squeeze(),
+                   x[0].astype(np.float32), x[0].astype(int), x[0].sum(), x[0].round(2)), A,
+    ),
+    "entries": (lambda x: (x[0], x[0, ...], x[()], x[0, None], x[:0].sum(), x[[0]][0]), A),
+    "shifts": (lambda x: (x << 1, x >> 1, 1 << x, 8 >> x, divmod(x, 2), divmod(7, x)),
+               np.array([1, 2, 3])),
+    "methods": (
+        lambda x: (x.std(), x.var(ddof=1), x.prod(), x.cumprod(), x.argsort(), x.round(1),
+                   x.clip(1, 2), x.trace(), x.max(initial=9.0), x.sum(dtype=np.float32)), M,
+    ),
+    "complex": (lambda x: (x.real, x.imag, x.conj(), abs(x), x.T, np.angle(x)), M + 1j * M),
+    "bool": (lambda x: (x & True, ~x, x.any(), x.sum(), x | x, x ^ x), A > 2),
+    "nothing": (lambda x: (x[:0], x[:0].sum(), x[:0].T, np.split(x[:0], 2), x[:0].mean(0)), A),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ALIKE)
+def test_types_and_dtypes_are_those_of_eager(name: str) -> None:
+    f, x = ALIKE[name]
+    compiled = compiler.compile(f)
+    for _ in range(2):
+        identical(compiled(x), f(x))

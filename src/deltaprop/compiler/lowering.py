@@ -324,5 +324,6 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
 }
 TABLE: dict[Any, Callable[..., Any]] = {
     **{REGISTRY[name]: rule for name, rule in _BY_NAME.items()},
+    np.generic.astype: _BY_NAME["astype"],
     scalar_entry: lambda numbers, i: numbers[i],
 }

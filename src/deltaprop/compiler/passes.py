@@ -94,7 +94,8 @@ def neutral(call: Call, _: Any, __: Any) -> Any:
         return call.args[0]
     for i in _ONE.get(call.function, ()):
         one, other, y = call.args[i], call.args[1 - i], call.result
-        is_one = type(one) in (float, int) and one == 1
+        # a scalar of NumPy's is what comes of an array without axes
+        is_one = type(one) in (float, int) and one == 1 and (y.shape or y.number)
         if is_one and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number):
             return other
     return call

@@ -95,7 +95,8 @@ class Traced(Variable):
         inside = _inside()
         if name in _NUMBERS and (inside or hasattr(kind, name)):
             return self._number
-        if method is not None and (inside or (name in _AS_VALUES and hasattr(kind, name))):
+        as_values = name in _AS_VALUES and issubclass(kind, np.ndarray)
+        if method is not None and (inside or as_values):
             return method.__get__(self, type(self))
         if inside or not hasattr(kind, name):
             raise AttributeError(f"{kind.__name__!r} object has no attribute {name!r}")
@@ -103,9 +104,12 @@ class Traced(Variable):
             self._number()
         if name in _KNOWN:
             return getattr(self._value, name)
+        if name == "T":
+            return self  # a scalar's
         own = getattr(kind, name)
         if issubclass(kind, (np.ndarray, np.generic)) or name in ("real", "imag"):
-            own = getattr(np, name, own)  # which XLA knows, too
+            # which XLA knows, too
+            own = own if name in _AS_VALUES else getattr(np, name, own)
         if name[0] == "_" or name in _IN_PLACE or not callable(own):
             raise refused(
                 f"{name!r} of a recorded array or number is asked for",
@@ -119,7 +123,10 @@ class Traced(Variable):
         """The entries converted, as of an array."""
         if not copy and self.dtype == dtype:
             return self
-        return emit(shaping._astype, (self,), {"dtype": np.dtype(dtype)})
+        # one of NumPy's scalars gives another
+        scalar = issubclass(type(self._value), np.generic)
+        how = np.generic.astype if scalar else shaping._astype
+        return emit(how, (self,), {"dtype": np.dtype(dtype)})
 
     def as_number(self) -> Any:
         """The same as a Python number."""
@@ -246,8 +253,9 @@ class _OfArrays:
         if x is not None and x._trace.thread is not None and not _inside():
             kind = type(x._value)
             missing = not hasattr(kind, self.name)
-            if self.name == ("__array__" if missing else "__getitem__") and not x.shape:
-                x._number()  # else NumPy, or Python, would try something else
+            scalar = issubclass(kind, np.generic) and self.name == "__getitem__"
+            if scalar or (missing and self.name == "__array__"):
+                x._number()  # else Python, or NumPy, would try something else
             if missing:
                 raise AttributeError(f"{kind.__name__!r} object has no attribute {self.name!r}")
         return self.found.__get__(x, owner) if hasattr(self.found, "__get__") else self.found

@@ -29,6 +29,7 @@ class Symbol:
 
     shape: tuple[int, ...]
     dtype: Any
+    number: bool  # whether it stands for a Python number
     # whether it stands for a Python float
     real_number = False
 
@@ -45,6 +46,13 @@ def tracing() -> Any:
     """The recording for `deltaprop.compile` that this code runs in, or None."""
     mode = MODE.get()
     return None if mode is None else mode.trace
+
+
+def is_array(x: Any) -> bool:
+    """Whether it is an array or one of NumPy's scalars, or stands for one."""
+    if isinstance(x, Symbol):
+        return x.dtype is not None and not x.number
+    return isinstance(x, np.ndarray | np.generic)
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module as _import_module
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
@@ -28,31 +29,44 @@ from .value import Value as Value
 from .value import constant as constant
 
 if _TYPE_CHECKING:
+    from . import onnx as onnx
+    from . import scipy as scipy
+    from . import sklearn as sklearn
     from . import testing as testing
+    from . import torch as torch
     from . import training as training
+    from . import viz as viz
     from .compiler import compile as compile  # noqa: A004
     from .viz import draw as draw
     from .viz import play as play
 
 __version__ = "0.1.0"
+_MODULES = {"deltas", "nn", "numpy", "optim"}
 
 # imported when they are first used: whoever does without should not wait for them
 _LAZY = {
     "compile": ".compiler",
     "draw": ".viz",
     "play": ".viz",
-    "testing": ".testing",
-    "training": ".training",
+    **{
+        name: f".{name}"
+        for name in ("onnx", "scipy", "sklearn", "testing", "torch", "training", "viz")
+    },
 }
 
 
 def __getattr__(name: str) -> _Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = _import_module(_LAZY[name], __name__)
+    try:
+        found = _import_module(_LAZY[name], __name__)
+    except ImportError as error:  # for hasattr, dir and the like a module that cannot be is none
+        raise AttributeError(f"deltaprop.{name} cannot be imported: {error}") from error
     value = globals()[name] = found if _LAZY[name] == f".{name}" else getattr(found, name)
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    modules = {n for n, x in globals().items() if isinstance(x, _ModuleType)}
+    hidden = {n for n in globals() if n[0] == "_"} | modules | {"annotations"}
+    return sorted(globals().keys() - hidden | _MODULES | _LAZY.keys() | {"__version__"})

@@ -455,3 +455,10 @@ def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
             parameter.grad = gradient
         for owner, key, before in buffers:
             setattr(owner, key, before)
+
+
+__all__ = ["Comparison", "Deltas", "LayerDeltas", "Row", "compare", "layer_deltas"]
+
+
+def __dir__() -> list[str]:
+    return __all__

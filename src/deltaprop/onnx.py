@@ -343,3 +343,10 @@ TABLE: dict[str, Callable[..., str]] = {
     "square": lambda w, x: w.op("Mul", x, x),
     "transpose": lambda w, x, axes: w.op("Transpose", x, perm=list(axes)),
 }
+
+
+__all__ = ["export"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -653,3 +653,24 @@ def _as_before(new: Any, held: Any) -> Any:
 def _like(entry: Any, new: Any) -> Any:
     """A copy of `new` as a float, or as an array of the shape and dtype of `entry`."""
     return float(new) if type(entry) is float else np.full_like(entry, new)
+
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "ExponentialDecay",
+    "OneCycle",
+    "Optimizer",
+    "RMSprop",
+    "ReduceOnPlateau",
+    "Schedule",
+    "StepDecay",
+    "clip_grad_norm",
+    "clip_grad_value",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

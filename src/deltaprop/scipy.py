@@ -382,3 +382,10 @@ def _callback(callback: Function | None, variables: _Variables) -> Function | No
 def _finished(result: Any, variables: _Variables) -> Any:
     result.x = variables.result(result.x)
     return result
+
+
+__all__ = ["least_squares", "minimize", "root"]
+
+
+def __dir__() -> list[str]:
+    return __all__

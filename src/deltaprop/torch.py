@@ -155,3 +155,10 @@ def _counted(kinds: Mapping[Any, list[str]]) -> str:
         f"{len(modules)} with {' and '.join(f'{name} ({axes}-D)' for name, axes in kind)}"
         for kind, modules in kinds.items()
     )
+
+
+__all__ = ["load_state_dict", "state_dict"]
+
+
+def __dir__() -> list[str]:
+    return __all__

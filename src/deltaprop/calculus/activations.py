@@ -49,7 +49,33 @@ SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
+def _relu(x: Any) -> Any:
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def _softplus(x: Any) -> Any:
+    """log(1 + exp(x)), without overflow."""
+    return np.logaddexp(x, 0)
+
+
+def _softsign(x: Any) -> Any:
+    """x / (1 + |x|)."""
+    return x / (1 + np.abs(x))
+
+
+def _silu(x: Any) -> Any:
+    """x sigmoid(x), also called swish."""
+    return x * _sigmoid(x)
+
+
+def _mish(x: Any) -> Any:
+    """x tanh(softplus(x))."""
+    return x * np.tanh(np.logaddexp(x, 0))
+
+
 def _log_sigmoid(x: Any) -> Any:
+    """log(sigmoid(x)), without overflow."""
     return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
@@ -80,7 +106,7 @@ def _mish_slope(_y: Any, x: Any) -> Any:
 
 relu = Elementwise(
     "relu",
-    lambda x: np.maximum(x, 0),
+    _relu,
     lambda y, _x: _sign(y),
     scalar=lambda x: 0.0 if x <= 0 else x,
     domain=(NONZERO,),
@@ -92,18 +118,16 @@ _leaky_relu = Elementwise(
     lambda _y, x, slope: where(_on_left(x, slope), x, 0.0),
     domain=(NONZERO, UNIT),
 )
-softplus = Elementwise(
-    "softplus", lambda x: np.logaddexp(x, 0), lambda _y, x: _logistic(x), domain=(REAL,)
-)
+softplus = Elementwise("softplus", _softplus, lambda _y, x: _logistic(x), domain=(REAL,))
 softsign = Elementwise(
     "softsign",
-    lambda x: x / (1 + np.abs(x)),
+    _softsign,
     lambda _y, x: 1 / square(1 + absolute(x)),
     domain=(REAL,),
 )
 log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: _logistic(-x), domain=(REAL,))
-silu = Elementwise("silu", lambda x: x * _sigmoid(x), _silu_slope, domain=(REAL,))
-mish = Elementwise("mish", lambda x: x * np.tanh(np.logaddexp(x, 0)), _mish_slope, domain=(REAL,))
+silu = Elementwise("silu", _silu, _silu_slope, domain=(REAL,))
+mish = Elementwise("mish", _mish, _mish_slope, domain=(REAL,))
 _elu = Elementwise(
     "elu",
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),

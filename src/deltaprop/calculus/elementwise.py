@@ -131,6 +131,7 @@ INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
 
 
 def _power(a: Any, b: Any) -> Any:
+    """a**b."""
     return a**b if isinstance(a, np.ndarray) else np.power(a, b)
 
 
@@ -194,6 +195,7 @@ def _arcsinh_slope(_y: Any, x: Any) -> Any:
 
 
 def _sinc(x: Any) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0."""
     return np.sinc(x)
 
 
@@ -210,6 +212,7 @@ def _sinc_slope(y: Any, x: Any) -> Any:
 
 
 def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), the logistic function."""
     # exp of a negative number only: it never overflows, and tiny results keep their bits
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
@@ -227,6 +230,7 @@ def _bell(x: Any, scale: float = 1.0) -> Any:
 
 
 def _xlogy(x: Any, y: Any) -> Any:
+    """x log(y), and 0 where x is 0 and y is not NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return x * np.log(np.where((x == 0) & ~np.isnan(y), 1, y))
 

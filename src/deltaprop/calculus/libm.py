@@ -22,6 +22,7 @@ def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         return values.reshape(x.shape).astype(dtype, copy=False)[()]
 
+    on_array.__doc__ = f"`scipy.special.{function.__name__}`, with its derivative."
     return on_array
 
 

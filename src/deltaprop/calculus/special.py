@@ -102,6 +102,7 @@ def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise
             raise TypeError(f"{name} is of real numbers here, and was given complex ones")
         return getattr(_library(), name)(*xs)
 
+    forward.__doc__ = f"`scipy.special.{name}`, with its derivative."
     return Elementwise(name, forward, *partials, domain=domain)
 
 
@@ -280,11 +281,13 @@ log_ndtr = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
 
 
 def _xlog1py(x: Any, y: Any) -> Any:
+    """x log(1 + y), and 0 where x is 0 and y is not NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return x * np.log1p(np.where((x == 0) & ~np.isnan(y), 0, y))
 
 
 def _logit(x: Any) -> Any:
+    """log(x / (1 - x)), the inverse of the logistic function."""
     centred = 2 * np.asarray(x) - 1  # the logarithm of a ratio near 1 loses its last digits
     near = np.abs(centred) < 0.5
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -293,6 +296,7 @@ def _logit(x: Any) -> Any:
 
 
 def _entr(x: Any) -> Any:
+    """-x log(x), and 0 at 0."""
     with np.errstate(invalid="ignore"):
         return np.where(np.less(x, 0), -np.inf, -x * np.log(np.where(np.equal(x, 0), 1, x)))
 
@@ -303,7 +307,13 @@ def _log_ratio(x: Any, y: Any) -> Any:
     return where(usual, log(ratio), log(x) - log(y))
 
 
+def _kl_div(x: Any, y: Any) -> Any:
+    """x log(x / y) - x + y, and y where x is 0."""
+    return _rel_entr(x, y) - x + y
+
+
 def _rel_entr(x: Any, y: Any) -> Any:
+    """x log(x / y), and 0 where x is 0."""
     with np.errstate(all="ignore"):
         inside = np.where((x == 0) & (y >= 0), 0, x * _log_ratio(x, y))
     return np.where((x < 0) | (y < 0), np.inf, inside)
@@ -327,7 +337,7 @@ rel_entr = Elementwise(
 )
 kl_div = Elementwise(
     "kl_div",
-    lambda a, b: _rel_entr(a, b) - a + b,
+    _kl_div,
     lambda _y, a, b: _log_ratio(a, b),
     lambda _y, a, b: 1 - _quotient(a, b),
     domain=(POSITIVE, POSITIVE),

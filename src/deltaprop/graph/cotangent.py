@@ -185,6 +185,13 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
 
 broadcast_to: Moving
 conj: Moving
+
+
+def _conjugate(x: Any) -> Any:
+    """The complex conjugate."""
+    return np.conjugate(x)
+
+
 restrict: Moving
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
@@ -215,7 +222,7 @@ scatter = Moving(
 )
 
 
-conj = Moving("conj", lambda x: np.conjugate(x), lambda g, x: conj(g), views=False)
+conj = Moving("conj", _conjugate, lambda g, x: conj(g), views=False)
 
 
 def as_gradient(g: Any) -> Any:

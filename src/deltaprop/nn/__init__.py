@@ -1,5 +1,7 @@
 """Networks: activations, initialisers, losses, layers, the MLP."""
 
+from types import ModuleType as _ModuleType
+
 from . import scalar as scalar
 from .activations import *  # noqa: F403 - each module says in __all__ what it hands on
 from .ensemble import *  # noqa: F403
@@ -8,3 +10,8 @@ from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .module import Module as Module
 from .normalization import *  # noqa: F403
+
+
+def __dir__() -> list[str]:
+    offered = (n for n, x in globals().items() if not isinstance(x, _ModuleType) or n == "scalar")
+    return sorted(name for name in offered if name[0] != "_")

@@ -23,7 +23,7 @@ Initializer: TypeAlias = Callable[..., Any]
 
 def zeros(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:  # noqa: ARG001
     """All zero: for biases. (Weights that start equal stay equal for ever.)"""
-    return np.zeros(shape, dtype)
+    return np.zeros(*_checked(shape, dtype))
 
 
 def constant(
@@ -33,6 +33,7 @@ def constant(
     value: float = 1.0,
 ) -> Any:
     """All `value`; another one by ``functools.partial(constant, value=0.1)``."""
+    shape, dtype = _checked(shape, dtype)
     return np.full(shape, value, dtype)
 
 
@@ -40,6 +41,7 @@ def uniform(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, low: float = -1.0, high: float = 1.0
 ) -> Any:
     """Uniform in [low, high)."""
+    shape, dtype = _checked(shape, dtype)
     return np.random.default_rng(rng).uniform(low, high, shape).astype(dtype)
 
 
@@ -47,6 +49,7 @@ def normal(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, mean: float = 0.0, std: float = 1.0
 ) -> Any:
     """Normal with this mean and standard deviation."""
+    shape, dtype = _checked(shape, dtype)
     return np.random.default_rng(rng).normal(mean, std, shape).astype(dtype)
 
 
@@ -59,13 +62,32 @@ def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: flo
     Mezzadri, 2007: how to generate random matrices (why R's signs are multiplied in).
     """
     n_in, n_out = _fans(shape)
+    shape, dtype = _checked(shape, dtype)
     Q, R = np.linalg.qr(normal((max(n_in, n_out), min(n_in, n_out)), rng))
     Q *= gain * np.copysign(1.0, np.diagonal(R))
     return (Q if n_in >= n_out else Q.T).reshape(shape).astype(dtype)
 
 
+def _checked(shape: Any, dtype: Any) -> tuple[Shape, Any]:
+    """A tuple of sizes and a dtype of real or complex numbers, or a TypeError."""
+    sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
+    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    if not isinstance(shape, tuple | list) or not whole:
+        raise TypeError(
+            f"the shape must be a tuple of integers, such as (n_in, n_out), got {shape!r}: write "
+            "init((3, 4), rng)"
+        )
+    if np.dtype(dtype).kind not in "fc":
+        raise TypeError(
+            f"the dtype of what is trained must be a floating or complex one, got "
+            f"{np.dtype(dtype)}: take np.float64 or np.float32"
+        )
+    return sizes, dtype
+
+
 def _fans(shape: Shape) -> tuple[int, int]:
     """How many inputs feed an output, and how many outputs an input feeds."""
+    shape, _ = _checked(shape, np.float64)
     if len(shape) < 2 or 0 in shape:
         raise ValueError(
             f"this initialiser depends on the numbers of inputs and outputs: it needs a shape "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -273,6 +273,10 @@ class MLP(Module):
         dropout: float = 0.0,
         normalization: str | None = None,
     ) -> None:
+        if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+            raise TypeError(
+                f"sizes must be one list [n_in, ..., n_out], got {sizes!r}: write MLP([2, 4, 1])"
+            )
         self.sizes = [_width("a width", n) for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {list(sizes)}")

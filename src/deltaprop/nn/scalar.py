@@ -118,3 +118,10 @@ class MLP(Module):
 
     def __repr__(self) -> str:
         return f"MLP of [{', '.join(map(str, self.layers))}]"
+
+
+__all__ = ["MLP", "Layer", "Module", "Neuron"]
+
+
+def __dir__() -> list[str]:
+    return __all__

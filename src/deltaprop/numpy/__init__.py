@@ -11,8 +11,9 @@ code written for the standard runs on Values and can be differentiated.
 array([0.6, 0.8])
 """
 
-import sys
-from typing import Any
+import sys as _sys
+from types import ModuleType as _ModuleType
+from typing import Any as _Any
 
 import numpy as _np
 from numpy import broadcast_shapes as broadcast_shapes
@@ -31,17 +32,17 @@ from . import linalg as linalg
 from . import special as special
 from .creation import *  # noqa: F403
 from .dtypes import *  # noqa: F403
-from .protocols import register
+from .protocols import register as _register
 from .standard import *  # type: ignore[assignment]  # noqa: F403
 from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 
 __array_api_version__ = "2025.12"
 __array_namespace_info__ = _ArrayNamespaceInfo
 
-register(sys.modules[__name__])
+_register(_sys.modules[__name__])
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _Any:
     theirs = getattr(_np, name, None)
     if callable(theirs):
         if theirs in _Value._functions:  # another name of one of ours, or a question: size, isclose
@@ -51,3 +52,8 @@ def __getattr__(name: str) -> Any:
             f"constants take numpy.{name}, or define it with deltaprop.custom_gradient"
         )
     raise AttributeError(f"deltaprop.numpy has no {name}")
+
+
+def __dir__() -> list[str]:
+    hidden = {n for n, x in globals().items() if n[0] == "_" or isinstance(x, _ModuleType)}
+    return sorted(globals().keys() - hidden | {"fft", "linalg", "special"})

@@ -19,3 +19,7 @@ def fftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Va
 def rfftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
     """The frequencies that `rfft` of n numbers, `d` apart, is of: a constant."""
     return constant(np.fft.rfftfreq(n, d, device=device), dtype)
+
+
+def __dir__() -> list[str]:
+    return __all__

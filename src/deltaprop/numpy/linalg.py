@@ -48,3 +48,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sums of `diagonal`, of entries converted to `dtype`."""
     return diagonal(x, offset=offset).sum(axis=-1, dtype=dtype)
+
+
+def __dir__() -> list[str]:
+    return __all__

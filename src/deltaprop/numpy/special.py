@@ -27,3 +27,7 @@ def of_scipy(ufunc: Any) -> Callable[..., Any] | None:
     name = getattr(ufunc, "__name__", "")
     theirs = getattr(sys.modules.get("scipy.special"), name, None)
     return globals()[name] if name in __all__ and theirs is ufunc else None
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,3 +17,10 @@ def __getattr__(name: str) -> Any:
     if name == "strategies":  # on demand, for they need Hypothesis
         return importlib.import_module(".strategies", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["GradientError", "check_grads", "finite_difference", "strategies"]
+
+
+def __dir__() -> list[str]:
+    return __all__

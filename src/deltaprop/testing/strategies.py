@@ -18,3 +18,7 @@ __all__ = [
     "Domain", "Expression", "Problem", "arrays", "axes", "broadcastable", "einsums",
     "expressions", "indices", "mlps", "operands",
 ]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

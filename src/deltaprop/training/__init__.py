@@ -18,3 +18,13 @@ from .run import Run as Run
 from .storage import CheckpointError as CheckpointError
 from .storage import load as load
 from .storage import save as save
+
+__all__ = [
+    "Augmented", "Callback", "Checkpoint", "CheckpointError", "EarlyStopping", "Flip",
+    "GradientFlow", "History", "Noise", "Rotate", "Run", "Shift", "balanced_weights", "fit",
+    "gradient_flow", "load", "of_classes", "save",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

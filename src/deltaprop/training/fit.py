@@ -20,6 +20,7 @@ from ..nn import Ensemble, Module
 from ..nn.losses import loss as loss_by_name
 from ..nn.losses import weighted
 from ..optim import Optimizer, Schedule, clip_grad_norm
+from ..value import Value
 from .batches import Rows, Stream, source
 from .callbacks import Callback
 from .checkpoints import Checkpoint
@@ -35,8 +36,8 @@ def fit(
     data: Any,
     loss: str | Callable[..., Any],
     optimizer: Optimizer,
-    *,
-    epochs: int,
+    *more: Any,
+    epochs: int | None = None,
     batch_size: int = 32,
     validation: Any = None,
     callbacks: Callback | Iterable[Callback] = (),
@@ -68,7 +69,7 @@ def fit(
         One of `nn.LOSSES`, or a function of (prediction, target) that gives one number.
     optimizer : Optimizer
     epochs : int
-        How often to go through the data, those of a resumed training included.
+        Required: how often to go through the data, those of a resumed training included.
     batch_size : int
         Rows for one step; the last batch of an epoch may have fewer. Of no importance to
         batches from outside.
@@ -137,6 +138,14 @@ def fit(
     >>> len(history), history.loss[-1] < 0.01 < history.loss[0]
     (100, True)
     """
+    if more or isinstance(data, np.ndarray | Value):
+        raise TypeError(
+            "fit takes four arguments by position: the model, the data, the loss, the optimizer; "
+            f"the data must be one pair (X, Y) or batches, got {len(more)} more and a "
+            f"{type(data).__name__} as data: write fit(model, (X, Y), loss, optimizer, epochs=10)"
+        )
+    if epochs is None:
+        raise TypeError("fit needs the number of epochs: write fit(..., epochs=10)")
     _positive("epochs", epochs, at_least=0)
     _positive("batch_size", batch_size, at_least=1)
     if shuffle not in (True, False, "balanced"):

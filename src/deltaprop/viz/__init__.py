@@ -8,3 +8,12 @@ from .plots import plot_decision_boundary as plot_decision_boundary
 from .plots import plot_deltas as plot_deltas
 from .plots import plot_gradient_flow as plot_gradient_flow
 from .plots import plot_history as plot_history
+
+__all__ = [
+    "Drawing", "draw", "play", "plot_confusion_matrix", "plot_decision_boundary", "plot_deltas",
+    "plot_gradient_flow", "plot_history",
+]  # fmt: skip
+
+
+def __dir__() -> list[str]:
+    return __all__

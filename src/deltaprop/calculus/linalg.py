@@ -155,6 +155,8 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
     wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
     a, b = astype(a, wide, copy=False), astype(b, wide, copy=False)
     m, n = _shape(a)
+    if rcond is not None and not 0 < rcond < 1:
+        rcond = np.finfo(wide).eps  # as LAPACK
     rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
     x = pinv(a, rtol=rcond) @ b
     columns = reshape(b - a @ x, (m, math.prod(_shape(b)[1:])))[

@@ -17,7 +17,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from ..graph import Node, raw
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
-from .elementwise import clip, conj, real, remainder, sqrt, where
+from . import reductions
+from .elementwise import clip, conj, equal, real, remainder, sqrt, where
 from .indexing import _constant_like, _constant_of
 from .reductions import average, diff
 from .reductions import sum as _sum
@@ -289,24 +290,59 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
 
 
 digitize = _constant_of(np.digitize)
-histogram_bin_edges = _constant_of(np.histogram_bin_edges)
+_bin_edges = _constant_of(np.histogram_bin_edges)
 _histogram = _constant_of(np.histogram)
+
+
+def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """The edges of the bins, which move with the least and the largest entry, or with `range`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> a = dp.Value([1.0, 2.0, 5.0])
+    >>> histogram_bin_edges(a, 2)[1].backward()
+    >>> a.grad
+    array([0.5, 0. , 0.5])
+    """
+    if isinstance(bins, Node):
+        return bins
+    a = _array(a)
+    plain = _bin_edges(raw(a), bins, None if range is None else tuple(map(raw, range)), weights)
+    if range is None and np.ndim(bins) == 0 and np.size(raw(a)):
+        range = reductions.min(a), reductions.max(a)
+    if range is None or all(not isinstance(x, Node) or x.is_constant for x in range):
+        return _constant_like(a, plain)
+    low, high = range
+    pad = where(equal(low, high), 0.5, 0.0)
+    low, high = low - pad, high + pad
+    count = np.size(plain) - 1
+    return low + (high - low) * (np.arange(count + 1) / count)
 
 
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
-    """The numbers of entries in each bin, and its edges: constants, so no weights may vary."""
+    """The numbers of entries in each bin, which are constants, and the bins' edges.
+
+    A density varies with the edges. No weights may vary.
+    """
     if isinstance(weights, Node) and not weights.is_constant:
         raise TypeError(
             "histogram has no derivative in its weights: sum them with "
             "bincount(digitize(a, edges), weights), or give weights.detach()"
         )
-    return _histogram(a, bins, range, density, weights)
+    edges = histogram_bin_edges(a, bins, range, weights)
+    if not isinstance(edges, Node) or edges.is_constant:
+        return _histogram(a, bins, range, density, weights)
+    counts, _ = _histogram(raw(a), raw(edges), weights=weights)
+    if density:
+        return counts / diff(edges) / np.sum(counts), edges
+    return _constant_like(edges, counts), edges
 
 
 __all__ = [
     name
     for name, item in list(globals().items())
     if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-] + ["digitize", "histogram_bin_edges"]
+] + ["digitize"]

@@ -118,7 +118,6 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _NO
 _QUESTIONS = (
     "allclose",
     "array_equal",
-    "full_like",
     "isclose",
     "iscomplexobj",
     "isrealobj",

@@ -256,12 +256,30 @@ def test_counts_are_constants() -> None:
     x = Value([0.1, 0.5, 0.7, 2.0])
     counts, edges = samples.histogram(x, 3)
     want = np.histogram(x.numpy(), 3)
-    for found, exact in zip((counts, edges), want, strict=True):
-        assert found.is_constant
-        np.testing.assert_array_equal(found.numpy(), exact)
-    np.testing.assert_array_equal(samples.histogram_bin_edges(x, 3).numpy(), want[1])
+    assert counts.is_constant
+    np.testing.assert_array_equal(counts.numpy(), want[0])
+    np.testing.assert_allclose(edges.numpy(), want[1], rtol=1e-15)
+    for bins in ([0.0, 1.0], dp.constant([0.0, 1.0])):
+        assert samples.histogram_bin_edges(x, bins).is_constant
     np.testing.assert_array_equal(samples.digitize(x, want[1]).numpy(), [1, 1, 1, 4])
     assert samples.bincount(dp.constant([1, 1])).is_constant
+
+
+def test_the_edges_of_a_histogram_move_with_its_ends() -> None:
+    x, low = Value([0.5, 0.1, 2.0, 0.7]), Value(0.0)
+    edges = samples.histogram_bin_edges(x, 4)
+    edges.backward([0.0, 1.0, 0.0, 0.0, 10.0])
+    np.testing.assert_allclose(x.grad, [0.0, 0.75, 10.25, 0.0])
+    samples.histogram(x, 4, range=(low, 1.0))[1].backward([1.0, 0.0, 1.0, 0.0, 0.0])
+    assert low.grad == 1.5
+    y = Value([1.0, 1.0])
+    same = samples.histogram_bin_edges(y, 2)
+    np.testing.assert_array_equal(same.numpy(), [0.5, 1.0, 1.5])
+    same.backward([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(y.grad, [0.5, 0.5])
+    dp.testing.check_grads(
+        lambda a: samples.histogram(a, 3, density=True)[0], np.array([0.5, 0.1, 2.0, 0.7])
+    )
 
 
 @pytest.mark.parametrize(

@@ -553,7 +553,8 @@ def test_arguments(module: str, name: str, key: str, value: str) -> None:
                 mine, right, rtol=1e-5 if right.dtype == np.float32 else 1e-12
             )
     varying = [i for i, x in enumerate(parts(call(ours, with_it, values))) if is_variable(x)]
-    if any(map(is_variable, parts(call(ours, text, values)))):
+    fixed = "range=" in with_it  # a range alone says where the bins of a histogram end
+    if not fixed and any(map(is_variable, parts(call(ours, text, values)))):
         assert varying, "the argument takes the gradient away"
     variables = {k: ARRAYS[k] for k in used(with_it) if k != "holes"}
     if named(NEUTRAL, name, key) or not varying or not variables:

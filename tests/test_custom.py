@@ -230,3 +230,59 @@ def test_cotangents_of_other_keys_are_refused() -> None:
     wrong = dp.custom_gradient(lambda d: (d["a"] * d["b"], lambda g: {"a": g, "c": g}))
     with pytest.raises(ValueError, match=r"'c'.*'b'.*nested alike"):
         dp.grad(wrong)({"a": 1.0, "b": 2.0})
+
+
+def test_keyword_arguments_pass_on_as_constants() -> None:
+    seen: list[Any] = []
+
+    @dp.custom_gradient
+    def scaled(x: Any, *, by: Any = 2.0, how: str = "times") -> Any:
+        seen.append((by, how))
+        return x * by, lambda g: g * by
+
+    assert dp.grad(lambda x: scaled(x, by=3.0))(1.0) == 3.0
+    assert dp.grad(lambda x: scaled(x, by=dp.constant(3.0), how="so"))(1.0) == 3.0
+    assert dp.hessian(lambda x: scaled(x, by=3.0) ** 2)(1.0) == 18.0
+    assert dp.jvp(lambda x: scaled(x, by=3.0), (1.0,), (1.0,)) == (3.0, 3.0)
+    assert dp.compile(dp.grad(lambda x: scaled(x, by=3.0)))(1.0) == 3.0
+    assert all(type(by) is float for by, _ in seen)
+    assert (3.0, "so") in seen
+    with pytest.raises(TypeError, match=r"scaled.*keyword.*\['by'\] is a variable.*by position"):
+        scaled(1.0, by=dp.Value(3.0))
+    with dp.no_grad():
+        assert scaled(2.0, by=dp.Value(3.0)) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("vjp", "right"),
+    [
+        (lambda g, d, x: ({"a": g * x, "b": 2.0 * g}, g * d["a"]), (5.0, 2.0, 3.0)),
+        (lambda g, d, x: ({"b": 2.0 * g, "a": g * x}, g * d["a"]), (5.0, 2.0, 3.0)),
+        (lambda g, d, x: [{"b": 2.0 * g, "a": g * x}, g * d["a"]], (5.0, 2.0, 3.0)),
+        (lambda g, d, x: (None, g * d["a"]), (0.0, 0.0, 3.0)),
+        (lambda g, d, x: ({"b": 2.0 * g, "a": g * x}, None), (5.0, 2.0, 0.0)),
+    ],
+)
+def test_cotangents_are_matched_to_the_arguments(vjp: Any, right: Any) -> None:
+    @dp.custom_gradient
+    def own(d: Any, x: Any) -> Any:
+        return d["a"] * x + 2.0 * d["b"], lambda g: vjp(g, d, x)
+
+    found, slope = dp.grad(own, (0, 1))({"a": 3.0, "b": 4.0}, 5.0)
+    assert (found["a"], found["b"], slope) == right
+    _, along = dp.jvp(own, ({"a": 3.0, "b": 4.0}, 5.0), ({"b": 10.0, "a": 1.0}, 100.0))
+    assert along == right[0] + 10 * right[1] + 100 * right[2]
+
+
+def test_cotangents_of_one_tuple_and_of_lists() -> None:
+    bare = dp.custom_gradient(lambda p: (p[0] * p[1], lambda g: (g * p[1], g * p[0])))
+    nested = dp.custom_gradient(lambda p: (p[0] * p[1], lambda g: ((g * p[1], g * p[0]),)))
+    assert dp.grad(bare)((2.0, 3.0)) == dp.grad(nested)((2.0, 3.0)) == (3.0, 2.0)
+    of_list = dp.custom_gradient(lambda p: (p[0] * p[1], lambda g: [g * p[1], g * p[0]]))
+    assert dp.grad(of_list)([2.0, 3.0]) == [3.0, 2.0]
+
+
+def test_cotangents_of_other_keys_are_refused() -> None:
+    wrong = dp.custom_gradient(lambda d: (d["a"] * d["b"], lambda g: {"a": g, "c": g}))
+    with pytest.raises(ValueError, match=r"'c'.*'b'.*nested alike"):
+        dp.grad(wrong)({"a": 1.0, "b": 2.0})

@@ -438,3 +438,56 @@ def test_an_own_derivative_around_an_optimiser() -> None:
         return x, lambda g: g / (2 * x)
 
     assert dp.grad(smallest)(4.0) == pytest.approx(0.25, rel=1e-4)
+
+
+# -- inside a transform ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead", "Newton-CG", "trust-exact", "SLSQP"])
+@pytest.mark.parametrize("compile", [False, True])
+def test_what_depends_on_nothing_outside_is_found_inside_a_transform(
+    method: str, compile: bool
+) -> None:
+    def f(a: Any) -> Any:
+        x = minimize(lambda y: np.sum((y - 1) ** 2), np.zeros(2), method=method, compile=compile).x
+        assert type(x) is np.ndarray
+        return a * a * x[0]
+
+    assert dp.grad(f)(2.0) == pytest.approx(4.0, abs=1e-3)
+    assert dp.hessian(f)(2.0) == pytest.approx(2.0, abs=1e-3)
+    assert dp.jvp(f, (2.0,), (1.0,))[1] == pytest.approx(4.0, abs=1e-3)
+
+
+def test_roots_and_fits_are_found_inside_a_transform() -> None:
+    def f(a: Any) -> Any:
+        found = root(lambda y: [y[0] - 2.0], [0.0]).x[0]
+        fit = least_squares(lambda p: {"r": p["k"] - np.ones(3)}, {"k": np.zeros(3)}).x
+        return a * found * fit["k"][0]
+
+    assert dp.grad(f)(2.0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("method", ["BFGS", "Nelder-Mead", "Newton-CG", "Powell"])
+@pytest.mark.parametrize("compile", [False, True])
+def test_what_depends_on_a_variable_around_is_refused(method: str, compile: bool) -> None:
+    def f(a: Any) -> Any:
+        def bowl(y: Any) -> Any:
+            return np.sum((y - a) ** 2)
+
+        return minimize(bowl, np.zeros(2), method=method, compile=compile).x[0]
+
+    with pytest.raises(TypeError, match="bowl depends on a variable of the transform around"):
+        dp.grad(f)(2.0)
+    with pytest.raises(TypeError, match="variable of the transform around"):
+        dp.grad(lambda a: root(lambda y: [y[0] - a], [0.0]).x[0])(2.0)
+    with pytest.raises(TypeError, match="variable of the transform around"):
+        dp.grad(lambda a: least_squares(lambda y: [y[0] - a], [0.0]).x[0])(2.0)
+
+
+def test_an_own_derivative_around_an_optimiser() -> None:
+    @dp.custom_gradient
+    def smallest(a: Any) -> Any:
+        x = minimize(lambda y: (y[0] ** 2 - a) ** 2, [1.0], tol=1e-12).x[0]
+        return x, lambda g: g / (2 * x)
+
+    assert dp.grad(smallest)(4.0) == pytest.approx(0.25, rel=1e-4)

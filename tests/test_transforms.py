@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
+from collections import OrderedDict, defaultdict
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -518,6 +519,270 @@ def test_a_custom_gradient_receives_plain_numbers_in_any_transform() -> None:
     ],
 )
 def test_what_cannot_be_called_is_refused_at_once(name: str, call: Any, what: Any) -> None:
+    with pytest.raises(TypeError, match=rf"{name} takes a function, got .*{name}\(f\)"):
+        call(what)
+
+
+@pytest.mark.parametrize("transform", [dp.grad, dp.value_and_grad, dp.jacobian, dp.hessian])
+@pytest.mark.parametrize(
+    ("argnums", "error", "words"),
+    [
+        (True, TypeError, "must be the position.*True"),
+        ((0, False), TypeError, "must be the position.*False"),
+        (1.0, TypeError, "must be the position.*1.0"),
+        ("0", TypeError, "must be the position.*'0'"),
+        (None, TypeError, "must be the position.*None"),
+        ((0, None), TypeError, "must be the position"),
+        (2, TypeError, "argument 2.*2 positional arguments"),
+        ((0, -3), TypeError, "argument -3.*2 positional arguments"),
+        ((0, 0), ValueError, "each argument once"),
+        ((0, -2), ValueError, "each argument once"),
+    ],
+)
+def test_argnums_that_do_not_fit(transform: Any, argnums: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=rf"{transform.__name__}: .*{words}"):
+        transform(lambda x, y: x * y, argnums)(1.0, 2.0)
+
+
+def test_argnums_of_numpy_and_none_at_all() -> None:
+    def f(x: Any, y: Any) -> Any:
+        return x * y
+
+    assert dp.grad(f, np.int64(1))(2.0, 3.0) == 2.0
+    assert dp.grad(f, np.array([1, 0]))(2.0, 3.0) == (2.0, 3.0)
+    assert dp.grad(f, [-1])(2.0, 3.0) == (2.0,)
+    assert dp.grad(f, ())(2.0, 3.0) == ()
+
+
+@pytest.mark.parametrize("returned", [3.0, None, (1.0,), (1.0, 2.0, 3.0), [1.0, 2.0]])
+def test_a_result_that_is_no_pair_is_refused_with_has_aux(returned: Any) -> None:
+    for transform in (dp.grad, dp.value_and_grad):
+        with pytest.raises(TypeError, match=r"pair \(value, aux\).*got"):
+            transform(lambda x: returned, has_aux=True)(1.0)
+    with pytest.raises(TypeError, match=r"pair \(value, aux\).*got"):
+        dp.vjp(lambda x: returned, 1.0, has_aux=True)
+
+
+def test_what_a_function_returns_besides_may_be_anything() -> None:
+    aux = {"note": "text", "n": 3, "none": None, "set": {1}}
+    assert dp.grad(lambda x: (x * x, aux), has_aux=True)(1.0) == (2.0, aux)
+    assert dp.vjp(lambda x: (x * x, aux), 1.0, has_aux=True)[2] == aux
+    assert dp.vjp(lambda x: (x * x, aux), dp.Value(1.0), has_aux=True)[2] == aux
+
+
+@pytest.mark.parametrize("returned", ["text", {1.0}, object(), range(2), b"x"])
+def test_a_result_that_is_no_number_is_refused(returned: Any) -> None:
+    for call in (
+        lambda f: dp.vjp(f, 1.0),
+        lambda f: dp.jvp(f, (1.0,), (1.0,)),
+        lambda f: dp.jacobian(f)(1.0),
+        lambda f: dp.grad(f)(1.0),
+    ):
+        with pytest.raises(TypeError, match="must return numbers and arrays"):
+            call(lambda x: returned)
+        with pytest.raises(TypeError, match="must return numbers and arrays"):
+            call(lambda x: [x, returned])
+
+
+def test_functions_that_return_nothing_or_lists() -> None:
+    y, pullback = dp.vjp(lambda x: None, X)
+    assert y is None
+    close(pullback(None)[0], np.zeros(5))
+    assert dp.jvp(lambda x: [], (1.0,), (1.0,)) == ([], [])
+    assert dp.jacobian(lambda x: None)(1.0) is None
+    assert dp.jacobian(lambda x: [x, [x * x, None]])(3.0) == [1.0, [6.0, None]]
+    assert dp.checkpoint(lambda x: None)(dp.Value(1.0)) is None
+    assert dp.custom_gradient(lambda x: (None, lambda g: 0.0))(dp.Value(1.0)) is None
+    with pytest.raises(TypeError, match=r"one real number, this one returned None"):
+        dp.grad(lambda x: None)(1.0)
+    with pytest.raises(TypeError, match=r"\[\*, \*\].*has_aux"):
+        dp.grad(lambda x: [x, x])(1.0)
+
+
+# -- dicts, and containers of subclasses -------------------------------------------------------
+
+
+class Settings(dict):
+    def __init__(self, note: str, entries: Any) -> None:
+        super().__init__(entries)
+        self.note = note
+
+
+def growing(entries: Any) -> Any:
+    made: Any = defaultdict(float)
+    made.update(entries)
+    return made
+
+
+DICTS: list[Any] = [dict, OrderedDict, growing, lambda entries: Settings("mine", entries)]
+KEYS = st.permutations(["w", "b", "a"])
+
+
+def by_order(d: Any) -> Any:
+    first, second, third = d.values()
+    return first**2 * 100 + second**2 * 10 + third**2
+
+
+def by_order_itself(d: Any) -> Any:
+    weights = dict(zip(d, (200, 20, 2), strict=True))
+    return by_order(d), lambda g: {key: g * weights[key] * d[key] for key in sorted(d)}
+
+
+IN_ORDER: dict[str, Any] = {
+    "grad": lambda d: dp.grad(by_order)(d),
+    "value_and_grad": lambda d: dp.value_and_grad(by_order)(d)[1],
+    "vjp": lambda d: dp.vjp(by_order, d)[1](1.0)[0],
+    "jacobian": lambda d: dp.jacobian(by_order)(d),
+    "jacobian forward": lambda d: dp.jacobian(by_order, mode="forward")(d),
+    "hvp": lambda d: dp.hvp(by_order, (d,), (dict(sorted(d.items())),)),
+    "checkpoint": lambda d: dp.grad(dp.checkpoint(by_order))(d),
+    "custom_gradient": lambda d: dp.grad(dp.custom_gradient(by_order_itself))(d),
+    "compiled": lambda d: dp.compile(dp.grad(by_order))(d),
+}
+
+
+@pytest.mark.parametrize("make", DICTS)
+@pytest.mark.parametrize("transform", list(IN_ORDER))
+@given(keys=KEYS)
+def test_a_dict_reaches_the_function_in_its_order_and_comes_back(
+    make: Any, transform: str, keys: Any
+) -> None:
+    d = make(dict(zip(keys, (1.0, 2.0, 3.0), strict=True)))
+    found = IN_ORDER[transform](d)
+    assert type(found) is type(d)
+    assert list(found.items()) == list(zip(keys, (200.0, 40.0, 6.0), strict=True))
+    if isinstance(d, Settings):
+        assert found.note == "mine"
+
+
+@given(keys=KEYS)
+def test_a_hessian_has_the_order_of_the_dict(keys: Any) -> None:
+    d = dict(zip(keys, (1.0, 2.0, 3.0), strict=True))
+    rows = dp.hessian(by_order)(d)
+    assert list(rows) == keys
+    assert [[rows[i][j] for j in keys] for i in keys] == np.diag([200.0, 20.0, 2.0]).tolist()
+
+
+@given(keys=KEYS, others=KEYS)
+def test_tangents_and_cotangents_are_matched_by_key(keys: Any, others: Any) -> None:
+    d = {key: float(i) for i, key in enumerate(keys)}
+    change = {key: float(ord(key)) for key in others}
+    y, along = dp.jvp(lambda x: {key: 2 * x[key] for key in others}, (d,), (change,))
+    assert along == {key: 2.0 * ord(key) for key in keys}
+    assert list(along) == list(y) == others
+    (back,) = dp.vjp(lambda x: {key: 2 * x[key] for key in keys}, d)[1](change)
+    assert back == {key: 2.0 * ord(key) for key in keys}
+    assert list(back) == keys
+
+
+def test_a_compiled_function_tells_dicts_of_another_order_apart() -> None:
+    compiled = dp.compile(by_order)
+    for d in ({"a": 1.0, "b": 2.0, "c": 3.0}, {"c": 3.0, "a": 1.0, "b": 2.0}) * 2:
+        assert compiled(d) == by_order(d)
+    assert compiled.cache_info().misses == 2
+    ordered = dp.compile(lambda **kw: by_order(kw))
+    assert ordered(a=1.0, b=2.0, c=3.0) == 149.0
+    assert ordered(c=3.0, b=2.0, a=1.0) == 941.0
+
+
+# -- inside another transform ------------------------------------------------------------------
+
+
+def kinds_inside(inner: Any) -> Any:
+    """What `inner` gives in a transform, in the kinds of its leaves."""
+    seen: list[Any] = []
+
+    def f(a: Any) -> Any:
+        found = inner(a)
+        seen.append([isinstance(x, dp.Value) for x in dp.tree.flatten(found)[0]])
+        return a * 1.0
+
+    assert dp.grad(f)(2.0) == 1.0
+    dp.jvp(f, (2.0,), (1.0,))
+    dp.hessian(f)(2.0)
+    assert seen.count(seen[0]) == len(seen)
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    ("inner", "kinds"),
+    [
+        (lambda a: dp.grad(lambda x: x * x)(3.0), [False]),
+        (lambda a: dp.value_and_grad(lambda x: x * x)(3.0), [False, False]),
+        (lambda a: dp.value_and_grad(lambda x: x * x + a)(3.0), [True, False]),
+        (lambda a: dp.value_and_grad(lambda x: x * x * a)(3.0), [True, True]),
+        (
+            lambda a: dp.grad(lambda d: d["x"] * a + d["y"] ** 2)({"y": 1.0, "x": 2.0}),
+            [False, True],
+        ),
+        (lambda a: dp.grad(lambda x: (x, a), has_aux=True)(3.0), [False, True]),
+        (lambda a: dp.jacobian(lambda x: x * x)(X), [False]),
+        (lambda a: dp.jacobian(lambda x: x * a, mode="forward")(X), [True]),
+        (lambda a: dp.hessian(lambda x: np.sum(x**3))(X), [False]),
+        (lambda a: dp.hessian(lambda x: np.sum(x**3) * a)(X), [True]),
+        (lambda a: dp.jvp(np.sin, (X,), (V,)), [False, False]),
+        (lambda a: dp.jvp(lambda x: x * a, (1.0,), (1.0,)), [True, True]),
+        (lambda a: dp.hvp(lambda x: x**3, (1.0,), (1.0,)), [False]),
+        (lambda a: dp.vjp(np.sin, 1.0)[1](1.0), [False]),
+        (lambda a: dp.vjp(np.sin, 1.0)[1](a), [True]),
+        (lambda a: dp.grad(lambda x: dp.grad(lambda y: y**3 * x)(2.0) * x)(3.0), [False]),
+        (lambda a: dp.grad(lambda x: dp.grad(lambda y: y**3 * a)(2.0) * x)(3.0), [True]),
+        (lambda a: dp.grad(dp.checkpoint(lambda x: x * x))(3.0), [False]),
+    ],
+)
+def test_what_depends_on_nothing_outside_is_plain(inner: Any, kinds: Any) -> None:
+    assert kinds_inside(inner) == kinds
+
+
+def test_the_gradient_through_an_inner_transform_is_whole() -> None:
+    def f(a: Any) -> Any:
+        value, slope = dp.value_and_grad(lambda x: x**2 * 3.0 + a)(a.item())
+        inner = dp.grad(lambda d: d["x"] * a**2 + d["y"])({"y": 1.0, "x": 2.0})
+        return value * slope + inner["x"] * inner["y"]
+
+    assert dp.grad(f)(2.0) == 12.0 + 4.0
+
+
+def test_a_custom_gradient_receives_plain_numbers_in_any_transform() -> None:
+    seen: list[Any] = []
+
+    def solve(x: Any) -> Any:
+        seen.append(type(x))
+        slope = dp.grad(lambda z: z**3)(x)
+        return slope, lambda g: g * 6.0 * x
+
+    own = dp.custom_gradient(solve)
+    assert dp.grad(own)(2.0) == 12.0
+    assert dp.jvp(own, (2.0,), (1.0,)) == (12.0, 12.0)
+    assert dp.vjp(own, 2.0)[1](1.0) == (12.0,)
+    assert seen[:2] == [float, float]
+    assert dp.hessian(lambda x: own(x) * x)(2.0) == 36.0
+    assert dp.grad(lambda a: a * dp.grad(own)(2.0))(1.0) == 12.0
+
+
+# -- what transforms refuse --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", [3.0, None, dp.Value(2.0), np.ones(2), "f", [np.sin]])
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("grad", lambda f: dp.grad(f)),
+        ("value_and_grad", lambda f: dp.value_and_grad(f)),
+        ("jacobian", lambda f: dp.jacobian(f)),
+        ("hessian", lambda f: dp.hessian(f)),
+        ("vjp", lambda f: dp.vjp(f, 1.0)),
+        ("jvp", lambda f: dp.jvp(f, (1.0,), (1.0,))),
+        ("hvp", lambda f: dp.hvp(f, (1.0,), (1.0,))),
+        ("checkpoint", lambda f: dp.checkpoint(f)),
+        ("custom_gradient", lambda f: dp.custom_gradient(f)),
+        ("compile", lambda f: dp.compile(f)),
+    ],
+)
+def test_what_cannot_be_called_is_refused_at_once(name: str, call: Any, what: Any) -> None:
+    if name == "compile" and what is None:
+        assert callable(dp.compile(None))  # a decorator
+        return
     with pytest.raises(TypeError, match=rf"{name} takes a function, got .*{name}\(f\)"):
         call(what)
 

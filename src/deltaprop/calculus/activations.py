@@ -89,9 +89,8 @@ def _on_left(x: Any, slope: Any) -> Any:
 
 
 def _slope_of_pieces(x: Any, slope: Any, left: Any) -> Any:
-    # a kink from a negative slope to 1 is a minimum
-    right = np.where((raw(x) == 0) & (raw(slope) < 0), 0.0, np.where(np.isnan(raw(x)), np.nan, 1.0))
-    return where(_on_left(x, slope), left, right.astype(np.result_type(raw(x)), copy=False))
+    least = (raw(x) == 0) & (raw(slope) < 0)  # a kink from a negative slope to 1 is a minimum
+    return where(least, 0.0, where(_on_left(x, slope), left, 1.0))
 
 
 def _silu_slope(y: Any, x: Any) -> Any:

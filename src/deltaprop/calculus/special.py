@@ -303,7 +303,8 @@ def _entr(x: Any) -> Any:
 
 def _log_ratio(x: Any, y: Any) -> Any:
     ratio = divide(x, y)
-    usual = np.isfinite(raw(ratio)) & (raw(ratio) != 0)
+    size = np.abs(raw(ratio))
+    usual = (size > 0) & (size < np.inf)
     return where(usual, log(ratio), log(x) - log(y))
 
 

@@ -323,8 +323,8 @@ _SAME = {
     "logical_not": "Not", "logical_or": "Or", "matmul": "MatMul", "maximum": "Max",
     "minimum": "Min", "multiply": "Mul", "negative": "Neg", "power": "Pow",
     "reciprocal": "Reciprocal", "relu": "Relu", "sigmoid": "Sigmoid", "sign": "Sign",
-    "sin": "Sin", "softmax": "Softmax", "sqrt": "Sqrt", "subtract": "Sub", "tan": "Tan",
-    "tanh": "Tanh", "where": "Where",
+    "root": "Sqrt", "sin": "Sin", "softmax": "Softmax", "sqrt": "Sqrt", "subtract": "Sub",
+    "tan": "Tan", "tanh": "Tanh", "where": "Where",
 }  # fmt: skip
 TABLE: dict[str, Callable[..., str]] = {
     **{name: _node(kind) for name, kind in _SAME.items()},

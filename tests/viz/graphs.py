@@ -51,9 +51,11 @@ HOSTILE = [
     "</svg></div><svg onload=document.title='seen'>",
     '" onload="document.title=\'seen\'" x="',
     "' onmouseover='document.title=1' x='",
-    "<!--<script>", "-->", "]]>", "&lt;b&gt;", "&#60;b&#62;", "{{story}}", "{{script}}", "{{nothing}}",
+    "<!--<script>", "-->", "]]>", "&lt;b&gt;", "&#60;b&#62;", "{{story}}", "{{script}}",
+    "{{nothing}}",
     "{{story}} onload=document.title='seen' ", "\\u003c/script>", "\\", "`${document.title}`",
-    "a\u2028b\u2029c", "a\0b\x1bc\x7f", "\ud800", "\udfff\ud800", "\ufeff\uffff", "line\nbreak\r\ttab",
+    "a\u2028b\u2029c", "a\0b\x1bc\x7f", "\ud800", "\udfff\ud800", "\ufeff\uffff",
+    "line\nbreak\r\ttab",
     "__proto__", "constructor", "\u202eabc", "d/dx", "W1", "x" * 3000, "Ünïcødé 名前 🙂",
 ]  # fmt: skip
 

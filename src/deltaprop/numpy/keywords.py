@@ -144,7 +144,8 @@ def compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
             renamed[q.name] = p.name
             return _MANY, renamed
         if p.name != q.name:
-            if p.name in theirs.parameters or q.name in ours.parameters:
+            meant = q.name in ours.parameters or q.name in _NEUTRAL  # by that name alone
+            if meant or p.name in theirs.parameters:
                 return i, renamed
             renamed[q.name] = p.name
     return (_MANY if len(given) <= len(mine) else len(mine)), renamed

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from numbers import Real
+from operator import attrgetter
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -27,6 +28,7 @@ from .graph.cotangent import materialize
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
+_options = attrgetter("options")
 
 
 class Optimizer:
@@ -612,10 +614,6 @@ def _option(name: str, given: Any) -> Any:
         first, second = given
         return (_number("a beta", first, below=1.0), _number("a beta", second, below=1.0))
     return _number(name, given, below=1.0 if name in ("momentum", "decay") else math.inf)
-
-
-def _options(optimizer: Optimizer) -> dict[str, Any]:
-    return dict(optimizer.options)
 
 
 def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from itertools import count, islice
+from operator import attrgetter
 from threading import RLock, get_ident
 from typing import Any, NamedTuple
 
@@ -47,6 +49,7 @@ OPENED = frozenset({
 })  # fmt: skip
 
 
+_hooked = attrgetter("changes")
 _ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
 
 
@@ -189,7 +192,7 @@ class Trace(Mode):
 
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
         """The recording holds only while ``look(owner)`` is what it is now."""
-        self.guards.setdefault((look, id(owner)), Guard(look, owner, look(owner)))
+        self.guards.setdefault((look, id(owner)), Guard(look, owner, copy(look(owner))))
 
     def generator(self, source: Any) -> Draws:
         """A generator of random numbers whose draws are recorded, to be drawn in each run."""
@@ -365,10 +368,6 @@ def _part(x: Any, i: int) -> Any:
 
 def _zeros(like: Any) -> Any:
     return np.zeros_like(like) if isinstance(like, np.ndarray) else 0.0
-
-
-def _hooked(owner: Any) -> Any:
-    return owner.changes
 
 
 def _wrapping(x: Node) -> str:

@@ -343,3 +343,68 @@ def test_types_and_dtypes_are_those_of_eager(name: str) -> None:
     compiled = compiler.compile(f)
     for _ in range(2):
         identical(compiled(x), f(x))
+
+
+def _added(x: Any, y: Any) -> Any:
+    x += y
+    return x
+
+
+IN_PLACE: dict[str, tuple[Callable[..., Any], Any, Any]] = {
+    "wider": (lambda x, y: _added(x * 2, y), ONE, A[:1]),
+    "of another dtype": (lambda x, y: _added(x + 1, y), ONE, np.array([3])),
+    "without axes": (lambda x, y: _added((x * 2)[0, ...], y), A, 2.0),
+    "broadcast": (lambda x, y: _added(x * 2, y), M, A[:2]),
+    "a number": (_added, 1.5, A),
+    "numbers": (_added, 1.5, 2.5),
+    "of a scalar": (lambda x, y: _added(x[0], y), ONE, A[:1]),
+    "other operators": (lambda x, y: [operator.imul(x * 2, y), operator.itruediv(x * 2, y),
+        operator.ipow(x * 2, 2), operator.isub(x * 2, y), operator.imod(x * 2, y)], ONE, A[:1]),
+    "@=": (lambda x, y: operator.imatmul(x * 2, y), M, M),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_in_place_operators_keep_the_dtype(name: str) -> None:
+    f, x, y = IN_PLACE[name]
+    compiled = compiler.compile(f)
+    for _ in range(2):
+        identical(compiled(x, y), f(copy.copy(x), y))
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x, y: _added(np.arange(3), y), lambda x, y: _added(x[:1] * 2, y)]
+)
+def test_in_place_operators_that_do_not_fit_raise_errors(f: Callable[..., Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        f(A, B)
+    with pytest.raises((TypeError, ValueError)):
+        compiler.compile(f)(A, B)
+
+
+@pytest.mark.parametrize("part", [lambda x: x, lambda x: x[1:], lambda x: x.T, lambda x: x[None]])
+def test_arguments_are_not_changed_in_place(part: Callable[[Any], Any]) -> None:
+    x = A.copy()
+    with pytest.raises(TraceError, match="an argument is changed in place") as error:
+        compiler.compile(lambda x: (_added(part(x), 1.0), x)[1])(x)
+    assert f"{__file__}:" in str(error.value)
+    identical(x, A)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_what_data_gives_is_changed_in_place(again: bool) -> None:
+    def step(v: Any, x: Any) -> Any:
+        v.zero_grad()
+        (v * v * x).sum().backward()
+        data = v.data
+        data -= 0.1 * v.grad
+        if again:
+            data *= 0.5
+            v.data += 1.0
+        return (v * 2.0).sum()
+
+    w, twin = dp.Value(A), dp.Value(A)
+    compiled = compiler.compile(functools.partial(step, w))
+    for x in (A, B, A):
+        identical(compiled(x), step(twin, x))
+        identical((w.data, w.grad), (twin.data, twin.grad))

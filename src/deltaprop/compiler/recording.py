@@ -121,6 +121,7 @@ class Trace(Mode):
         self.guards: dict[Any, Guard] = {}
         self.draws: dict[int, Draws] = {}
         self.aliases: dict[Any, tuple[Node, Any]] = {}
+        self.given: list[Any] = []  # arrays that are arguments
         self.turn = 0
         self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
         self._turns = count(1)
@@ -342,6 +343,10 @@ class Trace(Mode):
             self._arrays[id(x)] = x, x.copy()
         return self._arrays[id(x)][1]
 
+    def is_argument(self, x: Traced) -> bool:
+        """Whether an array is an argument of the function, or shows a part of one."""
+        return any(np.may_share_memory(x._value, y) for y in self.given)
+
     def unchanged(self) -> None:
         """See that nobody gave a recorded array another shape or dtype."""
         for x in self._symbols:
@@ -530,6 +535,7 @@ def _symbols(
 ) -> tuple[list[Any], Any, Any]:
     """What takes the place of the leaves; and the arguments made of that."""
     given = [x.value if isinstance(x, Static) else trace.symbol(raw(x)) for x in leaves]
+    trace.given = [x for x in leaves if isinstance(x, np.ndarray)]
     held = [
         x.leaf(g, constant=True) if isinstance(x, Node) else g
         for x, g in zip(leaves, given, strict=True)

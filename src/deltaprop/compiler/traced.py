@@ -371,6 +371,32 @@ def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
     return method
 
 
+def _in_place(name: str) -> Callable[..., Any]:
+    """An operator such as ``+=``: of an array, it keeps the dtype and the shape."""
+
+    def method(self: Traced, other: Any) -> Any:
+        made = getattr(self, f"__{name}__")(other)
+        kept = self._value
+        if not isinstance(kept, np.ndarray) or not isinstance(made, Traced) or _inside():
+            return made
+        leaf, _ = self._trace.aliases.get(self, (None, None))
+        if leaf is None and self._trace.is_argument(self):
+            raise refused("an argument is changed in place", "Write x = x + y in place of x += y")
+        if made.shape != self.shape or not np.can_cast(made.dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"an array of shape {self.shape} and dtype {self.dtype} cannot hold, in place, "
+                f"a result of shape {made.shape} and dtype {made.dtype}: write x = x + y"
+            )
+        if made.dtype != self.dtype or not made.shape:
+            made = emit(shaping._astype, (made,), {"dtype": self.dtype})
+        if leaf is not None:  # what v.data gave: v is written to
+            leaf.write(made)
+            self._trace.aliases[made] = leaf, made
+        return made
+
+    return method
+
+
 def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
     """An operator of `Number`: that of any symbol, with a short way for two floats."""
     general = getattr(Traced, name)
@@ -450,8 +476,11 @@ for _name, _op in (_UNARY | _BINARY | _COMPARISONS).items():
     setattr(Traced, f"__{_name}__", _operator(REGISTRY[_op]))
 for _name, _op in _BINARY.items():
     setattr(Traced, f"__r{_name}__", _operator(REGISTRY[_op], reflected=True))
+for _name in (*_BINARY, "matmul"):
+    setattr(Traced, f"__i{_name}__", _in_place(_name))
 for _name in ("__add__", "__sub__", "__mul__"):
     setattr(Number, _name, _arithmetic(_name))
+    setattr(Number, _name.replace("__", "__i", 1), getattr(Number, _name))
 for _name in ("__radd__", "__rsub__", "__rmul__"):
     setattr(Number, _name, _arithmetic(_name, reflected=True))
 for _name in ("__matmul__", "__rmatmul__"):

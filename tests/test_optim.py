@@ -447,7 +447,8 @@ def test_a_schedule_of_another_kind_or_damaged_changes_nothing() -> None:
         (optim.ExponentialDecay(sgd(), 0.5).state_dict(), "got kind ExponentialDecay"),
         ({}, "got kind None"),
         ({**before, "count": "many"}, "count='many'"),
-        ({**before, "base": float("nan")}, "learning rate"),
+        ({**before, "base": float("nan")}, "base=nan"),
+        ({**before, "factor": float("inf")}, "factor=inf"),
     ]:
         with pytest.raises(ValueError, match=message):
             schedule.load_state_dict(saved)

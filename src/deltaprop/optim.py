@@ -433,7 +433,11 @@ class Schedule(ABC):
         """
         _same_kind(self, saved)
         here = self.state_dict()
-        if wrong := [n for n in here if isinstance(saved[n], Real) != isinstance(here[n], Real)]:
+        wrong = [n for n in here if isinstance(saved[n], Real) != isinstance(here[n], Real)]
+        # the best metric is infinite before the first
+        finite = [n for n in here if isinstance(here[n], Real) and n not in (*wrong, "best")]
+        wrong += [n for n in finite if not math.isfinite(saved[n])]
+        if wrong:
             raise ValueError(
                 f"the saved state must hold what {type(self).__name__}.state_dict() gives, got "
                 + ", ".join(f"{name}={saved[name]!r}" for name in wrong)

@@ -59,16 +59,12 @@ def register(namespace: ModuleType) -> None:
         table[getattr(np, name)] = _of_data(getattr(np, name))
 
 
-def _logsumexp(x: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
-    return reductions.logsumexp(x, axis, keepdims=keepdims)
-
-
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: reductions.sum,
     np.multiply: reductions.prod,
     np.maximum: reductions.max,
     np.minimum: reductions.min,
-    np.logaddexp: _logsumexp,
+    np.logaddexp: reductions.logsumexp,
 }
 _RUNNING = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
 

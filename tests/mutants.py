@@ -123,6 +123,18 @@ OWN_TESTS: dict[str, list[Check]] = {
             ("kl_div", test_second_order.XLOGY[4:], dnp.special.rel_entr),
         )
     },
+    **{
+        name: [
+            partial(
+                test_second_order.test_mixed_derivatives_at_a_kink_are_those_of_the_side_taken,
+                name,
+                slope,
+                mixed,
+            )
+            for slope, mixed in ((0.5, 1.0), (2.0, 0.0))
+        ]
+        for name in ("leaky_relu", "elu")
+    },
     "betaln": [test_edges.test_the_slope_of_a_beta_function_beside_a_tiny_number],
     "pinv": [test_edges.test_pinv_at_a_lower_rank_than_full],
     "relative_entropy": [

@@ -132,7 +132,8 @@ BY_NUMBERS = {
 }  # fmt: skip
 CONSTANTS = [
     s.log(2), s.log(10), 1 / s.log(2), 1 / s.log(10), s.pi, s.sqrt(s.pi),
-    1 / s.sqrt(s.pi), s.sqrt(2), s.sqrt(2 * s.pi), 1 / s.sqrt(2 * s.pi), s.sqrt(2 / s.pi), s.pi / 180, 180 / s.pi,
+    1 / s.sqrt(s.pi), s.sqrt(2), s.sqrt(2 * s.pi), 1 / s.sqrt(2 * s.pi),
+    s.sqrt(2 / s.pi), s.pi / 180, 180 / s.pi,
 ]  # fmt: skip
 SIGNS: list[dict[str, bool]] = [{"positive": True}, {"negative": True}]
 

@@ -59,8 +59,7 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         data = raw(data)
     if isinstance(data, Symbol):
         wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
-        held = as_array(data, wanted)
-        return held if held.shape else held.as_number()
+        return as_array(data, wanted)
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":

@@ -179,8 +179,9 @@ class Value(Exchange):
             held = variable_data(data, dtype, copy)
             adopted = not copy and isinstance(held, np.ndarray)
             self._become_leaf(held, exposed=adopted and is_mutable(held))
-            if isinstance(held, np.generic):
-                self._held, self.extra.dtype = scalar(held), narrow(held)
+            if not isinstance(held, np.ndarray) and not np.shape(held):
+                self.extra.dtype = narrow(held)
+                self._held = held.as_number() if isinstance(held, Symbol) else scalar(held)
         if name is not None:
             self.extra.name = name
 

@@ -42,7 +42,7 @@ def _is_half(x: Any) -> bool:
 def _dot(x: Any, y: Any, divisor: Any) -> Any:
     """The sum of the products over a divisor; float16 is summed in float32, as NumPy's mean."""
     if _is_half(x):
-        return np.float16(np.vdot(x.astype(np.float32), y.astype(np.float32)) / divisor)
+        return (np.vdot(x.astype(np.float32), y.astype(np.float32)) / divisor).astype(np.float16)
     return np.vdot(x, y) / divisor
 
 

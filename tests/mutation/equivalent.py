@@ -188,6 +188,13 @@ _REASONS: dict[str, list[str]] = {
         "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence",
         "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence #2",
     ],
+    "the two sides agree there, or the next choice makes up for it": [
+        "activations._slope_of_pieces: raw(slope) < 0 -> raw(slope) <= 0",
+        "activations._slope_of_pieces: slope -> left",
+        "activations._slope_of_pieces: slope -> left #2",
+        "activations._on_left: (x == 0) & (slope >= 0) -> x == 0",
+        "activations._on_left: slope <= 1 -> slope < 1",
+    ],
 }  # fmt: skip
 
 EQUIVALENT: dict[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}

@@ -215,6 +215,7 @@ def compile(
     and arrays are inputs. Variables that the function closes over are read in each call, and
     what becomes of them, of their gradients and of an optimiser's state is written back.
     Random numbers of layers, and of generators that are arguments, are drawn in each call.
+    An error in a call leaves all of this as it was.
     All else is what it was when the function was recorded, as are side effects in Python.
     Threads may share what is compiled, but for the first call: while that is recorded, the
     variables are no numbers, and a thread that computes with them gets a `TraceError`.

@@ -110,8 +110,11 @@ class Optimizer:
             g = p._grad
             if g is not None:
                 g = g if type(g) is np.ndarray else raw(g)
-                new, states[i] = update(_real(p._held), _real(g), states[i], lr, **options)
-                p.write(_as_before(new, p._held))
+                x = held = p._held
+                if apart := _is_complex(held):
+                    x, g = _real(held), _real(g)
+                new, states[i] = update(x, g, states[i], lr, **options)
+                p.write(_as_before(new, held) if apart else new)
 
     def _meet(self) -> None:
         """Let the recording for `compile` read and write what a step depends on."""

@@ -85,7 +85,7 @@ def functions() -> dict[str, Callable[..., Any]]:
         (np.linalg, np.linalg.__all__),
         (np.fft, np.fft.__all__),
     ):
-        for name in names:
+        for name in sorted(names):  # a list made of a set, in another order each time
             f = getattr(space, name)
             if callable(f) and not isinstance(f, type) and name not in _OUTSIDE:
                 prefix = space.__name__ + "."

@@ -490,8 +490,9 @@ REFUSING = {
     "arctan2", "beta", "betainc", "betaln", "cbrt", "ceil", "copysign", "deg2rad", "erf", "erfc",
     "erfcinv", "erfcx", "erfinv", "fabs", "floor", "floor_divide", "fmod", "gamma", "gammainc",
     "gammaincc", "gammaln", "gammasgn", "gelu", "heaviside", "hypot", "i0", "i0e", "i1", "i1e",
-    "iv", "ive", "j0", "j1", "jv", "log_ndtr", "logaddexp", "logaddexp2", "mish", "ndtri", "nextafter",
-    "psi", "rad2deg", "remainder", "rfft", "rgamma", "softplus", "trunc", "y0", "y1", "yv", "zeta",
+    "iv", "ive", "j0", "j1", "jv", "log_ndtr", "logaddexp", "logaddexp2", "mish", "ndtri",
+    "nextafter", "psi", "rad2deg", "remainder", "rfft", "rgamma", "softplus", "trunc", "y0", "y1",
+    "yv", "zeta",
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ from deltaprop.graph.node import Node, topological_order
 
 from . import accuracy, test_edges, test_kinks, test_rules, test_second_order
 from .calculus import test_special
-from .compiler import test_functions
+from .compiler import test_functions, test_table
 from .graph import test_reverse
 from .graph import test_structural_zeros as zeros
 from .mutation.equivalent import EQUIVALENT
@@ -43,6 +43,7 @@ USERS = (
     "exp", "multiply", "subtract", "power", "where", "clip", "copysign", "matmul", "affine",
     "reshape", "sum", "stack", "getitem", "set", "max", "einsum", "cross_entropy",
 )  # fmt: skip
+ROOTS = test_second_order.SQUARES
 Check = Callable[[], None]
 
 
@@ -64,6 +65,9 @@ def checks_of(name: str) -> Iterator[Check]:
             yield partial(test_rules.carries_masks, trial)
         if test_rules.drops_entries(trial):
             yield partial(test_rules.drops_what_was_not_chosen, trial)
+    for op_of, case in test_rules.CASES:
+        if op_of is op:
+            yield partial(test_table.test_case, op, case)
     for edge in test_edges.EDGES:
         if edge[0] == name:
             yield from [partial(test_edges.test_edge, *edge, k) for k in KINDS]
@@ -100,8 +104,22 @@ OWN_TESTS: dict[str, list[Check]] = {
         partial(test_losses.test_formula_and_derivatives, "softmax_cross_entropy", reduction)
         for reduction in ("mean", "none")
     ],
-    "eigh": [partial(test_edges.test_values_of_the_zero_matrix, "eigh")],
-    "svd": [partial(test_edges.test_values_of_the_zero_matrix, "svd")],
+    **{
+        name: [
+            partial(test_edges.test_values_of_the_zero_matrix, name),
+            partial(test_second_order.test_no_second_derivative_is_nan, of_one),
+            partial(test_second_order.test_right_or_nan, of_all),
+            test_second_order.test_near_eigenvalues_of_a_symmetric_function,
+        ]
+        for name, of_one, of_all in (
+            ("eigh", "one eigenvalue of two", "sum of eigenvalues"),
+            ("svd", "one singular value of two", "frobenius by singular values"),
+        )
+    },
+    **{
+        name: [partial(test_second_order.test_second_derivatives_beside_minus_infinity, name)]
+        for name in ("logsumexp", "logaddexp")
+    },
     "restrict": [zeros.test_a_numeric_zero_that_is_let_through_stays_a_number],
     "ive": [test_edges.test_the_slope_of_a_bessel_function_at_a_negative_number],
     **{
@@ -117,10 +135,10 @@ OWN_TESTS: dict[str, list[Check]] = {
             partial(test_second_order.test_the_corner_of_x_log_y_has_no_second_derivative, f),
         ]
         for name, at, f in (
-            ("xlogy", test_second_order.XLOGY[:2], dnp.xlogy),
-            ("xlog1py", test_second_order.XLOGY[2:4], dnp.xlogy),
+            ("xlogy", test_second_order.XLOGY[:3], dnp.xlogy),
+            ("xlog1py", test_second_order.XLOGY[3:5], dnp.xlogy),
             ("rel_entr", (), dnp.special.rel_entr),
-            ("kl_div", test_second_order.XLOGY[4:], dnp.special.rel_entr),
+            ("kl_div", test_second_order.XLOGY[5:], dnp.special.rel_entr),
         )
     },
     **{
@@ -131,7 +149,7 @@ OWN_TESTS: dict[str, list[Check]] = {
                 slope,
                 mixed,
             )
-            for slope, mixed in ((0.5, 1.0), (2.0, 0.0))
+            for slope, mixed in ((-0.5, 0.0), (0.5, 1.0), (2.0, 0.0))
         ]
         for name in ("leaky_relu", "elu")
     },
@@ -165,6 +183,10 @@ def checks_of_the_kinds() -> Iterator[Check]:
     ]
     yield test_edges.test_forward_mode_knows_a_variable_from_its_readings
     yield test_edges.test_a_slope_of_numbers_where_python_raises
+    yield from [partial(test_second_order.test_squares_of_roots_are_right, x) for x in ROOTS]
+    for name in ("norm", "hypot", "std"):
+        yield partial(test_second_order.test_no_second_derivative_is_nan, name)
+    yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
     yield zeros.test_a_masked_partial_of_a_wider_type
     for dtype in (np.float32, np.float64):
         yield partial(

@@ -93,6 +93,11 @@ SQUARES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
         lambda x: np.hypot(dnp.norm(x[:2]), x[2]) ** 2, np.zeros(3), 2 * np.eye(3),
     ),
     "std": (lambda x: np.std(x) ** 2, np.ones(2), [[0.5, -0.5], [-0.5, 0.5]]),
+    "std of one entry": (np.std, np.ones(1), [[0.0]]),
+    "std of a number": (np.std, 3.0, [[0.0]]),
+    "std of rows of one entry": (
+        lambda x: np.sum(np.std(x, axis=1)), np.ones((2, 1)), np.zeros((2, 2)),
+    ),
     "nanstd": (lambda x: np.nanstd(x) ** 2, np.ones(2), [[0.5, -0.5], [-0.5, 0.5]]),
     "mean of std of rows": (
         lambda x: np.mean(np.std(x, axis=1) ** 2), np.ones((2, 2)),
@@ -251,6 +256,7 @@ def test_second_derivatives_in_the_tails(name: str) -> None:
 
 XLOGY: list[tuple[Any, tuple[float, float], Any]] = [
     (dnp.xlogy, (0.0, 2.0), [[0, 0.5], [0.5, 0]]),
+    (dnp.xlogy, (0.0, 0.5), [[0, 2], [2, 0]]),
     (dnp.xlogy, (3.0, 2.0), [[0, 0.5], [0.5, -0.75]]),
     (dnp.special.xlog1py, (0.0, 1.0), [[0, 0.5], [0.5, 0]]),
     (dnp.special.xlog1py, (3.0, 1.0), [[0, 0.5], [0.5, -0.75]]),
@@ -291,7 +297,7 @@ def test_a_cotangent_that_was_recorded_from_a_square_adds_up() -> None:
 
 
 @pytest.mark.parametrize("name", ["leaky_relu", "elu"])
-@pytest.mark.parametrize(("slope", "mixed"), [(0.5, 1.0), (1.0, 1.0), (2.0, 0.0)])
+@pytest.mark.parametrize(("slope", "mixed"), [(-0.5, 0.0), (0.5, 1.0), (1.0, 1.0), (2.0, 0.0)])
 def test_mixed_derivatives_at_a_kink_are_those_of_the_side_taken(
     name: str, slope: float, mixed: float
 ) -> None:

@@ -59,6 +59,14 @@ def test_equal_entries_have_no_spread_and_no_slope(ddof: int) -> None:
     assert_array_equal(v.grad, [0.0, 0.0, 0.0])
 
 
+def test_one_entry_deviates_from_another_mean_than_its_own() -> None:
+    v = dp.Value([3.0])
+    y = dnp.std(v, mean=np.array([1.0]))
+    y.backward()
+    assert y.item() == 2.0
+    assert_array_equal(v.grad, [1.0])
+
+
 def test_without_numbers_there_is_nan() -> None:
     empty = dp.Value([[np.nan, np.nan], [1.0, 2.0]])
     for name in ("nanmean", "nanvar", "nanmax", "nanmin", "nanmedian"):

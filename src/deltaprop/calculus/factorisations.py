@@ -230,8 +230,7 @@ def _svd_parts(y: Array, a: Array) -> tuple[Array, Array, Array]:
 
 def _svd_inverses(s: Array) -> tuple[Array, Array]:
     """1 / (s_j^2 - s_i^2) and 1 / s_j."""
-    total = s + s.mT
-    return _gaps(s) * _inverse(total, raw(total) == 0), _inverse(s, raw(s) <= rounding(s))
+    return _gaps(s) * over(1.0, s + s.mT), _inverse(s, raw(s) <= rounding(s))
 
 
 def _turned(p: Array) -> Array:

@@ -592,7 +592,9 @@ def std(
 ) -> Any:
     """The square root of `var`; its derivative is 0 where all entries are equal."""
     known: dict[str, Any] = {"correction": correction, "ddof": ddof, "mean": mean, "where": where}
-    return root(var(x, axis, dtype, keepdims=keepdims, **known))
+    spread = var(x := _array(x), axis, dtype, keepdims=keepdims, **known)
+    # one entry deviates by 0 from its own mean, whatever it is: that is smooth, a root is not
+    return spread if mean is None and _count(x, spread) == 1 else root(spread)
 
 
 def norm(

@@ -239,9 +239,11 @@ def _growth(z: Any, tail: Any) -> Any:
 
 
 def _log_ndtr_slope(y: Any, x: Any) -> Any:
-    right = raw(x) > 0
-    left = SQRT_2_OVER_PI / erfcx(where(right, 0.0, x) * -SQRT_HALF)
-    return where(right, _bell(x, 0.5) * exp(-y) * INV_SQRT_2PI, left)
+    return where(
+        raw(x) > 0,
+        _bell(x, 0.5) * exp(-y) * INV_SQRT_2PI,
+        SQRT_2_OVER_PI / erfcx(x * -SQRT_HALF),
+    )
 
 
 def _erfcx_slope(y: Any, x: Any) -> Any:
@@ -303,8 +305,7 @@ def _entr(x: Any) -> Any:
 
 def _log_ratio(x: Any, y: Any) -> Any:
     ratio = divide(x, y)
-    size = np.abs(raw(ratio))
-    usual = (size > 0) & (size < np.inf)
+    usual = (raw(ratio) > 0) & (raw(ratio) < np.inf)
     return where(usual, log(ratio), log(x) - log(y))
 
 

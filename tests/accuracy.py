@@ -203,6 +203,7 @@ TRUTHS: dict[str, Truth] = {
     "negative": _entire(lambda x: -x, lambda x: -1),
     "positive": _entire(lambda x: x, lambda x: 1),
     "absolute": _entire(lambda x: abs(x), lambda x: m.sign(x)),
+    "fabs": _entire(lambda x: abs(x), lambda x: m.sign(x)),
     "square": _entire(lambda x: x * x, lambda x: 2 * x),
     "sqrt": _positive(m.sqrt, lambda x: 1 / (2 * m.sqrt(x))),
     "cbrt": _entire(

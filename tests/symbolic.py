@@ -44,6 +44,13 @@ FORMULAS: dict[str, Callable[..., Any]] = {
     "cbrt": lambda x: s.sign(x) * s.Abs(x) ** s.Rational(1, 3),
     "reciprocal": lambda x: 1 / x,
     "hypot": lambda a, b: s.sqrt(a**2 + b**2),
+    "rgamma": lambda x: 1 / s.gamma(x),
+    "jv": s.besselj,
+    "yv": s.bessely,
+    "j0": lambda x: s.besselj(0, x),
+    "j1": lambda x: s.besselj(1, x),
+    "y0": lambda x: s.bessely(0, x),
+    "y1": lambda x: s.bessely(1, x),
     "sign": s.sign,
     "copysign": lambda a, b: s.Abs(a) * s.sign(b),
     "exp": s.exp,
@@ -117,7 +124,7 @@ STEP = "a step: its derivative is 0 wherever it has one, which is no formula"
 CHOICE = "a choice among its inputs: its weights are 0, 1/2 or 1"
 # of the others: why there is no proof
 BY_NUMBERS = {
-    **dict.fromkeys(["floor", "ceil", "trunc", "rint", "heaviside", "floor_divide"], STEP),
+    **dict.fromkeys(["floor", "ceil", "trunc", "rint", "heaviside", "floor_divide", "gammasgn"], STEP),
     **dict.fromkeys(["where", "maximum", "minimum", "fmax", "fmin", "clip"], CHOICE),
     **dict.fromkeys(["remainder", "fmod"], "x less a whole multiple of y, which is a step"),
     "nextafter": "of floating-point numbers, not of real ones",

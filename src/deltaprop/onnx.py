@@ -183,6 +183,9 @@ class _Writer:
         free = call.name == "reshape"
         params = {k: _merged(x, again.params[k], call.name, free) for k, x in call.params.items()}
         args = [_merged(*pair, call.name) for pair in zip(call.args, again.args, strict=True)]
+        if call.name in _REDUCED:  # whose axis may come by position
+            args, axis = args[:1], args[1:]
+            params = dict(zip(("axis",), axis, strict=False)) | params
         real = [x for x in args if np.result_type(getattr(x, "dtype", x)) != np.bool_]
         strong = [x.dtype for x in real if _is_array(x)]
         self.dtype = np.result_type(*strong) if strong else np.dtype(float)
@@ -216,7 +219,7 @@ class _Writer:
     def cast(self, x: str, dtype: Any) -> str:
         return self.op("Cast", x, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def reduced(self, kind: str, x: str, axis: Any, keepdims: bool = False) -> str:
+    def reduced(self, kind: str, x: str, axis: Any = None, keepdims: bool = False) -> str:
         """A reduction over an axis, several or all."""
         axes = () if axis is None else (self.constant(np.ravel(axis), np.int64),)
         return self.op(kind, x, *axes, keepdims=int(keepdims))
@@ -326,12 +329,10 @@ _SAME = {
     "root": "Sqrt", "sin": "Sin", "softmax": "Softmax", "sqrt": "Sqrt", "subtract": "Sub",
     "tan": "Tan", "tanh": "Tanh", "where": "Where",
 }  # fmt: skip
+_REDUCED = {"max": "ReduceMax", "mean": "ReduceMean", "min": "ReduceMin", "sum": "ReduceSum"}
 TABLE: dict[str, Callable[..., str]] = {
     **{name: _node(kind) for name, kind in _SAME.items()},
-    **{
-        name: _reduction(f"Reduce{kind}")
-        for name, kind in [("max", "Max"), ("mean", "Mean"), ("min", "Min"), ("sum", "Sum")]
-    },
+    **{name: _reduction(kind) for name, kind in _REDUCED.items()},
     "astype": lambda w, x, dtype: w.cast(x, dtype),
     "concatenate": lambda w, *xs, axis: w.op("Concat", *xs, axis=axis),
     "erf": _erf,

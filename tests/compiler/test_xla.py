@@ -25,8 +25,11 @@ from .test_table import gradients
 from .test_training import BATCHES, LOSSES, training
 
 dnp: Any = dp.numpy
-# i1's derivative asks for iv
-LACKING = {"iv", "ive", "i1"}
+# JAX has none of these; i1's derivative asks for iv
+LACKING = {
+    "i1", "iv", "ive", "j0", "j1", "jv", "rgamma", "y0", "y1", "yv",
+    "solve_banded", "solve_sylvester", "sqrtm",
+}  # fmt: skip
 
 
 QUICK = {
@@ -106,6 +109,8 @@ def test_every_other_operation() -> None:
     for parameter in CASES:
         op, case = parameter.values
         name = str(parameter.id)
+        if op.name in LACKING:
+            continue
         if name.endswith("-0") and np.ndim(case.near):  # type: ignore[attr-defined]
             continue  # one matrix: the next case is a stack of them
         trial = case_trial(op, case, 0)  # type: ignore[arg-type]

@@ -175,4 +175,4 @@ def test_mlps_are_smooth_where_they_are(problem: dst.Problem) -> None:
 def test_mlps_of_every_kind() -> None:
     some(dst.mlps(), lambda p: len(p.mlp.layers) == 3 and p.loss == "kl_divergence")
     some(dst.mlps(), lambda p: p.mlp.layers[0].bias is None and len(p.X) == 3)
-    some(dst.mlps(dtype=np.float32), lambda p: p().dtype == np.float64 and p.T.dtype == np.float32)
+    some(dst.mlps(dtype=np.float32), lambda p: p().dtype == np.float32 == p.T.dtype)

@@ -408,6 +408,7 @@ over: Elementwise
 
 # h * y, recorded where h is the cotangent of y**2 / 2
 along = Elementwise("along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half="pull")
+along.__doc__ = None  # NumPy's is of `multiply`
 # q / y, and 0 where y is 0: there it has no derivative with respect to y
 over = Elementwise(
     "over",

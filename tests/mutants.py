@@ -29,6 +29,7 @@ from deltaprop.graph import Elementwise, raw
 from deltaprop.graph.node import Node, topological_order
 
 from . import accuracy, test_edges, test_kinks, test_rules, test_second_order
+from . import test_memory_and_depth as memory
 from .calculus import test_special
 from .compiler import test_functions, test_table
 from .graph import test_reverse
@@ -183,9 +184,10 @@ def checks_of_the_kinds() -> Iterator[Check]:
     yield test_edges.test_forward_mode_knows_a_variable_from_its_readings
     yield test_edges.test_a_slope_of_numbers_where_python_raises
     yield from [partial(test_second_order.test_squares_of_roots_are_right, x) for x in ROOTS]
-    for name in ("norm", "hypot", "std"):
+    for name in test_second_order.THERE_IS_NONE:
         yield partial(test_second_order.test_no_second_derivative_is_nan, name)
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
+    yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type
     for dtype in (np.float32, np.float64):
         yield partial(

@@ -4,6 +4,9 @@
 
 _REASONS: dict[str, list[str]] = {
     "only says which of two ways is taken, and both give the same": [
+        "log_ndtr, partial 0: 0 -> 1",
+        "ndtri, partial 0: p -> y",
+        "reductions._share_of_total: if not isinstance(none, Symbol) and (not np.any(none)): return soft... -> pass",
         "absolute, partial 0: conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x) -> conj(sign(x))",
         "affine_stack, vjp 0: -1 -> 1",
         "affine_stack, vjp 0: 1 -> 2",
@@ -49,8 +52,6 @@ _REASONS: dict[str, list[str]] = {
         "matmul, transpose 1: if a.ndim == 2 and b.ndim > 1: return a.T @ g if b.ndim == 2 else u... -> pass",
         "matmul, transpose 1: if b.ndim == 2: return _rows(a).T @ _rows(g) -> pass",
         "reductions._deviation: conj(away) if np.iscomplexobj(raw(x)) else away -> conj(away)",
-        "shaping._array: x if isinstance(x, Node) else as_array(x) -> as_array(x)",
-        "shaping._array: x if isinstance(x, Node) else as_array(x) -> x",
         "slogdet, jvp: 1j * imag(t) * y[..., 0] if np.iscomplexobj(raw(y)) else np.zeros_l... -> 1j * imag(t) * y[..., 0]",
         "factorisations._turned: p - 1j * imag(p) * identity(p) if np.iscomplexobj(raw(p)) else p -> p - 1j * imag(p) * identity(p)",
     ],
@@ -63,6 +64,7 @@ _REASONS: dict[str, list[str]] = {
         "cross_entropy, vjp 1: log_p said to be unneeded",
     ],
     "both arguments have what is asked of one: the shape, the dtype, being complex, the sign": [
+        "erfinv, partial 0: x -> y",
         "affine_stack, vjp 2: g -> _y",
         "affine_stack, vjp 2: g -> _y #2",
         "arcsinh, partial 0: x -> _y",
@@ -99,24 +101,18 @@ _REASONS: dict[str, list[str]] = {
         "logaddexp, partial 0: y -> a",
         "logaddexp2, partial 0: y -> a",
     ],
-    "where all of a row is -inf each entry is; where one is, its share is 0 anyway": [
-        "reductions._share_of_total: y -> x",
-    ],
     "either side of the bound gives the same at the bound": [
-        "elu, partial 0: raw(alpha) > 1 -> raw(alpha) >= 1",
+        "erfinv, partial 0: raw(x) < 0 -> raw(x) <= 0",
+        "log_ndtr, partial 0: raw(x) > 0 -> raw(x) >= 0",
         "erfcinv, partial 0: raw(x) < 1 -> raw(x) <= 1",
         "erfcx, partial 0: raw(x) > 10 -> raw(x) >= 10",
-        "leaky_relu, partial 0: np.abs(raw(slope)) > 1 -> np.abs(raw(slope)) >= 1",
         "ndtri, partial 0: raw(p) < 0.5 -> raw(p) <= 0.5",
         "sinc, partial 0: np.abs(raw(x)) < 0.5 -> np.abs(raw(x)) <= 0.5",
         "special._psi_gap: raw(a) > 0 -> raw(a) >= 0",
         "special._psi_gap: raw(b) > 0 -> raw(b) >= 0",
     ],
     "any number would do: the entry is dropped, or multiplied by zero": [
-        "elementwise._unless_zero: 1.0 -> 2.0",
-        "elementwise._unless_zero: y -> a",
-        "factorisations._inverse: 1.0 -> 2.0",
-        "factorisations._inverse: where(zero, 1.0, x) -> x",
+        "reductions._share_of_total: 0.0 -> 1.0 #2",
         "erfcx, partial 0: 1.0 -> 2.0",
         "power, partial 0: 1.0 -> 2.0",
         "reductions._share_of_extreme: np.maximum(count, 1) -> count",
@@ -144,6 +140,7 @@ _REASONS: dict[str, list[str]] = {
         "linalg._expm_slope: t -> a",
     ],
     "the same number, of another type that NumPy takes as well": [
+        "elementwise._bound: np.where(binds, 1.0, 0.0) -> binds",
         "fft._inside: raw(spectrum).real -> raw(spectrum)",
         "fmax, partial 0: np.where(mine == y, 1.0, 0.0) -> mine == y",
         "maximum, partial 0: np.where(mine == y, 1.0, 0.0) -> mine == y",
@@ -152,12 +149,13 @@ _REASONS: dict[str, list[str]] = {
         "cotangent.Moving.pull: np.broadcast_to(mask, shape) -> mask",
     ],
     "only the dtype of the one is asked, and the other has the same": [
+        "elementwise._bound: high -> binds #3",
+        "elementwise._bound: low -> high #4",
+        "elementwise._bound: x -> low #3",
         "fmax, partial 0: y -> mine #4",
         "maximum, partial 0: y -> mine #4",
     ],
     "of arrays and Values the one holds where the other does": [
-        "getitem, transpose: isinstance(raw(x), np.ndarray) or np.ndim(raw(x)) -> isinstance(raw(x), np.ndarray)",
-        "getitem, transpose: isinstance(raw(x), np.ndarray) or np.ndim(raw(x)) -> isinstance(raw(x), np.ndarray) and np.ndim(raw(x))",
         "getitem, transpose: isinstance(raw(x), np.ndarray) or np.ndim(raw(x)) -> np.ndim(raw(x))",
         "reductions._kept: axis -> keepdims",
     ],
@@ -181,9 +179,6 @@ _REASONS: dict[str, list[str]] = {
         "mean_squared_error, vjp 0: 2.0 / np.size(raw(p)) * g * (p - t) float64",
         "mean_squared_error, vjp 1: result float64",
     ],
-    "a NumPy number where a float was, which is made one where the gradient is delivered": [
-        "elementwise.Elementwise.pull: c.item() -> c",
-    ],
     "an annotation inside a function": [
         "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence",
         "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence #2",
@@ -192,8 +187,48 @@ _REASONS: dict[str, list[str]] = {
         "activations._slope_of_pieces: raw(slope) < 0 -> raw(slope) <= 0",
         "activations._slope_of_pieces: slope -> left",
         "activations._slope_of_pieces: slope -> left #2",
-        "activations._on_left: (x == 0) & (slope >= 0) -> x == 0",
         "activations._on_left: slope <= 1 -> slope < 1",
+    ],
+    "two equal bounds share what is below them, whichever binds; they are one number": [
+        "clip, partial 1: raw(low) <= raw(high) -> raw(low) < raw(high)",
+        "elementwise._bound: low -> high #2",
+    ],
+    "asked for at 0 alone, where the partial is 0 whatever it is; a recorded sweep has every argument": [
+        "elu, partial 1: alpha said to be unneeded",
+        "leaky_relu, partial 1: slope said to be unneeded",
+    ],
+    "zero times it is added: whether it has a derivative counts, and nothing else": [
+        "eigh, jvp: m * identity(v) + 0.0 * turn -> m * identity(v) - 0.0 * turn",
+        "svd, jvp: p * identity(p) + 0.0 * turn -> p * identity(p) - 0.0 * turn",
+        "svd, jvp: gap * p + over -> gap * p - over",
+        "svd, jvp: gap * p + over -> gap * p",
+        "svd, jvp: gap * p -> gap / p",
+        "svd, jvp: gap * p -> gap",
+        "svd, jvp: 0.0 * turn -> 0.0 / turn",
+    ],
+    "the last of two is the second": [
+        "solve_banded, vjp 0: -1 -> 1",
+        "cotangent.accumulate: -1 -> 1",
+        "cotangent.accumulate: -1 -> 1 #2",
+        "cotangent.accumulate: -1 -> 1 #3",
+    ],
+    "over() gives 0 at 0, whatever is divided, and has no derivative there": [
+        "elementwise._quotient: 0.0 -> 1.0",
+        "factorisations._gaps: np.abs(raw(gap)) <= rounding(w) -> np.abs(raw(gap)) < rounding(w)",
+        "factorisations._svd_inverses: raw(s) <= rounding(s) -> raw(s) < rounding(s)",
+    ],
+    "a cotangent is an array, a Node or a Symbol already, which every way gives back as it is": [
+        "shaping._array: if isinstance(x, Node): return x -> pass",
+        "shaping._array: if isinstance(x, Symbol): return x.astype(x.dtype) if x.number else x -> pass",
+        "shaping._array: x.astype(x.dtype) if x.number else x -> x.astype(x.dtype)",
+        "shaping._array: x.astype(x.dtype) if x.number else x -> x",
+        "shaping._array: x.astype(x.dtype) -> x",
+        "shaping._array: gathered(x) if isinstance(x, list | tuple) else as_array(x) -> gathered(x)",
+        "shaping._array: gathered(x) if isinstance(x, list | tuple) else as_array(x) -> as_array(x)",
+        "shaping._array: gathered(x) -> x",
+    ],
+    "where h * y is the cotangent of what only moves, h * x is that of each argument, a root or not": [
+        "cotangent.Moving.pull: all((is_rooted(x) for x in xs)) -> (is_rooted(x) for x in xs)",
     ],
 }  # fmt: skip
 

@@ -157,6 +157,7 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     # clamp's own second derivative fails where the bounds broadcast (2.13)
     "clip": lambda x, low, high: torch.minimum(torch.maximum(x, low), high),
     "rint": torch.round,
+    "fabs": torch.abs,
     "heaviside": _fixed(_promoted(torch.heaviside)),
     "floor_divide": _fixed(torch.floor_divide),
     "nextafter": lambda x, y: x + (torch.nextafter(x, y) - x).detach(),

@@ -186,6 +186,8 @@ def checks_of_the_kinds() -> Iterator[Check]:
     yield from [partial(test_second_order.test_squares_of_roots_are_right, x) for x in ROOTS]
     for name in test_second_order.THERE_IS_NONE:
         yield partial(test_second_order.test_no_second_derivative_is_nan, name)
+    for name in test_second_order.RIGHT_OR_NAN:
+        yield partial(test_second_order.test_right_or_nan, name)
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type

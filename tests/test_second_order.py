@@ -184,6 +184,9 @@ def test_a_second_derivative_that_both_sides_of_a_jump_agree_on(f: Callable[...,
 RIGHT_OR_NAN: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "cos(norm)": (lambda x: np.cos(dnp.norm(x)), np.zeros(2), -np.eye(2)),
     "cos(abs)": (lambda x: np.cos(np.abs(x)), 0.0, [[-1.0]]),
+    "cos(abs) of a row": (
+        lambda x: np.sum(np.cos(np.abs(x))), np.array([0.0, 1.0]), np.diag([-1, -np.cos(1)]),
+    ),
     "matern": (
         lambda x: (lambda r: (1 + r) * np.exp(-r))(dnp.norm(x)), np.zeros(2), -np.eye(2),
     ),

@@ -197,7 +197,8 @@ _REASONS: dict[str, list[str]] = {
         "elu, partial 1: alpha said to be unneeded",
         "leaky_relu, partial 1: slope said to be unneeded",
     ],
-    "zero times it is added: whether it has a derivative counts, and nothing else": [
+    "zero is added: whether it has a derivative counts, and nothing else": [
+        "elementwise.Elementwise._pull_masked: c + over(0.0, xs[i]) -> c - over(0.0, xs[i])",
         "eigh, jvp: m * identity(v) + 0.0 * turn -> m * identity(v) - 0.0 * turn",
         "svd, jvp: p * identity(p) + 0.0 * turn -> p * identity(p) - 0.0 * turn",
         "svd, jvp: gap * p + over -> gap * p - over",

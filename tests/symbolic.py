@@ -124,7 +124,8 @@ STEP = "a step: its derivative is 0 wherever it has one, which is no formula"
 CHOICE = "a choice among its inputs: its weights are 0, 1/2 or 1"
 # of the others: why there is no proof
 BY_NUMBERS = {
-    **dict.fromkeys(["floor", "ceil", "trunc", "rint", "heaviside", "floor_divide", "gammasgn"], STEP),
+    **dict.fromkeys(["floor", "ceil", "trunc", "rint", "heaviside", "floor_divide"], STEP),
+    "gammasgn": STEP,
     **dict.fromkeys(["where", "maximum", "minimum", "fmax", "fmin", "clip"], CHOICE),
     **dict.fromkeys(["remainder", "fmod"], "x less a whole multiple of y, which is a step"),
     "nextafter": "of floating-point numbers, not of real ones",

@@ -424,3 +424,17 @@ def test_what_a_hook_returns_or_gets_is_not_kept() -> None:
     seen[0][...] = 100.0
     np.testing.assert_array_equal(x.grad, np.ones((2, 3)))
     np.testing.assert_array_equal(y.grad, np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("scaled", [lambda x: x / 2.0, lambda x: -x, lambda x: 3.0 * x, abs])
+@pytest.mark.parametrize("squared", [lambda y: y * y, np.square, lambda y: y**2])
+def test_a_write_does_not_reach_the_recorded_derivative_of_a_square(
+    scaled: Any, squared: Any
+) -> None:
+    x = dp.Value([1.0, 2.0])
+    handle = x.data  # from now on written in place
+    loss = squared(scaled(x)).sum()
+    handle[...] = 7.0
+    loss.backward(create_graph=True)
+    factor = float(scaled(1.0)) ** 2
+    np.testing.assert_allclose(x.grad.numpy(), 2 * factor * np.array([1.0, 2.0]))

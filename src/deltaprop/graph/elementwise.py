@@ -267,6 +267,8 @@ class Elementwise(Primitive):
         x = xs[i]
         if np.shape(x._held) != np.shape(y._held):
             return None
+        if not (self.root or is_rooted(x)):
+            return None  # nor is its data kept where the partial does not need it
         if half is not None and (f := _rule(self.squares, i, y, xs)) is not None:
             return half * f if self.radical else along(half * f, _conjugated(x))
         if half is None and is_rooted(x) and (f := _rule(self.even, i, y, xs)) is not None:

@@ -44,6 +44,14 @@ REAL: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("dtype", NARROW)
+def test_numpy_gives_a_scalar_in_its_dtype(dtype: Any) -> None:
+    v = Value(np.array([1.5, 2.5], dtype))
+    for scalar in (v[0], v.sum(), v[1].detach(), Value(1.5, dtype=dtype)):
+        assert scalar.numpy().dtype == scalar.dtype == dtype
+        assert scalar.numpy().flags.writeable
+
+
+@pytest.mark.parametrize("dtype", NARROW)
 @pytest.mark.parametrize("name", [*JOINED, *REAL])
 def test_scalars_of_an_array_are_joined_in_its_dtype(name: str, dtype: Any) -> None:
     if name in REAL and dtype is np.complex64:

@@ -114,6 +114,7 @@ SQUARES: dict[str, tuple[Callable[..., Any], Any, Any]] = {
     "norm of a complex row": (
         lambda x: np.linalg.norm(x * (1 + 2j)) ** 2, np.zeros(2), 10 * np.eye(2),
     ),
+    "copysign": (lambda x: np.sum(np.copysign(x, -2.0) ** 2), np.zeros(2), 2 * np.eye(2)),
 }  # fmt: skip
 
 
@@ -179,6 +180,33 @@ def test_a_second_derivative_that_both_sides_of_a_jump_agree_on(f: Callable[...,
     for found in hessians(f, 0.0).values():
         assert found == 0 or np.isnan(found)
     assert dp.hessian(f)(0.0) == dp.grad(dp.grad(f))(0.0) == 0
+
+
+# what depends on two jumps at the same point
+TWO_JUMPS: dict[str, Callable[..., Any]] = {
+    "abs(x) * abs(x)": lambda x: np.sum(np.abs(x) * np.abs(x)),
+    "abs(x) @ abs(x)": lambda x: np.abs(x) @ np.abs(x),
+    "vdot": lambda x: np.vdot(np.abs(x), np.abs(x)),
+    "einsum": lambda x: np.einsum("i,i->", np.abs(x), np.fabs(x)),
+    "of multiples": lambda x: np.sum(np.abs(4 * x) * np.abs(x / 4)),
+    "copysign": lambda x: np.sum(np.copysign(x, 1.0) * np.abs(x)),
+}
+
+
+@pytest.mark.parametrize("name", TWO_JUMPS)
+def test_a_product_of_jumps_is_right_or_nan(name: str) -> None:
+    for way, found in hessians(TWO_JUMPS[name], np.array([0.0, 3.0])).items():
+        wrong = np.isfinite(found) & ~np.isclose(found, 2 * np.eye(2), atol=1e-9)
+        assert not wrong.any(), (way, found)
+        if way in ("hessian", "reverse over reverse"):
+            assert found[1, 1] == pytest.approx(2.0), (way, found)
+
+
+def test_jumps_in_different_variables_do_not_meet() -> None:
+    f = lambda x: np.abs(x[0]) * np.abs(x[1]) + np.sum(np.abs(x)) + np.sum(x * x)  # noqa: E731
+    for way in ("hessian", "reverse over reverse", "forward over reverse"):
+        found = hessians(f, np.array([0.0, 3.0]))[way]
+        assert_allclose(found, 2 * np.eye(2), err_msg=way)
 
 
 RIGHT_OR_NAN: dict[str, tuple[Callable[..., Any], Any, Any]] = {

@@ -23,6 +23,8 @@ def copied(held: Any) -> Any:
 
 def rectangular(data: Any) -> Any:
     """An ndarray of nested lists, with an error that says what is wrong with them."""
+    if type(data) is np.ndarray:
+        return data
     try:
         return as_array(data)
     except ValueError as error:

@@ -336,7 +336,7 @@ class Value(Exchange):
 
     def numpy(self) -> np.ndarray:
         """The values as an ndarray of your own, without the gradient."""
-        return np.array(raw(self))
+        return np.array(raw(self), self._extra and self._extra.dtype)
 
     def tolist(self) -> Any:
         """The values as nested Python lists, or one number."""

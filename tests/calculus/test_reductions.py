@@ -107,6 +107,28 @@ def test_mean_of_nothing_is_nan_with_an_empty_gradient() -> None:
         assert np.isnan(r.mean(dp.Value(np.zeros((0, 2))), axis=0).numpy()).all()
 
 
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("name", ["nanmean", "nanvar", "nanstd", "nansum", "nanmax"])
+def test_a_number_counts_as_one_entry(name: str, axis: int) -> None:
+    f = getattr(np, name)
+    y = f(dp.Value(2.5), axis=axis)
+    assert y.shape == np.shape(f(2.5, axis=axis)) == ()
+    assert y.item() == f(2.5, axis=axis)
+    with pytest.raises(np.exceptions.AxisError):
+        f(dp.Value(2.5), axis=1)
+
+
+@pytest.mark.parametrize("f", [np.cumulative_sum, np.cumulative_prod])
+@pytest.mark.parametrize("initial", [False, True])
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_a_number_is_accumulated(f: Callable[..., Any], initial: bool, axis: Any) -> None:
+    x = dp.Value(2.5)
+    y = f(x, axis=axis, include_initial=initial)
+    assert_array_equal(y.numpy(), f(2.5, axis=axis, include_initial=initial))
+    y.sum().backward()
+    assert x.grad == 1.0
+
+
 def test_mean_of_float16_and_of_integers_is_numpys() -> None:
     half = np.full(4000, 30.0, np.float16)
     assert r.mean(half) == np.mean(half)

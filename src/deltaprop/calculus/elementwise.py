@@ -341,6 +341,9 @@ copysign = Elementwise(
     lambda _y, a, b: _sign(a) * copysign(1.0, b),
     0,
     domain=(NONZERO, NONZERO),
+    squares=(1.0, 0.0),
+    root=True,
+    jumps=True,
 )
 # y - a is a multiple of b to the last place; a / b may round up to the next
 remainder = Elementwise(

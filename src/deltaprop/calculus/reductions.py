@@ -356,7 +356,7 @@ def number(x: Any, condition: Any, axis: Axis, keepdims: bool) -> Any:
     kind = as_array(raw(x)).dtype
     dtype = np.dtype(float) if kind.kind in "biu" else kind.type(0).real.dtype
     seen: Any = np.broadcast_to(as_array(raw(condition)), np.shape(raw(x)))
-    count: Any = np.sum(seen, _axes(x, axis), dtype, keepdims=keepdims)
+    count: Any = np.sum(seen, axis, dtype, keepdims=keepdims)
     return np.where(count > 0, count, np.nan).astype(dtype)[()]
 
 

@@ -332,10 +332,10 @@ def _rule(table: Sequence[Any], i: int, y: Any, xs: Sequence[Any]) -> Any:
 
 
 def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
-    """Whether a cotangent that goes to x = 0 depends on `node` itself.
+    """Whether a cotangent that goes to x = 0 depends on `node`, or on another jump at 0.
 
     If it does, nobody knows what the jump of the partial makes of it; if it does not, the
-    derivative is the same on both sides of the jump.
+    derivative is the same on both sides of the jump. A jump at 0 of other variables is none.
     """
     data = x._held
     zero = data == 0 if allowed is None else (data == 0) & allowed
@@ -345,7 +345,14 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
         or np.iscomplexobj(data)
     ):
         return False
-    return any(n is node for n in topological_order(c, since=node.serial))
+    order = topological_order(c, since=node.serial)
+    if any(n is node for n in order):
+        return True
+    others = [
+        n for n in order if getattr(n.op, "jumps", False) and np.any(n.operands(False)[0] == 0)
+    ]
+    own = {n.serial for n in topological_order(node) if n.op is None}
+    return any(n.serial in own for n in topological_order(*others))
 
 
 def _conjugated(x: Any) -> Any:

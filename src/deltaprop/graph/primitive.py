@@ -152,7 +152,7 @@ class Primitive:
         node._extra = None
         if dtype is not None:
             node.extra.dtype = dtype
-        elif not self.strong and len(data) == 1:
+        elif type(result) is not np.ndarray and not self.strong and len(data) == 1:
             remember(node, variable)
         return node
 

@@ -71,13 +71,11 @@ r_, c_ = _Joined(np.r_), _Joined(np.c_)
 def _cumulative(
     running: Any, first: int, x: Any, axis: int | None, dtype: Any, include_initial: bool
 ) -> Any:
-    shape = list(np.shape(raw(x := _array(x))))
-    if axis is not None:
-        x, axis = _row(x, axis)
-        shape = list(np.shape(raw(x)))
-    if axis is None and len(shape) != 1:
-        raise ValueError(f"an array of shape {tuple(shape)} needs axis=, to say along which")
-    axis = 0 if axis is None else axis
+    shape = np.shape(raw(x := _array(x)))
+    if axis is None and len(shape) > 1:
+        raise ValueError(f"an array of shape {shape} needs axis=, to say along which")
+    x, axis = _row(x, 0 if axis is None else axis)
+    shape = list(np.shape(raw(x)))
     y = running(x, axis, dtype)
     if not include_initial:
         return y

@@ -120,6 +120,17 @@ def test_edge_needs_no_more_than_it_says(name: str, xs: tuple[float, ...], want:
         needs_no_more_than_it_says(Trial(op, [np.full(2, x) for x in xs], {}, [False] * len(xs)))
 
 
+@pytest.mark.parametrize("name", ["maximum", "fmax", "minimum", "fmin"])
+@pytest.mark.parametrize("other", [np.float32(0.3), np.array(0.3, np.float32)])
+def test_a_number_wins_beside_a_number_of_float32(name: str, other: Any) -> None:
+    """The result is the number rounded, which is not equal to it."""
+    sign = 1.0 if name.endswith("max") or name == "maximum" else -1.0
+    for x, right in ((0.488 * sign, 1.0), (0.1 * sign, (1.0 - sign) / 2), (0.7 * sign, 1.0)):
+        mine, its = Value(x), Value(other)
+        REGISTRY[name](mine, its).backward()
+        assert (mine.grad or 0.0, float(its.grad or 0.0)) == (right, 1 - right)
+
+
 @pytest.mark.parametrize("name", ["remainder", "fmod"])
 def test_the_slope_of_a_remainder_is_a_whole_number(name: str) -> None:
     rng = np.random.default_rng(0)

@@ -142,8 +142,6 @@ _REASONS: dict[str, list[str]] = {
     "the same number, of another type that NumPy takes as well": [
         "elementwise._bound: np.where(binds, 1.0, 0.0) -> binds",
         "fft._inside: raw(spectrum).real -> raw(spectrum)",
-        "fmax, partial 0: np.where(mine == y, 1.0, 0.0) -> mine == y",
-        "maximum, partial 0: np.where(mine == y, 1.0, 0.0) -> mine == y",
         "real, partial 0: 1 + 0j -> 1",
         "real, partial 0: 1 + 0j -> 1 - 0j",
         "cotangent.Moving.pull: np.broadcast_to(mask, shape) -> mask",
@@ -152,8 +150,6 @@ _REASONS: dict[str, list[str]] = {
         "elementwise._bound: high -> binds #3",
         "elementwise._bound: low -> high #4",
         "elementwise._bound: x -> low #3",
-        "fmax, partial 0: y -> mine #4",
-        "maximum, partial 0: y -> mine #4",
     ],
     "of arrays and Values the one holds where the other does": [
         "getitem, transpose: isinstance(raw(x), np.ndarray) or np.ndim(raw(x)) -> np.ndim(raw(x))",

@@ -163,18 +163,22 @@ sqrt: Elementwise
 where: Elementwise
 
 
-def _share(y: Any, mine: Any, other: Any) -> Masked:
-    """The part of a maximum or minimum that is `mine`: ties are split, NaN stays."""
-    y, mine, other = raw(y), raw(mine), raw(other)
-    weight = np.where(mine == other, 0.5, np.where(mine == y, 1.0, 0.0))
+def _share(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
+    """The part of a maximum or minimum that is `mine`: ties are split, NaN stays.
+
+    `mine` is not compared with y: a number beside float32 is rounded in y, and equals it not.
+    """
+    y = raw(y)
+    weight = np.where(raw(mine) == raw(other), 0.5, np.where(wins, 1.0, 0.0))
     weight = np.where(np.isnan(y), np.nan, weight).astype(np.result_type(y), copy=False)
     return Masked(weight, weight != 0)
 
 
-def _share_nan(y: Any, mine: Any, other: Any) -> Masked:
+def _share_nan(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
     """As `_share`, for fmax and fmin, which prefer a number to NaN."""
-    y, mine, other = raw(y), raw(mine), raw(other)
-    weight = np.where((mine == other) | np.isnan(y), 0.5, np.where(mine == y, 1.0, 0.0))
+    y, other = raw(y), raw(other)
+    split = (raw(mine) == other) | np.isnan(y)
+    weight = np.where(split, 0.5, np.where(wins | np.isnan(other), 1.0, 0.0))
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
 
 
@@ -432,32 +436,32 @@ where = Elementwise(
 maximum = Elementwise(
     "maximum",
     np.maximum,
-    _share,
-    lambda y, a, b: _share(y, b, a),
+    lambda y, a, b: _share(y, a, b, raw(a) > raw(b)),
+    lambda y, a, b: _share(y, b, a, raw(b) > raw(a)),
     chooses=True,
     domain=(REAL, REAL),
 )
 minimum = Elementwise(
     "minimum",
     np.minimum,
-    _share,
-    lambda y, a, b: _share(y, b, a),
+    lambda y, a, b: _share(y, a, b, raw(a) < raw(b)),
+    lambda y, a, b: _share(y, b, a, raw(b) < raw(a)),
     chooses=True,
     domain=(REAL, REAL),
 )
 fmax = Elementwise(
     "fmax",
     np.fmax,
-    _share_nan,
-    lambda y, a, b: _share_nan(y, b, a),
+    lambda y, a, b: _share_nan(y, a, b, raw(a) > raw(b)),
+    lambda y, a, b: _share_nan(y, b, a, raw(b) > raw(a)),
     chooses=True,
     domain=(REAL, REAL),
 )
 fmin = Elementwise(
     "fmin",
     np.fmin,
-    _share_nan,
-    lambda y, a, b: _share_nan(y, b, a),
+    lambda y, a, b: _share_nan(y, a, b, raw(a) < raw(b)),
+    lambda y, a, b: _share_nan(y, b, a, raw(b) < raw(a)),
     chooses=True,
     domain=(REAL, REAL),
 )

@@ -186,3 +186,17 @@ _CALLS: dict[str, Callable[[Any], Any]] = {
 def test_what_is_no_number(call: str, kind: str) -> None:
     with pytest.raises((TypeError, ValueError)):
         _CALLS[call](_no_numbers(kind))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda v: np.full_like(np.ones(2), v),
+        lambda v: np.copyto(np.ones(2), v),
+        lambda v: np.nan_to_num(np.array([np.nan]), nan=v),
+        lambda v: np.geomspace(1.0, v, 3),
+    ],
+)
+def test_what_has_no_rule_names_the_ways_out(call: Any) -> None:
+    with pytest.raises(TypeError, match=r"v\.item\(\), v\.numpy\(\) or v\.detach\(\)"):
+        call(dp.Value(2.0))

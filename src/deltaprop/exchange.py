@@ -171,9 +171,10 @@ class Exchange(Node):
             if isinstance(x, Node):
                 if x._carries_gradient:  # type: ignore[attr-defined]
                     raise TypeError(
-                        f"{name} has no derivative rule here: give it v.numpy() or v.detach() "
-                        "if no gradient is needed, write it with functions of deltaprop.numpy, "
-                        "or define the operation and its rule with deltaprop.custom_gradient"
+                        f"{name} has no derivative rule here: give it v.item(), v.numpy() or "
+                        "v.detach() if no gradient is needed, write it with functions of "
+                        "deltaprop.numpy, or define the operation and its rule with "
+                        "deltaprop.custom_gradient"
                     )
                 return shown(raw(x))
             if isinstance(x, list | tuple):

@@ -96,6 +96,13 @@ OWN_TESTS: dict[str, list[Check]] = {
         name: [partial(test_edges.test_the_slope_of_a_remainder_is_a_whole_number, name)]
         for name in ("remainder", "fmod")
     },
+    **{
+        name: [
+            partial(test_edges.test_a_number_wins_beside_a_number_of_float32, name, x)
+            for x in (np.float32(0.3), np.array(0.3, np.float32))
+        ]
+        for name in ("maximum", "minimum", "fmax", "fmin")
+    },
     "power": [
         test_edges.test_the_slope_of_a_power_at_exponent_zero_has_a_slope,
         *[partial(test_edges.test_the_slope_of_a_power_of_an_extreme_base, s) for s in (0, 1)],

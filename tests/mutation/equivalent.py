@@ -102,6 +102,14 @@ _REASONS: dict[str, list[str]] = {
         "logaddexp2, partial 0: y -> a",
     ],
     "either side of the bound gives the same at the bound": [
+        "fmax, partial 0: raw(a) > raw(b) -> raw(a) >= raw(b)",
+        "fmax, partial 1: raw(b) > raw(a) -> raw(b) >= raw(a)",
+        "fmin, partial 0: raw(a) < raw(b) -> raw(a) <= raw(b)",
+        "fmin, partial 1: raw(b) < raw(a) -> raw(b) <= raw(a)",
+        "maximum, partial 0: raw(a) > raw(b) -> raw(a) >= raw(b)",
+        "maximum, partial 1: raw(b) > raw(a) -> raw(b) >= raw(a)",
+        "minimum, partial 0: raw(a) < raw(b) -> raw(a) <= raw(b)",
+        "minimum, partial 1: raw(b) < raw(a) -> raw(b) <= raw(a)",
         "erfinv, partial 0: raw(x) < 0 -> raw(x) <= 0",
         "log_ndtr, partial 0: raw(x) > 0 -> raw(x) >= 0",
         "erfcinv, partial 0: raw(x) < 1 -> raw(x) <= 1",
@@ -140,6 +148,8 @@ _REASONS: dict[str, list[str]] = {
         "linalg._expm_slope: t -> a",
     ],
     "the same number, of another type that NumPy takes as well": [
+        "elementwise._share: np.where(wins, 1.0, 0.0) -> wins",
+        "elementwise._share_nan: np.where(wins | np.isnan(other), 1.0, 0.0) -> wins | np.isnan(other)",
         "elementwise._bound: np.where(binds, 1.0, 0.0) -> binds",
         "fft._inside: raw(spectrum).real -> raw(spectrum)",
         "real, partial 0: 1 + 0j -> 1",
@@ -147,6 +157,8 @@ _REASONS: dict[str, list[str]] = {
         "cotangent.Moving.pull: np.broadcast_to(mask, shape) -> mask",
     ],
     "only the dtype of the one is asked, and the other has the same": [
+        "elementwise._share: y -> mine #3",
+        "elementwise._share_nan: y -> mine #3",
         "elementwise._bound: high -> binds #3",
         "elementwise._bound: low -> high #4",
         "elementwise._bound: x -> low #3",

@@ -519,7 +519,7 @@ class ReduceOnPlateau(Schedule):
     """Times `factor`, down to `final`, when a metric no longer improves.
 
     That is when for more than `patience` steps it was not better than its best by more than
-    threshold |best|. Less is better, or more with ``mode="max"``; NaN is never better.
+    ``threshold * abs(best)``. Less is better, or more with ``mode="max"``; NaN is never better.
 
     Examples
     --------

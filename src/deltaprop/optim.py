@@ -65,6 +65,8 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
         self.parameters = _variables(parameters)
+        # which are updated as their two parts; a variable's dtype never changes
+        self._complex = {i for i, p in enumerate(self.parameters) if _is_complex(p._held)}
         self.lr = lr
         self.options = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
@@ -111,7 +113,7 @@ class Optimizer:
             if g is not None:
                 g = g if type(g) is np.ndarray else raw(g)
                 x = held = p._held
-                if apart := _is_complex(held):
+                if apart := i in self._complex:
                     x, g = _real(held), _real(g)
                 new, states[i] = update(x, g, states[i], lr, **options)
                 p.write(_as_before(new, held) if apart else new)

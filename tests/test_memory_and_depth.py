@@ -212,7 +212,7 @@ def hooked(x: Value) -> Value:
     return (y * y).sum()
 
 
-GRAPHS: list[Callable[[Value], Value]] = [
+RECORDED_TWICE: list[Callable[[Value], Value]] = [
     lambda x: (np.tanh(x) ** 2).sum(),
     lambda x: (x + 1.0).sum(),
     lambda x: (np.sin(x) * np.exp(np.sin(x))).sum() * np.sum(x),
@@ -222,7 +222,7 @@ GRAPHS: list[Callable[[Value], Value]] = [
 
 
 @pytest.mark.parametrize("clear", CLEARS)
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", RECORDED_TWICE)
 @pytest.mark.parametrize("data", [[0.5, -1.0, 2.0], [[0.5, 1.5]]])
 def test_clearing_the_gradient_frees_a_recorded_backward_without_a_collection(
     clear: Any, graph: Any, data: Any

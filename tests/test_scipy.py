@@ -438,6 +438,3 @@ def test_an_own_derivative_around_an_optimiser() -> None:
         return x, lambda g: g / (2 * x)
 
     assert dp.grad(smallest)(4.0) == pytest.approx(0.25, rel=1e-4)
-
-
-# -- inside a transform ------------------------------------------------------------------------

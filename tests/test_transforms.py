@@ -596,29 +596,3 @@ def test_functions_that_return_nothing_or_lists() -> None:
         dp.grad(lambda x: None)(1.0)
     with pytest.raises(TypeError, match=r"\[\*, \*\].*has_aux"):
         dp.grad(lambda x: [x, x])(1.0)
-
-
-# -- dicts, and containers of subclasses -------------------------------------------------------
-
-
-DICTS: list[Any] = [dict, OrderedDict, growing, lambda entries: Settings("mine", entries)]
-KEYS = st.permutations(["w", "b", "a"])
-
-
-IN_ORDER: dict[str, Any] = {
-    "grad": lambda d: dp.grad(by_order)(d),
-    "value_and_grad": lambda d: dp.value_and_grad(by_order)(d)[1],
-    "vjp": lambda d: dp.vjp(by_order, d)[1](1.0)[0],
-    "jacobian": lambda d: dp.jacobian(by_order)(d),
-    "jacobian forward": lambda d: dp.jacobian(by_order, mode="forward")(d),
-    "hvp": lambda d: dp.hvp(by_order, (d,), (dict(sorted(d.items())),)),
-    "checkpoint": lambda d: dp.grad(dp.checkpoint(by_order))(d),
-    "custom_gradient": lambda d: dp.grad(dp.custom_gradient(by_order_itself))(d),
-    "compiled": lambda d: dp.compile(dp.grad(by_order))(d),
-}
-
-
-# -- inside another transform ------------------------------------------------------------------
-
-
-# -- what transforms refuse --------------------------------------------------------------------

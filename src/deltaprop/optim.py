@@ -66,7 +66,7 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
         self.parameters = _variables(parameters)
         # which are updated as their two parts; a variable's dtype never changes
-        self._complex = {i for i, p in enumerate(self.parameters) if _is_complex(p._held)}
+        self._complex = {i for i, p in enumerate(self.parameters) if np.iscomplexobj(p._held)}
         self.lr = lr
         self.options = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
@@ -641,18 +641,14 @@ def _real_shape(entry: Any) -> tuple[int, ...] | None:
     return array.shape if array.dtype.kind in "iuf" else None
 
 
-def _is_complex(x: Any) -> bool:
-    return type(x) is complex or (type(x) is not float and x.dtype.kind == "c")
-
-
 def _real(x: Any) -> Any:
     """The same if it is real; else its parts along a new last axis, of length 2."""
-    return stack([real(x), imag(x)], -1) if _is_complex(x) else x
+    return stack([real(x), imag(x)], -1) if np.iscomplexobj(x) else x
 
 
 def _as_before(new: Any, held: Any) -> Any:
     """What `_real` took apart, put together again if what is held is complex."""
-    if not _is_complex(held):
+    if not np.iscomplexobj(held):
         return new
     return materialize(new[..., 0] + 1j * new[..., 1], held)
 

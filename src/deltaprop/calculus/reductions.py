@@ -566,17 +566,15 @@ def var(
     x = _array(x)
     mean = _mean_of(x, axis, keepdims=True, where=where) if mean is None else mean
     away = _chosen(where, x - mean, 0)
-    squares = square(real(away)) + square(imag(away)) if _is_complex(away) else square(away)
+    squares = (
+        square(real(away)) + square(imag(away)) if np.iscomplexobj(raw(away)) else square(away)
+    )
     count = np.maximum(np.nan_to_num(number(squares, where, axis, keepdims)) - free, 0)
     with np.errstate(divide="ignore"):
         return sum(squares, axis, keepdims=keepdims) / count
 
 
 _mean_of = mean  # under a name that no parameter hides
-
-
-def _is_complex(x: Any) -> bool:
-    return as_array(raw(x)).dtype.kind == "c"
 
 
 def std(

@@ -64,17 +64,17 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
 def micrograd() -> Demo:
     """Return the demo on micrograd's own classes."""
     from micrograd.engine import Value
-    from micrograd.nn import MLP
+    from micrograd.nn import ScalarMLP
 
-    return Demo(MLP, Value)
+    return Demo(ScalarMLP, Value)
 
 
 def eager() -> Demo:
     """Return the demo on ours."""
     from deltaprop import Value
-    from deltaprop.nn.scalar import MLP
+    from deltaprop.nn.scalar import ScalarMLP
 
-    return Demo(MLP, Value)
+    return Demo(ScalarMLP, Value)
 
 
 def compiled() -> Demo:

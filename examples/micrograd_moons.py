@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from _script import BLUE, ORANGE, figure, parser, progress, save, table
 
-from deltaprop.nn.scalar import MLP
+from deltaprop.nn.scalar import ScalarMLP
 from deltaprop.viz import plot_decision_boundary
 
 
@@ -31,7 +31,7 @@ def load(samples: int, seed: int) -> tuple[list[list[float]], list[float]]:
     return X.tolist(), (2 * y - 1).tolist()
 
 
-def loss(model: MLP, X: Sequence[Sequence[float]], y: Sequence[float]) -> tuple[Any, float]:
+def loss(model: ScalarMLP, X: Sequence[Sequence[float]], y: Sequence[float]) -> tuple[Any, float]:
     """Return the loss, a scalar Value, and the share of points told right."""
     scores = [model(point) for point in X]
     margin = sum((1 - yi * si).relu() for yi, si in zip(y, scores, strict=True)) / len(y)
@@ -40,7 +40,7 @@ def loss(model: MLP, X: Sequence[Sequence[float]], y: Sequence[float]) -> tuple[
     return margin + penalty, sum(right) / len(y)
 
 
-def draw(model: MLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> Any:
+def draw(model: ScalarMLP, X: Any, y: Any, history: Sequence[tuple[float, float]]) -> Any:
     """Draw the score over the plane with the points, and loss and accuracy by step."""
     picture = figure(12, 5, "micrograd's demo: two moons, a network of scalar Values")
     plane, curves = picture.subplots(1, 2, width_ratios=[1.25, 1])
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     steps = args.steps or (15 if args.quick else 100)
 
     X, y = load(100, args.seed)
-    model = MLP(2, [16, 16, 1], rng=args.seed)
+    model = ScalarMLP(2, [16, 16, 1], rng=args.seed)
     print(f"{len(X)} points, {len(model.parameters())} parameters\n")
     history, seconds = [], []
     for k in progress(range(steps), "learning"):

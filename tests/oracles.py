@@ -12,7 +12,7 @@ import numpy as np
 
 from deltaprop.calculus.domains import REAL, Domain
 from deltaprop.graph import Node, reverse
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.value import Value
 
 
@@ -103,7 +103,7 @@ def check(
     with np.errstate(all="ignore"):
         grads = gradients(y, w, leaves)
         reverse_slope = sum(inner(g, v) for g, v in zip(grads, vs, strict=True))
-        (tangent,) = push([y], dict(zip(leaves, map(_as_cotangent, vs), strict=True)))
+        (tangent,) = forward_sweep([y], dict(zip(leaves, map(_as_cotangent, vs), strict=True)))
         numeric, error = slope(phi)
     scale = sum(float(np.sum(np.abs(g * v))) for g, v in zip(grads, vs, strict=True))
     noise = 1e-11 * float(np.sum(np.abs(w * data(y))))  # of f itself, through the smallest step
@@ -169,7 +169,7 @@ def reverse_over_forward(
     leaves = leaves_of(xs)
     with np.errstate(all="ignore"):
         tangents = dict(zip(leaves, map(_as_cotangent, us), strict=True))
-        (t,) = push([f(*leaves)], tangents, graph=True)
+        (t,) = forward_sweep([f(*leaves)], tangents, graph=True)
         return gradients(0.0 if t is None else (t * w).sum(), 1.0, leaves)
 
 

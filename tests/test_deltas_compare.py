@@ -115,7 +115,7 @@ def scalar_network(mlp, activation):
 def micrograd_network(mlp, activation):
     """The same with the MLP of `nn.scalar`."""
     weights, biases, _ = scalar_network(mlp, activation)
-    network = dp.nn.scalar.MLP(mlp.sizes[0], mlp.sizes[1:], nonlin=activation == "relu")
+    network = dp.nn.scalar.ScalarMLP(mlp.sizes[0], mlp.sizes[1:], nonlin=activation == "relu")
     for W, b, layer in zip(weights, biases, network.layers, strict=True):
         for j, neuron in enumerate(layer.neurons):
             neuron.w, neuron.b = [row[j] for row in W], b[j]

@@ -16,7 +16,7 @@ import deltaprop as dp
 from deltaprop import Value
 from deltaprop.graph import REGISTRY, Custom
 from deltaprop.graph.cotangent import ZERO, conj
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.graph.primitive import needed
 
 from . import oracles
@@ -113,7 +113,7 @@ def test_edge(name: str, xs: tuple[float, ...], want: tuple[float, ...], kind: s
             np.testing.assert_allclose(g, w, rtol=1e-6, atol=1e-40, err_msg=f"argument {i}")
     for leaf, w in zip(leaves, want, strict=True):
         with np.errstate(all="ignore"):
-            (t,) = push([y], {leaf: np.ones(shape, dtype) if shape else 1.0})
+            (t,) = forward_sweep([y], {leaf: np.ones(shape, dtype) if shape else 1.0})
         np.testing.assert_allclose(0.0 if t is None else t, w, rtol=1e-6, atol=1e-40)
 
 
@@ -217,10 +217,10 @@ def test_both_modes_of_the_identity() -> None:
     np.testing.assert_array_equal(x.grad, [3.0, 4.0])
     assert len(seen) == 1
     n = Value(2.0)
-    reading = n.read()
-    reading.backward()
+    snapshot = n.snapshot()
+    snapshot.backward()
     assert n.grad == 1.0
-    assert push([reading], {n: 3.0}) == [3.0]
+    assert forward_sweep([snapshot], {n: 3.0}) == [3.0]
     assert dp.jvp(lambda x: x, (2.0,), (3.0,)) == (2.0, 3.0)
     assert dp.jvp(lambda x: (x * 1.0, x), (2.0,), (3.0,)) == ((2.0, 2.0), (3.0, 3.0))
 
@@ -260,7 +260,7 @@ def test_pseudo_gradients_of_propagations() -> None:
     a, x, w, g = (rng.standard_normal(s) for s in ((2, 3), (2, 4), (4, 3), (2, 3)))
     cut, bypass, linear = (operation(name) for name in ("cut", "bypass", "pass_error"))
     assert cut.vjps[0](g, x, x) is ZERO
-    np.testing.assert_array_equal(cut.jvp([x], x, x), np.zeros_like(x))
+    np.testing.assert_array_equal(cut.jvp_rule([x], x, x), np.zeros_like(x))
     to_a, to_x, _ = bypass.vjps
     # what is handed on as it is must not be written to, or the result would change
     assert needed(cut.vjps[0], 2, 1) == [True]
@@ -270,11 +270,11 @@ def test_pseudo_gradients_of_propagations() -> None:
     np.testing.assert_array_equal(to_x(g, a, a, x, w), g @ w.T)
     for ta in (None, a):
         for tx in (None, x):
-            t = bypass.jvp([ta, tx, None], a, a, x, w)
+            t = bypass.jvp_rule([ta, tx, None], a, a, x, w)
             want = (0 if ta is None else ta) + (0 if tx is None else tx @ w)
             np.testing.assert_allclose(t, np.broadcast_to(want, a.shape))
     np.testing.assert_array_equal(linear.vjps[0](g, a, a, np.square), g)
-    np.testing.assert_array_equal(linear.jvp([g], a, a, np.square), g)
+    np.testing.assert_array_equal(linear.jvp_rule([g], a, a, np.square), g)
 
 
 def operation(name: str) -> Custom:

@@ -15,7 +15,7 @@ import pytest
 
 import deltaprop.numpy as dnp
 from deltaprop import Value
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 
 INF, NAN = np.inf, np.nan
 
@@ -174,7 +174,7 @@ def test_kink_forward(r: Row, kind: str) -> None:
         for leaf, w in zip(leaves, want, strict=True):
             for i in range(1 if y.shape else leaf.size):
                 t = np.ones(leaf.shape) if y.shape else np.eye(leaf.size)[i].reshape(leaf.shape)
-                (found,) = push([y], {leaf: t if leaf.shape else 1.0})
+                (found,) = forward_sweep([y], {leaf: t if leaf.shape else 1.0})
                 expected = w if y.shape else np.ravel(w)[i]
                 np.testing.assert_allclose(0.0 if found is None else found, expected, rtol=1e-12)
 

@@ -16,7 +16,7 @@ import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop import Value
 from deltaprop.graph import cotangent, topological_order
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 
 # -- depth -------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ def test_every_walk_over_a_deep_graph_is_a_loop() -> None:
         y = dnp.sin(y) if i % 2 else y * 1.001
     assert len(topological_order(y)) == n + 1
     assert repr(y)
-    (tangent,) = push([y], {x: np.ones(2)})
+    (tangent,) = forward_sweep([y], {x: np.ones(2)})
     y.backward(np.ones(2))
     np.testing.assert_allclose(x.grad, tangent, rtol=1e-9)
     x.zero_grad()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop.calculus.domains import Case, case
-from deltaprop.graph import REGISTRY, Custom, Elementwise, Moving, Primitive, forward, raw
+from deltaprop.graph import REGISTRY, Custom, Elementwise, Primitive, Selection, forward, raw
 from deltaprop.graph.cotangent import Scattered, materialize, unbroadcast
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
@@ -221,7 +221,7 @@ def each_alone(trial: Trial) -> None:
         if isinstance(y, Node) and y.op is not None:
             v = oracles.direction(rng_of(2), alone[0])
             with np.errstate(all="ignore"):
-                (t,) = forward.push([y], {alone[0]: v if v.shape else v.item()})
+                (t,) = forward.forward_sweep([y], {alone[0]: v if v.shape else v.item()})
             there, back = oracles.inner(w, 0.0 if t is None else t), oracles.inner(found, v)
             scale = float(np.sum(np.abs(found * v))) + abs(there)
             assert abs(there - back) <= 1e-11 * scale, f"forward {there}, reverse {back}"
@@ -282,9 +282,9 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
     tangents = iter([np.ones_like(leaf._held) for leaf in leaves])
     ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
     with np.errstate(all="ignore"):
-        found = [y.op.push(ts, y, False)]
+        found = [y.op.forward_sweep(ts, y, False)]
         if y.shape:  # the cotangent of a scalar is a Python number, of no precision
-            found += y.op.pull(g, y, False)
+            found += y.op.vjp(g, y, False)
     for c in found:
         values = values_of(c)
         if isinstance(values, np.ndarray | np.generic):
@@ -401,7 +401,7 @@ def says_that_it_returns_what_it_got(trial: Trial, y: Any) -> None:
 
 def can_carry_masks(trial: Trial) -> bool:
     """Whether structural zeros pass through the operation, and the result has entries to hide."""
-    return isinstance(trial.op, Elementwise | Moving) and bool(np.shape(raw(trial(*trial.free))))
+    return isinstance(trial.op, Elementwise | Selection) and bool(np.shape(raw(trial(*trial.free))))
 
 
 @pytest.mark.parametrize("trial", trials_where(can_carry_masks))
@@ -414,8 +414,8 @@ def carries_masks(trial: Trial) -> None:
     leaves, y = applied(trial)
     w = oracles.direction(rng_of(1), y)
     mask = rng_of(2).random(y.shape) < 0.5
-    wanted = y.op.pull(np.where(mask, w, 0), y, False)
-    influence = y.op.pull(mask.astype(float), y, False) if isinstance(trial.op, Moving) else None
+    wanted = y.op.vjp(np.where(mask, w, 0), y, False)
+    influence = y.op.vjp(mask.astype(float), y, False) if isinstance(trial.op, Selection) else None
     poisoned = []
     for i, leaf in enumerate(leaves):
         if influence is None:
@@ -438,7 +438,7 @@ def drops_entries(trial: Trial) -> bool:
     """Whether the result may not depend on some entries at all."""
     op = trial.op
     choosing = getattr(op, "chooses", False) or op.name in ("max", "min", "einsum")
-    return (choosing or isinstance(op, Moving)) and bool(np.size(raw(trial(*trial.free))))
+    return (choosing or isinstance(op, Selection)) and bool(np.size(raw(trial(*trial.free))))
 
 
 @pytest.mark.parametrize("trial", trials_where(drops_entries))

@@ -162,9 +162,11 @@ def test_a_wide_or_tall_jacobian_takes_one_sweep(monkeypatch: pytest.MonkeyPatch
     from deltaprop import transforms
 
     sweeps, pushes = [], []
-    sweep, push = transforms.sweep, transforms.push
+    sweep, forward_sweep = transforms.sweep, transforms.forward_sweep
     monkeypatch.setattr(transforms, "sweep", lambda *a, **k: sweeps.append(1) or sweep(*a, **k))
-    monkeypatch.setattr(transforms, "push", lambda *a, **k: pushes.append(1) or push(*a, **k))
+    monkeypatch.setattr(
+        transforms, "push", lambda *a, **k: pushes.append(1) or forward_sweep(*a, **k)
+    )
     x = np.linspace(0.0, 1.0, 50)
     close(dp.jacobian(lambda v: np.sum(v**2))(x), 2 * x)
     assert (len(sweeps), len(pushes)) == (1, 0)

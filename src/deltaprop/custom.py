@@ -15,7 +15,7 @@ from .graph import Node, Primitive, raw, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
 from .graph.symbol import Symbol, tracing
-from .transforms import Run, checked, is_variable, zeros_of
+from .transforms import Evaluation, checked, is_variable, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
@@ -50,7 +50,7 @@ class _Packed:
 
 def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any) -> Any:
     """A node of one of the operations below."""
-    args = tuple(x.read() if x.op is None else x for x in variables)
+    args = tuple(x.snapshot() if x.op is None else x for x in variables)
     data = raw(data)
     if isinstance(data, Symbol) and not data.shape:
         data = data.as_number()
@@ -98,27 +98,27 @@ def _is_same(again: Any, before: Any) -> None:
 class _Checkpoint(Primitive):
     """A call whose inside is not stored: whoever needs it computes it again."""
 
-    def _again(self, node: Node, graph: bool) -> Run:
+    def _again(self, node: Node, graph: bool) -> Evaluation:
         assert node.params is not None
         xs = node.args if graph else [x._held for x in node.args]
         trace = tracing()
         with trace.again() if trace else nullcontext():
-            run = Run(node.params["call"], xs, range(len(xs)))
+            run = Evaluation(node.params["call"], xs, range(len(xs)))
         verify(_is_same, raw(run.outputs[0]), raw(node), always=False)
         return run
 
-    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         run = self._again(node, graph)
         return run.reverse(run.outputs[0], g, graph)
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         return self._again(node, graph).forward(tangents, graph=graph)[0]
 
 
 class _CustomGradient(Primitive):
     """A call whose derivative the user has written."""
 
-    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         assert node.params is not None
         pullback = node.params["pullback"]
         if graph:
@@ -132,7 +132,7 @@ class _CustomGradient(Primitive):
                 )
         return [None if c is None else as_gradient(c) for c in found]
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         assert node.params is not None
         xs = node.operands(graph)
         vs = [zeros_of(x) if t is None else t for x, t in zip(xs, tangents, strict=True)]
@@ -145,7 +145,7 @@ class _CustomGradient(Primitive):
             found = zip(xs, pullback(g), strict=True)
             return [zeros_of(x) if c is None else c for x, c in found]
 
-        run = Run(pulled, (zeros_of(node),), (0,))
+        run = Evaluation(pulled, (zeros_of(node),), (0,))
         total = run.reverse(run.outputs[0], as_gradient(vs[0]), graph)
         for y, v in zip(run.outputs[1:], vs[1:], strict=True):
             more = run.reverse(y, as_gradient(v), graph)

@@ -16,7 +16,7 @@ import numpy as np
 
 from .calculus.activations import SQRT_HALF
 from .compiler.program import Call, Variable
-from .compiler.recording import OPENED, Recorded, record
+from .compiler.recording import DECOMPOSED, Recorded, record
 from .graph import as_array, raw
 from .graph.modes import no_grad
 from .nn import Module
@@ -33,7 +33,11 @@ OPSET, IR_VERSION = 18, 8  # of 2022: old enough for runtimes that are not the l
 _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the number of samples
 # recorded as the steps of their NumPy code: all but what every runtime has in both dtypes;
 # pseudo-gradients, too, whose functions are simple ones
-_STEPS = OPENED - {"log_softmax", "relu", "sigmoid", "softmax"} | {"bypass", "cut", "pass_error"}
+_STEPS = DECOMPOSED - {"log_softmax", "relu", "sigmoid", "softmax"} | {
+    "bypass",
+    "cut",
+    "pass_error",
+}
 
 
 def export(
@@ -99,7 +103,7 @@ def export(
     try:
         for module in training:
             module.training = False
-        proto = _Writer(model, *[_recorded(model, x) for x in xs[:2]]).proto()
+        proto = _ModelWriter(model, *[_recorded(model, x) for x in xs[:2]]).proto()
         onnx.checker.check_model(proto, full_check=True)
         for x in xs:
             _compare(model, proto, x)
@@ -151,7 +155,7 @@ def _compare(model: Callable[[Any], Any], proto: Any, x: np.ndarray) -> None:
     np.testing.assert_allclose(theirs[0], ours, rtol=size, atol=size)
 
 
-class _Writer:
+class _ModelWriter:
     """A program on its way to be an ONNX graph; `other` is the same for more samples."""
 
     def __init__(self, model: Any, recorded: Recorded, other: Recorded) -> None:
@@ -280,23 +284,23 @@ def _merged(x: Any, y: Any, name: str, free: bool = False) -> Any:
     return x
 
 
-def _log1p(w: _Writer, x: str) -> str:
+def _log1p(w: _ModelWriter, x: str) -> str:
     """Kahan's: what rounding makes of 1 + x, its quotient takes back."""
     u = w.op("Add", x, 1.0)
     quotient = w.op("Div", w.op("Mul", w.op("Log", u), x), w.op("Sub", u, 1.0))
     return w.op("Where", w.op("Equal", u, 1.0), x, quotient)
 
 
-def _expm1(w: _Writer, x: str) -> str:
+def _expm1(w: _ModelWriter, x: str) -> str:
     return w.op("Mul", w.op("Tanh", w.op("Mul", x, 0.5)), w.op("Add", w.op("Exp", x), 1.0))
 
 
-def _logaddexp(w: _Writer, a: str, b: str) -> str:
+def _logaddexp(w: _ModelWriter, a: str, b: str) -> str:
     apart = w.op("Neg", w.op("Abs", w.op("Sub", a, b)))
     return w.op("Add", w.op("Max", a, b), _log1p(w, w.op("Exp", apart)))
 
 
-def _erf(w: _Writer, x: str) -> str:
+def _erf(w: _ModelWriter, x: str) -> str:
     if w.dtype != np.float32:
         raise NotImplementedError(
             f"the error function (and gelu) of {w.dtype} is beyond ONNX's runtimes: export a "
@@ -305,7 +309,7 @@ def _erf(w: _Writer, x: str) -> str:
     return w.op("Erf", x)
 
 
-def _gelu(w: _Writer, x: str) -> str:
+def _gelu(w: _ModelWriter, x: str) -> str:
     below = w.op("Add", _erf(w, w.op("Mul", x, SQRT_HALF)), 1.0)
     return w.op("Mul", w.op("Mul", x, 0.5), below)
 

@@ -91,7 +91,7 @@ class Optimizer:
     def lr(self) -> float:
         """The learning rate."""
         if (trace := tracing()) is not None:
-            trace.hold(vars(self), "_lr")
+            trace.track(vars(self), "_lr")
         return self._lr
 
     @lr.setter
@@ -121,11 +121,11 @@ class Optimizer:
     def _meet(self) -> None:
         """Let the recording for `compile` read and write what a step depends on."""
         trace = tracing()
-        trace.hold(vars(self), "_lr")
+        trace.track(vars(self), "_lr")
         trace.depend(_options, self)
         for i, p in enumerate(self.parameters):
-            trace.meet(p)
-            trace.hold(self.state, i)
+            trace.track_variable(p)
+            trace.track(self.state, i)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""

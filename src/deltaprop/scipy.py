@@ -21,7 +21,7 @@ import numpy as np
 from . import numpy as dnp
 from .graph import as_array, raw
 from .graph.modes import depth
-from .transforms import Run, hvp, is_variable, jacobians, value_and_grad
+from .transforms import Evaluation, hvp, is_variable, jacobians, value_and_grad
 from .tree import described, flatten, matched, unflatten
 
 try:
@@ -275,11 +275,11 @@ class _Function:
         """What f returned, as one number or vector."""
         raise NotImplementedError
 
-    def at(self, v: Any) -> Run:
+    def at(self, v: Any) -> Evaluation:
         """The graph at this point."""
         if self.point is None or not np.array_equal(v, self.point):
             point = np.array(v)
-            self.run = Run(self, (point,), (0,))
+            self.run = Evaluation(self, (point,), (0,))
             if self.run.nested:
                 raise self.surrounded()
             self.point, self.slope = point, None

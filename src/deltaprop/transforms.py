@@ -23,20 +23,20 @@ import numpy as np
 
 from .calculus import shaping
 from .calculus.domains import case
-from .exchange import LostGradient
-from .graph import Masked, Moving, Node, Symbol, as_array, raw
+from .graph import Masked, Node, Selection, Symbol, as_array, raw
 from .graph.cotangent import as_gradient, materialize
-from .graph.forward import push
+from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, narrow, parents, topological_order
 from .graph.reverse import sweep
+from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
 Function = Callable[..., Any]
 
 # stands between a transform's argument and the function, so that a sweep knows where to end
-_same = Moving(
+_same = Selection(
     "same",
     lambda x: x.view() if isinstance(x, np.ndarray) else x,
     lambda g, x: g,
@@ -44,7 +44,7 @@ _same = Moving(
 )
 
 
-class Run:
+class Evaluation:
     """One recorded call of a function, and the derivatives read off its graph.
 
     Parameters
@@ -160,7 +160,7 @@ class Run:
         given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
         roots = [y for y in outputs if is_variable(y)]
         with np.errstate(all="ignore"), running() if graph else nullcontext(), recording():
-            known = dict(zip(roots, push(roots, given, graph=graph), strict=True))
+            known = dict(zip(roots, forward_sweep(roots, given, graph=graph), strict=True))
         found = [known.get(y) if isinstance(y, Node) else None for y in outputs]
         return [zeros_of(y) if t is None else t for t, y in zip(found, outputs, strict=True)]
 
@@ -329,7 +329,7 @@ def _value_and_grad(
     @wraps(f)
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         where = _argnums(positions, args, what)
-        run = Run(f, args, where, kwargs, has_aux)
+        run = Evaluation(f, args, where, kwargs, has_aux)
         y = run.scalar(what)
         found = [as_gradient(g) for g in run.reverse(y, 1.0)]
         gradient = _one_or_all(positions, run.like_inputs(found))
@@ -405,14 +405,14 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     (6.0, (3.0, 2.0))
     """
     checked(f, "vjp")
-    run = Run(f, primals, range(len(primals)), has_aux=has_aux)
+    run = Evaluation(f, primals, range(len(primals)), has_aux=has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         gs = _like(cotangent, run.outputs, run.result_structure, "the cotangents")
         graph = is_recording() and (run.nested or any(map(is_variable, gs)))
         rows = []
         for y, g in zip(run.outputs, gs, strict=True):
-            seed = as_gradient(g.read() if isinstance(g, Node) and g.op is None else g)
+            seed = as_gradient(g.snapshot() if isinstance(g, Node) and g.op is None else g)
             rows.append([as_gradient(c) for c in run.reverse(y, seed, graph)])
         totals = [
             sum(column[1:], column[0]) if column else zeros_of(x)
@@ -447,7 +447,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> dp.jvp(np.sin, (0.0,), (2.0,))
     (0.0, 2.0)
     """
-    run = Run(*_arguments(f, primals, tangents, "jvp"))
+    run = Evaluation(*_arguments(f, primals, tangents, "jvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     changes = run.forward(vs)
     return run.value(), unflatten(run.result_structure, run.out(changes))
@@ -466,7 +466,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     >>> dp.hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
     array([6., 0.])
     """
-    run = Run(*_arguments(f, primals, tangents, "hvp"))
+    run = Evaluation(*_arguments(f, primals, tangents, "hvp"))
     vs = _like(list(tangents), run.inputs, run.structure, "the tangents")
     gradient = [as_gradient(g) for g in run.reverse(run.scalar("hvp"), 1.0, graph=True)]
     products = run.like_inputs(run.forward(vs, gradient))
@@ -506,19 +506,19 @@ def _jacobian(what: str, f: Function, argnums: int | Sequence[int], mode: str) -
     @wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         where = _argnums(positions, args, what)
-        run = Run(f, args, where, kwargs)
+        run = Evaluation(f, args, where, kwargs)
         rows = [_one_or_all(positions, run.like_inputs(row)) for row in jacobians(run, mode)]
         return unflatten(run.result_structure, rows)
 
     return derivatives
 
 
-def jacobians(run: Run, mode: str = "auto") -> Iterator[list[Any]]:
+def jacobians(run: Evaluation, mode: str = "auto") -> Iterator[list[Any]]:
     """For each output a row: its derivatives in each input."""
     return (_rows if _in_reverse(run, mode) else _columns)(run)
 
 
-def _in_reverse(run: Run, mode: str) -> bool:
+def _in_reverse(run: Evaluation, mode: str) -> bool:
     complex_in = any(np.iscomplexobj(raw(x)) for x in run.inputs)
     complex_out = any(np.iscomplexobj(raw(y)) for y in run.outputs)
     if (complex_in and (complex_out or mode == "forward")) or (complex_out and mode == "reverse"):
@@ -552,7 +552,7 @@ def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:
     return shaping.reshape(joined, (*shape, *lead) if last else (*lead, *shape))
 
 
-def _rows(run: Run) -> Iterator[list[Any]]:
+def _rows(run: Evaluation) -> Iterator[list[Any]]:
     for y in run.outputs:
         shape = np.shape(raw(y))
         swept = [[as_gradient(g) for g in run.reverse(y, unit)] for unit in _units(y)]
@@ -567,7 +567,7 @@ def _rows(run: Run) -> Iterator[list[Any]]:
         ]
 
 
-def _columns(run: Run) -> Iterator[list[Any]]:
+def _columns(run: Evaluation) -> Iterator[list[Any]]:
     pushed = []  # for each input, for each of its entries, the tangents of all outputs
     for i, x in enumerate(run.inputs):
         tangents: list[Any] = [None] * len(run.inputs)

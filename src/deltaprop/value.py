@@ -12,11 +12,11 @@ import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .data import copied, numbers, rectangular, shown, variable_data
-from .exchange import Exchange
 from .graph import Elementwise, Node, Symbol, UnfitError, as_array, raw, tracing, verify
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents, scalar
 from .graph.reverse import backward
+from .protocols import ArrayProtocols
 
 _hook_keys = count()
 _OPERANDS = (Node, Symbol, np.ndarray, np.generic, float, int, complex)
@@ -45,9 +45,9 @@ def _operators(
                 b = other = float(other) if kind is int else other
                 alike = type(b) is float
             if alike:
-                left: Any = self.read() if self.op is None else self
+                left: Any = self.snapshot() if self.op is None else self
                 if kind is Value and other.op is None:
-                    other = other.read()
+                    other = other.snapshot()
                 if number is not float and (type(left) is number or type(other) is number):
                     if isinstance(left, Node) or isinstance(other, Node):
                         return primitive(self, other)  # a recorded constant has no place in a slot
@@ -129,7 +129,7 @@ def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
     return method
 
 
-class Value(Exchange):
+class Value(ArrayProtocols):
     """A number or an array that remembers how it was computed.
 
     A `Value` made from data is a variable: floating, and differentiated with respect
@@ -248,7 +248,7 @@ class Value(Exchange):
         if isinstance(g, Node):
             return g
         if isinstance(g, Symbol):
-            tracing().asked(self)
+            tracing().gradient_read(self)
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
             g = materialize(g, self._held)
@@ -399,7 +399,7 @@ class Value(Exchange):
         else:
             self._verify_fits(gradient, "the output gradient")
             if create_graph and isinstance(gradient, Node):
-                gradient = gradient.read() if gradient.op is None else gradient
+                gradient = gradient.snapshot() if gradient.op is None else gradient
             else:
                 gradient = materialize(shaping.astype(raw(gradient), self.dtype), self._held)
         backward(self, as_gradient(gradient), graph=create_graph, retain=retain_grads)

@@ -426,7 +426,7 @@ def test_the_two_modes_are_each_others_transposes() -> None:
     x, w, b = (dp.Value(rng.standard_normal(s)) for s in ((4, 3), (3, 2), (2,)))
     y = c.einsum("ij,kj->ik", c.affine(x, w, b), c.tensordot(x, w, 1))
     g, vs = rng.standard_normal((4, 4)), [rng.standard_normal(leaf.shape) for leaf in (x, w, b)]
-    (tangent,) = forward.push([y], dict(zip((x, w, b), vs, strict=True)))
+    (tangent,) = forward.forward_sweep([y], dict(zip((x, w, b), vs, strict=True)))
     y.backward(g)
     back = sum(np.vdot(leaf.grad, v) for leaf, v in zip((x, w, b), vs, strict=True))
     assert np.vdot(g, tangent) == pytest.approx(back, rel=1e-12)

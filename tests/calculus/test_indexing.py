@@ -15,7 +15,7 @@ from deltaprop.calculus import elementwise, indexing, shaping
 from deltaprop.calculus.indexing import At, piecewise, select
 from deltaprop.graph import Node
 from deltaprop.graph.cotangent import Scattered
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.graph.reverse import sweep
 from tests import oracles
 
@@ -96,7 +96,7 @@ class TestGetitem:
         y = v[index]
         np.testing.assert_array_equal(held(y), x[index])
         np.testing.assert_array_equal(sweep(y, seed_of(w))[v], transposed)
-        (tangent,) = push([y], {v: t})
+        (tangent,) = forward_sweep([y], {v: t})
         np.testing.assert_array_equal(tangent, t[index])
         first = sweep((v * v * v)[index], seed_of(w), graph=True)[v]
         np.testing.assert_array_equal(held(first), 3 * x * x * transposed)
@@ -143,7 +143,7 @@ class TestGetitem:
         expected[-1] += n
         np.testing.assert_array_equal(x.grad, expected)
         y = x[3]
-        (sent,) = y.op.pull(1.0, y, False)
+        (sent,) = y.op.vjp(1.0, y, False)
         assert isinstance(sent, Scattered), "a dense gradient per entry makes loops quadratic"
 
     def test_parts_and_the_whole(self) -> None:

@@ -196,7 +196,7 @@ def test_products_with_zeros_are_exact(f: Callable[..., Any], data: Any) -> None
     total.backward(create_graph=True)
     assert_array_equal(leaf.grad.numpy(), first)
     slope, leaf.grad = (leaf.grad * u).sum(), None
-    (tangent,) = forward.push([total], {leaf: u})
+    (tangent,) = forward.forward_sweep([total], {leaf: u})
     assert tangent == np.dot(first, u)
     slope.backward()
     assert_array_equal(leaf.grad, u @ second)
@@ -265,7 +265,7 @@ def test_zeros_are_flat_in_both_modes(f: Callable[..., Any], shape: Any) -> None
     x = dp.Value(np.zeros(shape))
     with np.errstate(all="ignore"):
         y = f(x, axis=-1 if shape else None).sum()
-        (tangent,) = forward.push([y], {x: np.ones(shape) if shape else 1.0})
+        (tangent,) = forward.forward_sweep([y], {x: np.ones(shape) if shape else 1.0})
         y.backward()
     assert tangent == 0
     assert_array_equal(x.grad, np.zeros(shape))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import deltaprop as dp
 from deltaprop.calculus import elementwise, shaping
 from deltaprop.graph import Node
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.graph.reverse import sweep
 
 Function = Callable[[Any, Any], Any]
@@ -137,7 +137,7 @@ def check_moves(f: Function, shape: tuple[int, ...], seed: int) -> None:
     assert np.shape(held(y)) == came_from.shape
 
     np.testing.assert_array_equal(sweep(y, seed_of(w))[v], transposed)
-    (tangent,) = push([y], {v: seed_of(t)})
+    (tangent,) = forward_sweep([y], {v: seed_of(t)})
     np.testing.assert_array_equal(tangent, f(np, t))
     # f(x^3) * w: gradient 3 x^2 f^T(w); along u, its own is 6 x u f^T(w)
     first = sweep(f(shaping, v * v * v), seed_of(w), graph=True)[v]
@@ -213,7 +213,7 @@ def test_values_join_with_raw_arrays_and_constants(arrays: Any) -> None:
     y.backward(w)
     _, first, _, _, last = np.split(w, 5) if w.ndim > 1 else w.reshape(5, 2)
     np.testing.assert_array_equal(x.grad, (first + last).reshape(2))
-    (tangent,) = push([y], {x: np.array([10.0, 20.0])})
+    (tangent,) = forward_sweep([y], {x: np.array([10.0, 20.0])})
     np.testing.assert_array_equal(tangent, arrays([[0, 0], [10, 20], [0, 0], [0, 0], [10, 20]]))
 
 

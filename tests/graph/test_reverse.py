@@ -15,7 +15,7 @@ import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop import Value
 from deltaprop.graph import topological_order
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 
 # -- random programs against a naive reference -------------------------------------------------
 
@@ -141,7 +141,7 @@ def test_forward_and_reverse_agree_on_any_program(program: Any) -> None:
     want, _ = naive(inputs, steps)
     v = [np.cos(np.arange(x.size)).reshape(x.shape) for x in inputs]
     tangents = [t if t.ndim else float(t) for t in v]
-    (found,) = push([y], dict(zip(leaves, tangents, strict=True)))
+    (found,) = forward_sweep([y], dict(zip(leaves, tangents, strict=True)))
     expected = want.jacobian @ np.concatenate([t.ravel() for t in v])
     np.testing.assert_allclose(0.0 if found is None else found, expected, rtol=1e-13, atol=1e-13)
 

@@ -154,7 +154,7 @@ _REASONS: dict[str, list[str]] = {
         "fft._inside: raw(spectrum).real -> raw(spectrum)",
         "real, partial 0: 1 + 0j -> 1",
         "real, partial 0: 1 + 0j -> 1 - 0j",
-        "cotangent.Moving.pull: np.broadcast_to(mask, shape) -> mask",
+        "cotangent.Selection.vjp: np.broadcast_to(mask, shape) -> mask",
     ],
     "only the dtype of the one is asked, and the other has the same": [
         "elementwise._share: y -> mine #3",
@@ -168,8 +168,8 @@ _REASONS: dict[str, list[str]] = {
         "reductions._kept: axis -> keepdims",
     ],
     "the operation always has parameters": [
-        "einsum, pull: node.params or {} -> node.params",
-        "einsum, push: node.params or {} -> node.params",
+        "einsum, vjp: node.params or {} -> node.params",
+        "einsum, jvp: node.params or {} -> node.params",
     ],
     "zero, whatever is done with it": [
         "cut, jvp: 0 * x -> 0",
@@ -206,7 +206,7 @@ _REASONS: dict[str, list[str]] = {
         "leaky_relu, partial 1: slope said to be unneeded",
     ],
     "zero is added: whether it has a derivative counts, and nothing else": [
-        "elementwise.Elementwise._pull_masked: c + over(0.0, xs[i]) -> c - over(0.0, xs[i])",
+        "elementwise.Elementwise._vjp_masked: c + over(0.0, xs[i]) -> c - over(0.0, xs[i])",
         "eigh, jvp: m * identity(v) + 0.0 * turn -> m * identity(v) - 0.0 * turn",
         "svd, jvp: p * identity(p) + 0.0 * turn -> p * identity(p) - 0.0 * turn",
         "svd, jvp: gap * p + over -> gap * p - over",
@@ -237,7 +237,7 @@ _REASONS: dict[str, list[str]] = {
         "shaping._array: gathered(x) -> x",
     ],
     "where h * y is the cotangent of what only moves, h * x is that of each argument, a root or not": [
-        "cotangent.Moving.pull: all((is_rooted(x) for x in xs)) -> (is_rooted(x) for x in xs)",
+        "cotangent.Selection.vjp: all((is_rooted(x) for x in xs)) -> (is_rooted(x) for x in xs)",
     ],
 }  # fmt: skip
 

@@ -56,7 +56,7 @@ def _refresh() -> None:
     """Make anew what elementwise operations make of their partials when constructed."""
     for op in REGISTRY.values():
         if isinstance(op, Elementwise):
-            op.pull_floats = op._written_for_floats()  # type: ignore[method-assign]
+            op.vjp_floats = op._written_for_floats()  # type: ignore[method-assign]
 
 
 def _recoded(functions: Sequence[FunctionType], code: CodeType) -> Callable[[], Callable[[], None]]:
@@ -91,8 +91,8 @@ def rules_of(op: Primitive) -> dict[str, tuple[str, Any]]:
         case Bilinear():
             return {f"transpose {i}": t for i, t in enumerate(op.transposes)}
         case Custom():
-            return {f"vjp {i}": v for i, v in enumerate(op.vjps)} | {"jvp": op.jvp}
-    own = [type(op).pull, type(op).push, getattr(type(op), "transpose", None)]
+            return {f"vjp {i}": v for i, v in enumerate(op.vjps)} | {"jvp": op.jvp_rule}
+    own = [type(op).vjp, type(op).jvp, getattr(type(op), "transpose", None)]
     return {f.__name__: f for f in own if f is not None}
 
 
@@ -295,13 +295,13 @@ RESULTS: dict[str, Callable[[Any], Any]] = {
 }
 
 KINDS: list[Any] = [
-    cotangent.Moving.pull, cotangent.Moving.push, cotangent._positive, cotangent.Scattered.mask,
+    cotangent.Selection.vjp, cotangent.Selection.jvp, cotangent._positive, cotangent.Scattered.mask,
     cotangent.unbroadcast, cotangent.materialize, cotangent._fit, cotangent._gather,
     cotangent.accumulate,
-    elementwise.Elementwise.pull, elementwise.Elementwise._pull_masked,
-    elementwise.Elementwise.push, elementwise.Elementwise._written_for_floats,
+    elementwise.Elementwise.vjp, elementwise.Elementwise._vjp_masked,
+    elementwise.Elementwise.jvp, elementwise.Elementwise._written_for_floats,
     elementwise._partial, elementwise._split, elementwise._times,
-    primitive.Linear.pull, primitive.Linear.push, primitive.Bilinear.pull,
-    primitive.Bilinear.push, primitive.Custom.pull, primitive.Custom.push,
-    reverse.sweep, reverse._pulled, forward.push,
+    primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,
+    primitive.Bilinear.jvp, primitive.Custom.vjp, primitive.Custom.jvp,
+    reverse.sweep, reverse._vjp, forward.forward_sweep,
 ]  # fmt: skip

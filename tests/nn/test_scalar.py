@@ -10,7 +10,7 @@ from deltaprop import deltas, nn
 from deltaprop.nn import scalar
 
 
-def load(model: scalar.MLP, mlp: nn.MLP) -> None:
+def load(model: scalar.ScalarMLP, mlp: nn.MLP) -> None:
     """Give the scalar network the numbers of the tensor network."""
     for layer, dense in zip(model.layers, mlp.layers, strict=True):
         W, b = dense.weight.numpy(), dense.bias.numpy()
@@ -27,7 +27,7 @@ def test_scalars_tensors_and_formulas_agree(sizes: list[int]) -> None:
     for layer in mlp.layers:
         layer.bias.assign(rng.normal(size=layer.bias.shape))
     X, T = rng.normal(size=(5, sizes[0])), rng.normal(size=(5, sizes[-1]))
-    model = scalar.MLP(sizes[0], sizes[1:])
+    model = scalar.ScalarMLP(sizes[0], sizes[1:])
     load(model, mlp)
 
     loss = 0.0
@@ -52,7 +52,7 @@ def test_scalars_tensors_and_formulas_agree(sizes: list[int]) -> None:
 
 
 def test_micrograds_api() -> None:
-    model = scalar.MLP(3, [4, 4, 1], rng=0)
+    model = scalar.ScalarMLP(3, [4, 4, 1], rng=0)
     assert len(model.parameters()) == 41
     assert repr(model).startswith("MLP of [Layer of [ReLUNeuron(3), ReLUNeuron(3)")
     assert repr(model.layers[-1]) == "Layer of [LinearNeuron(4)]"
@@ -61,12 +61,12 @@ def test_micrograds_api() -> None:
     out.backward()
     model.zero_grad()
     assert all(not p.grad for p in model.parameters())
-    assert isinstance(scalar.MLP(3, [2], rng=0)([1.0, 2.0, 3.0]), list)
+    assert isinstance(scalar.ScalarMLP(3, [2], rng=0)([1.0, 2.0, 3.0]), list)
     assert scalar.Module().parameters() == []
 
 
 def test_training_micrograds_way() -> None:
-    model = scalar.MLP(2, [8, 1], rng=0)
+    model = scalar.ScalarMLP(2, [8, 1], rng=0)
     xs, ys = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 1, 1, 0]
     losses = []
     for _ in range(150):
@@ -80,18 +80,18 @@ def test_training_micrograds_way() -> None:
 
 
 def test_the_seed_decides() -> None:
-    one, same, other = (scalar.MLP(2, [3, 1], rng=s) for s in (1, 1, 2))
+    one, same, other = (scalar.ScalarMLP(2, [3, 1], rng=s) for s in (1, 1, 2))
     assert [p.data for p in one.parameters()] == [p.data for p in same.parameters()]
     assert [p.data for p in one.parameters()] != [p.data for p in other.parameters()]
     assert all(-1 <= p.data < 1 for p in one.parameters())
 
 
 def test_nonlin_false_is_linear() -> None:
-    model = scalar.MLP(1, [3, 1], nonlin=False, rng=0)
+    model = scalar.ScalarMLP(1, [3, 1], nonlin=False, rng=0)
     a, b, c = (model([x]).data for x in (0.0, 1.0, 2.0))
     assert c - b == pytest.approx(b - a)
 
 
 def test_a_wrong_number_of_inputs() -> None:
     with pytest.raises(ValueError, match=r"ReLUNeuron\(3\) takes 3 inputs, but got 2"):
-        scalar.MLP(3, [2, 1])([1.0, 2.0])
+        scalar.ScalarMLP(3, [2, 1])([1.0, 2.0])

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from deltaprop import Value
 from deltaprop.graph import Node, topological_order
-from deltaprop.graph.forward import push
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.testing.expressions import Expression, expressions
 
 from . import in_torch
@@ -161,7 +161,7 @@ def _forward(ours: Derivatives, w: Any, vs: Sequence[Any], size: float) -> list[
     tangents = {
         x: v.astype(x.dtype) if x.shape else float(v) for x, v in zip(ours.leaves, vs, strict=True)
     }
-    (tangent,) = push([ours.result], tangents)
+    (tangent,) = forward_sweep([ours.result], tangents)
     forward = 0.0 if tangent is None else float(np.sum(w * np.asarray(tangent)))
     backward = _inner(ours.gradient, vs)
     bound = size * sum(np.size(v) for v in vs)

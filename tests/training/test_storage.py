@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import socket
 import stat
@@ -85,7 +86,7 @@ def test_any_names_are_read_again_or_refused(tmp_path_factory: Any, tree: Any) -
     path = tmp_path_factory.getbasetemp() / "names.safetensors"
     path.unlink(missing_ok=True)
     names = list(of_arrays(tree))
-    if any("/" in n or n == "__metadata__" or "\\ud" in ascii(n) for n in names):
+    if any(n == "__metadata__" or re.search("[/\ud800-\udfff]", n) for n in names):
         with pytest.raises(ValueError, match="name of a saved array"):
             write(path, tree)
         assert not path.exists()

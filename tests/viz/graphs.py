@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import deltaprop as dp
-from deltaprop.nn.scalar import MLP
+from deltaprop.nn.scalar import ScalarMLP
 
 X = np.array([[0.0, 1.0], [1.0, 1.0], [0.5, -2.0]])
 T = np.array([[1.0], [0.0], [1.0]])
@@ -40,7 +40,7 @@ def sigmoid_mlp(**options: Any) -> Any:
 
 def five_hundred() -> Any:
     """The loss of a network of scalars, of more than 500 nodes."""
-    model = MLP(3, [12, 10, 1], rng=0)
+    model = ScalarMLP(3, [12, 10, 1], rng=0)
     return (model([2.0, 3.0, -1.0]) - 1.0) ** 2
 
 

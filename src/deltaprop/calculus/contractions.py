@@ -237,7 +237,7 @@ class Multilinear(Primitive):
     is the same all along; one that repeats within it holds a diagonal.
     """
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         xs = node.operands(graph)
         params = node.params or {}
         return [
@@ -271,7 +271,7 @@ class Multilinear(Primitive):
             c = reshape(c, own)
         return c if all(first) else _on_diagonal(c, mine, shape)
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         xs = node.operands(graph)
         total: Any = None
         for i, t in enumerate(tangents):

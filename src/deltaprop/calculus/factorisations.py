@@ -119,14 +119,14 @@ def _gaps(w: Array) -> Array:
 class _Solve(Primitive):
     """x of ``a x = b``; one more solution serves the cotangents of both `a` and `b`."""
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         a, b = node.operands(graph)
         x: Any = node if graph else node._held
         c = self(a.mT, g)
         of_a, of_b = (isinstance(arg, Node) for arg in node.args)
         return unbroadcast(-(c @ x.mT), a) if of_a else None, unbroadcast(c, b) if of_b else None
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         a, _ = node.operands(graph)
         x: Any = node if graph else node._held
         s, t = tangents

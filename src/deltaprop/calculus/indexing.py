@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Moving, Node, as_array, holds_nodes, raw
+from ..graph import Masked, Node, Selection, as_array, holds_nodes, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
@@ -42,7 +42,7 @@ def _put_back(g: Array, x: Array, index: Any) -> Any:
 
 _ROWS, _MASK = np.array([2, 0, 2]), np.array([[True, False, True], [False, False, True]])
 
-_getitem = Moving(
+_getitem = Selection(
     "getitem",
     _picked,
     _put_back,
@@ -77,7 +77,7 @@ def _unwrite(g: Array, x: Array, _new: Array, index: Any, dtype: Any) -> list[An
 
 
 # `new` has the very shape of x[index], and `index` names no entry twice
-_set = Moving(
+_set = Selection(
     "set",
     _written,
     _unwrite,

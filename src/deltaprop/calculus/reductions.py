@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Moving, Symbol, as_array, broadcast_to, conj, raw
+from ..graph import Custom, Linear, Masked, Selection, Symbol, as_array, broadcast_to, conj, raw
 from ..graph.cotangent import adds_by_product, ones
 from .domains import Case, case
 from .elementwise import (
@@ -107,13 +107,13 @@ def _mean(x: Any, axis: Axis, keepdims: Any) -> Any:
     return np.mean(x, axis, keepdims=keepdims)
 
 
-sum_ = Moving(
+sum_ = Selection(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
     lambda g, x, axis, keepdims: _kept(g, x, axis, keepdims),
     cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
 )
-mean_ = Moving(
+mean_ = Selection(
     "mean",
     _mean,
     lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Moving, Node, Symbol, as_array, gathered, raw
+from ..graph import Node, Selection, Symbol, as_array, gathered, raw
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
@@ -66,7 +66,7 @@ def _pieces(g: Array, *xs: Array, axis: int) -> list[Array]:
     return [_part(g, axis, slice(*ends)) for ends in pairwise(stops)]
 
 
-_reshape: Moving = Moving(
+_reshape: Selection = Selection(
     "reshape",
     lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
     lambda g, x, shape, order: _reshape(g, shape=_shape(x), order=order),
@@ -79,14 +79,14 @@ _reshape: Moving = Moving(
         case((0, 3), shape=(3, 0, 2), order="C"),
     ],
 )
-_transpose: Moving = Moving(
+_transpose: Selection = Selection(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
     lambda g, x, axes: _transpose(g, axes=tuple(np.argsort(axes).tolist())),
     picks=True,
     cases=[case((2, 3, 4), axes=(2, 0, 1)), case((0, 3), axes=(1, 0)), case((), axes=())],
 )
-_concatenate = Moving(
+_concatenate = Selection(
     "concatenate",
     lambda *xs, axis: np.concatenate(xs, axis),
     _pieces,
@@ -95,7 +95,7 @@ _concatenate = Moving(
     picks=True,
     cases=[case((2, 3), (4, 3), axis=0), case((2, 3), (2, 0), (2, 1), axis=1)],
 )
-_stack = Moving(
+_stack = Selection(
     "stack",
     lambda *xs, axis: np.stack(xs, axis),
     lambda g, *xs, axis: [_part(g, axis, i) for i in range(len(xs))],
@@ -104,7 +104,7 @@ _stack = Moving(
     picks=True,
     cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
 )
-_roll: Moving = Moving(
+_roll: Selection = Selection(
     "roll",
     lambda x, shift, axis: np.roll(x, shift, axis),
     lambda g, x, shift, axis: _roll(g, shift=tuple([-s for s in shift]), axis=axis),
@@ -118,7 +118,7 @@ _roll: Moving = Moving(
     ],
 )
 # the cotangent is cast back when it reaches the argument
-_astype = Moving(
+_astype = Selection(
     "astype",
     lambda x, dtype: np.asarray(x).astype(dtype),
     lambda g, x, dtype: g,

@@ -88,7 +88,7 @@ def _parts(line: str) -> list[str]:
     return line.removesuffix(")").replace("(", ", ", 1).split(", ")
 
 
-class _Writer:
+class _SourceWriter:
     """Writes the source of the function, and collects what it refers to."""
 
     def __init__(self, recorded: Recorded) -> None:
@@ -513,7 +513,7 @@ def _is_scalar(x: Any) -> bool:
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
     recorded.program = optimised(recorded.program)
-    writer = _Writer(recorded)
+    writer = _SourceWriter(recorded)
     source, space = writer.source(), writer.space
     if not writer.homes:
         lay(writer.rows, space)
@@ -530,7 +530,7 @@ def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
 def listing(recorded: Recorded, *_: Any) -> str:
     """The program, for people to read."""
     recorded.program = optimised(recorded.program)
-    writer = _Writer(recorded)
+    writer = _SourceWriter(recorded)
     return listed(writer.program, input_names(recorded), writer.memory.offsets, _totals(writer))
 
 
@@ -550,7 +550,7 @@ def input_names(recorded: Recorded) -> dict[Variable, str]:
     return names
 
 
-def _totals(writer: _Writer) -> str:
+def _totals(writer: _SourceWriter) -> str:
     memory, calls = writer.memory, writer.program.calls
     return (
         f"{len(calls)} calls, {sum(map(flops, calls)):,} flops; buffers of {memory.taken:,} B in "

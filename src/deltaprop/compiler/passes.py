@@ -61,7 +61,7 @@ def common_subexpressions(call: Call, first: dict[Any, Any], _: list[Call]) -> A
     """One call in the place of several that are the same, in the same turn."""
     if call.effect:
         return call
-    key: Any = [call.function, call.item, call.turn, *map(_key, call.args)]
+    key: Any = [call.function, call.item, call.recompute_id, *map(_key, call.args)]
     if call.params:
         key.append(_key(call.params))
     found = first.setdefault(tuple(key), call.result)

@@ -100,7 +100,7 @@ class Call:
     item: bool = False
     effect: bool = False
     reads: tuple[Variable, ...] = ()
-    turn: int = 0
+    recompute_id: int = 0
 
     @property
     def name(self) -> str:
@@ -194,7 +194,9 @@ def rewritten(call: Call, known: Mapping[Any, Any]) -> Call:
     """The call with some of the variables that it reads replaced by others."""
     args, params = substituted(call.args, known), substituted(call.params, known)
     reads = tuple([known.get(x, x) for x in call.reads])
-    return Call(call.function, args, params, call.result, call.item, call.effect, reads, call.turn)
+    return Call(
+        call.function, args, params, call.result, call.item, call.effect, reads, call.recompute_id
+    )
 
 
 def symbols_in(x: Any) -> Iterator[Any]:

@@ -42,7 +42,7 @@ from .traced import (
 
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
-OPENED = frozenset({
+DECOMPOSED = frozenset({
     "affine", "affine_stack", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
     "log_softmax", "logsumexp", "mean_squared_error", "mish", "normalize", "relu", "sigmoid",
     "silu", "softmax", "softplus", "softsign",
@@ -109,22 +109,24 @@ class Trace(Mode):
     number = Number
     thread: int | None = None  # when it has ended
 
-    def __init__(self, empty: Iterable[Node] = (), opened: Collection[str] = OPENED) -> None:
+    def __init__(
+        self, empty: Iterable[Node] = (), decomposed: Collection[str] = DECOMPOSED
+    ) -> None:
         self.trace = self
         self.thread = get_ident()
         self.empty = set(empty)
         self.missing: set[Node] = set()
         self.present: set[Node] = set()
-        self.opened = opened
+        self.decomposed = decomposed
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
         self.guards: dict[Any, Guard] = {}
         self.draws: dict[int, Draws] = {}
         self.aliases: dict[Any, tuple[Node, Any]] = {}
         self.given: list[Any] = []  # arrays that are arguments
-        self.turn = 0
+        self.recompute_id = 0
         self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
-        self._turns = count(1)
+        self._recompute_ids = count(1)
         self._met: set[Node] = set()
         self._symbols: list[Traced] = []
         self._arrays: dict[int, tuple[Any, Any]] = {}
@@ -141,18 +143,18 @@ class Trace(Mode):
         self._symbols.append(made)
         return made
 
-    def meet(self, leaf: Node) -> None:
+    def track_variable(self, leaf: Node) -> None:
         """Let a variable from outside hold symbols, in place of its data and gradient."""
         if leaf in self._met:
             return
         self._met.add(leaf)
         if leaf.is_constant or leaf.serial < self._start:
             return
-        leaf.extra.reading = None
-        self.hold(leaf, "_held")
-        self.hold(leaf, "_grad", _zeros(leaf._held._value) if leaf not in self.empty else None)
+        leaf.extra.snapshot = None
+        self.track(leaf, "_held")
+        self.track(leaf, "_grad", _zeros(leaf._held._value) if leaf not in self.empty else None)
 
-    def hold(self, owner: Any, name: Any, otherwise: Any = None) -> None:
+    def track(self, owner: Any, name: Any, otherwise: Any = None) -> None:
         """Let symbols take the place of the numbers at a place (or of `otherwise`, if it is
         empty); what is there at the end is written back in each run.
         """
@@ -169,7 +171,7 @@ class Trace(Mode):
                 place.symbols = unflatten(place.structure, place.leaves)
             place.set(place.symbols)
 
-    def asked(self, leaf: Node) -> None:
+    def gradient_read(self, leaf: Node) -> None:
         """The function looks at a gradient: it may do something else if there is none."""
         place = self.places.get((id(leaf), "_grad"))
         if place is not None and leaf._grad is place.symbols:
@@ -217,7 +219,7 @@ class Trace(Mode):
             if isinstance(x, Node):
                 node, leaf = x, x.op is None
                 if leaf and x not in self._met:
-                    self.meet(x)
+                    self.track_variable(x)
                 held = x._held
                 if leaf and x.extra.constant:
                     x = held
@@ -246,8 +248,10 @@ class Trace(Mode):
             return primitive.apply(args, params)
         floats = floats and isinstance(primitive, Elementwise)
         if floats and slots and variable and primitive.smooth and len(data) < 3:
-            # two slots are enough, with readings for variables: they may change
-            first, *second = [x.read() if type(x) is not float and not x.op else x for x in sources]
+            # two slots are enough, with snapshots of variables: they may change
+            first, *second = [
+                x.snapshot() if type(x) is not float and not x.op else x for x in sources
+            ]
             result = node.recorded(primitive, first, number(primitive, data), *second)
             return result if second else remember(result, node)
         # a result is held as a number if it is one; constants are held as they come
@@ -278,8 +282,8 @@ class Trace(Mode):
     ) -> Any:
         """Note a call, and give the symbol of its result."""
         name = getattr(function, "__name__", function)
-        opened = name in self.opened and isinstance(function, Primitive)
-        if opened and any(np.shape(x) for x in args):
+        decomposed = name in self.decomposed and isinstance(function, Primitive)
+        if decomposed and any(np.shape(x) for x in args):
             y = function.forward(*args, **params)
             result = y.as_number() if item and not np.ndim(y) else y
             self.narrow = narrow(y)
@@ -319,7 +323,7 @@ class Trace(Mode):
         result = self.symbol(y)
         reads = tuple(given)
         self.calls.append(
-            Call(function, tuple(safe), params, result, item, effect, reads, self.turn)
+            Call(function, tuple(safe), params, result, item, effect, reads, self.recompute_id)
         )
         if not isinstance(y, (tuple, list)):
             return result
@@ -329,11 +333,11 @@ class Trace(Mode):
     @contextmanager
     def again(self) -> Iterator[None]:
         """What is computed in here stays apart from the same that was computed before."""
-        outer, self.turn = self.turn, next(self._turns)
+        outer, self.recompute_id = self.recompute_id, next(self._recompute_ids)
         try:
             yield
         finally:
-            self.turn = outer
+            self.recompute_id = outer
 
     def kept(self, x: Any) -> Any:
         """A constant array, safe from later writes."""
@@ -358,7 +362,7 @@ class Trace(Mode):
         """Put back what the symbols took the place of, and end their lives."""
         for place in self.places.values():
             if place.name == "_held":
-                place.owner.extra.reading = None
+                place.owner.extra.snapshot = None
             place.set(place.before)
         for draws in reversed(self.draws.values()):
             draws.generator.bit_generator.state = draws.state
@@ -436,7 +440,7 @@ def record(
     function: Callable[..., Any],
     structure: Structure,
     leaves: Sequence[Any],
-    opened: Collection[str] = OPENED,
+    decomposed: Collection[str] = DECOMPOSED,
 ) -> Recorded:
     """Record a call of the function; what is outside is left as it was.
 
@@ -447,12 +451,12 @@ def record(
         Of ``(args, kwargs)``.
     leaves : sequence
         What symbols take the place of, and `Static` arguments.
-    opened : collection of str
+    decomposed : collection of str
         Operations that are recorded as the steps of their NumPy code.
     """
     empty: set[Node] = set()
     while True:
-        trace = Trace(empty, opened)
+        trace = Trace(empty, decomposed)
         with _ONE_AT_A_TIME, uncollected():
             recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
@@ -502,7 +506,7 @@ def _recorded(
         trace.restore()
 
     def again() -> None:
-        other = Trace(trace.empty, trace.opened)
+        other = Trace(trace.empty, trace.decomposed)
         _, args, kwargs = _symbols(other, structure, leaves)
         try:
             with guarded(), other, np.errstate(all="ignore"):

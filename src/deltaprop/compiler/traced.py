@@ -448,7 +448,7 @@ def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
     call.item = True
     call.effect = False
     call.reads = reads
-    call.turn = trace.turn
+    call.recompute_id = trace.recompute_id
     trace.calls.append(call)
     return result
 

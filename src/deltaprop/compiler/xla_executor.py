@@ -122,7 +122,7 @@ class Xla:
         """The program as a function of a sequence of inputs."""
         recorded.program = _optimised(recorded.program)
         replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
-        return _Writer(replay).run()
+        return _HostWriter(replay).run()
 
     def listing(self, recorded: Recorded, *_: Any) -> str:
         """The program, for people to read."""
@@ -289,7 +289,7 @@ class _Replay:
         return arrays, data
 
 
-class _Writer:
+class _HostWriter:
     """Writes the source of what the host does in a call."""
 
     def __init__(self, replay: _Replay) -> None:

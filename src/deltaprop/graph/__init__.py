@@ -1,7 +1,7 @@
 """Ground floor: nodes, operations with their derivative rules, and the two sweeps."""
 
 from .cotangent import Masked as Masked
-from .cotangent import Moving as Moving
+from .cotangent import Selection as Selection
 from .cotangent import broadcast_to as broadcast_to
 from .cotangent import conj as conj
 from .cotangent import raw as raw

@@ -63,7 +63,7 @@ def raw(x: Any) -> Any:
     if not isinstance(x, Node):
         return x
     if x.op is None and (trace := tracing()) is not None:
-        trace.meet(x)
+        trace.track_variable(x)
     return x._held
 
 
@@ -72,7 +72,7 @@ def is_rooted(x: Any) -> bool:
     return isinstance(x, Node) and getattr(x.op, "rooted", False)
 
 
-def half_of(g: Any, y: Any, sweep: str = "pull") -> Any:
+def half_of(g: Any, y: Any, sweep: str = "vjp") -> Any:
     """What a cotangent or tangent of y, a root, was recorded from: that of y**2 / 2."""
     if not isinstance(g, Node) or getattr(g.op, "half", None) != sweep:
         return None
@@ -80,7 +80,7 @@ def half_of(g: Any, y: Any, sweep: str = "pull") -> Any:
     return half if root is y else None
 
 
-class Moving(Linear):
+class Selection(Linear):
     """A linear operation whose weights are not negative: it moves, drops or adds entries.
 
     What holds for the entries holds for a mask of them: the operation and its transpose
@@ -95,30 +95,30 @@ class Moving(Linear):
         super().__init__(*args, **kwargs)
         self.fills, self.rooted = fills, picks
 
-    def pull(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         if graph and self.rooted and (half := half_of(g, node)) is not None:
             xs = node.operands(True)
             if all(is_rooted(x) for x in xs):  # the same in other places
-                halves = super().pull(materialize(half, node._held), node, True)
+                halves = super().vjp(materialize(half, node._held), node, True)
                 return [g.op(materialize(h, raw(x)), x) for h, x in zip(halves, xs, strict=True)]
-        values = super().pull(materialize(g, node._held), node, graph)
+        values = super().vjp(materialize(g, node._held), node, graph)
         if not isinstance(g, Masked | Scattered):
             return values
         shape = np.shape(node._held)
         mask = g.mask if isinstance(g, Masked) else g.mask(shape)
-        masks = super().pull(np.broadcast_to(mask, shape), node, False)
+        masks = super().vjp(np.broadcast_to(mask, shape), node, False)
         return [
             None if v is None else Masked(materialize(v, raw(x)), _positive(m, np.shape(raw(x))))
             for v, m, x in zip(values, masks, node.args, strict=True)
         ]
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         if graph and self.rooted:
-            halves = [half_of(t, x, "push") for t, x in zip(tangents, node.args, strict=True)]
+            halves = [half_of(t, x, "jvp") for t, x in zip(tangents, node.args, strict=True)]
             if all(h is not None for h in halves):
-                return tangents[0].op(super().push(halves, node, True), node)
+                return tangents[0].op(super().jvp(halves, node, True), node)
         values = [t.values if type(t) is Masked else t for t in tangents]
-        total = super().push(values, node, graph)
+        total = super().jvp(values, node, graph)
         if not self.fills and all(
             t is v is not None for t, v in zip(tangents, values, strict=True)
         ):
@@ -127,7 +127,7 @@ class Moving(Linear):
             np.broadcast_to(t.mask if type(t) is Masked else t is not None, np.shape(raw(x)))
             for t, x in zip(tangents, node.args, strict=True)
         ]
-        moved = super().push(masks, node, False)
+        moved = super().jvp(masks, node, False)
         return Masked(total, _positive(moved, np.shape(node._held)))
 
 
@@ -183,8 +183,8 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
     return out
 
 
-broadcast_to: Moving
-conj: Moving
+broadcast_to: Selection
+conj: Selection
 
 
 def _conjugate(x: Any) -> Any:
@@ -192,28 +192,28 @@ def _conjugate(x: Any) -> Any:
     return np.conjugate(x)
 
 
-restrict: Moving
+restrict: Selection
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
 # each other's transposes: broadcasting is undone here and nowhere else.
-sum_to = Moving(
+sum_to = Selection(
     "sum_to",
     _sum_to,
     lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))),
     views=False,
 )
-broadcast_to = Moving(
+broadcast_to = Selection(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     lambda g, x, shape: unbroadcast(g, x),
 )
-restrict = Moving(
+restrict = Selection(
     "restrict",
     lambda x, mask: np.where(mask, x, 0),
     lambda g, x, mask: _restricted(g, x, mask),
     fills=True,
 )
-scatter = Moving(
+scatter = Selection(
     "scatter",
     _scatter,
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
@@ -222,7 +222,7 @@ scatter = Moving(
 )
 
 
-conj = Moving("conj", _conjugate, lambda g, x: conj(g), views=False)
+conj = Selection("conj", _conjugate, lambda g, x: conj(g), views=False)
 
 
 def as_gradient(g: Any) -> Any:

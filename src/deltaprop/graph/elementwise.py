@@ -60,7 +60,7 @@ class Elementwise(Primitive):
         The partial jumps where the input is 0.
     radical : bool
         `squares` is with respect to x itself: y is a square root.
-    half : {"pull", "push"}, optional
+    half : {"vjp", "jvp"}, optional
         The first input is a cotangent or a tangent of y**2 / 2, y the second, a root, and
         the output that of y.
 
@@ -109,7 +109,7 @@ class Elementwise(Primitive):
         # the one partial of an activation and its like
         alone = len(partials) == 1 and not chooses and callable(partials[0])
         self.slope: Any = partials[0] if alone else None
-        self.pull_floats = self._written_for_floats()
+        self.vjp_floats = self._written_for_floats()
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         for x, p in zip(args, self.partials, strict=True):
@@ -151,14 +151,14 @@ class Elementwise(Primitive):
             return self.forward(*data).item()  # Python raises where IEEE has an answer
 
     def _written_for_floats(self) -> Callable[[Node, float], Sequence[Any]]:
-        """``pull_floats(node, g)``: `pull` for a node that keeps its operands in two slots.
+        """``vjp_floats(node, g)``: `vjp` for a node that keeps its operands in two slots.
 
         It may send something to a raw operand too, which the sweep ignores.
         """
         if self.partials == (_ONE, _ONE):
             return lambda node, g: (g, g)
         if self.chooses or not self.smooth or _ZERO in self.partials or len(self.partials) > 2:
-            return lambda node, g: self.pull(g, node, False)
+            return lambda node, g: self.vjp(g, node, False)
         rules: list[Any] = [_CONSTANT.get(p, p) for p in self.partials]
         p, q = rules[0], rules[-1]
 
@@ -166,7 +166,7 @@ class Elementwise(Primitive):
             try:
                 return (g * p(node._held, node.first._held),)
             except (ArithmeticError, ValueError):
-                return self.pull(g, node, False)
+                return self.vjp(g, node, False)
 
         def two(node: Node, g: float) -> Sequence[Any]:
             y, a, b = node._held, node.first, node.second
@@ -178,17 +178,17 @@ class Elementwise(Primitive):
 
         return one if len(rules) == 1 else two
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         kind, y = type(g), node._held
         if graph or kind is Masked or kind is Scattered or self.chooses:
-            return self._pull_masked(g, node, graph)
+            return self._vjp_masked(g, node, graph)
         scalar = type(y) is not np.ndarray
         if scalar:
             real = type(y) is float or (isinstance(y, Symbol) and y.real_number)
         else:
             real = y.dtype.kind != "c"
         if not real:
-            return self._pull_masked(g, node, graph)
+            return self._vjp_masked(g, node, graph)
         if self.slope is not None and not scalar:
             return (g * self.slope(y, *node.saved),)
         args, partials = node.args, self.partials
@@ -223,8 +223,8 @@ class Elementwise(Primitive):
             out.append(c)
         return out
 
-    def _pull_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        """As `pull`, with everything that can happen: masks, rules on nodes, complex numbers."""
+    def _vjp_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        """As `vjp`, with everything that can happen: masks, rules on nodes, complex numbers."""
         y, xs = node if graph else node._held, node.operands(graph)
         shape = np.shape(node._held)
         mask: Any = None
@@ -281,7 +281,7 @@ class Elementwise(Primitive):
         moving = [i for i, t in enumerate(given) if t is not None]
         if any(type(given[i]) is Masked for i in moving):
             return None
-        halves = [half_of(t, x, "push") for t, x in zip(given, xs, strict=True)]
+        halves = [half_of(t, x, "jvp") for t, x in zip(given, xs, strict=True)]
         whole = all(halves[i] is not None for i in moving)
         if whole and (q := self._total(self.even, moving, halves, y, xs)) is not None:
             return q
@@ -310,7 +310,7 @@ class Elementwise(Primitive):
             total = f * halves[i] if total is None else total + f * halves[i]
         return total
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._held, node.operands(graph)
         if graph and (self.even or self.squares):
             t = self._around_forward(tangents, y, xs)
@@ -416,7 +416,7 @@ def _not_at_zero(y: Any) -> Any:
 over: Elementwise
 
 # h * y, recorded where h is the cotangent of y**2 / 2
-along = Elementwise("along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half="pull")
+along = Elementwise("along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half="vjp")
 along.__doc__ = None  # NumPy's is of `multiply`
 # q / y, and 0 where y is 0: there it has no derivative with respect to y
 over = Elementwise(
@@ -425,5 +425,5 @@ over = Elementwise(
     lambda _z, _q, y: over(1.0, y),
     lambda z, _q, y: _not_at_zero(y) - over(z, y),
     scalar=lambda q, y: q / y if y else 0.0,
-    half="push",
+    half="jvp",
 )

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .cotangent import Masked, materialize
-from .node import Node, owner, topological_order
+from .node import Node, topological_order, variable_of
 
 
-def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = False) -> list[Any]:
+def forward_sweep(
+    roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = False
+) -> list[Any]:
     """Carry the tangents of some leaves up through the graph.
 
     Parameters
@@ -27,14 +29,14 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
     """
     known: dict[int, Any] = {leaf.serial: t for leaf, t in tangents.items()}
     # nothing older than all of these depends on any of them
-    for node in topological_order(*map(owner, roots), since=max(known, default=0)):
+    for node in topological_order(*map(variable_of, roots), since=max(known, default=0)):
         op = node.op
         if op is None or node.serial in known:
             continue
         given: list[Any] = []
         reached = False
         for x in node.args:
-            t = known.get(owner(x).serial) if isinstance(x, Node) else None
+            t = known.get(variable_of(x).serial) if isinstance(x, Node) else None
             if t is not None:
                 reached = True
                 if type(t) is Masked and not op.accepts_masks:
@@ -42,10 +44,10 @@ def push(roots: Sequence[Node], tangents: Mapping[Node, Any], *, graph: bool = F
             given.append(t)
         if not reached:
             continue
-        t = op.push(given, node, graph)
+        t = op.jvp(given, node, graph)
         if type(t) is Masked:
             known[node.serial] = Masked(materialize(t.values, node._held), t.mask)
         elif t is not None:
             known[node.serial] = materialize(t, node._held)
-    found = [known.get(owner(root).serial) for root in roots]
+    found = [known.get(variable_of(root).serial) for root in roots]
     return [t.values if type(t) is Masked else t for t in found]

@@ -120,22 +120,22 @@ class _Entered:
             return primitive.apply(args, params)
         return top.mode.record(top, primitive, args, params)
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
-        self.mode.pulled(node, contributions)
+    def after_vjp(self, node: Node, contributions: Sequence[Any]) -> None:
+        self.mode.after_vjp(node, contributions)
         if self.outer is not None:
-            self.outer.pulled(node, contributions)
+            self.outer.after_vjp(node, contributions)
 
-    def pull(self, node: Node, g: Any, graph: bool) -> Sequence[Any]:
+    def vjp(self, node: Node, g: Any, graph: bool) -> Sequence[Any]:
         """The node's rule, seen by every mode around."""
         assert node.op is not None
         top = entered()
         if top is None or not top.judged:
-            contributions = node.op.pull(g, node, graph)
+            contributions = node.op.vjp(g, node, graph)
         else:
             with _IN_RULE:
-                contributions = node.op.pull(g, node, graph)
+                contributions = node.op.vjp(g, node, graph)
         if top is not None:
-            top.pulled(node, contributions)
+            top.after_vjp(node, contributions)
         return contributions
 
 
@@ -238,7 +238,7 @@ class Mode:
             return primitive.apply(args, params)
         return outer.mode.record(outer, primitive, args, params)
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+    def after_vjp(self, node: Node, contributions: Sequence[Any]) -> None:
         """See what the reverse sweep sends from `node` to its arguments."""
 
 
@@ -424,7 +424,7 @@ class detect_anomaly(Mode):  # noqa: N801
             raise AnomalyError(f"{primitive} gave {bad} (forward), made at {origin}{came}")
         return result
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+    def after_vjp(self, node: Node, contributions: Sequence[Any]) -> None:
         for i, c in enumerate(contributions):
             values = c.values if isinstance(c, Masked) else None if isinstance(c, Scattered) else c
             bad = None if values is None else _first_bad(raw(values))

@@ -1,10 +1,10 @@
-"""Node: one value of a recorded computation, and the reading of a variable.
+"""Node: one value of a recorded computation, and the snapshot of a variable.
 
 A graph is made of nodes that point to their inputs. A node recorded by an
 operation never changes. A *leaf* is a variable: its data may be replaced at any
 time, so what is recorded of it is what it was: a node saves the data it was
 computed from, and where there is no room for that (an operation on scalars) or a
-node is needed (a derivative that is recorded itself), a *reading* stands for the
+node is needed (a derivative that is recorded itself), a *snapshot* stands for the
 variable, a node with the data of that moment. That is why a graph differentiates
 what was recorded, whatever is written afterwards.
 """
@@ -46,15 +46,15 @@ class Extra:
         "name",
         "origin",
         "owns_grad",
-        "reading",
         "recorded",
+        "snapshot",
     )
 
     def __init__(self) -> None:
         self.name: str | None = None
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
         self.origin: str | None = None
-        self.reading: weakref.ref[Node] | None = None
+        self.snapshot: weakref.ref[Node] | None = None
         self.exposed = False
         self.owns_grad = False
         self.constant = False
@@ -180,7 +180,7 @@ class Node:
     def operands(self, graph: bool) -> Sequence[Any]:
         """What the operation was applied to, as raw data or as nodes.
 
-        The nodes are those of `args`, but for variables their readings.
+        The nodes are those of `args`, but for variables their snapshots.
         """
         args = self.args
         if type(self.first) is not tuple:
@@ -188,33 +188,33 @@ class Node:
         if not graph:
             return self.saved
         return [
-            x.read(data) if isinstance(x, Node) and x.op is None else x
+            x.snapshot(data) if isinstance(x, Node) and x.op is None else x
             for x, data in zip(args, self.saved, strict=True)
         ]
 
-    def read(self, saved: Any = None) -> Any:
-        """A reading of this leaf, with the data it has or had; a constant's raw data.
+    def snapshot(self, saved: Any = None) -> Any:
+        """A snapshot of this leaf, with the data it has or had; a constant's raw data.
 
         A leaf whose buffer the user may hold (`exposed`) is copied; any other is only ever
-        rebound, so that one reading serves until the next write.
+        rebound, so that one snapshot serves until the next write.
         """
         extra: Any = self._extra  # every leaf has one
-        if extra.reading is not None:
-            reading = extra.reading()
-            if reading is not None and (saved is None or saved is reading._held):
-                return reading
+        if extra.snapshot is not None:
+            snapshot = extra.snapshot()
+            if snapshot is not None and (saved is None or saved is snapshot._held):
+                return snapshot
         data = self._held
         if extra.constant:
             return data
         current = saved is None or saved is data
         if current and extra.exposed:
             saved = data.copy() if saved is None else data
-        reading = type(self).recorded(READ, self, data if saved is None else saved)
+        snapshot = type(self).recorded(SNAPSHOT, self, data if saved is None else saved)
         if extra.dtype is not None:
-            reading.extra.dtype = extra.dtype
+            snapshot.extra.dtype = extra.dtype
         if current and not extra.exposed:
-            extra.reading = weakref.ref(reading)
-        return reading
+            extra.snapshot = weakref.ref(snapshot)
+        return snapshot
 
     def write(self, data: Any) -> None:
         """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
@@ -223,7 +223,7 @@ class Node:
             self._held[...] = data
         else:
             self._held = data
-            extra.reading = None
+            extra.snapshot = None
 
     def forget_gradient(self) -> None:
         """Let go of the gradient, and of those that were recorded on the way to this leaf."""
@@ -236,16 +236,16 @@ class Node:
             extra.recorded = ()
 
     def expose(self) -> Any:
-        """A leaf's data for the user to write into; from now on readings copy it."""
+        """A leaf's data for the user to write into; from now on snapshots copy it."""
         extra = self.extra
         if not extra.exposed and not extra.constant and type(self._held) is np.ndarray:
             self._held = self._held.copy()
             extra.exposed = True
-            extra.reading = None
+            extra.snapshot = None
         return self._held
 
 
-class _Read:
+class _Snapshot:
     """The identity that stands between a variable and those who read it."""
 
     name = "read"
@@ -254,7 +254,7 @@ class _Read:
         return self.name
 
 
-READ: Any = _Read()
+SNAPSHOT: Any = _Snapshot()
 
 
 def scalar(data: Any) -> Any:
@@ -288,16 +288,16 @@ def remember(node: Node, x: Node) -> Node:
 _WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 
 
-def owner(node: Node) -> Node:
-    """The variable behind a reading, or the node itself."""
-    return node.first if node.op is READ else node
+def variable_of(node: Node) -> Node:
+    """The variable behind a snapshot, or the node itself."""
+    return node.first if node.op is SNAPSHOT else node
 
 
 def parents(node: Node) -> Iterator[Node]:
-    """The nodes that `node` was computed from, variables for their readings."""
+    """The nodes that `node` was computed from, variables for their snapshots."""
     for x in node.args:
         if isinstance(x, Node):
-            yield owner(x)
+            yield variable_of(x)
 
 
 def is_mutable(array: np.ndarray) -> bool:

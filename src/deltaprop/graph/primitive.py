@@ -160,7 +160,7 @@ class Primitive:
         """Whether a node is among the arguments that the operation has a derivative in."""
         return self.smooth and any(isinstance(x, Node) for x in args)
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         """The cotangents of the node's arguments, None for raw ones.
 
         Parameters
@@ -172,7 +172,7 @@ class Primitive:
         """
         raise NotImplementedError
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError
 
@@ -264,7 +264,7 @@ class Linear(Primitive):
         self.transpose = transpose
         self.several = several
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         xs = node.operands(graph)
         params = node.params
         cotangents = self.transpose(g, *xs, **params) if params else self.transpose(g, *xs)
@@ -274,7 +274,7 @@ class Linear(Primitive):
             c if isinstance(x, Node) else None for x, c in zip(node.args, cotangents, strict=True)
         ]
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         xs = node.operands(graph)
         given = [
             np.zeros_like(x._held if isinstance(x, Node) else x) if t is None else t
@@ -298,7 +298,7 @@ class Bilinear(Primitive):
         super().__init__(name, forward, cases=cases)
         self.transposes = (transpose_a, transpose_b)
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         a, b = node.operands(graph)
         params = node.params or {}
         x, y = node.args
@@ -307,7 +307,7 @@ class Bilinear(Primitive):
             self.transposes[1](g, a, b, **params) if isinstance(y, Node) else None,
         )
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         a, b = node.operands(graph)
         (s, t), params = tangents, node.params or {}
         left = None if s is None else self(s, b, **params)
@@ -338,7 +338,7 @@ class Custom(Primitive):
     ) -> None:
         super().__init__(name, forward, cases=cases)
         self.vjps = tuple(vjps)
-        self.jvp = jvp
+        self.jvp_rule = jvp
         rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps]
         self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
         self.smooth = None not in self.vjps
@@ -347,7 +347,7 @@ class Custom(Primitive):
         pairs = zip(args, self.vjps, strict=False)
         return any(rule is not None and isinstance(x, Node) for x, rule in pairs)
 
-    def pull(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         args, params = node.first, node.second
         given = (g, node, *node.operands(True)) if graph else (g, node._held, *node.saved)
         out: list[Any] = []
@@ -360,6 +360,6 @@ class Custom(Primitive):
             i += 1  # noqa: SIM113 - enumerate's tuples cost a tenth of the sweep
         return out
 
-    def push(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         y, xs = node if graph else node._held, node.operands(graph)
-        return self.jvp(tangents, y, *xs, **(node.params or {}))
+        return self.jvp_rule(tangents, y, *xs, **(node.params or {}))

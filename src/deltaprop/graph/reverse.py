@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize, raw
-from .node import MODE, READ, Node, owner
+from .node import MODE, SNAPSHOT, Node, variable_of
 
 
 def sweep(
@@ -46,7 +46,7 @@ def sweep(
         The leaves or targets reached and their cotangents, materialised.
     """
     mode = MODE.get()
-    root = owner(root)
+    root = variable_of(root)
     # what scalar nodes hold: floats, or the numbers of a recording, which are used like them
     number: Any = float if mode is None else mode.number
     plain = mode is None and not graph
@@ -80,15 +80,15 @@ def sweep(
             data: Any = node._held
             kind = type(data) if plain else None
             if kind is type(g) is np.ndarray and g.shape == data.shape and g.dtype == data.dtype:
-                contributions: Any = node.op.pull(g, node, False)  # as most often
+                contributions: Any = node.op.vjp(g, node, False)  # as most often
             else:
-                contributions = _pulled(node, g, graph, mode)
+                contributions = _vjp(node, g, graph, mode)
         else:
             args = (args,) if node.second is None else (args, node.second)
             if floats and (type(g) is float or type(g) is number):  # no shapes, no masks
-                contributions = node.op.pull_floats(node, g)
+                contributions = node.op.vjp_floats(node, g)
             else:
-                contributions = _pulled(node, g, graph, mode)
+                contributions = _vjp(node, g, graph, mode)
         if retain:
             if node._grad is None and not graph:
                 node._grad = g  # as it came: whoever asks for it gets it materialised
@@ -103,7 +103,7 @@ def sweep(
             if c is None or type(x) is float:
                 continue
             op = x.op
-            if op is None or op is READ:
+            if op is None or op is SNAPSHOT:
                 leaf = x if op is None else x.first
                 kept = leaves.get(leaf)
                 if kept is None:
@@ -137,14 +137,14 @@ def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
     return leaves
 
 
-def _pulled(node: Node, g: Any, graph: bool, mode: Any) -> Any:
+def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
     """What the node's rule sends to its arguments."""
     op: Any = node.op
     if g is ZERO:
         return [ZERO if isinstance(x, Node) else None for x in node.args]
     if not op.accepts_masks or is_excess(g, node._held):
         g = materialize(g, node._held)
-    return op.pull(g, node, graph) if mode is None else mode.pull(node, g, graph)
+    return op.vjp(g, node, graph) if mode is None else mode.vjp(node, g, graph)
 
 
 def _hooked(node: Node, g: Any) -> Any:

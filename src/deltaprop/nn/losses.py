@@ -143,7 +143,7 @@ def _surprise_change(
     tz, tq = tangents
     change = None
     if tq is not None:
-        change = surprise(z, tq, divisor=divisor, normal=False, log_p=log_p)
+        change = cross_entropy(z, tq, divisor=divisor, normal=False, log_p=log_p)
     if tz is not None:
         by_class = _surprise_slope(1.0, None, z, q, 1.0, normal, log_p) * tz
         through_z = _sum(by_class, -1) if divisor is None else _sum(by_class) / divisor
@@ -153,7 +153,7 @@ def _surprise_change(
 
 # -sum of q log softmax(z) over the classes: of each row, or of all rows and then divided.
 # `normal`: all rows of q sum to 1. `log_p`: the log softmax of z, where it is known already.
-surprise = Custom(
+cross_entropy = Custom(
     "cross_entropy",
     _surprise,
     [
@@ -469,11 +469,11 @@ def softmax_cross_entropy(
         q = q * weight
     log_p = log_softmax(raw(logits))
     if reduction == "none" and len(shape) > 1:
-        return surprise(logits, q, divisor=None, normal=normal, log_p=log_p)
+        return cross_entropy(logits, q, divisor=None, normal=normal, log_p=log_p)
     if isinstance(divisor, Node):
-        return surprise(logits, q, divisor=1.0, normal=normal, log_p=log_p) / divisor
+        return cross_entropy(logits, q, divisor=1.0, normal=normal, log_p=log_p) / divisor
     divisor = divisor.as_number() if isinstance(divisor, Symbol) else float(divisor)
-    return surprise(logits, q, divisor=divisor, normal=normal, log_p=log_p)
+    return cross_entropy(logits, q, divisor=divisor, normal=normal, log_p=log_p)
 
 
 def _is_positive(total: Any) -> None:

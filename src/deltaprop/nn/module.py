@@ -97,7 +97,7 @@ class Module:
     def buffer(self, name: str) -> Any:
         """A buffer of this module to compute with: what compiles reads it anew in each run."""
         if (trace := tracing()) is not None:
-            trace.hold(vars(self), name)
+            trace.track(vars(self), name)
         return getattr(self, name)
 
     def zero_grad(self) -> None:

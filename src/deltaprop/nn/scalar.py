@@ -15,7 +15,7 @@ from ..value import Value
 from .initializers import Rng
 
 
-class Module:
+class ScalarModule:
     """What has parameters."""
 
     def zero_grad(self) -> None:
@@ -28,7 +28,7 @@ class Module:
         return []
 
 
-class Neuron(Module):
+class Neuron(ScalarModule):
     """relu(w . x + b), or w . x + b if not `nonlin`; the weights start uniform in [-1, 1).
 
     Examples
@@ -61,7 +61,7 @@ class Neuron(Module):
         return f"{'ReLU' if self.nonlin else 'Linear'}Neuron({len(self.w)})"
 
 
-class Layer(Module):
+class Layer(ScalarModule):
     """`nout` neurons that see the same inputs."""
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, rng: Rng = None) -> None:
@@ -81,13 +81,13 @@ class Layer(Module):
         return f"Layer of [{', '.join(map(str, self.neurons))}]"
 
 
-class MLP(Module):
+class ScalarMLP(ScalarModule):
     """Layers of relu neurons (of linear ones if not `nonlin`), and a linear last one.
 
     Examples
     --------
-    >>> from deltaprop.nn.scalar import MLP
-    >>> model = MLP(3, [4, 4, 1], rng=0)
+    >>> from deltaprop.nn.scalar import ScalarMLP
+    >>> model = ScalarMLP(3, [4, 4, 1], rng=0)
     >>> len(model.parameters())
     41
     >>> loss = (model([2.0, 3.0, -1.0]) - 1.0) ** 2
@@ -120,7 +120,7 @@ class MLP(Module):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
-__all__ = ["MLP", "Layer", "Module", "Neuron"]
+__all__ = ["Layer", "Neuron", "ScalarMLP", "ScalarModule"]
 
 
 def __dir__() -> list[str]:

@@ -31,8 +31,8 @@ from . import fft as fft
 from . import linalg as linalg
 from . import special as special
 from .creation import *  # noqa: F403
+from .dispatch import register as _register
 from .dtypes import *  # noqa: F403
-from .protocols import register as _register
 from .standard import *  # type: ignore[assignment]  # noqa: F403
 from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Node, raw, topological_order
-from ..graph.node import owner
+from ..graph.node import variable_of
 from ..nn import Module
 from ..nn.losses import loss as loss_by_name
 from .callbacks import Callback
@@ -95,7 +95,7 @@ def _layers(model: Module, order: list[Node]) -> Iterator[tuple[str, Any, Any, A
         if p.ndim > 1
     }
     for node in order:
-        sources = [owner(x) if isinstance(x, Node) else x for x in node.args]
+        sources = [variable_of(x) if isinstance(x, Node) else x for x in node.args]
         weights = [known[id(x)] for x in sources if id(x) in known]
         inputs = [x for x in sources if id(x) not in known]
         if weights and inputs:

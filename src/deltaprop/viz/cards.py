@@ -64,10 +64,10 @@ def cards(picture: Picture, model: Any) -> dict[int, Card]:
             f"the layer-delta formulas know the losses {', '.join(_LAST)}, as the mean over a "
             "batch, with no dropout and nothing added; this loss is another: give play no model"
         )
-    return _Writer(picture, found, by_formula, propagation).cards
+    return _LineWriter(picture, found, by_formula, propagation).cards
 
 
-class _Writer:
+class _LineWriter:
     """Writes each formula twice, with names and with numbers."""
 
     def __init__(self, picture: Picture, loss: Any, found: deltas.Deltas, mode: str) -> None:

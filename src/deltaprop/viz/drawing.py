@@ -11,7 +11,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ..graph import Node
-from ..graph.node import owner
+from ..graph.node import variable_of
 from .layout import GAP_X, layered
 from .picture import Box, Picture
 
@@ -108,9 +108,9 @@ def mimebundle(value: Node) -> dict[str, str] | None:
     seen, stack = {value.serial}, [value]
     while stack and len(seen) <= _SHOWN_BY_ITSELF:
         for x in stack.pop().args:
-            if isinstance(x, Node) and owner(x).serial not in seen:
-                seen.add(owner(x).serial)
-                stack.append(owner(x))
+            if isinstance(x, Node) and variable_of(x).serial not in seen:
+                seen.add(variable_of(x).serial)
+                stack.append(variable_of(x))
     if value.op is None or len(seen) > _SHOWN_BY_ITSELF:
         return None
     return {"image/svg+xml": draw(value).svg, "text/plain": repr(value)}

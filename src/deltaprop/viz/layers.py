@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import nn
 from ..graph import Node, topological_order
-from ..graph.node import owner, parents
+from ..graph.node import parents, variable_of
 from ..value import Value
 
 # the operation that a loss records with its target, and what `deltaprop.deltas` calls the loss
@@ -47,7 +47,7 @@ def applications(order: list[Node], model: Any) -> list[Applied]:
     found = []
     for at, node in enumerate(order):
         weight = node.args[1] if len(node.args) > 1 else None
-        known = of_weight.get(owner(weight).serial) if isinstance(weight, Node) else None
+        known = of_weight.get(variable_of(weight).serial) if isinstance(weight, Node) else None
         if known and node.op is not None and node.op.name in ("affine", "matmul"):
             title, layer = known
             X = node.args[0]

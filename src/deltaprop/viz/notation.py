@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node, raw
-from ..graph.node import READ
+from ..graph.node import SNAPSHOT
 
 # what is written between its operands, and how tightly it binds them
 _INFIX = {"add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2)}
@@ -125,7 +125,7 @@ def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
         return text, _UNARY if text.startswith("−") else _TIGHT
     if not isinstance(x, Node) or x.op is None:
         return formula(brief(raw(x)), lambda text: text)
-    if x.op is READ:
+    if x.op is SNAPSHOT:
         return formula(x.first, known)
     name, args = x.op.name, list(x.args)
     if name in _SILENT:
@@ -159,6 +159,6 @@ def operations(x: Any, known: Callable[[Any], str | None]) -> int:
     while stack and total < 100:
         x = stack.pop()
         if isinstance(x, Node) and x.op is not None and known(x) is None:
-            total += x.op is not READ and x.op.name not in _SILENT
-            stack += [x.first] if x.op is READ else x.args
+            total += x.op is not SNAPSHOT and x.op.name not in _SILENT
+            stack += [x.first] if x.op is SNAPSHOT else x.args
     return total

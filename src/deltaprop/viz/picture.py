@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node, raw, topological_order
-from ..graph.node import owner, parents
+from ..graph.node import parents, variable_of
 from .layers import Applied, absorbed, applications, target
 from .notation import applied, number, rows, summary
 
@@ -145,7 +145,7 @@ class Names:
 def key(x: Any) -> int:
     """What a node or an array is known by."""
     # serial numbers are 0 and below, the ids of objects above
-    return owner(x).serial if isinstance(x, Node) else id(x)
+    return variable_of(x).serial if isinstance(x, Node) else id(x)
 
 
 class Picture:
@@ -166,7 +166,7 @@ class Picture:
         called: Sequence[tuple[Any, str]] = (),
     ) -> None:
         # names are those of the whole graph, whatever part of it is shown
-        self.order = topological_order(owner(root))
+        self.order = topological_order(variable_of(root))
         self.used = [] if model is None else applications(self.order, model)
         if (found := target(self.order)) and np.ndim(raw(found[1])):
             called = [*called, (found[1], "T")]
@@ -237,7 +237,7 @@ class Picture:
         if inside is not None:
             own = {x.serial for x in inside}
             read = [x for part in inside for x in part.args if isinstance(x, Node) or np.ndim(x)]
-            outer = [x for x in read if not isinstance(x, Node) or owner(x).serial not in own]
+            outer = [x for x in read if not isinstance(x, Node) or variable_of(x).serial not in own]
             if layer:  # its arrays are its own, but for the input
                 outer = [x for x in outer if isinstance(x, Node) or x is layer.X]
             args = list({key(x): x for x in outer}.values())

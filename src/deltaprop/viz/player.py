@@ -24,7 +24,7 @@ from ..calculus.elementwise import real
 from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw
 from ..graph.cotangent import ZERO, Scattered, is_excess, materialize
 from ..graph.modes import Mode
-from ..graph.node import owner
+from ..graph.node import variable_of
 from ..value import Value
 from .cards import Card, cards
 from .drawing import asset, plain, svg
@@ -146,7 +146,7 @@ class _Watch(Mode):
         self.watched = {node.serial for node in nodes}
         self.seen: list[tuple[Node, list[Any]]] = []
 
-    def pulled(self, node: Node, contributions: Sequence[Any]) -> None:
+    def after_vjp(self, node: Node, contributions: Sequence[Any]) -> None:
         if node.serial not in self.watched:
             return  # of a sweep within a rule: a checkpoint's
         sent = [
@@ -267,8 +267,8 @@ def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[St
                     line["total"] = summary(totals[place])
             if not waiting[place]:
                 line["done"] = True
-                if owner(x).serial in beside:
-                    line["card"] = beside[owner(x).serial].compared(totals[place])
+                if variable_of(x).serial in beside:
+                    line["card"] = beside[variable_of(x).serial].compared(totals[place])
             step["lines"].append(line)
         steps.append(step)
     leaves = [box for box in picture.boxes if box.node is not None and box.node.op is None]
@@ -298,7 +298,7 @@ def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
         if isinstance(x, Node) or np.ndim(x):
             symbols[key(z)], numbers[key(z)] = of(x), brief(data)
     with np.errstate(all="ignore"):
-        contributions = op.pull(cotangent, stand_in, True)
+        contributions = op.vjp(cotangent, stand_in, True)
     found = []
     for x, c in zip(node.args, contributions, strict=True):
         if c is None or not isinstance(x, Node):
@@ -340,8 +340,8 @@ def _written(c: Any, symbols: Any, numbers: Any, slope: str) -> tuple[str, str]:
             return f"({slope})ᵀ @ {g}", ""
         # the local derivative is too long to read: it gets a name
         inner = c.args[1]
-        symbols = symbols | {owner(inner).serial: slope}
-        numbers = numbers | {owner(inner).serial: brief(raw(inner))}
+        symbols = symbols | {variable_of(inner).serial: slope}
+        numbers = numbers | {variable_of(inner).serial: brief(raw(inner))}
     return (
         formula(c, lambda x: known(x, symbols))[0],
         formula(c, lambda x: known(x, numbers))[0],

@@ -23,7 +23,7 @@ class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError
     """A Value with a gradient was about to become plain data."""
 
 
-class Exchange(Node):
+class ArrayProtocols(Node):
     """A node that NumPy and the libraries of the array API standard take for an array."""
 
     __slots__ = ()

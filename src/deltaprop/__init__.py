@@ -40,6 +40,16 @@ if _TYPE_CHECKING:
     from .viz import draw as draw
     from .viz import play as play
 
+
+def _mimebundle(value: Value, **_formats: _Any) -> _Any:
+    """What Jupyter shows of a Value: a drawing of the graph, unless that is large."""
+    from .viz.drawing import mimebundle
+
+    return mimebundle(value)
+
+
+Value._repr_mimebundle_ = _mimebundle
+
 __version__ = "0.1.0"
 _MODULES = {"deltas", "nn", "numpy", "optim"}
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -164,6 +164,8 @@ class Value(ArrayProtocols):
     """
 
     __slots__ = ()
+
+    _repr_mimebundle_: ClassVar[Callable[..., Any]]  # for Jupyter; the package sets it
 
     def __init__(
         self,
@@ -531,12 +533,6 @@ class Value(ArrayProtocols):
             return f"{kind}(data={self._held!r}{grad}{name})"
         text = np.array2string(self._held, separator=", ", prefix=f"{kind}(", threshold=100)
         return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
-
-    def _repr_mimebundle_(self, **_formats: Any) -> Any:
-        """What Jupyter shows: a drawing of the graph, unless that is large."""
-        from .viz.drawing import mimebundle
-
-        return mimebundle(self)
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)

@@ -282,7 +282,7 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
     tangents = iter([np.ones_like(leaf._held) for leaf in leaves])
     ts = [next(tangents) if isinstance(x, Node) else None for x in y.args]
     with np.errstate(all="ignore"):
-        found = [y.op.forward_sweep(ts, y, False)]
+        found = [y.op.jvp(ts, y, False)]
         if y.shape:  # the cotangent of a scalar is a Python number, of no precision
             found += y.op.vjp(g, y, False)
     for c in found:

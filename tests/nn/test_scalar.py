@@ -62,7 +62,7 @@ def test_micrograds_api() -> None:
     model.zero_grad()
     assert all(not p.grad for p in model.parameters())
     assert isinstance(scalar.ScalarMLP(3, [2], rng=0)([1.0, 2.0, 3.0]), list)
-    assert scalar.Module().parameters() == []
+    assert scalar.ScalarModule().parameters() == []
 
 
 def test_training_micrograds_way() -> None:

@@ -305,6 +305,10 @@ def _checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
     if (output := mlp.layers[-1].activation) == _APPLIES.get(loss):
         raise ValueError(f"{loss} takes logits: use output='identity', not {output!r}")
     first, last = mlp.layers[0].weight, mlp.layers[-1].weight
+    if first.ndim != 2:
+        raise ValueError(
+            "the formulas are those of one network: take one of the ensemble's .member(k)"
+        )
     n_in, n_out = first.shape[0], last.shape[1]
     X, T = np.asarray(X), np.asarray(T)
     for name, array in (("X", X), ("T", T)):

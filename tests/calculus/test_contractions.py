@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
 from numpy.testing import assert_allclose, assert_array_equal
 
 import deltaprop as dp
@@ -104,14 +105,23 @@ def test_float32_stays(name: str) -> None:
 
 
 @given(
-    lead=st.lists(st.integers(0, 3), max_size=3),
+    lead=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),
+    rows=st.none() | st.integers(0, 3),
+    own=st.sampled_from(["one", "each", "row"]),
     n=st.integers(0, 4),
     m=st.integers(0, 4),
     seed=SEEDS,
 )
-def test_affine(lead: list[int], n: int, m: int, seed: int) -> None:
+def test_affine(lead: Any, rows: int | None, own: str, n: int, m: int, seed: int) -> None:
+    """A bias may be one for all, one for each matrix of weights or one for each row."""
     rng = np.random.default_rng(seed)
-    xs = normals(rng, (*lead, n), (n, m), (m,))
+    of_x, of_w = lead.input_shapes
+    x_shape = (n,) if rows is None else (*of_x, rows, n)
+    y_shape = np.empty(x_shape, bool) @ np.empty((*of_w, n, m), bool)
+    b_shape = {
+        "one": (m,), "each": (*of_w, *[1] * (rows is not None), m), "row": y_shape.shape
+    }[own]  # fmt: skip
+    xs = normals(rng, x_shape, (*of_w, n, m), b_shape)
     agree(c.affine, lambda x, w, b: x @ w + b, xs, rng)
 
 
@@ -139,7 +149,11 @@ def test_affine_of_mixed_dtypes_promotes() -> None:
         ((2, 3), (2, 3), (3,)),
         ((2, 3), (3, 4), (3,)),
         ((2, 3), (3, 4), (1,)),
-        ((2, 3), (3, 4), (2, 4)),
+        ((2, 3), (3, 4), (3, 4)),
+        ((2, 3), (3, 4), (5, 1, 4)),
+        ((3,), (5, 3, 4), (5, 1, 4)),
+        ((2, 3), (5, 3, 4), (5, 1, 1)),
+        ((6, 2, 3), (5, 3, 4), (5, 1, 4)),
         ((2, 3), (3,), (3,)),
         ((2, 3), (3, 4), ()),
         ((), (3, 4), (4,)),

@@ -146,7 +146,7 @@ def test_a_member_is_a_network_of_its_own() -> None:
         np.testing.assert_allclose(network(X).numpy(), ensemble(X).numpy()[k], rtol=1e-6)
         network.layers[0].weight.assign(np.zeros((3, 4)))
     assert np.all(np.any(ensemble.layers[0].weight.numpy(), axis=(1, 2)))
-    assert repr(ensemble.layers[0]) == "DenseEnsemble(3, 4, activation='relu', bias=False)"
+    assert repr(ensemble).startswith("Ensemble(3, [3, 4, 2], activation='relu', output='sigmoid'")
 
 
 def test_members_drop_units_each_for_itself() -> None:
@@ -216,6 +216,13 @@ def test_states_copies_and_pickles() -> None:
             r"\(2, 4, 1\) and target \(5, 1\)",
         ),
         (lambda: nn.Ensemble(2, [3, 1]).loss("msse"), ValueError, "unknown loss"),
+        (
+            lambda: dp.deltas.layer_deltas(
+                nn.Ensemble(2, [3, 1]), np.ones((4, 3)), np.ones((4, 1))
+            ),
+            ValueError,
+            "one of the ensemble's .member",
+        ),
     ],
 )
 def test_bad_input(call: Callable[[], Any], error: type[Exception], message: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw, sum_to
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.primitive import Array
 from .domains import case
@@ -56,7 +56,8 @@ def _matmul_back_a(g: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else expand_dims(g, -1) * b
     if a.ndim == 1:
         return unbroadcast((b @ expand_dims(g, -1))[..., 0], a)
-    return unbroadcast(g @ b.mT, a)
+    # with one column nothing is summed: a product is quicker than so many tiny matmuls
+    return unbroadcast(g * b.mT if b.shape[-1] == 1 else g @ b.mT, a)
 
 
 def _matmul_back_b(g: Any, a: Any, b: Any) -> Any:
@@ -118,24 +119,29 @@ def matmul(a: Array, b: Array) -> Array:
 def _affine(x: Any, w: Any, b: Any) -> Any:
     try:
         y = x @ w
-        fits = w.ndim == 2 and b.shape == y.shape[-1:]
+        shape = y.shape
+        fits = w.ndim > 1 and b.shape[-1:] == shape[-1:]
+        if y.dtype == b.dtype:
+            y += b
+        else:
+            y = y + b
+        fits = fits and y.shape == shape
     except (ValueError, TypeError, AttributeError):  # a scalar Value holds a float: no shape
         fits = False
-    if not fits:
-        raise ValueError(
-            f"affine of x {np.shape(x)}, w {np.shape(w)} and b {np.shape(b)}: it wants "
-            "(..., n_in), (n_in, n_out) and (n_out,)"
-        )
-    if y.dtype != b.dtype:
-        return y + b
-    y += b
-    return y
+    if fits:
+        return y
+    raise ValueError(
+        f"affine of x {np.shape(x)}, w {np.shape(w)} and b {np.shape(b)}: it wants (..., n_in), "
+        "(..., n_in, n_out) and (..., n_out), where b broadcasts to the shape of x @ w"
+    )
 
 
 def _affine_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
-    if type(g) is np.ndarray and g.ndim == 2:
+    if type(g) is np.ndarray and g.ndim == 2 and _b.ndim == 1:
         return sum_of_rows(g)
-    return g if g.ndim == 1 else sum_to(g, shape=_b.shape)
+    if _b.ndim > 1 == _b.shape[-2] and g.dtype.kind == "f":
+        g = ones(g.shape[-2], g.dtype)[None] @ g  # the sum over rows, several times quicker
+    return unbroadcast(g, _b)
 
 
 def _affine_jvp(tangents: Sequence[Any], _y: Any, x: Any, w: Any, _b: Any) -> Any:
@@ -152,8 +158,8 @@ affine_ = Custom(
     "affine",
     _affine,
     [
-        lambda g, _y, _x, w, _b: g @ w.T,
-        lambda g, _y, x, _w, _b: x.T @ g if x.ndim == 2 else _rows(x).T @ _rows(g),
+        lambda g, _y, _x, w, _b: matmul_.transposes[0](g, _x, w),
+        lambda g, _y, x, _w, _b: matmul_.transposes[1](g, x, _w),
         _affine_back_b,
     ],
     _affine_jvp,
@@ -162,6 +168,11 @@ affine_ = Custom(
         case((3,), (3, 2), (2,)),
         case((4, 5, 3), (3, 2), (2,)),
         case((0, 3), (3, 2), (2,)),
+        case((5, 3), (4, 3, 2), (4, 1, 2)),
+        case((4, 5, 3), (4, 3, 2), (4, 1, 2)),
+        case((4, 5, 3), (4, 3, 1), (4, 1, 1)),
+        case((3,), (4, 3, 2), (4, 2)),
+        case((5, 3), (3, 2), (5, 2)),
     ],
 )
 
@@ -169,11 +180,15 @@ affine_ = Custom(
 def affine(x: Array, w: Array, b: Array) -> Array:
     """``x @ w + b`` in one operation: what a dense layer computes.
 
+    Leading axes are those of a stack of matrices, as in `matmul`: layers of one shape, each
+    with weights of its own, are one operation.
+
     Parameters
     ----------
     x : array_like of shape (..., n_in)
-    w : array_like of shape (n_in, n_out)
-    b : array_like of shape (n_out,)
+    w : array_like of shape (..., n_in, n_out)
+    b : array_like of shape (..., n_out)
+        Which broadcasts to the shape of ``x @ w``.
 
     Raises
     ------
@@ -189,41 +204,6 @@ def affine(x: Array, w: Array, b: Array) -> Array:
     array([3., 3.])
     """
     return affine_(_array(x), _array(w), _array(b))
-
-
-# -- affine_stack: that of layers of one shape, each with weights of its own ---------------
-
-
-def _affine_stack(x: Any, w: Any, b: Any) -> Any:
-    y = x @ w
-    if y.dtype != b.dtype:
-        return y + b
-    y += b
-    return y
-
-
-def _affine_stack_back_x(g: Any, _y: Any, _x: Any, w: Any, _b: Any) -> Any:
-    # with one output each nothing is summed: a product is quicker than so many tiny matmuls
-    return unbroadcast(g * w.mT if w.shape[-1] == 1 else g @ w.mT, _x)
-
-
-def _affine_stack_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
-    return ones(g.shape[1], g.dtype)[None] @ g  # the sum over rows, several times quicker
-
-
-# x (N, n_in) or (K, N, n_in), w (K, n_in, n_out), b (K, 1, n_out)
-affine_stack = Custom(
-    "affine_stack",
-    _affine_stack,
-    [_affine_stack_back_x, lambda g, _y, x, _w, _b: x.mT @ g, _affine_stack_back_b],
-    _affine_jvp,
-    cases=[
-        case((4, 5, 3), (4, 3, 2), (4, 1, 2)),
-        case((5, 3), (4, 3, 2), (4, 1, 2)),
-        case((4, 5, 3), (4, 3, 1), (4, 1, 1)),
-        case((5, 3), (4, 3, 1), (4, 1, 1)),
-    ],
-)
 
 
 # -- einsum: one multilinear rule ---------------------------------------------------------

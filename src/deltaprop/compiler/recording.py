@@ -43,7 +43,7 @@ from .traced import (
 # operations whose NumPy code is recorded itself: each step of it is one of the table, and
 # shares with others what they have in common
 DECOMPOSED = frozenset({
-    "affine", "affine_stack", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
+    "affine", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
     "log_softmax", "logsumexp", "mean_squared_error", "mish", "normalize", "relu", "sigmoid",
     "silu", "softmax", "softplus", "softsign",
 })  # fmt: skip

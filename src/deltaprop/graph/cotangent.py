@@ -263,10 +263,10 @@ def is_basic(index: Any) -> bool:
 
 def unbroadcast(g: Any, like: Any) -> Any:
     """Sum a full cotangent back to the shape of what was broadcast to it."""
-    shape = np.shape(raw(like))
-    if np.shape(raw(g)) == shape:
-        return g
-    return sum_to(g, shape=shape)
+    shape = like.shape if type(like) is np.ndarray else np.shape(raw(like))
+    if type(g) is np.ndarray:
+        return g if g.shape == shape else _sum_to(g, shape)
+    return g if np.shape(raw(g)) == shape else sum_to(g, shape=shape)
 
 
 def materialize(g: Any, like: Any) -> Any:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.contractions import affine_stack, matmul
 from ..calculus.reductions import sum as _sum
 from ..graph import Node, as_array, raw
 from ..graph.modes import no_grad
@@ -16,50 +15,11 @@ from ..value import Value
 from .activations import Activation
 from .activations import activation as activation_by_name
 from .initializers import Initializer, Rng
-from .layers import MLP, Dense, Dropout
+from .layers import MLP
 from .losses import loss as loss_by_name
-from .module import Module
 
 
-class DenseEnsemble(Dense):
-    """Dense layers of one shape as one, A_k = f(X W_k + b_k) or f(X_k W_k + b_k).
-
-    Parameters
-    ----------
-    layers : sequence of Dense
-        Whose numbers are copied, with the activation of the first.
-
-    Attributes
-    ----------
-    weight : Value (K, n_in, n_out)
-    bias : Value (K, 1, n_out) or None
-    """
-
-    def __init__(self, layers: Sequence[Dense]) -> None:
-        vars(self).update(vars(layers[0]))
-        self.weight = Value(np.stack([layer.weight.numpy() for layer in layers]))
-        biases = [layer.bias.numpy() for layer in layers if layer.bias is not None]
-        self.bias = Value(np.stack(biases)[:, None]) if biases else None
-
-    def linear(self, x: Any) -> Any:
-        """Z of shape (K, N, n_out) for X of shape (N, n_in), shared, or (K, N, n_in)."""
-        if not isinstance(x, Node):
-            x = self._as_input(x)
-        members = len(self.weight)
-        if x.shape[-1:] != (self.n_in,) or x.shape[:-2] not in ((), (members,)) or x.ndim < 2:
-            raise ValueError(
-                f"{self!r} of {members} members takes inputs of shape (N, {self.n_in}), for all, "
-                f"or ({members}, N, {self.n_in}), but this input has shape {x.shape}"
-            )
-        if self.bias is None:
-            return matmul(x, self.weight)
-        return affine_stack(x, self.weight, self.bias)
-
-    def __repr__(self) -> str:
-        return super().__repr__().replace("Dense", "DenseEnsemble", 1)
-
-
-class Ensemble(Module):
+class Ensemble(MLP):
     """K multilayer perceptrons of one shape, trained at once: each from its own draw.
 
     One operation computes all members, so that K small networks take little more time than
@@ -76,8 +36,8 @@ class Ensemble(Module):
 
     Attributes
     ----------
-    layers : list of DenseEnsemble
-        With weights of shape (K, n_in, n_out).
+    layers : list of Dense
+        With weights of shape (K, n_in, n_out) and biases of shape (K, 1, n_out).
 
     Raises
     ------
@@ -118,32 +78,33 @@ class Ensemble(Module):
         if isinstance(members, bool) or not isinstance(members, int | np.integer) or members < 1:
             raise ValueError(f"an ensemble has a positive number of members, not {members!r}")
         generator = np.random.default_rng(rng)
+        super().__init__(sizes, activation, output, bias, init, generator, dtype, dropout=dropout)
         self._network = partial(MLP, sizes, activation, output, bias, dtype=dtype, dropout=dropout)
-        drawn = [self._network(init=init, rng=generator) for _ in range(members)]
-        self.members, self.sizes = int(members), drawn[0].sizes
-        self.layers = [
-            DenseEnsemble(layers)
-            for layers in zip(*[network.layers for network in drawn], strict=True)
-        ]
-        self.dropout = Dropout(dropout, rng=generator) if dropout else None
+        self.members = int(members)
+        others = [self._network(init=init, rng=generator).layers for _ in range(members - 1)]
+        for same in zip(self.layers, *others, strict=True):
+            layer = same[0]
+            layer.weight = Value(np.stack([each.weight.numpy() for each in same]))
+            if layer.bias is not None:
+                layer.bias = Value(np.zeros((members, 1, layer.n_out), layer.bias.dtype))
 
     def __call__(self, x: Any) -> Any:
         """The outputs (K, N, n_L) for X of shape (N, n_0), seen by all, or (K, N, n_0)."""
-        for layer in self.layers[:-1]:
-            x = layer(x)
-            if self.dropout is not None:
-                x = self.dropout(x)
-        return self.layers[-1](x)
+        shape, n_in = as_array(raw(x)).shape, self.sizes[0]
+        if len(shape) < 2 or shape[-1] != n_in or shape[:-2] not in ((), (self.members,)):
+            raise ValueError(
+                f"an ensemble of {self.members} members takes inputs of shape (N, {n_in}), for "
+                f"all, or ({self.members}, N, {n_in}), but this input has shape {shape}"
+            )
+        return super().__call__(x)
 
     def member(self, k: int) -> MLP:
         """The k-th network by itself, with copies of its numbers."""
         if not -self.members <= k < self.members:
             raise IndexError(f"there are {self.members} members, and no number {k}")
         network = self._network(init="zeros", rng=k % self.members).train(self.training)
-        for layer, stack in zip(network.layers, self.layers, strict=True):
-            layer.weight.assign(raw(stack.weight)[k])
-            if layer.bias is not None and stack.bias is not None:
-                layer.bias.assign(raw(stack.bias)[k, 0])
+        for parameter, stack in zip(network.parameters(), self.parameters(), strict=True):
+            parameter.assign(raw(stack)[k].reshape(parameter.shape))
         return network
 
     def loss(self, loss: str | Callable[..., Any]) -> Callable[..., Any]:
@@ -200,8 +161,7 @@ class Ensemble(Module):
         return np.where(most, Z.sum(0), -np.inf).argmax(-1)
 
     def __repr__(self) -> str:
-        hidden, last = self.layers[0].activation, self.layers[-1].activation
-        return f"Ensemble({self.members}, {self.sizes}, activation={hidden!r}, output={last!r})"
+        return f"Ensemble({self.members}, {super().__repr__().removeprefix('MLP(')}"
 
 
-__all__ = ["DenseEnsemble", "Ensemble"]
+__all__ = ["Ensemble"]

@@ -457,7 +457,7 @@ def test_trainings_that_end_early_warn() -> None:
         ({"hidden_layer_sizes": (5, 0)}, "positive integer"),
         ({"activation": "logistik"}, "unknown activation 'logistik'; known: .*sigmoid"),
         ({"loss": "log"}, "unknown loss 'log'; known: log_loss, hinge, mse"),
-        ({"momentum": 1.0, "solver": "sgd"}, "momentum must not be negative, and below 1"),
+        ({"momentum": 1.0, "solver": "sgd"}, "momentum must be below 1 and not negative"),
         ({"dropout": 1.0}, r"in \[0, 1\)"),
         ({"dropout": 0.5, "solver": "lbfgs"}, "lbfgs takes no random loss"),
         ({"learning_rate_init": 1e300, "max_iter": 3, "solver": "sgd"}, "not finite"),
@@ -488,7 +488,7 @@ def test_calls_that_cannot_be() -> None:
         MLPClassifier().fit(X, y, sample_weight=-np.ones(20))
     with pytest.raises(ValueError, match="one axis"):
         MLPClassifier().fit(X, y, sample_weight=np.ones((20, 2)))
-    with pytest.raises(ValueError, match="sets 1 sample aside of 20"):
+    with pytest.raises(ValueError, match="leaves only 1 of 20 samples"):
         MLPRegressor(early_stopping=True, validation_fraction=0.05).fit(X, y)
     with pytest.raises(ValueError, match="needs y >= 0, but y goes down to -1"):
         MLPRegressor(loss="poisson").fit(X, y - 1.0)

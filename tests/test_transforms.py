@@ -165,7 +165,7 @@ def test_a_wide_or_tall_jacobian_takes_one_sweep(monkeypatch: pytest.MonkeyPatch
     sweep, forward_sweep = transforms.sweep, transforms.forward_sweep
     monkeypatch.setattr(transforms, "sweep", lambda *a, **k: sweeps.append(1) or sweep(*a, **k))
     monkeypatch.setattr(
-        transforms, "push", lambda *a, **k: pushes.append(1) or forward_sweep(*a, **k)
+        transforms, "forward_sweep", lambda *a, **k: pushes.append(1) or forward_sweep(*a, **k)
     )
     x = np.linspace(0.0, 1.0, 50)
     close(dp.jacobian(lambda v: np.sum(v**2))(x), 2 * x)
@@ -297,7 +297,7 @@ def test_methods_of_a_class_are_functions_too() -> None:
         (lambda: dp.hvp(np.sin, X, (X,)), "hvp takes tuples"),
         (lambda: dp.value_and_grad(lambda x: x, has_aux=True)(1.0), r"\(value, aux\)"),
         (lambda: dp.jvp(np.sin, (1.0,), (1j,)), "complex where float64"),
-        (lambda: dp.jacobian(np.sin)(1j), "complex function"),
+        (lambda: dp.jacobian(np.sin)(1j), "from complex to complex"),
         (lambda: dp.grad(lambda x: np.modf(x)[0])(1.0), "modf.*custom_gradient"),
     ],
 )
@@ -309,10 +309,10 @@ def test_type_errors_say_what_to_do(call: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: dp.vjp(lambda x: {"a": x}, 1.0)[1](1.0), r"nested as \*.*\{'a': \*\}"),
+        (lambda: dp.vjp(lambda x: {"a": x}, 1.0)[1](1.0), r"structure \*.*\{'a': \*\}"),
         (lambda: dp.vjp(np.sin, X)[1](np.ones(4)), r"shape \(4,\) where \(5,\)"),
         (lambda: dp.jvp(np.sin, (X,), (1.0,)), r"shape \(\) where \(5,\)"),
-        (lambda: dp.jvp(np.add, (1.0, 2.0), (1.0,)), r"nested as \[\*\].*\[\*, \*\]"),
+        (lambda: dp.jvp(np.add, (1.0, 2.0), (1.0,)), r"structure \[\*\].*\[\*, \*\]"),
         (lambda: dp.jacobian(np.sin, mode="both"), "auto.*'both'"),
     ],
 )

@@ -89,9 +89,9 @@ def _is_same(again: Any, before: Any) -> None:
     near = float(np.finfo(np.result_type(before, np.float32)).eps) ** 0.5
     if not np.allclose(again, before, near, near, equal_nan=True):
         raise RuntimeError(
-            "checkpoint: the function gave another result when it was called again, so its "
-            "derivative is unknown. It must depend on its arguments alone: draw random "
-            "numbers outside, or from a Generator that it makes itself"
+            "checkpoint: the function returned a different result when it was recomputed, so its "
+            "derivative is undefined. It must depend on its arguments alone: draw random "
+            "numbers outside, or from a Generator that the function makes itself"
         )
 
 
@@ -158,12 +158,12 @@ _custom_gradient = _CustomGradient("custom_gradient", lambda *xs, call: call(*xs
 
 
 def checkpoint(f: Function) -> Function:
-    """f itself, but its intermediate results are not stored: they are computed again.
+    """Wrap f so that its intermediate results are recomputed in the backward pass, not stored.
 
-    The reverse sweep calls f a second time. Memory for a chain of n such pieces falls from
-    all their insides to their arguments and one inside, for about one more forward pass.
-    Variables that f closes over are differentiated in as well. f must give the same
-    result when called again; a RuntimeError says so if it does not.
+    The backward pass calls f a second time. For a chain of n such pieces, memory drops from
+    all intermediate results to the n inputs and the intermediate results of one piece; the
+    price is about one more forward pass. Variables that f closes over get gradients as well.
+    f must return the same result when it is called again; otherwise a RuntimeError says so.
 
     Examples
     --------

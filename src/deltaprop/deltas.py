@@ -201,7 +201,8 @@ class _Normalized:
 class LayerDeltas:
     """One layer: Z, A and delta of shape (N, n_out), dW (n_in, n_out), db (n_out,) or None.
 
-    Where it is normalised, dgamma and dbeta of shape (n_out,) are those of that.
+    If the layer is normalised, dgamma and dbeta (n_out,) are the gradients of the scale and the
+    offset of its normalisation.
     """
 
     Z: Array
@@ -346,7 +347,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Formulas beside autodiff: `str()` is a table of `rows`, `agree` the verdict.
+    """Formulas compared with autodiff: `str()` is a table of `rows`; `agree` says if they match.
 
     One ulp is eps of the dtype x the largest absolute entry of the formulas' array. Near a
     minimum A - T is small beside A: there the two agree only if their A are equal bit by bit,

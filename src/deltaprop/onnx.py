@@ -143,7 +143,7 @@ def _recorded(model: Callable[[Any], Any], x: np.ndarray) -> Recorded:
         raise TypeError("a model to export returns one array that depends on its input")
     for call in recorded.program.calls:
         if call.effect:
-            raise NotImplementedError(f"{call.name} would have to be done anew in each run")
+            raise NotImplementedError(f"{call.name} is random or stateful and cannot be exported")
     return recorded
 
 

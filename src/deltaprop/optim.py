@@ -272,7 +272,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
 
-    `betas` say how much m and s keep of themselves in each step; `weight_decay` is that of `SGD`.
+    `betas` are the decay rates of m and s; `weight_decay` is as in `SGD`.
 
     References
     ----------
@@ -349,7 +349,8 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     Returns
     -------
     float
-        The norm before. If it is NaN nothing was clipped; if it is inf, what was inf is NaN now.
+        The norm before clipping. If the norm is NaN, the gradients are unchanged; if it is
+        inf, infinite entries are NaN now.
 
     Examples
     --------
@@ -490,7 +491,7 @@ class CosineDecay(Schedule):
 
 
 class OneCycle(Schedule):
-    """Half a cosine up from peak / 25 to `peak`, another down to 1e-4 of where it began.
+    """Cosine warm-up from peak / 25 to `peak`, then cosine decay to 1e-4 of the initial rate.
 
     There are `steps` rates, of which the part `rising` goes up; the last one stays.
 
@@ -504,7 +505,8 @@ class OneCycle(Schedule):
         self.top = rising * steps - 1
         if not 0 < self.top < self.last:
             raise ValueError(
-                f"{steps} steps of which {rising!r} rise leave none to rise or none to fall"
+                f"rising={rising!r} of {steps} steps leaves no rising or no falling phase: give "
+                "more steps, or a `rising` between 0 and 1"
             )
         super().__init__(optimizer)
 
@@ -606,7 +608,7 @@ def _number(name: str, given: Any, below: float = math.inf) -> float:
     number = float(given)
     if not 0 <= number < below:
         limit = "finite" if below == math.inf else f"below {below:g}"
-        raise ValueError(f"{name} must not be negative, and {limit}, but is {given!r}")
+        raise ValueError(f"{name} must be {limit} and not negative, got {given!r}")
     return number
 
 

@@ -1,7 +1,8 @@
 """How others see a Value: as a number, as an array of NumPy's, of the standard's, by DLPack.
 
-Nothing here turns a Value that carries a gradient into plain data: the gradient would be
-lost in silence, so each way out says instead what to write.
+No conversion here turns a Value that carries a gradient into plain data silently, because the
+gradient would be lost: each conversion raises an error that says what to write. `item()` and
+`numpy()` are the ways out that a user chooses.
 """
 
 from __future__ import annotations

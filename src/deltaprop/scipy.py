@@ -5,8 +5,9 @@ approximate by finite differences - gradients, Jacobians, Hessians and their pro
 off the graph of the function, which is called once at each point. (A derivative of your own: see
 `deltaprop.custom_gradient`.) The variables may be nested, dicts, lists, tuples and dataclasses of
 arrays; functions, callbacks and the result's ``x`` see them so. SciPy computes in float64: ``x``
-comes back in the shapes and floating dtypes of ``x0``, integers as float64. What else is in the
-result is of all entries in their order, as `deltaprop.tree.flatten` has them.
+comes back in the shapes and floating dtypes of ``x0``, integers as float64. All
+other fields of the result refer to the vector of all variables, flattened in the order of
+`deltaprop.tree.flatten`.
 """
 
 from __future__ import annotations

@@ -293,7 +293,7 @@ def _one_or_all(argnums: Positions, results: Sequence[Any]) -> Any:
 def value_and_grad(
     f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Function:
-    """The function that returns f's value and its gradient.
+    """Return a function that computes the value of f and its gradient.
 
     Parameters
     ----------
@@ -365,8 +365,8 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
     given = matched(tree, structure)
     if given is None:
         raise ValueError(
-            f"{what} are nested as {described(flatten(tree)[1])}, what they belong to as "
-            f"{described(structure)}; they must be equal"
+            f"{what} have the structure {described(flatten(tree)[1])}, but their arguments have "
+            f"the structure {described(structure)}; the two must be equal"
         )
     out = []
     for t, x in zip(given, leaves, strict=True):
@@ -388,7 +388,7 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
 
 
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """f's value at `primals` and the function that carries cotangents back.
+    """Return f(primals) and its pullback, the function that maps cotangents backward.
 
     Returns
     -------
@@ -454,7 +454,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
-    """The Hessian of f times a vector, forward over reverse: no Hessian is ever made.
+    """Return the Hessian of f times a vector, forward over reverse, without forming the Hessian.
 
     `primals` and `tangents` are tuples with f's arguments; so is the result, unless f has
     one argument alone.
@@ -474,7 +474,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
 
 def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto") -> Function:
-    """The function that returns all derivatives of f's results in its arguments.
+    """Return a function that computes the Jacobian of f.
 
     For each result of shape S and argument of shape T an array of shape S + T; for trees
     the result's tree with the argument's tree at each leaf.
@@ -482,9 +482,9 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto
     Parameters
     ----------
     mode : {"auto", "reverse", "forward"}
-        One sweep for each entry of the results, or of the arguments; "auto" takes the
-        fewer. A complex result needs real arguments and forward mode, complex arguments
-        a real result and reverse mode.
+        "reverse" runs one pass for each entry of the results, "forward" one for each entry
+        of the arguments; "auto" takes the fewer. A complex result needs real arguments and
+        forward mode, complex arguments need a real result and reverse mode.
 
     Examples
     --------
@@ -523,9 +523,9 @@ def _in_reverse(run: Evaluation, mode: str) -> bool:
     complex_out = any(np.iscomplexobj(raw(y)) for y in run.outputs)
     if (complex_in and (complex_out or mode == "forward")) or (complex_out and mode == "reverse"):
         raise TypeError(
-            "jacobian of a complex function: one number tells its derivative only from real "
-            "arguments (forward mode) or to real results (reverse mode). Take real and "
-            "imaginary parts, or use vjp and jvp"
+            "jacobian does not support functions from complex to complex numbers: it needs real "
+            "arguments (forward mode) or real results (reverse mode). Take real and imaginary "
+            "parts, or use vjp and jvp"
         )
     if complex_in or complex_out or mode != "auto":
         return complex_in or (not complex_out and mode == "reverse")

@@ -132,9 +132,10 @@ def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
 class Value(ArrayProtocols):
     """A number or an array that remembers how it was computed.
 
-    A `Value` made from data is a variable: floating, and differentiated with respect
-    to. Operations on Values give Values that point to their inputs; `backward()` walks
-    them back and leaves in `.grad` the derivative of the result in each.
+    A `Value` made from data is a floating-point variable, and gradients are computed with
+    respect to it. Operations on Values give Values that point to their inputs; `backward()`
+    follows these pointers back and adds to the `.grad` of each Value the derivative of the
+    result with respect to that Value.
 
     Parameters
     ----------
@@ -240,7 +241,10 @@ class Value(ArrayProtocols):
 
     @property
     def grad(self) -> Any:
-        """The derivative of what `backward()` was called on in this Value, or None."""
+        """The derivative, with respect to this Value, of what `backward()` was called on.
+
+        None before the first `backward()`, and after `zero_grad()`.
+        """
         raw(self)  # what is being recorded learns of it
         g = self._grad
         if g is None or (type(g) is float and type(self._held) is float):
@@ -353,15 +357,14 @@ class Value(ArrayProtocols):
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, retain_grads: bool = True
     ) -> None:
-        """Leave in `.grad` of every Value below the derivative of this one.
+        """Add to `.grad` the derivative of this Value with respect to every Value it depends on.
 
         Gradients add up over calls until `zero_grad()`.
 
         Parameters
         ----------
         gradient : float or array_like, optional
-            The derivative of whatever comes after in this Value, of its shape; 1 for a
-            scalar.
+            The upstream gradient, with the shape of this Value; 1 for a scalar.
         create_graph : bool
             Record the derivatives, so that `.grad` is a Value to differentiate again.
             Intermediate Values keep such a gradient until `zero_grad()` of one of the
@@ -385,7 +388,7 @@ class Value(ArrayProtocols):
         array([ 2., 40.])
         """
         if self.op is None and self.extra.constant:
-            raise TypeError("backward() on a constant: nothing it came from is a variable")
+            raise TypeError("backward() on a constant: it does not depend on any variable")
         if gradient is None:
             if type(self._held) is not float and np.iscomplexobj(self._held):
                 raise ValueError(

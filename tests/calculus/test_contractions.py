@@ -76,7 +76,7 @@ def test_the_matmul_of_matrices_goes_the_short_way() -> None:
     ("a", "b"), [((2, 3), (2, 3)), ((3,), (2,)), ((2, 3, 4), (3, 4, 2)), ((), (2,)), ((2, 2), ())]
 )
 def test_a_matmul_that_does_not_fit_names_both_shapes(a: Any, b: Any) -> None:
-    with pytest.raises(ValueError, match="last axis of the first") as error:
+    with pytest.raises(ValueError, match="do not match") as error:
         dp.Value(np.ones(a)) @ np.ones(b)
     assert str(a) in str(error.value)
     assert str(b) in str(error.value)

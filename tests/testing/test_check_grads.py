@@ -195,9 +195,9 @@ def test_the_same_seed_gives_the_same_message() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(TypeError, match=r"args\[1\] is of dtype int64"):
+    with pytest.raises(TypeError, match=r"args\[1\] has dtype int64"):
         check_grads(lambda x, n: x * n, 2.0, 3)
-    with pytest.raises(TypeError, match=r"args\[0\]\['mask'\] is of dtype bool"):
+    with pytest.raises(TypeError, match=r"args\[0\]\['mask'\] has dtype bool"):
         check_grads(lambda p: p["x"], {"x": 1.0, "mask": True})
     with pytest.raises(ValueError, match="the value of f is inf"):
         check_grads(lambda x: 1 / x, 0.0)

@@ -155,7 +155,7 @@ def test_complex_arguments() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ValueError, match="method is one of auto, central, complex, ridders"):
         finite_difference(np.sin, 1.0, "newton")
-    with pytest.raises(TypeError, match=r"x\['n'\] is of dtype int64"):
+    with pytest.raises(TypeError, match=r"x\['n'\] has dtype int64"):
         finite_difference(lambda p: p["n"], {"n": 3})
     with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="is nan at index"):
         finite_difference(np.log, np.array([1.0, -1.0]))

@@ -43,9 +43,9 @@ def _matmul(a: Any, b: Any) -> Any:
         return np.matmul(a, b)
     except ValueError:
         raise ValueError(
-            f"matmul of shapes {np.shape(a)} and {np.shape(b)}: the last axis of the first must "
-            "be as long as the last but one of the second (as its only one, if it is a vector), "
-            "axes before them must broadcast, and scalars are multiplied with *"
+            f"matmul: shapes {np.shape(a)} and {np.shape(b)} do not match: the first needs as many "
+            "columns as the second has rows, the axes before these must broadcast, and scalars "
+            "are multiplied with *"
         ) from None
 
 
@@ -131,8 +131,8 @@ def _affine(x: Any, w: Any, b: Any) -> Any:
     if fits:
         return y
     raise ValueError(
-        f"affine of x {np.shape(x)}, w {np.shape(w)} and b {np.shape(b)}: it wants (..., n_in), "
-        "(..., n_in, n_out) and (..., n_out), where b broadcasts to the shape of x @ w"
+        "affine expects x (..., n_in), w (..., n_in, n_out) and b (..., n_out) that broadcasts to "
+        f"the shape of x @ w, got shapes {np.shape(x)}, {np.shape(w)} and {np.shape(b)}"
     )
 
 

@@ -328,8 +328,9 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
 def qr(a: Array, mode: str = "reduced") -> Any:
     """Orthonormal columns times an upper triangle; modes 'reduced', 'complete' and 'r'.
 
-    A derivative wants the first min(m, n) columns of `a` independent. The columns that
-    'complete' adds have one as far as the basis that they happen to be does not matter.
+    Differentiable only if the first min(m, n) columns of `a` are linearly independent. The
+    columns that 'complete' adds are differentiable only in functions that do not depend on
+    the choice of this basis.
     """
     a = matrices(a)
     q, r = _qr_parts(_qr(a), a)

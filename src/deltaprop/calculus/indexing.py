@@ -147,7 +147,7 @@ def _static_entry(i: Any) -> Any:
         i = i.copy()
     kind = getattr(i, "dtype", None)
     if isinstance(i, float) or (kind is not None and kind.kind not in "biu"):
-        raise IndexError(f"an index is of integers or booleans, not of {kind or 'float'}")
+        raise IndexError(f"indices must be integers or booleans, not {kind or 'float'}")
     return i
 
 

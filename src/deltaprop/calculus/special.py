@@ -89,9 +89,7 @@ def _library() -> Any:
     try:
         return importlib.import_module("scipy.special")
     except ImportError as error:
-        raise ImportError(
-            "this special function is SciPy's: install it with pip install 'deltaprop[special]'"
-        ) from error
+        raise ImportError("this function needs SciPy: pip install 'deltaprop[special]'") from error
 
 
 def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise:
@@ -99,7 +97,7 @@ def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise
 
     def forward(*xs: Any) -> Any:
         if any(map(np.iscomplexobj, xs)):
-            raise TypeError(f"{name} is of real numbers here, and was given complex ones")
+            raise TypeError(f"{name} supports only real arguments, got complex ones")
         return getattr(_library(), name)(*xs)
 
     forward.__doc__ = f"`scipy.special.{name}`, with its derivative."

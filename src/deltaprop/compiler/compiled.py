@@ -216,13 +216,14 @@ def compile(
     what becomes of them, of their gradients and of an optimiser's state is written back.
     Random numbers of layers, and of generators that are arguments, are drawn in each call.
     An error in a call leaves all of this as it was.
-    All else is what it was when the function was recorded, as are side effects in Python.
-    Threads may share what is compiled, but for the first call: while that is recorded, the
-    variables are no numbers, and a thread that computes with them gets a `TraceError`.
+    Everything else is frozen when the function is recorded; Python side effects happen only
+    then. Threads may share a compiled function after its first call. During the first call,
+    another thread that computes with the same variables gets a `TraceError`.
 
-    Results are those of the function, bit for bit, but where a product or a sum meets another
-    memory layout, and for the signs of zeros. Values come back as constants: ask for gradients
-    inside. Called under another mode, or with variables as arguments, the function itself runs.
+    Results are bit-identical to those of the function, except for sums and products that meet
+    another memory layout, and for the signs of zeros. Values come back as constants: ask for
+    gradients inside. Called under another mode, or with variables as arguments, the function
+    itself runs.
 
     Parameters
     ----------

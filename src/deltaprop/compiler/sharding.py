@@ -115,9 +115,9 @@ def join(coordinator: str, processes: int, index: int, *, timeout: int = 30) -> 
     processes, index : int
         How many there are, and which one this is.
     timeout : int
-        Seconds to wait for the others to join, and for a sign of life from each later. If one
-        is gone, the others are ended, with an error: what was computed since the last
-        checkpoint is lost.
+        Seconds to wait for the other processes to join, and later between heartbeats. If a
+        process is lost, the others are terminated with an error, and what was computed since
+        the last checkpoint is lost.
     """
     jax.distributed.initialize(
         coordinator,

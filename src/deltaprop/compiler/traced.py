@@ -142,7 +142,9 @@ class Traced(Variable):
         return indexing.getitem(self, index)
 
     def __setitem__(self, index: Any, new: Any) -> None:
-        raise refused("an entry of a recorded array is assigned", "Write x = x.at[index].set(new)")
+        raise refused(
+            "an entry of a recorded array is assigned in place", "Write x = x.at[index].set(new)"
+        )
 
     def __len__(self) -> int:
         if not self.shape:
@@ -162,8 +164,8 @@ class Traced(Variable):
     def _number(self, *_: Any, **__: Any) -> Any:
         raise refused(
             "a recorded value is asked for as a number (float(), item(), numpy(), ...) or "
-            "written into an array of NumPy's",
-            "Return it and do that outside, or pass it as a static argument",
+            "written into a NumPy array",
+            "Return the value and convert it outside, or pass it as a static argument",
         )
 
     __float__ = __int__ = __index__ = __complex__ = __array__ = _number

@@ -385,7 +385,7 @@ _IN_RULE = _InRule()
 
 
 class detect_anomaly(Mode):  # noqa: N801
-    """Stop at the first NaN or infinity, forward or backward, and say who made it.
+    """Stop at the first NaN or infinity, forward or backward, and name its operation and line.
 
     Raises
     ------
@@ -431,8 +431,8 @@ class detect_anomaly(Mode):  # noqa: N801
             if bad:
                 origin = node.extra.origin or "a line recorded outside detect_anomaly"
                 raise AnomalyError(
-                    f"the derivative of {node.op} in argument {i} gave {bad} (backward), "
-                    f"made at {origin}"
+                    f"the derivative of {node.op} with respect to argument {i} gave {bad} "
+                    f"(backward); {node.op} was called at {origin}"
                 )
 
 

@@ -241,7 +241,7 @@ _NONE = _Nothing()
 
 
 class Linear(Primitive):
-    """Linear in all its array arguments; ``transpose(g, *xs, **params)`` undoes it.
+    """Linear in all its array arguments; ``transpose(g, *xs, **params)`` is its adjoint.
 
     The transpose gets the arguments for their shapes and dtypes only. With several
     arguments (``several=True``: concatenate, stack) it returns a sequence, one each.

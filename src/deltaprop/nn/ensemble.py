@@ -22,8 +22,8 @@ from .losses import loss as loss_by_name
 class Ensemble(MLP):
     """K multilayer perceptrons of one shape, trained at once: each from its own draw.
 
-    One operation computes all members, so that K small networks take little more time than
-    one: what small networks cost is calls. Each member's output depends on its own weights
+    One operation computes all members: small networks spend most of their time on the overhead
+    of calls, which K networks then share. Each member's output depends on its own weights
     alone. Hence the gradient of the *sum* of the members' losses holds, along the first axis,
     what each would have by itself: train with `loss`.
 

@@ -239,8 +239,8 @@ class MLP(Module):
     dropout : float
         Probability of dropping a hidden unit while training.
     normalization : {None, "batch", "layer"}
-        What normalises the Z of hidden layers before their activation. That of a batch takes
-        their biases away in any case, so it comes with its own in their place.
+        Normalisation of the Z of hidden layers, before their activation. Batch normalisation
+        cancels the biases of these layers, so they have none; it has its own.
 
     Attributes
     ----------

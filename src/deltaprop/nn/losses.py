@@ -189,7 +189,9 @@ def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
             "reshape one, nothing is broadcast here"
         )
     if not np.size(p):
-        raise ValueError(f"a loss of nothing: prediction and target have shape {np.shape(p)}")
+        raise ValueError(
+            f"a loss needs at least one entry: prediction and target have shape {np.shape(p)}"
+        )
     return prediction, target
 
 
@@ -535,7 +537,7 @@ def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
 
 
 def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: Any) -> Any:
-    """The mean of a loss of which each row counts as much as its weight says.
+    """The mean of a loss, with each row multiplied by its weight.
 
     Parameters
     ----------
@@ -543,7 +545,8 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
         One of these, or another with the parameter `reduction`.
     prediction, target : Value or array_like (N, ...)
     weights : array_like (N,)
-        With a mean of 1 over the data, batches have the scale that they have without weights.
+        If the weights average 1 over the data, losses with and without weights have the same
+        scale.
 
     Examples
     --------

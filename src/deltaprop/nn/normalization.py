@@ -53,7 +53,7 @@ class Normalization(Module):
         if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"the number of features must be a positive integer, not {n!r}")
         if not eps > 0:
-            raise ValueError(f"eps must be positive, as it keeps from dividing by 0, not {eps!r}")
+            raise ValueError(f"eps must be positive (it prevents division by 0), got {eps!r}")
         self._dtype = np.dtype(dtype)
         if self._dtype.kind != "f":
             raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
@@ -125,8 +125,8 @@ class LayerNorm(Normalization):
 class BatchNorm(Normalization):
     """Each feature over the batch: ``(x - mean) / sqrt(var + eps) * weight + bias``.
 
-    While training, mean and variance are those of the batch, which thus are differentiated
-    too; they are also added to running ones, which take their place in evaluation:
+    In training, mean and variance are those of the batch, and gradients flow through them.
+    Running averages of both are kept, and used in evaluation:
 
         running = (1 - momentum) running + momentum (of this batch)
 
@@ -206,8 +206,8 @@ class BatchNorm(Normalization):
         if count < 2:
             raise ValueError(
                 f"{self!r} needs two samples or more to train on, but the input has shape "
-                f"{x.shape}: leave such a rest out (fit: drop_last=True), or call eval() for the "
-                "running statistics"
+                f"{x.shape}: skip such a partial batch (fit: drop_last=True), or call eval() to "
+                "use the running statistics"
             )
         axes = tuple(range(x.ndim - 1))
         m, _, v = _deviation(raw(x), axes)

@@ -48,8 +48,8 @@ def __getattr__(name: str) -> _Any:
         if theirs in _Value._functions:  # another name of one of ours, or a question: size, isclose
             return _Value._functions[theirs]
         raise AttributeError(
-            f"deltaprop.numpy has no {name}, since there is no derivative rule for it: of "
-            f"constants take numpy.{name}, or define it with deltaprop.custom_gradient"
+            f"deltaprop.numpy has no {name} (no derivative rule): use numpy.{name} on constants, "
+            "or define it with deltaprop.custom_gradient"
         )
     raise AttributeError(f"deltaprop.numpy has no {name}")
 

@@ -98,7 +98,7 @@ def arange(
     *,
     device: Any = None,
 ) -> Value:
-    """The numbers from `start` (0, if there is no other end) up to but without `stop`."""
+    """The numbers from `start` (0, if there is no other end) up to but excluding `stop`."""
     if start is None and stop is None:
         raise TypeError("arange() takes an end, got none: arange(3) is [0, 1, 2]")
     ends = (0, start, step) if stop is None else (0 if start is None else start, stop, step)

@@ -12,7 +12,7 @@ __all__ = [*_transforms, "fftfreq", "rfftfreq"]
 
 
 def fftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
-    """The frequencies that `fft` of n numbers, `d` apart, is of: a constant."""
+    """The sample frequencies for `fft` of n points with spacing `d`: a constant."""
     return constant(np.fft.fftfreq(n, d, device=device), dtype)
 
 

@@ -35,7 +35,9 @@ def _is_stochastic(estimator: Any) -> bool:
 
 def _has_probabilities(estimator: Any) -> bool:
     if estimator.loss == "hinge":
-        raise AttributeError("a network trained with the hinge loss tells no probabilities")
+        raise AttributeError(
+            "predict_proba is not available with the hinge loss: choose another loss"
+        )
     return True
 
 

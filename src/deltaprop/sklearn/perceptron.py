@@ -314,8 +314,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         )
         if len(parts[3]) < 2:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} sets {len(parts[3])} sample "
-                f"aside of {len(T)}: a score needs two"
+                f"validation_fraction={self.validation_fraction} leaves only {len(parts[3])} of "
+                f"{len(T)} samples for validation: at least 2 are needed"
             )
         train, held = [*parts[::2], None][:3], [*parts[1::2], None][:3]
         return *train, held

@@ -82,7 +82,8 @@ def report(c: Comparison, others: dict[str, np.ndarray]) -> str:
     lines = [
         f"{c.title}: wrong derivative in {c.name}{index}",
         f"  {'found':14} {c.found[k]:.12g}",
-        f"  {'differences':14} {c.numeric[k]:.12g} +- {c.error[k]:.1g}, {times:.1g} times that off",
+        f"  {'differences':14} {c.numeric[k]:.12g} +- {c.error[k]:.1g}, "
+        f"off by {times:.1g} times that",
         f"  {'wrong':14} {c.wrong.sum()} of {len(c.found)} entries"
         + ("" if c.whole else f" looked at, of {c.x.size}"),
         f"  {c.name:14} {np.array2string(c.x, threshold=20, edgeitems=3, prefix=' ' * 17)}",
@@ -134,7 +135,7 @@ def _factor(factor: float, c: Comparison) -> str:
         what = (
             "a sum for a mean" if abs(factor) > 1 else "a mean for a sum, or a broadcast not summed"
         )
-        return f"{text}; {size:.0f} is a size here: {what}?"
+        return f"{text}; {size:.0f} is one of the dimensions: {what}?"
     return f"{text}: a factor is {'too many' if abs(factor) > 1 else 'missing'}"
 
 

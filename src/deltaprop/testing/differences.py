@@ -99,8 +99,8 @@ def doubled(x: Any, name: str) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind not in "fc":
         raise TypeError(
-            f"{name} is of dtype {array.dtype}, in which nothing can be differentiated: make it "
-            "floating, or close the function over it if it is a constant"
+            f"{name} has dtype {array.dtype}, which is not differentiable: convert it to a "
+            "floating dtype, or close the function over it if it is a constant"
         )
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
 
@@ -112,7 +112,7 @@ def finite(y: np.ndarray, what: str) -> np.ndarray:
     if not np.all(np.isfinite(y)):
         index = tuple(map(int, np.argwhere(~np.isfinite(y))[0]))
         raise ValueError(
-            f"{what} is {y[index]} at index {index}; only where a function is finite has it a "
+            f"{what} is {y[index]} at index {index}; a function must be finite to have a "
             "derivative to check: choose another point"
         )
     return y

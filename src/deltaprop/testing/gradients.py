@@ -29,7 +29,7 @@ def check_grads(
     rtol: float | None = None,
     rng: Any = 0,
 ) -> None:
-    """Raise unless the derivatives of `f` at `args` are right.
+    """Check the derivatives of `f` at `args`; raise a GradientError if one is wrong.
 
     One random cotangent is carried back, and the result compared with finite differences
     and with forward mode: every entry in a small array, random directions of +1 and -1 in
@@ -185,8 +185,9 @@ class Check:
         if not np.all(np.isfinite(c.error)):
             k = int(np.argmax(c.error))
             raise ValueError(
-                f"{self.subject.title} jumps, or ends, in {c.name} at {list(c.labels[k])}, where "
-                "there are no differences to compare with; choose another point"
+                f"{self.subject.title} is discontinuous, or undefined, in {c.name} at "
+                f"{list(c.labels[k])}, so there are no finite differences to compare with; choose "
+                "another point"
             )
 
     def compare(self, i: int, directions: list[Direction]) -> dict[str, Comparison]:

@@ -88,7 +88,7 @@ class Rotate:
             ) from error
         images = _checked(images)
         if images.dtype.kind != "f":
-            raise TypeError(f"between pixels there are floating numbers, not {images.dtype}")
+            raise TypeError(f"Rotate interpolates, so images must be floating, not {images.dtype}")
         n, height, width = images.shape[:3]
         angle = np.radians(rng.uniform(-self.degrees, self.degrees, n))[:, None, None]
         # where in the old image each pixel of the new one is

@@ -70,7 +70,10 @@ class Rows:
     def drop(self, size: int) -> None:
         """Use no more rows than fill batches of a size."""
         if self.count < size:
-            raise ValueError(f"drop_last leaves nothing of {self.count} rows, not one batch")
+            raise ValueError(
+                f"drop_last would drop everything: {self.count} rows do not fill one batch of "
+                f"{size}: give fewer rows a batch, or drop_last=False"
+            )
         self.used = self.count - self.count % size
 
     def order(self, shuffle: bool | str, rng: np.random.Generator) -> np.ndarray | None:

@@ -15,8 +15,8 @@ class Callback:
     """Base of what `fit` calls; each method does nothing until a subclass says otherwise.
 
     A method gets the `Run`: the model, the optimiser, the history so far. ``run.stop(why)``
-    ends the training. A callback that remembers something from epoch to epoch tells it in
-    `state_dict`, for checkpoints.
+    ends the training. A callback with state from epoch to epoch must return it from
+    `state_dict`, so that checkpoints can save it.
 
     Examples
     --------

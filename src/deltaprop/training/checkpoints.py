@@ -30,8 +30,8 @@ class Checkpoint(Best):
     folder : path
         For ``last.safetensors``, ``previous.safetensors`` and, of the best epoch so far,
         ``best.safetensors``, whose model has the weights that were measured (see
-        `EarlyStopping`). It is made if need be. One that holds a training is refused unless
-        that is resumed.
+        `EarlyStopping`). The folder is created if needed. A folder that already contains a
+        training run is refused unless that run is resumed.
     every : int
         Epochs between two saves; also the last epoch is saved, and the state at the start.
     monitor, mode, min_delta
@@ -83,8 +83,8 @@ class Checkpoint(Best):
         present = [path for path in (self.last, self.previous) if path.exists()]
         if present and not run.resume:
             raise FileExistsError(
-                f"{self.folder} holds a training: go on with it, fit(..., resume=True), or choose "
-                "another folder, or delete it"
+                f"{self.folder} already contains a training run: resume it (fit(..., "
+                "resume=True)), choose another folder, or delete it"
             )
         if present:
             self._resume(run, present)
@@ -92,7 +92,7 @@ class Checkpoint(Best):
             self._save(run)
 
     def on_epoch_end(self, run: Run) -> None:
-        """Save, first the best: if that is as far as it comes, the epoch is done again."""
+        """Save, best weights first: if killed in between, the epoch is repeated."""
         improved = self.improved(run)
         if improved:
             write(self.best_file, {**self._state(run), "model": self.measured(run)})

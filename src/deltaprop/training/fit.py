@@ -55,7 +55,7 @@ def fit(
     progress: bool | None = None,
     resume: bool = False,
 ) -> History:
-    """Train a model, and say how it went.
+    """Train a model and return the history.
 
     Parameters
     ----------
@@ -71,21 +71,22 @@ def fit(
     epochs : int
         Required: how often to go through the data, those of a resumed training included.
     batch_size : int
-        Rows for one step; the last batch of an epoch may have fewer. Of no importance to
-        batches from outside.
+        Rows for one step; the last batch of an epoch may have fewer. Ignored if `data` comes
+        in batches.
     validation : tuple of arrays, or batches, optional
         As `data`; the loss and the metrics of these are recorded after each epoch.
     callbacks : Callback, or iterable of them
         Called in their order, checkpoints last.
     metrics : dict of str to callable, optional
         Functions of (target, prediction), arrays, such as scikit-learn's; for those of class
-        numbers see `of_classes`. Of the validation data, or without any of `data`.
+        numbers see `of_classes`. Computed on the validation data, or on `data` if there is
+        none.
     schedule : Schedule, optional
         Makes a step after each epoch, or each batch if `schedule_per` says so. It is given
         the validation loss, or without one (and per batch) the training loss.
     sample_weight : array_like (N,), optional
         How much each row counts in the loss. Weights are scaled to the mean 1 over the data,
-        so that the mean of a batch's weighted losses does not depend on which rows met.
+        so that a batch's mean loss does not depend on which rows it happens to contain.
     class_weight : "balanced", dict or sequence, optional
         A weight for each class in Y (class numbers, a column of 0 and 1, or one-hot rows).
         "balanced": the rows of each class together weigh the same.
@@ -196,8 +197,8 @@ def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
     moved = {id(p) for p in optimizer.parameters}
     if isinstance(model, Module) and moved.isdisjoint(map(id, model.parameters())):
         raise ValueError(
-            "the optimizer has no parameter of this model, which would not learn: was the model "
-            "made anew after the optimizer?"
+            "the optimizer holds none of this model's parameters, so the model would not learn: "
+            "was the model re-created after the optimizer?"
         )
 
 

@@ -20,8 +20,8 @@ class Flow(NamedTuple):
     """The sizes in one layer, over a batch.
 
     `activation_mean` is that of what goes on to the next layer (of the last: the prediction),
-    `activation_std` its standard deviation over the samples, as a mean over units: what is left
-    there of the differences between inputs. `delta` is the mean of ``|dL/dZ|``, Z being the
+    `activation_std` its standard deviation over the samples, averaged over units: how far the
+    layer still tells inputs apart. `delta` is the mean of ``|dL/dZ|``, Z being the
     layer's result before normalisation and activation; `gradient` the mean of ``|dL/dW|``.
     """
 

@@ -52,8 +52,8 @@ def class_weights(target: Any, given: str | Mapping[Any, float] | Any) -> np.nda
 def balanced_rows(target: Any, rng: np.random.Generator) -> np.ndarray:
     """As many rows as there are, (N,), in random order, N / C of each class.
 
-    Rows of a small class come again, all equally often up to one; of a large one some stay
-    away.
+    Rows of a small class are repeated (counts differ by at most one); some rows of a large
+    class are left out.
     """
     names, which = np.unique(classes_of(target), return_inverse=True)
     share, rest = divmod(len(which), len(names))
@@ -68,7 +68,7 @@ def balanced_rows(target: Any, rng: np.random.Generator) -> np.ndarray:
 
 
 def of_classes(metric: Callable[[Any, Any], Any], threshold: float = 0.0) -> Any:
-    """A metric of class numbers, as scikit-learn's, as one of a network's output.
+    """Wrap a metric of class numbers, such as scikit-learn's, so that it takes network outputs.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def draw(
     Parameters
     ----------
     value : Value
-        What everything in the picture was computed for.
+        The result whose graph is drawn.
     depth : int, optional
         How many operations back the picture goes.
     at : str, optional

@@ -3,7 +3,7 @@
 Each function returns the figure that it drew, and a notebook shows it. With a `path` it also
 saves it, in the format that the ending names; with `axes` it draws into that panel of a picture
 of yours. Neither pyplot nor matplotlib's settings are touched. Colours are Okabe and Ito's, or
-maps of even lightness, and never the only thing that tells two lines apart.
+perceptually uniform colormaps, and never the only thing that tells two lines apart.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def _panels(axes: Any, count: int, width: float, height: float, **options: Any) 
 def _finished(figure: Any, path: str | Path | None, axes: Any) -> Any:
     if path is not None:
         if axes is not None:
-            raise ValueError(
-                "give a path or axes: a picture that is given panels is its owner's to save"
-            )
+            raise ValueError("give a path or axes, not both: with axes, save the figure yourself")
         figure.savefig(path, dpi=150)
     return figure
 
@@ -421,7 +419,7 @@ def plot_confusion_matrix(
     labels: Sequence[Any] | None = None,
     axes: Axes | None = None,
 ) -> Figure:
-    """How often each class was taken for which: a row for each true class.
+    """Plot the confusion matrix: one row for each true class, one column for each predicted one.
 
     Parameters
     ----------

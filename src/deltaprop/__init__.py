@@ -16,7 +16,6 @@ from .custom import custom_gradient as custom_gradient
 from .graph.modes import AnomalyError as AnomalyError
 from .graph.modes import detect_anomaly as detect_anomaly
 from .graph.modes import no_grad as no_grad
-from .graph.symbol import TraceError as TraceError
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp
@@ -36,6 +35,7 @@ if _TYPE_CHECKING:
     from . import torch as torch
     from . import training as training
     from . import viz as viz
+    from .compiler import TraceError as TraceError
     from .compiler import compile as compile  # noqa: A004
     from .viz import draw as draw
     from .viz import play as play
@@ -55,6 +55,7 @@ _MODULES = {"deltas", "nn", "numpy", "optim"}
 
 # imported when they are first used: whoever does without should not wait for them
 _LAZY = {
+    "TraceError": ".compiler",
     "compile": ".compiler",
     "draw": ".viz",
     "play": ".viz",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from .calculus import shaping
-from .graph import Node, Primitive, raw, verify
+from .graph import Node, Primitive, outside, raw, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
-from .graph.symbol import Symbol, tracing
 from .transforms import Evaluation, checked, is_variable, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
@@ -51,10 +49,7 @@ class _Packed:
 def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any) -> Any:
     """A node of one of the operations below."""
     args = tuple(x.snapshot() if x.op is None else x for x in variables)
-    data = raw(data)
-    if isinstance(data, Symbol) and not data.shape:
-        data = data.as_number()
-    node = Value.recorded(op, args, data, params)
+    node = Value.recorded(op, args, raw(data), params)
     node.saved = [x._held for x in args]
     return node
 
@@ -101,8 +96,7 @@ class _Checkpoint(Primitive):
     def _again(self, node: Node, graph: bool) -> Evaluation:
         assert node.params is not None
         xs = node.args if graph else [x._held for x in node.args]
-        trace = tracing()
-        with trace.again() if trace else nullcontext():
+        with outside().again():
             run = Evaluation(node.params["call"], xs, range(len(xs)))
         verify(_is_same, raw(run.outputs[0]), raw(node), always=False)
         return run

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .graph import Node, Symbol, as_array, raw
+from .graph import Node, as_array, is_known, raw
 
 
 def shown(held: Any) -> Any:
@@ -45,7 +45,7 @@ def numbers(data: Any, dtype: Any) -> Any:
     array = rectangular(data)
     if array.dtype.kind not in ("biufc" if dtype.kind == "c" else "biuf"):
         raise TypeError(f"data must be numbers of {dtype}, got {array.dtype}: convert them first")
-    return np.array(array, dtype)
+    return array.astype(dtype)
 
 
 def _short(data: Any) -> str:
@@ -59,7 +59,7 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
         data = raw(data)
-    if isinstance(data, Symbol):
+    if not is_known(data):
         wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
         return as_array(data, wanted)
     array = rectangular(float(data) if type(data) is int else data)

@@ -23,8 +23,9 @@ import numpy as np
 
 from .calculus.elementwise import imag, maximum, minimum, real, sqrt, square, where
 from .calculus.shaping import astype, stack
-from .graph import Symbol, TraceError, raw, tracing
+from .graph import as_number, outside, raw
 from .graph.cotangent import materialize
+from .graph.node import MODE
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
@@ -90,23 +91,18 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate."""
-        if (trace := tracing()) is not None:
-            trace.track(vars(self), "_lr")
+        outside().track(vars(self), "_lr")
         return self._lr
 
     @lr.setter
     def lr(self, new: float) -> None:
-        if tracing() is not None:
-            raise TraceError(
-                "a compiled function changes the learning rate: change it outside, between calls "
-                "(schedule.step()); it is read afresh in each of them"
-            )
+        outside().setting_changed("the learning rate", "schedule.step()")
         self._lr = _number("the learning rate", new)
 
     def step(self) -> None:
         """Update each parameter that has a gradient."""
-        if tracing() is not None:
-            self._meet()
+        if MODE.get() is not None:
+            self._track()
         update, lr, options, states = self.update, self._lr, self.options, self.state
         for i, p in enumerate(self.parameters):
             g = p._grad
@@ -118,26 +114,25 @@ class Optimizer:
                 new, states[i] = update(x, g, states[i], lr, **options)
                 p.write(_as_before(new, held) if apart else new)
 
-    def _meet(self) -> None:
-        """Let the recording for `compile` read and write what a step depends on."""
-        trace = tracing()
-        trace.track(vars(self), "_lr")
-        trace.depend(_options, self)
+    def _track(self) -> None:
+        """Say what a step reads and writes."""
+        around = outside()
+        around.track(vars(self), "_lr")
+        around.depend(_options, self)
         for i, p in enumerate(self.parameters):
-            trace.track_variable(p)
-            trace.track(self.state, i)
+            around.track_variable(p)
+            around.track(self.state, i)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
-        if tracing() is not None:
-            self._meet()
+        if MODE.get() is not None:
+            self._track()
         for p in self.parameters:
             p.forget_gradient()
 
     def state_dict(self) -> dict[str, Any]:
         """The kind, the learning rate, the options, and copies of the state as "0.mean", ..."""
-        if tracing() is not None:
-            self._meet()
+        self._track()
         state = {
             f"{i}.{slot}": np.array(entry)
             for i, entries in enumerate(self.state)
@@ -366,7 +361,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
     factor = where(norm > limit, limit / norm, 1.0)
-    norm, factor = (x.as_number() if isinstance(x, Symbol) else float(x) for x in (norm, factor))
+    norm, factor = as_number(norm), as_number(factor)
     for p in graded:
         p._grad = raw(p._grad) * factor
     return norm

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from .data import shown
-from .graph import Node, raw
+from .graph import Node, is_array, raw
+from .graph.arrays import MASKED
 from .graph.modes import is_recording
-from .graph.symbol import MASKED, is_array
 
 
 class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError

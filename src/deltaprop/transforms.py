@@ -23,8 +23,8 @@ import numpy as np
 
 from .calculus import shaping
 from .calculus.domains import case
-from .graph import Masked, Node, Selection, Symbol, as_array, raw
-from .graph.cotangent import as_gradient, materialize
+from .graph import DATA, Masked, Node, Selection, as_array, as_held, as_number, raw
+from .graph.cotangent import as_gradient
 from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, narrow, parents, topological_order
@@ -100,7 +100,7 @@ class Evaluation:
             result, self.aux = result
         self.outputs, self.result_structure = flatten(result)
         for y in self.outputs:
-            if not isinstance(raw(y), _NUMBERS):
+            if not isinstance(raw(y), DATA):
                 raise TypeError(
                     f"{_named(function)} must return numbers and arrays, or lists, tuples, dicts "
                     f"and dataclasses of them, got {y!r}"
@@ -191,9 +191,6 @@ class Evaluation:
         return y
 
 
-_NUMBERS = (np.ndarray, np.generic, float, int, complex, Symbol)
-
-
 def _outward(roots: Sequence[Any], start: int) -> set[int]:
     """The serial numbers of nodes that depend on a variable older than `start`."""
     found: set[int] = set()
@@ -238,10 +235,9 @@ def _variable(x: Any, name: str) -> Node:
             f"cannot differentiate in {name}: it is {_described(data, kind)}, and only floating "
             "and complex numbers have derivatives; convert it, or leave it out of argnums"
         )
-    number = not np.shape(data) and not isinstance(data, Symbol)
-    leaf = Value.leaf(np.asarray(data).item() if number else data)
+    leaf = Value.leaf(as_number(data))
     leaf.extra.argument = True
-    if number:
+    if not np.shape(data):
         leaf.extra.dtype = x.dtype if isinstance(x, Value) else narrow(data)
     return leaf
 
@@ -377,12 +373,7 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
             if np.iscomplexobj(raw(t)) and data.dtype.kind != "c":
                 raise TypeError(f"{what} are complex where {data.dtype} is expected")
             kind = data.dtype if data.dtype.kind in "fc" else np.dtype(float)
-            t = raw(t)
-            if isinstance(t, Symbol):
-                t = materialize(t, raw(x))
-            else:
-                t = np.array(as_array(t), kind)
-                t = t if shape else t.item()
+            t = as_held(raw(t), kind)
         out.append(t)
     return out
 

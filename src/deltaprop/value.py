@@ -12,14 +12,14 @@ import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .data import copied, numbers, rectangular, shown, variable_data
-from .graph import Elementwise, Node, Symbol, UnfitError, as_array, raw, tracing, verify
+from .graph import DATA, Elementwise, Node, as_array, as_number, is_known, outside, raw
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents, scalar
+from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents
 from .graph.reverse import backward
 from .protocols import ArrayProtocols
 
 _hook_keys = count()
-_OPERANDS = (Node, Symbol, np.ndarray, np.generic, float, int, complex)
+_OPERANDS = (Node, *DATA)
 
 
 def _operators(
@@ -90,11 +90,6 @@ def _operators(
         return primitive(other, self)
 
     return method, reflected
-
-
-def _is_not_zero(g: Any) -> None:
-    if g == 0:
-        raise UnfitError("a gradient is set to 0, which clears it")
 
 
 def _in_place(operate: Callable[[Value, Any], Any]) -> Callable[[Value, Any], Any]:
@@ -184,7 +179,7 @@ class Value(ArrayProtocols):
             self._become_leaf(held, exposed=adopted and is_mutable(held))
             if not isinstance(held, np.ndarray) and not np.shape(held):
                 self.extra.dtype = narrow(held)
-                self._held = held.as_number() if isinstance(held, Symbol) else scalar(held)
+                self._held = as_number(held)
         if name is not None:
             self.extra.name = name
 
@@ -192,15 +187,10 @@ class Value(ArrayProtocols):
     def data(self) -> Any:
         """The float or ndarray. A variable's can be written to; a result's is read-only."""
         held = raw(self)
-        symbol = isinstance(held, Symbol) and bool(held.shape)
-        if type(held) is not np.ndarray and not symbol:
+        if not getattr(held, "shape", ()):
             return held
         if self.op is None and not self.extra.constant:
-            trace = tracing()
-            if trace is None:
-                return self.expose()
-            if symbol:
-                return trace.alias(self, held)
+            return outside().data(self)
         return shown(held)
 
     @data.setter
@@ -230,12 +220,10 @@ class Value(ArrayProtocols):
             new = raw(new)
         if np.shape(new) != self.shape:
             raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
-        if isinstance(raw(self), Symbol) or isinstance(new, Symbol):
-            self.write(materialize(tracing().current(new), raw(self)))
-            return self
+        raw(self)
         number = not self.shape
         self.write(
-            scalar(variable_data(new, self.dtype, True)) if number else numbers(new, self.dtype)
+            as_number(variable_data(new, self.dtype, True)) if number else numbers(new, self.dtype)
         )
         return self
 
@@ -245,7 +233,8 @@ class Value(ArrayProtocols):
 
         None before the first `backward()`, and after `zero_grad()`.
         """
-        raw(self)  # what is being recorded learns of it
+        if (mode := MODE.get()) is not None:
+            mode.outside.gradient_read(self)
         g = self._grad
         if g is None or (type(g) is float and type(self._held) is float):
             return g
@@ -253,8 +242,6 @@ class Value(ArrayProtocols):
             return shown(as_gradient(materialize(g, self._held)))
         if isinstance(g, Node):
             return g
-        if isinstance(g, Symbol):
-            tracing().gradient_read(self)
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
             g = materialize(g, self._held)
@@ -271,13 +258,9 @@ class Value(ArrayProtocols):
             self.forget_gradient()
             return
         self._verify_fits(new, "the gradient")
-        if isinstance(new, Symbol):
-            new = materialize(tracing().current(new), self._held)
-            if not self.shape:
-                verify(_is_not_zero, new)
-        elif not isinstance(new, Node):
-            new = numbers(new, self.dtype)
-            new = new if self.shape else new.item()
+        if not isinstance(new, Node):
+            new = as_number(numbers(new, self.dtype))
+            outside().gradient_written(new)
         self._grad = new if self.op is None else as_gradient(new)
 
     @property
@@ -633,7 +616,7 @@ def constant(data: Any, dtype: Any = None) -> Value:
     """
     if isinstance(data, Node):
         data = raw(data)
-    if isinstance(data, Symbol):
+    if not is_known(data):
         return Value.leaf(as_array(data, dtype), constant=True)
     array = np.array(as_array(data), dtype)
     number = not array.ndim and dtype is None and isinstance(data, float | complex)

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import deltaprop as dp
-from deltaprop import compiler
-from deltaprop.graph import TraceError
+from deltaprop import TraceError, compiler
 
 from .test_table import identical
 

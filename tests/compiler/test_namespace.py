@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deltaprop import compiler
-from deltaprop.graph import TraceError
+from deltaprop import TraceError, compiler
 
 SPACES = {"": np, "linalg.": np.linalg, "fft.": np.fft}
 # ask the machine, or read and write files

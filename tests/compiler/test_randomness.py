@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from numpy.random import standard_normal
 
-from deltaprop import compiler
-from deltaprop.graph import TraceError
+from deltaprop import TraceError, compiler
 
 from .test_table import identical
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, Symbol, as_array, raw, verify
+from ..graph import Custom, Node, as_array, is_known, raw, verify
 from ..graph.primitive import Array
 from . import factorisations, reductions
 from .domains import case
@@ -113,7 +113,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
     a, rtol = _floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
     if rtol is not None:
-        if isinstance(raw(a), Symbol):
+        if not is_known(raw(a)):
             verify(_cuts_nothing, raw(a), rtol)
         elif isinstance(a, Node) and _cuts(raw(a), rtol):
             return _truncated(a, rtol)

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Selection, Symbol, as_array, broadcast_to, conj, raw
+from ..graph import Custom, Linear, Masked, Selection, as_array, broadcast_to, conj, is_known, raw
 from ..graph.cotangent import adds_by_product, ones
 from .domains import Case, case
 from .elementwise import (
@@ -175,7 +175,7 @@ def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
     """exp(x) over its sum; 0 where every entry is -inf and there is nothing to share."""
     none = raw(y) == -np.inf
-    if not isinstance(none, Symbol) and not np.any(none):
+    if is_known(none) and not np.any(none):
         return softmax_(x, axis=axis)
     return where(none, 0.0, softmax_(where(none, 0.0, x), axis=axis))
 
@@ -197,7 +197,7 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
     x = as_array(x)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
-    if isinstance(top, Symbol) or not np.isfinite(top).all():
+    if not is_known(top) or not np.isfinite(top).all():
         top = np.where(np.isfinite(top), top, np.zeros_like(top))
     return x - top, top
 

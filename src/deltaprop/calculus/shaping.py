@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Node, Selection, Symbol, as_array, gathered, raw
+from ..graph import Node, Selection, as_array, gathered, is_array, raw
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
@@ -34,9 +34,10 @@ def _array(x: Any) -> Array:
     """A node as it is, anything else as an ndarray; lists that hold nodes become one node."""
     if isinstance(x, Node):
         return x
-    if isinstance(x, Symbol):
-        return x.astype(x.dtype) if x.number else x
-    return gathered(x) if isinstance(x, list | tuple) else as_array(x)
+    if isinstance(x, list | tuple):
+        return gathered(x)
+    x = as_array(x)
+    return x if is_array(x) else x.astype(x.dtype)
 
 
 def _shape(x: Array) -> tuple[int, ...]:

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..graph import Node, UnfitError, refuse_masks
+from ..graph import Node, refuse_masks
 from ..graph.node import MODE
 from ..transforms import checked
 from ..tree import Structure, flatten
 from . import numpy_executor
 from .recording import Guard, Recorded, Static, record, uncollected
+from .traced import UnfitError
 
 _KEPT = (np.ndarray, np.generic, float, complex, np.random.Generator, Node, Static)
 

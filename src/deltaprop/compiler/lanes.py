@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..calculus.elementwise import add, power
-from ..graph import Elementwise
-from .program import Call, Program, Variable, as_number, symbols_in
+from ..graph import Elementwise, as_number
+from .program import Call, Program, Variable, symbols_in
 
 _FLOAT = np.dtype(float)
 _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast

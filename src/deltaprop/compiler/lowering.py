@@ -19,7 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..calculus.activations import SQRT_HALF
 from ..calculus.linalg import _without
 from ..calculus.special import SQRT_PI
-from ..graph import REGISTRY, Primitive, Symbol
+from ..graph import REGISTRY, DuckArray, Primitive
 from ..graph.modes import Mode
 from ..graph.node import MODE
 from .lanes import Vector, scalar_entry
@@ -41,7 +41,7 @@ def lacks(name: str) -> NotImplementedError:
     )
 
 
-class Lowered(Symbol, NDArrayOperatorsMixin):
+class Lowered(DuckArray, NDArrayOperatorsMixin):
     """An array of JAX's that NumPy takes for one of its own, or (`number`) a Python number."""
 
     __slots__ = ("array", "number")

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import REGISTRY, Elementwise, Node
+from ..graph import REGISTRY, Elementwise, Node, as_number
 from ..graph.cotangent import adds_by_product, ones
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
@@ -21,7 +21,7 @@ from .arena import Arena, lay
 from .lanes import Vector, entry
 from .memory import CONSTANT, Abilities, Memory
 from .passes import dead_code, optimised
-from .program import Call, Variable, as_number, flops, listed, part, symbols_in
+from .program import Call, Variable, flops, listed, part, symbols_in
 from .recording import Place, Recorded
 from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tiled
 from .together import together

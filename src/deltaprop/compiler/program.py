@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..graph.symbol import Symbol
+from ..graph import DuckArray, as_number
 
 _FLOAT = np.dtype(float)
 
 
-class Variable(Symbol):
+class Variable(DuckArray):
     """A symbol of a program: what it will hold, and where it came from.
 
     Attributes
@@ -201,7 +201,7 @@ def rewritten(call: Call, known: Mapping[Any, Any]) -> Call:
 
 def symbols_in(x: Any) -> Iterator[Any]:
     """The symbols in nested containers, slices included."""
-    if isinstance(x, Symbol):
+    if isinstance(x, DuckArray):
         yield x
     elif isinstance(x, (tuple, list)):
         for item in x:
@@ -226,7 +226,7 @@ def mapped(x: Any, change: Callable[[Any], Any]) -> Any:
     kind = type(x)
     if kind is tuple:
         return tuple([mapped(item, change) for item in x])
-    if isinstance(x, Symbol):
+    if isinstance(x, DuckArray):
         return change(x)
     if kind is float or kind is int or kind is np.ndarray:
         return x
@@ -264,10 +264,3 @@ def pack(*xs: Any) -> Any:
 def part(x: Any, start: int, shape: tuple[int, ...]) -> Any:
     """One of the arrays that were packed."""
     return x[start : start + math.prod(shape)].reshape(shape)
-
-
-def as_number(y: Any) -> Any:
-    """A Python number for what has no axes."""
-    if isinstance(y, (np.ndarray, np.generic)) and not y.ndim:
-        return y.item()
-    return y

@@ -19,13 +19,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise, Node, Primitive, TraceError, UnfitError, gathered, raw
+from ..data import shown
+from ..graph import Elementwise, Node, Primitive, as_number, gathered, raw
 from ..graph.modes import Mode
 from ..graph.node import Extra, _serial, as_scalar, is_mutable, narrow, remember
+from ..graph.outside import Outside
 from ..graph.primitive import is_operand
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
-from .program import Call, Program, Variable, alias, as_number, run, symbols_in
+from .program import Call, Program, Variable, alias, run, symbols_in
 from .randomness import Watch
 from .traced import (
     SHAPED,
@@ -33,6 +35,8 @@ from .traced import (
     Draws,
     Number,
     Traced,
+    TraceError,
+    UnfitError,
     guarded,
     is_number,
     number,
@@ -89,7 +93,7 @@ class Place:
             self.owner[self.name] = new
 
 
-class Trace(Mode):
+class Trace(Mode, Outside):
     """A recording in progress.
 
     Attributes
@@ -112,7 +116,7 @@ class Trace(Mode):
     def __init__(
         self, empty: Iterable[Node] = (), decomposed: Collection[str] = DECOMPOSED
     ) -> None:
-        self.trace = self
+        self.outside = self
         self.thread = get_ident()
         self.empty = set(empty)
         self.missing: set[Node] = set()
@@ -173,12 +177,30 @@ class Trace(Mode):
 
     def gradient_read(self, leaf: Node) -> None:
         """The function looks at a gradient: it may do something else if there is none."""
+        if leaf.op is not None:
+            return
+        self.track_variable(leaf)
         place = self.places.get((id(leaf), "_grad"))
-        if place is not None and leaf._grad is place.symbols:
+        if place is not None and leaf._grad is not None and leaf._grad is place.symbols:
             (self.missing if place.before is None else self.present).add(leaf)
 
-    def alias(self, leaf: Node, held: Any) -> Any:
+    def gradient_written(self, g: Any) -> None:
+        """A gradient of 0 would clear it."""
+        if is_number(g) and isinstance(g, Traced):
+            g.verify(_is_not_zero, (g,), True)
+
+    def setting_changed(self, what: str, how: str) -> None:
+        """What is read from outside in each run is not to be set in a run."""
+        raise TraceError(
+            f"a compiled function changes {what}: change it outside, between calls ({how}); it is "
+            "read afresh in each of them"
+        )
+
+    def data(self, leaf: Node) -> Any:
         """What `.data` gives of a variable: its memory, that shows what is written there later."""
+        held = leaf._held
+        if not isinstance(held, Traced):
+            return shown(held)
         made = self.emit(alias, (held,), {})
         self.aliases[made] = leaf, held
         return made
@@ -369,6 +391,11 @@ class Trace(Mode):
         for symbol in self._symbols:
             symbol._value = None
         self.thread = None
+
+
+def _is_not_zero(g: Any) -> None:
+    if g == 0:
+        raise UnfitError("a gradient is set to 0, which clears it")
 
 
 def _part(x: Any, i: int) -> Any:

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..calculus import indexing, shaping
-from ..graph import REGISTRY, Node
+from ..graph import DATA, REGISTRY, Node, as_number
 from ..graph.modes import caller
-from ..graph.symbol import Symbol, TraceError
 from ..value import Value
-from .program import NO_PARAMS, Call, Variable, as_number, mapped, run, symbols_in
+from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
 
 # answered from shapes and dtypes alone
 _STATIC = {
@@ -46,6 +45,14 @@ _IN_PLACE = {
 }  # fmt: skip
 _SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides"}
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
+
+
+class TraceError(TypeError):
+    """A function asked for something that is not known while it is being recorded."""
+
+
+class UnfitError(TraceError):
+    """A compiled function is to run as it is, this time: what was recorded does not hold."""
 
 
 def refused(what: str, instead: str, at: str | None = None) -> TraceError:
@@ -121,8 +128,8 @@ class Traced(Variable):
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """The entries converted, as of an array."""
-        if not copy and self.dtype == dtype:
-            return self
+        if self.dtype == dtype and not (copy and self.number):
+            return self.copy()
         # one of NumPy's scalars gives another
         scalar = issubclass(type(self._value), np.generic)
         how = np.generic.astype if scalar else shaping._astype
@@ -132,9 +139,13 @@ class Traced(Variable):
         """The same as a Python number."""
         return self if self.number else emit(as_number, (self,), {})
 
-    def copy(self) -> Traced:
-        """Itself: data that were recorded never change."""
-        return self
+    def copy(self) -> Any:
+        """The data themselves: they never change, whatever is written to a variable."""
+        return _live(self._trace).current(self)
+
+    def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
+        """Check the data now and in each run (now alone, if not `always`)."""
+        emit(check, args, {}, effect=always)
 
     def __getitem__(self, index: Any) -> Any:
         if any(i.dtype.kind == "b" and i.shape for i in symbols_in(index)):
@@ -288,7 +299,12 @@ def guarded() -> Iterator[None]:
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
     known = args and isinstance(args[0], Traced)
-    trace = (args[0] if known else next(symbols_in((args, params))))._trace
+    first = args[0] if known else next(symbols_in((args, params)))
+    return _live(first._trace).emit(function, args, params, **how)
+
+
+def _live(trace: Any) -> Any:
+    """The recording, if it still goes on in this thread."""
     if trace.thread is None:
         raise refused(
             "a value was kept from inside a compiled function",
@@ -299,7 +315,7 @@ def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
             "a variable is used in one thread while another one records a function that uses it",
             "Call the compiled function once before there are several threads",
         )
-    return trace.emit(function, args, params, **how)
+    return trace
 
 
 def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
@@ -357,12 +373,11 @@ _WHERE = {np.shares_memory, np.may_share_memory}
 _new: Any = object.__new__
 _TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, np.ufunc)}
 _TABLE[np.matmul] = REGISTRY["matmul"]  # whose forward says more when shapes do not fit
-_RAW = (Symbol, np.ndarray, np.generic, float, int, complex)
 
 
 def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
     def method(self: Traced, *other: Any) -> Any:
-        if other and not isinstance(other[0], _RAW):
+        if other and not isinstance(other[0], DATA):
             return NotImplemented
         args = (*other, self) if reflected else (self, *other)
         if self.number and all(map(is_number, args)):

@@ -1,5 +1,15 @@
 """Ground floor: nodes, operations with their derivative rules, and the two sweeps."""
 
+from .arrays import DATA as DATA
+from .arrays import DuckArray as DuckArray
+from .arrays import as_array as as_array
+from .arrays import as_held as as_held
+from .arrays import as_number as as_number
+from .arrays import frozen as frozen
+from .arrays import is_array as is_array
+from .arrays import is_known as is_known
+from .arrays import refuse_masks as refuse_masks
+from .arrays import verify as verify
 from .cotangent import Masked as Masked
 from .cotangent import Selection as Selection
 from .cotangent import broadcast_to as broadcast_to
@@ -11,6 +21,7 @@ from .elementwise import along as along
 from .elementwise import over as over
 from .node import Node as Node
 from .node import topological_order as topological_order
+from .outside import outside as outside
 from .primitive import REGISTRY as REGISTRY
 from .primitive import Bilinear as Bilinear
 from .primitive import Custom as Custom
@@ -18,10 +29,3 @@ from .primitive import Linear as Linear
 from .primitive import Primitive as Primitive
 from .primitive import gathered as gathered
 from .primitive import holds_nodes as holds_nodes
-from .symbol import Symbol as Symbol
-from .symbol import TraceError as TraceError
-from .symbol import UnfitError as UnfitError
-from .symbol import as_array as as_array
-from .symbol import refuse_masks as refuse_masks
-from .symbol import tracing as tracing
-from .symbol import verify as verify

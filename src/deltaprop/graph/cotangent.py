@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from .node import Node
+from .arrays import as_held
+from .node import MODE, Node
 from .primitive import Linear, named
-from .symbol import Symbol, as_array, tracing
 
 
 class Masked:
@@ -62,8 +62,8 @@ def raw(x: Any) -> Any:
     """The data of a node; anything else as it is."""
     if not isinstance(x, Node):
         return x
-    if x.op is None and (trace := tracing()) is not None:
-        trace.track_variable(x)
+    if x.op is None and (mode := MODE.get()) is not None:
+        mode.outside.track_variable(x)
     return x._held
 
 
@@ -238,8 +238,6 @@ def is_excess(g: Any, like: Any) -> bool:
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
         return False
-    if isinstance(g, Symbol) and g.dtype.kind != "c":
-        return False
     return np.iscomplexobj(raw(g.values if kind is Masked else g)) and not np.iscomplexobj(like)
 
 
@@ -278,8 +276,9 @@ def materialize(g: Any, like: Any) -> Any:
     if kind is type(like):
         if kind is float:
             return g
-        array = kind is np.ndarray or (isinstance(g, Symbol) and g.shape)
-        if array and g.shape == like.shape and g.dtype == like.dtype:
+        if kind is complex:
+            return g
+        if g.shape and g.shape == like.shape and g.dtype == like.dtype:
             return g
     elif kind is float and type(like) is np.ndarray:
         full = np.empty_like(like)
@@ -311,12 +310,10 @@ def _fit(g: Any, like: Any) -> Any:
                 f"shape {shape}; it must sum over what it broadcast"
             )
         g = broadcast_to(g, shape=shape)
-    if isinstance(g, Symbol) and not shape:
-        return g.as_number()
-    if isinstance(g, Node | Symbol):
+    if isinstance(g, Node):
         kept = not shape or raw(g).dtype == dtype
-        return g if kept else g.astype(dtype)  # type: ignore[union-attr]
-    return np.array(as_array(g), dtype) if shape else dtype.type(g).item()
+        return g if kept else g.astype(dtype)  # type: ignore[attr-defined]
+    return as_held(g, dtype)
 
 
 def accumulate(a: Any, b: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from .arrays import as_array, as_number, is_float, is_known
 from .cotangent import (
     ZERO,
     Masked,
@@ -24,7 +25,6 @@ from .cotangent import (
 )
 from .node import MODE, Node, remember, topological_order
 from .primitive import Array, Primitive, Rule, needed
-from .symbol import Symbol
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -184,7 +184,7 @@ class Elementwise(Primitive):
             return self._vjp_masked(g, node, graph)
         scalar = type(y) is not np.ndarray
         if scalar:
-            real = type(y) is float or (isinstance(y, Symbol) and y.real_number)
+            real = is_float(y)
         else:
             real = y.dtype.kind != "c"
         if not real:
@@ -212,8 +212,7 @@ class Elementwise(Primitive):
                     xs = node.operands(False)
                 c = g * _partial(p, y, xs)
             if scalar:
-                known = type(c) is float or type(c) is complex
-                out.append(c if known else c.as_number() if isinstance(c, Symbol) else c.item())
+                out.append(c if type(c) is float else as_number(c))
                 continue
             data = x._held
             if (data.shape if type(data) is np.ndarray else ()) != shape:
@@ -257,8 +256,8 @@ class Elementwise(Primitive):
                     allowed = unbroadcast(np.broadcast_to(allowed, shape), x._held) > 0
             if allowed is not None:
                 # of numbers of NumPy's a sum is rounded to their dtype, also if one is 0
-                known = type(c) is float and not isinstance(allowed, Symbol)
-                c = ZERO if known and not shape and not allowed else Masked(c, allowed)
+                number = type(c) is float and not shape
+                c = ZERO if number and is_known(allowed) and not allowed else Masked(c, allowed)
             out.append(c)
         return out
 
@@ -339,11 +338,7 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
     """
     data = x._held
     zero = data == 0 if allowed is None else (data == 0) & allowed
-    if (
-        not (isinstance(zero, Symbol) or np.any(zero))
-        or not isinstance(c, Node)
-        or np.iscomplexobj(data)
-    ):
+    if (is_known(zero) and not np.any(zero)) or not isinstance(c, Node) or np.iscomplexobj(data):
         return False
     order = topological_order(c, since=node.serial)
     if any(n is node for n in order):
@@ -393,10 +388,8 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
     c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
     if mask is None:
         return c, None
-    number = c.real_number if isinstance(c, Symbol) else type(c) is float
-    if number and np.shape(raw(y)):  # or the mask would make float64 of it
-        dtype = raw(y).dtype
-        c = c.astype(dtype) if isinstance(c, Symbol) else dtype.type(c)
+    if is_float(c) and np.shape(raw(y)):  # or the mask would make float64 of it
+        c = as_array(c).astype(raw(y).dtype)
     return restrict(c, mask=mask), mask
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
+from .outside import AS_IT_IS, Outside
 from .primitive import Primitive
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -96,7 +97,7 @@ _beginning = _Beginning()
 class _Entered:
     """A mode inside the block that surrounds it; never changed, since tasks share it."""
 
-    __slots__ = ("below", "block", "depth", "judged", "mode", "number", "outer", "recorder")
+    __slots__ = ("below", "block", "depth", "judged", "listener", "mode", "number", "outer")
 
     def __init__(self, block: _Block, below: _Entered | None) -> None:
         self.block = block
@@ -105,14 +106,14 @@ class _Entered:
         self.depth: int = below.depth + 1 if below else 1
         self.outer = outer = mode.around(below)
         self.judged: bool = mode.judges or (outer is not None and outer.judged)
-        self.recorder: Any = mode.trace or (outer and outer.recorder)
+        self.listener: Any = mode.outside or (outer and outer.listener)
         self.number = None if outer else mode.number
 
     @property
-    def trace(self) -> Any:
-        """The recording for `deltaprop.compile`, if there is one around."""
+    def outside(self) -> Outside:
+        """The world, as the innermost block that listens to it shows it."""
         top = entered()
-        return None if top is None else top.recorder
+        return (top and top.listener) or AS_IT_IS
 
     def record(self, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]) -> Any:
         top = entered()
@@ -204,8 +205,8 @@ class Mode:
     values of a generator, nor that in which a coroutine waits.
     """
 
-    trace: Any = None  # the recording for `deltaprop.compile`, if that is what the block is
-    number: Any = None  # and the type of what stands for a float there
+    outside: Outside | None = None  # what the world is inside, if the block changes that
+    number: Any = None  # the type of what stands for a float inside
     judges = False  # whether the block judges what operations give
     where: ContextVar[Any] = MODE
 

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .arrays import as_number
+
 if TYPE_CHECKING:
     from .primitive import Primitive
 
@@ -114,7 +116,7 @@ class Node:
         dtype = None
         if type(data) is not np.ndarray or not data.ndim:
             dtype = narrow(data)
-            data = scalar(data)
+            data = as_number(data)
         node = object.__new__(cls)
         node.op = op
         node.first = args
@@ -257,13 +259,6 @@ class _Snapshot:
 SNAPSHOT: Any = _Snapshot()
 
 
-def scalar(data: Any) -> Any:
-    """A Python number for 0-d data; dtypes that have none stay as they are."""
-    if isinstance(data, (np.ndarray, np.generic)):
-        return data.item()
-    return data
-
-
 def narrow(data: Any) -> Any:
     """The dtype of 0-d data that no Python number tells, as float32, or None."""
     if type(data) in _WIDE:
@@ -273,7 +268,7 @@ def narrow(data: Any) -> Any:
 
 
 def as_scalar(held: Any, dtype: Any) -> Any:
-    """A node's number as a scalar of NumPy's; a symbol as that of one."""
+    """A node's number as a scalar of NumPy's, or what stands for one."""
     return dtype.type(held) if isinstance(held, float | complex) else held.astype(dtype)
 
 

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .node import MODE, Node, _serial, as_scalar, is_mutable, narrow, remember, scalar
-from .symbol import Symbol, as_array
+from .arrays import DuckArray, as_array, as_number
+from .node import MODE, Node, _serial, as_scalar, is_mutable, narrow, remember
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
 Rule: TypeAlias = Callable[..., Any]
@@ -139,7 +139,7 @@ class Primitive:
         dtype = None
         if type(result) is not np.ndarray or not result.ndim:
             dtype = narrow(result)
-            result = scalar(result)
+            result = as_number(result)
         # Node.recorded written out: this is the line every operation passes
         node = object.__new__(type(variable))
         node.op = self
@@ -182,7 +182,7 @@ def is_operand(x: Any) -> bool:
     return isinstance(x, _NUMBERS) and not isinstance(x, np.timedelta64)
 
 
-_NUMBERS = (float, int, complex, np.number, np.bool_, Symbol, type(None))
+_NUMBERS = (float, int, complex, np.number, np.bool_, DuckArray, type(None))
 
 
 def _no_numbers(primitive: Primitive, array: np.ndarray) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus.contractions import affine_, matmul
-from ..graph import Node, Symbol, as_array, raw, tracing
+from ..graph import Node, as_array, frozen, outside, raw
 from ..value import Value
 from .activations import Activation
 from .activations import activation as activation_by_name
@@ -130,11 +130,7 @@ class Dense(Module):
         given = as_array(x)
         if given.dtype.kind not in "biuf":
             raise TypeError(f"{self!r} takes real numbers, but the input's dtype is {given.dtype}")
-        if isinstance(given, Symbol):
-            return given.astype(self._dtype, copy=False)
-        x = given.astype(self._dtype)
-        x.flags.writeable = False  # nobody else holds it: recording need not copy it
-        return x
+        return frozen(given.astype(self._dtype))
 
     def __repr__(self) -> str:
         options = [f", activation={self.activation!r}"] if self.activation != "identity" else []
@@ -178,13 +174,9 @@ class Dropout(Module):
         """x with some entries zeroed, or x itself in evaluation."""
         if not self.training or not self.p:
             return x
-        data, trace = as_array(raw(x)), tracing()
-        rng = self.rng if trace is None else trace.generator(self.rng)
+        data, rng = as_array(raw(x)), outside().generator(self.rng)
         factor = (rng.random(data.shape) >= self.p).astype(np.result_type(data, 0.0))
-        factor = factor * (1 / (1 - self.p))
-        if trace is None and data.ndim:
-            factor.flags.writeable = False  # nobody else holds it: recording need not copy it
-        return x * factor
+        return x * frozen(factor * (1 / (1 - self.p)))
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"

@@ -22,7 +22,7 @@ from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
 from ..calculus.shaping import astype
-from ..graph import Custom, Elementwise, Node, Symbol, as_array, raw, verify
+from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, verify
 from .names import by_name
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
@@ -454,7 +454,7 @@ def softmax_cross_entropy(
     _refuse_complex("prediction", raw(logits))
     q = _distribution(logits, target)
     shape = raw(logits).shape
-    divisor: Any = math.prod(shape[:-1]) if reduction == "mean" else 1.0
+    divisor: Any = float(math.prod(shape[:-1])) if reduction == "mean" else 1.0
     weight = None
     if class_weights is not None:
         weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
@@ -474,8 +474,7 @@ def softmax_cross_entropy(
         return cross_entropy(logits, q, divisor=None, normal=normal, log_p=log_p)
     if isinstance(divisor, Node):
         return cross_entropy(logits, q, divisor=1.0, normal=normal, log_p=log_p) / divisor
-    divisor = divisor.as_number() if isinstance(divisor, Symbol) else float(divisor)
-    return cross_entropy(logits, q, divisor=divisor, normal=normal, log_p=log_p)
+    return cross_entropy(logits, q, divisor=as_number(divisor), normal=normal, log_p=log_p)
 
 
 def _is_positive(total: Any) -> None:
@@ -508,10 +507,7 @@ def _distribution(logits: Any, target: Any) -> Any:
         )
     hits = t[..., None] == np.arange(shape[-1])
     verify(_are_classes, hits, t, shape)
-    one_hot = hits.astype(z.dtype)
-    if not isinstance(one_hot, Symbol):
-        one_hot.flags.writeable = False  # nobody else holds it: recording need not copy it
-    return one_hot
+    return frozen(hits.astype(z.dtype))
 
 
 def _are_rows(t: Any) -> None:

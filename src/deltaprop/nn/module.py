@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..graph import as_array, raw, tracing
+from ..graph import as_array, outside, raw
 from ..value import Value
 
 _is_training = attrgetter("_training")
@@ -41,8 +41,7 @@ class Module:
     @property
     def training(self) -> bool:
         """Whether the module is being trained: some act otherwise in evaluation."""
-        if (trace := tracing()) is not None:
-            trace.depend(_is_training, self)
+        outside().depend(_is_training, self)
         return self._training
 
     @training.setter
@@ -96,8 +95,7 @@ class Module:
 
     def buffer(self, name: str) -> Any:
         """A buffer of this module to compute with: what compiles reads it anew in each run."""
-        if (trace := tracing()) is not None:
-            trace.track(vars(self), name)
+        outside().track(vars(self), name)
         return getattr(self, name)
 
     def zero_grad(self) -> None:

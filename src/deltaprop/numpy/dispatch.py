@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus import elementwise, reductions, shaping
-from ..graph import Elementwise, Primitive, gathered, holds_nodes, raw
-from ..graph.symbol import is_array
+from ..graph import Elementwise, Primitive, gathered, holds_nodes, is_array, raw
 from ..value import Value
 from . import fft, keywords, linalg, special
 
@@ -136,7 +135,6 @@ def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
     def on_data(*args: Any, **kwargs: Any) -> Any:
         args = tuple([gathered(x) if holds_nodes(x) and isinstance(x, list) else x for x in args])
         result = function(*[raw(x) for x in args], **{k: raw(v) for k, v in kwargs.items()})
-        wrap = isinstance(result, np.ndarray) or (is_array(result) and np.ndim(result) > 0)
-        return Value.leaf(result, constant=True) if wrap else result
+        return Value.leaf(result, constant=True) if is_array(result) and np.ndim(result) else result
 
     return on_data

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..compiler import Compiled
+from ..compiler import Compiled, TraceError
 from ..compiler import compile as compiled_function
 from ..data import copied
-from ..graph import TraceError, raw
+from ..graph import raw
 from ..graph.modes import no_grad
 from ..graph.node import MODE
 from ..nn import Ensemble, Module

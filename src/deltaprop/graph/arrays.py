@@ -1,7 +1,7 @@
-"""What stands for data while a function is recorded for `deltaprop.compile`.
+"""What an operation asks of data, whatever kind of array they are.
 
-In place of arrays and floats, Values then hold `Symbol`s: data that will only be known
-when the recorded program runs. Code that asks for them as numbers gets a `TraceError`.
+Data are NumPy's arrays and scalars, Python's numbers, and what behaves like them: a
+`DuckArray` has a shape and a dtype, but its numbers may be known only later, or elsewhere.
 """
 
 from __future__ import annotations
@@ -11,19 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .node import MODE
 
-
-class TraceError(TypeError):
-    """A function asked for something that is not known while it is being recorded."""
-
-
-class UnfitError(TraceError):
-    """A compiled function is to run as it is, this time: what was recorded does not hold."""
-
-
-class Symbol:
-    """Data that is not known yet: it has a shape and a dtype, but no value."""
+class DuckArray:
+    """An array or a number that is none of NumPy's, or of Python's."""
 
     __slots__ = ()
 
@@ -41,33 +31,65 @@ class Symbol:
         """What it is as a Python number, for data without axes."""
         raise NotImplementedError
 
+    def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
+        """Call `check` with the arguments, of which this is one, when they are known."""
+        raise NotImplementedError
 
-def tracing() -> Any:
-    """The recording for `deltaprop.compile` that this code runs in, or None."""
-    mode = MODE.get()
-    return None if mode is None else mode.trace
+
+DATA = (np.ndarray, np.generic, float, int, complex, DuckArray)
+
+
+def is_known(x: Any) -> bool:
+    """Whether the code may depend on the numbers in `x`."""
+    return not isinstance(x, DuckArray)
+
+
+def is_float(x: Any) -> bool:
+    """Whether it is a Python float, or stands for one."""
+    return type(x) is float or (isinstance(x, DuckArray) and x.real_number)
 
 
 def is_array(x: Any) -> bool:
     """Whether it is an array or one of NumPy's scalars, or stands for one."""
-    if isinstance(x, Symbol):
+    if isinstance(x, DuckArray):
         return x.dtype is not None and not x.number
     return isinstance(x, np.ndarray | np.generic)
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:
-    """An array of a number, of nested lists, ...; a symbol stands for one already.
+    """An array of a number, of nested lists, ...; a duck array is one already.
 
     Raises
     ------
     TypeError
         If `x` is a masked array or a list of them: NumPy would drop the mask.
     """
-    if isinstance(x, Symbol):
+    if isinstance(x, DuckArray):
         return x if dtype is None else x.astype(dtype, copy=False)
     if type(x) is not np.ndarray:
         refuse_masks(x)
     return np.asarray(x, dtype)
+
+
+def as_number(x: Any) -> Any:
+    """A Python number for data without axes."""
+    if type(x) is float:
+        return x
+    if isinstance(x, np.ndarray | np.generic):
+        return x if x.ndim else x.item()
+    return x.as_number() if isinstance(x, DuckArray) and not x.shape else x
+
+
+def as_held(x: Any, dtype: Any) -> Any:
+    """Data as a node holds them: an array of its own, or a Python number."""
+    return as_array(x).astype(dtype) if np.shape(x) else as_number(as_array(x, dtype))
+
+
+def frozen(x: Any) -> Any:
+    """An array that nobody else holds, read-only: recording an operation need not copy it."""
+    if isinstance(x, np.ndarray):
+        x.flags.writeable = False
+    return x
 
 
 def refuse_masks(x: Any) -> None:
@@ -94,10 +116,10 @@ MASKED = (
 def verify(check: Callable[..., None], *args: Any, always: bool = True) -> None:
     """Call a function that raises unless its arguments, raw data, are right.
 
-    While a function is recorded, it is called now and in each run (now alone, if not
-    `always`).
+    Data that are not known are checked when they are: each time (once, if not `always`).
     """
-    if any(isinstance(x, Symbol) for x in args):
-        tracing().emit(check, args, {}, effect=always)
-    else:
-        check(*args)
+    for x in args:
+        if isinstance(x, DuckArray):
+            x.verify(check, args, always)
+            return
+    check(*args)

@@ -1,7 +1,7 @@
 """Augmentation of small images: shifted, rotated, flipped and noisy copies, batch by batch.
 
-A transform is called with images (N, H, W) or (N, H, W, C) and a `numpy.random.Generator`; it
-draws for each image by itself, and gives new images of the same shape and dtype.
+A transform is called with images (N, H, W) or (N, H, W, C) and a `numpy.random.Generator`. It
+draws random numbers for each image separately, and returns new images of the same shape and dtype.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _per_image(drawn: Any, images: Any) -> Any:
 class Shift:
     """Move each image by whole pixels, up to `pixels` in either direction of both axes.
 
-    What comes in from outside has the value `fill`.
+    Pixels that enter from outside the image have the value `fill`.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Shift:
             raise ValueError(f"a shift is by a whole number of pixels, not {self.pixels!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
-        """The images, moved."""
+        """Return the images, shifted."""
         images, m = _checked(images), self.pixels
         n, height, width = images.shape[:3]
         edges = ((0, 0), (m, m), (m, m)) + ((0, 0),) * (images.ndim - 3)
@@ -68,7 +68,7 @@ class Shift:
 class Rotate:
     """Turn each image about its centre, by up to `degrees` either way; linear interpolation.
 
-    Needs SciPy (the extra `special`). What comes in from outside has the value `fill`.
+    Needs SciPy (the extra `special`). Pixels that enter from outside have the value `fill`.
     """
 
     degrees: float = 10.0
@@ -79,7 +79,7 @@ class Rotate:
             raise ValueError(f"degrees must be in [0, 180], not {self.degrees!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
-        """The images, turned."""
+        """Return the images, rotated."""
         try:
             from scipy.ndimage import map_coordinates
         except ImportError as error:
@@ -109,7 +109,7 @@ class Rotate:
 class Flip:
     """Mirror each image with probability `p`: left to right, or upside down if `vertical`.
 
-    For things that look alike then: not for digits or letters.
+    Use it for objects whose mirror image is plausible: not for digits or letters.
     """
 
     p: float = 0.5
@@ -120,7 +120,7 @@ class Flip:
             raise ValueError(f"a probability is in [0, 1], not {self.p!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
-        """The images, some of them mirrored."""
+        """Return the images, some of them mirrored."""
         images = _checked(images)
         mirrored = np.flip(images, 1 if self.vertical else 2)
         return np.where(_per_image(rng.random(len(images)) < self.p, images), mirrored, images)
@@ -137,7 +137,7 @@ class Noise:
             raise ValueError(f"a standard deviation is not negative, but this is {self.std!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
-        """The images, noisy."""
+        """Return the images with noise added."""
         images = _checked(images)
         if images.dtype.kind != "f":
             raise TypeError(f"noise is added to floating numbers, not to {images.dtype}")
@@ -145,9 +145,9 @@ class Noise:
 
 
 class Augmented:
-    """Batches of images that no epoch sees twice: data for `fit`.
+    """Batches of images that are transformed anew in each epoch: data for `fit`.
 
-    Each iteration gives all images once, in a random order, each transformed anew.
+    Each iteration yields every image once, in a random order, with new random transforms.
 
     Parameters
     ----------
@@ -157,14 +157,15 @@ class Augmented:
     transforms : sequence of callable
         `Shift`, `Rotate`, `Flip`, `Noise`, or any (images, rng) -> images; in this order.
     shape : tuple of int, optional
-        Of one image, (H, W) or (H, W, C), if rows of X are flat: batches are flat as well.
+        The shape of one image, (H, W) or (H, W, C), if the rows of X are flat; batches are then
+        flat as well.
     batch_size : int
     rng : numpy.random.Generator, int or None
 
     Raises
     ------
     ValueError
-        If lengths or shapes do not fit.
+        If the lengths of X and T differ, or `shape` does not fit the rows of X.
 
     Examples
     --------
@@ -209,7 +210,7 @@ class Augmented:
         self.rng = np.random.default_rng(rng)
 
     def __len__(self) -> int:
-        """How many batches there are."""
+        """Return the number of batches."""
         return -(-len(self.X) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:

@@ -1,4 +1,4 @@
-"""Batches of the rows of arrays, and of what gives batches itself."""
+"""Batches: rows of arrays, or what an iterable of the user yields."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class Rows:
     Parameters
     ----------
     data : tuple
-        (X, Y) or (X, Y, weights): the latter are scaled to the mean 1.
+        (X, Y) or (X, Y, weights); the weights are scaled to the mean 1.
     what : str
         For messages.
 
     Attributes
     ----------
     used : int
-        How many rows an epoch of training takes: all, but for `drop`.
+        The number of rows that an epoch of training uses: all rows, unless `drop` was called.
     """
 
     def __init__(self, data: Any, what: str) -> None:
@@ -48,7 +48,7 @@ class Rows:
             self.weigh(self.arrays.pop())
 
     def weigh(self, sample_weight: Any, class_weight: Any = None) -> None:
-        """Give each row a weight, or another factor of it; all together have the mean 1."""
+        """Multiply the weight of each row by a factor, and scale all weights to the mean 1."""
         weights = self.arrays[2] if len(self.arrays) > 2 else np.ones(self.count)
         if class_weight is not None:
             weights = weights * class_weights(self.arrays[1], class_weight)
@@ -68,7 +68,7 @@ class Rows:
         self.arrays[2:] = [weights * (self.count / total)]
 
     def drop(self, size: int) -> None:
-        """Use no more rows than fill batches of a size."""
+        """Use only as many rows as fill whole batches of a size."""
         if self.count < size:
             raise ValueError(
                 f"drop_last would drop everything: {self.count} rows do not fill one batch of "
@@ -77,7 +77,7 @@ class Rows:
         self.used = self.count - self.count % size
 
     def order(self, shuffle: bool | str, rng: np.random.Generator) -> np.ndarray | None:
-        """The rows that an epoch uses, in its order; None if that is all as they are."""
+        """Return the rows of an epoch, in its order; None for all rows in their own order."""
         if not shuffle:
             return None if self.used == self.count else np.arange(self.used)
         balanced = shuffle == "balanced"
@@ -89,7 +89,7 @@ class Rows:
         return -(-self.used // size)
 
     def batches(self, size: int, order: np.ndarray | None = None) -> Iterator[list[Any]]:
-        """Arrays of `size` rows each, and at the end of what is left."""
+        """Yield arrays of `size` rows each; the last may have fewer."""
         if order is None:
             yield from _sliced(self.arrays, size)
             return
@@ -108,7 +108,7 @@ def _sliced(arrays: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 class Stream:
-    """Batches from outside: what gives them anew whenever it is iterated or called."""
+    """Batches from an iterable, or from a function that returns an iterator, in each epoch."""
 
     def __init__(self, data: Any, what: str) -> None:
         if not callable(data) and not isinstance(data, Iterable):
@@ -124,11 +124,11 @@ class Stream:
         self.data, self.what = data, what
 
     def batch_count(self, size: int) -> int | None:  # noqa: ARG002
-        """How many batches an epoch has, if the data can say that."""
+        """Return the number of batches in an epoch, or None if the data do not tell."""
         return len(self.data) if isinstance(self.data, Sized) else None
 
     def batches(self, size: int, order: Any = None) -> Iterator[list[Any]]:  # noqa: ARG002
-        """What there is, as it comes."""
+        """Yield the batches in the order in which they come."""
         empty = True
         # a Dataset may be callable as well as iterable: then it is iterated
         for item in self.data if isinstance(self.data, Iterable) else self.data():
@@ -145,7 +145,7 @@ class Stream:
 
 
 def source(data: Any, what: str) -> Rows | Stream:
-    """A tuple of arrays, or batches from outside."""
+    """Return `Rows` for a tuple of arrays, a `Stream` for anything else."""
     if isinstance(data, tuple):
         if len(data) not in (2, 3):
             raise ValueError(f"the {what} must be (X, Y) or (X, Y, weights), not {len(data)} parts")

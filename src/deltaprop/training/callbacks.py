@@ -1,4 +1,4 @@
-"""Callbacks: what else happens during a training; early stopping."""
+"""Callbacks: what else happens during a training run; early stopping."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from .run import Run
 
 
 class Callback:
-    """Base of what `fit` calls; each method does nothing until a subclass says otherwise.
+    """Base class of what `fit` calls; each method does nothing unless a subclass overrides it.
 
-    A method gets the `Run`: the model, the optimiser, the history so far. ``run.stop(why)``
-    ends the training. A callback with state from epoch to epoch must return it from
-    `state_dict`, so that checkpoints can save it.
+    Each method receives the `Run`: the model, the optimiser, the history so far.
+    ``run.stop(why)`` ends the training run. A callback with state from epoch to epoch must
+    return this state from `state_dict`, so that checkpoints can save it.
 
     Examples
     --------
@@ -36,22 +36,22 @@ class Callback:
     """
 
     def on_train_begin(self, run: Run) -> None:
-        """Before the first epoch of a call of `fit`."""
+        """Called before the first epoch of a call of `fit`."""
 
     def on_epoch_begin(self, run: Run) -> None:
-        """Before each epoch; ``run.epoch`` are done."""
+        """Called before each epoch; ``run.epoch`` is the number of epochs done."""
 
     def on_batch_end(self, run: Run, batch: int, loss: float) -> None:
-        """After each step, the epoch's first with batch 0. Unless overridden, never called."""
+        """Called after each step, if overridden; `batch` is 0 for the first step of an epoch."""
 
     def on_epoch_end(self, run: Run) -> None:
-        """After each epoch, whose entries are the last in ``run.history``."""
+        """Called after each epoch, whose entries are the last in ``run.history``."""
 
     def on_train_end(self, run: Run) -> None:
-        """After the last epoch, but not after an error."""
+        """Called after the last epoch, but not after an error."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training needs: arrays, numbers, strings, and dicts of these."""
+        """Return what a resumed run needs: arrays, numbers, strings, and dicts of these."""
         return {}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -61,7 +61,7 @@ class Callback:
 
 
 class Best(Callback):
-    """Base of callbacks that ask whether an epoch was the best so far.
+    """Base class of callbacks that ask whether an epoch was the best so far.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ class Best(Callback):
         A column of the history: "loss", "validation_loss" or a metric's name. By default the
         validation loss, if there is one, else the loss.
     mode : {"min", "max"}, optional
-        Whether less or more of it is better; needed for metrics.
+        Whether a smaller or a larger number is better; required for metrics.
     min_delta : float
-        By how much it must be better.
+        The smallest improvement that counts.
     """
 
     def __init__(
@@ -93,18 +93,18 @@ class Best(Callback):
         self.before: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, run: Run) -> None:  # noqa: ARG002 - subclasses look at it
-        """Forget earlier trainings."""
+        """Forget earlier training runs."""
         self.best, self.best_epoch = math.inf, 0
 
     def on_epoch_begin(self, run: Run) -> None:
-        """Keep the weights that the epoch begins with, if its loss is watched."""
+        """Keep the weights at the beginning of the epoch, if the training loss is watched."""
         self.before = run.weights() if self._watched(run) == "loss" else {}
 
     def measured(self, run: Run) -> dict[str, np.ndarray]:
-        """The weights (and buffers) to which the number belongs that is watched.
+        """Return the weights (and buffers) at which the watched number was measured.
 
-        A loss is measured while the epoch moves the weights, each batch before its step: the
-        weights are those that the epoch began with. All else is measured at its end.
+        The training loss is measured during the epoch, each batch before its step, so its weights
+        are those at the beginning of the epoch. All other numbers are measured at the end.
         """
         return self.before if self._watched(run) == "loss" else run.weights()
 
@@ -112,7 +112,7 @@ class Best(Callback):
         return self.monitor or ("validation_loss" if run.history.validation_loss else "loss")
 
     def improved(self, run: Run) -> bool:
-        """Whether the epoch that ends is the best so far; it then becomes that."""
+        """Tell whether the epoch that ends is the best so far, and remember it if it is."""
         latest = self.sign * float(run.history[self._watched(run)][-1])
         if not latest < self.best - (self.min_delta if self.best_epoch else 0.0):
             return False
@@ -120,7 +120,7 @@ class Best(Callback):
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value (negative in the mode "max") and its epoch."""
+        """Return the best value (negative in the mode "max") and its epoch."""
         return {"best": self.best, "best_epoch": self.best_epoch}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -129,10 +129,10 @@ class Best(Callback):
 
 
 class EarlyStopping(Best):
-    """End the training once nothing has improved for `patience` epochs.
+    """End the training run once nothing has improved for `patience` epochs.
 
-    However it ends, the model then has the weights (and buffers) at which the best number was
-    measured. For a validation loss and for metrics these are the weights at the end of the best
+    However the run ends, the model then has the weights (and buffers) at which the best number
+    was measured. For a validation loss and for metrics these are the weights at the end of the best
     epoch. For the training loss these are the weights at the beginning of that epoch: each batch
     is measured before its step, so that with one batch they have this loss exactly. NaN is never
     an improvement.
@@ -142,14 +142,14 @@ class EarlyStopping(Best):
     monitor, mode, min_delta
         What to watch, in which direction, and what counts: see `Best`.
     patience : int
-        After how many epochs without improvement it ends, at least 1.
+        The number of epochs without improvement after which the run ends, at least 1.
     restore : bool
-        Whether to go back to the best weights.
+        Whether to restore the best weights.
 
     Attributes
     ----------
     best_epoch : int
-        From 1 on; 0 if there was none.
+        Counted from 1; 0 before the first improvement.
 
     References
     ----------
@@ -183,12 +183,12 @@ class EarlyStopping(Best):
         self.weights: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, run: Run) -> None:
-        """Forget earlier trainings."""
+        """Forget earlier training runs."""
         super().on_train_begin(run)
         self.weights = {}
 
     def on_epoch_end(self, run: Run) -> None:
-        """Keep the weights if they are the best, or lose patience."""
+        """Keep the weights if they are the best; end the run when patience is exhausted."""
         if self.improved(run):
             if self.restore:
                 self.weights = self.measured(run)
@@ -196,12 +196,12 @@ class EarlyStopping(Best):
             run.stop(f"no improvement for {waited} epochs")
 
     def on_train_end(self, run: Run) -> None:
-        """Go back to the best weights."""
+        """Restore the best weights."""
         if self.weights:
             run.set_weights(self.weights)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value, its epoch and its weights."""
+        """Return the best value, its epoch and its weights."""
         return {**super().state_dict(), "weights": self.weights}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:

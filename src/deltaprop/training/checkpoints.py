@@ -1,4 +1,4 @@
-"""Checkpoint: a training's whole state on disk, after each epoch."""
+"""Checkpoint: the whole state of a training run on disk, after each epoch."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .storage import CheckpointError, read, write
 
 
 class Checkpoint(Best):
-    """Save everything that the rest of a training depends on, and go on from there.
+    """Save everything that the rest of a training run depends on, and resume from it.
 
-    A training that was killed at any instant, and is started again by the same code with
-    ``fit(..., resume=True)``, ends with the weights and the history (but for the times) of one
-    that was not, bit for bit, on the same machine and versions. What is saved: parameters,
-    buffers, optimiser, schedule, the states of all generators of random numbers, the other
-    callbacks, the history. A file is replaced only by a whole one; if the last is damaged, the
-    one before takes its place.
+    A run may be killed at any instant. If the same code starts it again with ``fit(...,
+    resume=True)``, the run ends with the weights and the history (except for the times) of an
+    uninterrupted run, bit for bit, on the same machine and versions. Saved are: parameters,
+    buffers, optimiser, schedule, the states of all random generators, the other callbacks, and
+    the history. A file is replaced only by a complete one; if the last file is damaged, the one
+    before is used.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class Checkpoint(Best):
         `EarlyStopping`). The folder is created if needed. A folder that already contains a
         training run is refused unless that run is resumed.
     every : int
-        Epochs between two saves; also the last epoch is saved, and the state at the start.
+        Epochs between two saves. The last epoch and the state at the start are saved as well.
     monitor, mode, min_delta
-        What makes an epoch the best: see `Best`.
+        Which epoch is the best: see `Best`.
     generators : list of numpy.random.Generator
-        Others that take part. Those of `fit`, and among the attributes of modules and of the
-        data, are found without help.
+        Other generators that the run uses. The generator of `fit`, and those among the attributes
+        of modules and of the data, are found automatically.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class Checkpoint(Best):
         )
 
     def on_train_begin(self, run: Run) -> None:
-        """Resume, or save the start."""
+        """Resume the run, or save its start."""
         super().on_train_begin(run)
         self.folder.mkdir(parents=True, exist_ok=True)
         present = [path for path in (self.last, self.previous) if path.exists()]
@@ -125,7 +125,7 @@ class Checkpoint(Best):
             except CheckpointError as error:
                 if path is present[-1]:
                     raise
-                # out of the way, lest the next save put it in the place of the good one
+                # otherwise the next save would put the damaged file in the place of the good one
                 os.replace(path, damaged := path.with_stem("damaged"))
                 warnings.warn(
                     f"{error}; it is now {damaged}, and the training goes on from {present[-1]}",

@@ -1,4 +1,4 @@
-"""fit: a training, epoch by epoch."""
+"""fit: a training run, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -62,52 +62,52 @@ def fit(
     model : callable
         A `Module`, or any function of a batch X.
     data : tuple of arrays, or batches
-        (X, Y): inputs (N, ...) and targets (N, ...). Or batches (X, Y), of one length at best:
-        a list of them, any other iterable that can be iterated again in each epoch, or a
-        function that gives an iterator; with (X, Y, weights) each row has a weight.
+        (X, Y): inputs (N, ...) and targets (N, ...). Or batches (X, Y), preferably of one length:
+        a list, any other iterable that can be iterated again in each epoch, or a function that
+        returns an iterator. With (X, Y, weights) each row has a weight.
     loss : str or callable
-        One of `nn.LOSSES`, or a function of (prediction, target) that gives one number.
+        One of `nn.LOSSES`, or a function of (prediction, target) that returns one number.
     optimizer : Optimizer
     epochs : int
-        Required: how often to go through the data, those of a resumed training included.
+        The number of passes through the data, including those before a resume. Required.
     batch_size : int
         Rows for one step; the last batch of an epoch may have fewer. Ignored if `data` comes
         in batches.
     validation : tuple of arrays, or batches, optional
-        As `data`; the loss and the metrics of these are recorded after each epoch.
+        Data as in `data`, whose loss and metrics are recorded after each epoch.
     callbacks : Callback, or iterable of them
-        Called in their order, checkpoints last.
+        Called in the given order, but checkpoints last.
     metrics : dict of str to callable, optional
-        Functions of (target, prediction), arrays, such as scikit-learn's; for those of class
-        numbers see `of_classes`. Computed on the validation data, or on `data` if there is
+        Functions of two arrays, (target, prediction), such as scikit-learn's. For metrics of
+        class numbers see `of_classes`. Computed on the validation data, or on `data` if there is
         none.
     schedule : Schedule, optional
-        Makes a step after each epoch, or each batch if `schedule_per` says so. It is given
-        the validation loss, or without one (and per batch) the training loss.
+        Its `step` is called after each epoch, or after each batch if `schedule_per` is "batch",
+        with the validation loss. Without validation, and per batch, it gets the training loss.
     sample_weight : array_like (N,), optional
-        How much each row counts in the loss. Weights are scaled to the mean 1 over the data,
+        The weight of each row in the loss. Weights are scaled to the mean 1 over the data,
         so that a batch's mean loss does not depend on which rows it happens to contain.
     class_weight : "balanced", dict or sequence, optional
         A weight for each class in Y (class numbers, a column of 0 and 1, or one-hot rows).
-        "balanced": the rows of each class together weigh the same.
+        "balanced": all classes have the same total weight.
     clip_norm : float, optional
-        The largest common norm of the gradients: see `clip_grad_norm`.
+        The largest allowed norm of all gradients together: see `clip_grad_norm`.
     shuffle : bool or "balanced"
-        Whether each epoch has a random order of its own; "balanced": it has as many rows as
-        there are, and equally many of each class, so that rows of small classes come again.
+        Whether each epoch has its own random order. "balanced": an epoch has as many rows as the
+        data, equally many of each class, so that rows of small classes are repeated.
     drop_last : bool
-        Whether to leave out, in each epoch, the rows that do not fill a batch.
+        Whether to leave out the rows of each epoch that do not fill a batch.
     rng : numpy.random.Generator, int or None
         For shuffling.
     compiled : bool
-        Whether steps are recorded by `compile` and replayed. The numbers are the same.
+        Whether steps are compiled by `compile`. The numbers are the same.
     executor : {"numpy", "xla"}
-        What runs compiled steps: see `compile`.
+        The executor of compiled steps: see `compile`.
     progress : bool, optional
-        Whether to show a bar of tqdm; by default in terminals and notebooks, where tqdm is
-        installed.
+        Whether to show a progress bar of tqdm. By default it is shown in terminals and
+        notebooks, if tqdm is installed.
     resume : bool
-        Whether to go on from the `Checkpoint` among the callbacks, if there is one yet.
+        Whether to resume from the `Checkpoint` among the callbacks, if it has saved a run.
 
     Returns
     -------
@@ -116,17 +116,18 @@ def fit(
     Raises
     ------
     ValueError, TypeError
-        For data that do not fit together, and arguments out of range.
+        If the data do not fit together, or an argument is out of range.
     FloatingPointError
-        If the loss becomes NaN or infinite; the model then has the weights that it had before
-        that epoch.
+        If the loss becomes NaN or infinite. The model then has its weights from before that
+        epoch.
     TraceError
         If the model cannot be compiled.
 
     Notes
     -----
-    The model is switched to training, for validation and at the end to evaluation. Each call
-    compiles anew, which takes as long as some tens of steps.
+    The model is switched to training mode; for validation and at the end it is switched to
+    evaluation mode. Each call of `fit` compiles the step again, which takes as long as 2 to 30
+    steps.
 
     Examples
     --------
@@ -189,7 +190,7 @@ def _as_it_is(step: Any) -> Any:
 
 
 def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
-    """An error if model, optimiser and schedule do not belong together."""
+    """Raise an error if model, optimiser and schedule do not belong together."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
     if schedule is not None and schedule.optimizer is not optimizer:
@@ -203,7 +204,7 @@ def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
 
 
 def _in_order(callbacks: Callback | Iterable[Callback], resume: bool) -> list[Callback]:
-    """The callbacks, checkpoints last: what they save includes what the others have done."""
+    """Return the callbacks, checkpoints last: they save what the other callbacks have done."""
     found = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
     for callback in found:
         if not isinstance(callback, Callback):
@@ -243,7 +244,7 @@ def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None
 
 
 class Start:
-    """What an epoch begins with: to go back to it, found once, copied in each epoch."""
+    """The state at the beginning of an epoch, to be restored if the epoch fails."""
 
     def __init__(self, run: Run) -> None:
         model: Any = run.model
@@ -253,13 +254,13 @@ class Start:
         self.buffers = [(owner, key) for _, owner, key in model._buffers()] if module else []
 
     def copies(self) -> Any:
-        """Of parameters, buffers and the optimiser's state."""
+        """Return copies of parameters, buffers and the optimiser's state."""
         data = [copied(p._held) for p in self.values]
         buffers = [copied(getattr(owner, key)) for owner, key in self.buffers]
         return data, buffers, self.optimizer.state_dict()
 
     def restore(self, copies: Any) -> None:
-        """Set what `copies` gave."""
+        """Restore what `copies` returned."""
         data, buffers, state = copies
         for p, entry in zip(self.values, data, strict=True):
             p.write(entry)
@@ -269,7 +270,7 @@ class Start:
 
 
 class Steps:
-    """The steps of an epoch: forward, backward, update, for each batch."""
+    """Runs the steps of an epoch: forward, backward and update for each batch."""
 
     def __init__(
         self,
@@ -295,7 +296,7 @@ class Steps:
         self.checked = not isinstance(self.step, Compiled) or MODE.get() is not None
 
     def epoch(self, bar: Bar) -> float:
-        """The mean loss of the rows."""
+        """Train for one epoch and return the mean loss of its rows."""
         run, step = self.run, self.step
         per_batch = run.schedule if self.schedule_per == "batch" else None
         before = self.start.copies()
@@ -323,7 +324,7 @@ class Steps:
         return total / count
 
     def _check_draws(self, batch: Sequence[Any]) -> None:
-        """An error if recording the step draws random numbers that replays would not."""
+        """Raise an error if recording the step draws random numbers that replays would not draw."""
         self.checked = True
         generators = self.run.generators()
         before = [g.bit_generator.state for g in generators]
@@ -362,7 +363,7 @@ def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
 
 
 class Judge:
-    """The loss and the metrics of some data, in evaluation."""
+    """Computes the loss and the metrics of some data, in evaluation mode."""
 
     def __init__(
         self,
@@ -386,7 +387,7 @@ class Judge:
         self.judge = prepare(judge)
 
     def __call__(self) -> tuple[float | None, dict[str, Any]]:
-        """The mean loss, if it is asked for, and the metrics."""
+        """Return the mean loss, if it is wanted, and the metrics."""
         if not self.loss and not self.metrics:
             return None, {}
         self.run.evaluating()
@@ -410,7 +411,7 @@ class Judge:
 
 
 def _plain(metric: Any) -> Any:
-    """A number as a Python float, an array as nested lists: what any file can hold."""
+    """Return a number as a Python float, an array as nested lists: what JSON can hold."""
     array = np.asarray(metric)
     return array.tolist() if array.ndim else float(array)
 

@@ -1,4 +1,4 @@
-"""History: what a training was like, epoch by epoch."""
+"""History: losses, metrics and times of a training run, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ _OWN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
 
 @dataclass
 class History:
-    """A plain record, an entry an epoch; ``history["loss"]`` is a column of it, by name.
+    """A plain record with one entry for each epoch; ``history["loss"]`` is a column by name.
 
     Attributes
     ----------
     loss : list of float
-        Mean over the rows that the epoch trained on, each before its batch's step.
+        The mean over the rows of the epoch, each measured before the step of its batch.
     validation_loss : list of float
-        Of the weights at the end of the epoch; empty without validation data.
+        The validation loss at the end of the epoch; empty without validation data.
     metrics : dict of str to list
-        On the validation data, or without any on the training data.
+        The metrics of the validation data, or of the training data if there is none.
     learning_rate : list of float
-        At the beginning of the epoch.
+        The learning rate at the beginning of the epoch.
     seconds : list of float
-        Wall time, validation included.
+        The wall time of the epoch, validation included.
     stopped : str or None
-        Why the training ended before its last epoch.
+        Why the run ended before its last epoch.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class History:
         return len(self.loss)
 
     def check(self) -> None:
-        """A ValueError unless the columns are lists, of numbers (metrics of anything)."""
+        """Raise a ValueError unless the columns are lists of numbers (metrics: of anything)."""
         plain = (self.loss, self.validation_loss, self.learning_rate, self.seconds)
         columns = (*plain, *self.metrics.values())
         if not all(isinstance(column, list) and len(column) <= len(self) for column in columns):
@@ -61,7 +61,7 @@ class History:
         return columns[name]
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """Columns of one length, by name, such as pandas takes."""
+        """Return columns of one length by name, as pandas takes them."""
         columns: dict[str, list[Any]] = {
             "epoch": list(range(1, len(self) + 1)),
             "loss": self.loss,
@@ -75,12 +75,12 @@ class History:
         }
 
     def plot(self, path: Any = None) -> Any:
-        """Losses and metrics by epoch, drawn by `viz.plots.plot_history`.
+        """Draw losses and metrics by epoch, with `viz.plots.plot_history`.
 
         Parameters
         ----------
         path : path, optional
-            Where to save the picture.
+            Where to save the figure.
         """
         from ..viz.plots import plot_history  # a floor above: when it is asked for
 
@@ -88,7 +88,7 @@ class History:
 
 
 def known(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The metrics, if they have names of their own and can be called."""
+    """Return the metrics; raise an error unless they have free names and can be called."""
     for name, metric in metrics.items():
         if name in _OWN:
             raise ValueError(f"a metric cannot be named {name!r}: the history's own are {_OWN}")

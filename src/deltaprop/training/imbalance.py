@@ -1,4 +1,4 @@
-"""Classes that are out of balance: weights, and balanced draws; metrics of classes."""
+"""Imbalanced classes: weights, balanced sampling, and metrics of class numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def classes_of(target: Any) -> np.ndarray:
-    """The class of each row, (N,): of class numbers, 0 and 1 in a column, or one-hot rows."""
+    """Return each row's class, (N,), from class numbers, a column of 0 and 1, or one-hot rows."""
     target = np.asarray(target)
     if target.ndim == 2 and target.shape[1] > 1:
         return target.argmax(1)
@@ -22,10 +22,10 @@ def classes_of(target: Any) -> np.ndarray:
 
 
 def balanced_weights(target: Any) -> np.ndarray:
-    """A weight for each row, (N,), so that every class weighs the same; their mean is 1.
+    """Return a weight for each row, (N,), so that every class has the same total; the mean is 1.
 
-    A row of a class with n of the N rows, one of C classes, weighs N / (C n): scikit-learn's
-    "balanced".
+    With C classes, each row of a class with n of the N rows has the weight N / (C n), as with
+    scikit-learn's "balanced".
 
     Examples
     --------
@@ -37,7 +37,7 @@ def balanced_weights(target: Any) -> np.ndarray:
 
 
 def class_weights(target: Any, given: str | Mapping[Any, float] | Any) -> np.ndarray:
-    """The weight of each row's class: of "balanced", a dict by class, or a sequence."""
+    """Return the weight of each row's class, from "balanced", a dict by class, or a sequence."""
     if isinstance(given, str):
         if given != "balanced":
             raise ValueError(f"class_weight is 'balanced', a dict or a sequence, not {given!r}")
@@ -50,7 +50,7 @@ def class_weights(target: Any, given: str | Mapping[Any, float] | Any) -> np.nda
 
 
 def balanced_rows(target: Any, rng: np.random.Generator) -> np.ndarray:
-    """As many rows as there are, (N,), in random order, N / C of each class.
+    """Draw N rows, (N,), in random order, N / C of each class.
 
     Rows of a small class are repeated (counts differ by at most one); some rows of a large
     class are left out.
@@ -73,10 +73,10 @@ def of_classes(metric: Callable[[Any, Any], Any], threshold: float = 0.0) -> Any
     Parameters
     ----------
     metric : callable
-        Of (true classes, predicted classes), both (N,).
+        A function of (true classes, predicted classes), both (N,).
     threshold : float
-        Rows of several numbers are of the class of the largest. A single number says class 1
-        above the threshold: 0 for logits, 0.5 for probabilities.
+        A row of several numbers is assigned to the class of the largest one. A single number
+        above the threshold means class 1: use 0 for logits, 0.5 for probabilities.
 
     Examples
     --------

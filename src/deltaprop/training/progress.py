@@ -1,4 +1,4 @@
-"""A bar that shows how far a training is, where somebody can see it."""
+"""A progress bar for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Self
 
 
 class Bar:
-    """A bar of tqdm over all batches of all epochs, or over the epochs if nobody can count them.
+    """A tqdm bar over all batches of all epochs, or over epochs if batches cannot be counted.
 
     Parameters
     ----------
     show : bool or None
-        None: if there is a terminal or a notebook, and tqdm.
+        None: show it in a terminal or a notebook, if tqdm is installed.
     epochs, done : int
-        All, and those that an earlier run has done.
+        The number of all epochs, and of those that an earlier run has done.
     batches : int or None
-        In an epoch.
+        The number of batches in an epoch.
     """
 
     def __init__(self, show: bool | None, epochs: int, done: int, batches: int | None) -> None:
@@ -52,7 +52,7 @@ class Bar:
             self.bar.close()
 
     def __call__(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """The batches; the bar grows by each."""
+        """Yield the batches, and advance the bar by one for each."""
         if self.bar is None or not self.per_batch:
             return batches
         return self._counted(batches)

@@ -1,4 +1,4 @@
-"""Run: a training in progress, as its callbacks see it."""
+"""Run: a training run in progress, as its callbacks see it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .history import History
 
 @dataclass(eq=False)
 class Run:
-    """What `fit` trains, and how far it is.
+    """What `fit` trains, and how far it has come.
 
     Attributes
     ----------
@@ -23,14 +23,14 @@ class Run:
     optimizer : Optimizer
     schedule : Schedule or None
     epochs : int
-        How many are asked for.
+        The number of epochs to train for.
     rng : numpy.random.Generator
-        That shuffles.
+        The generator that shuffles.
     data : object
-        As `fit` was given them.
+        The data that were given to `fit`.
     callbacks : list of Callback
     resume : bool
-        Whether to go on from a checkpoint, if there is one.
+        Whether to resume from a checkpoint, if there is one.
     history : History
         Its length is the number of epochs done.
     """
@@ -54,29 +54,29 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done: in `on_epoch_end`, the number of this one from 1 on."""
+        """The number of epochs done; in `on_epoch_end`, that of the current epoch, from 1."""
         return len(self.history)
 
     @property
     def stopped(self) -> str | None:
-        """Why it ends after this epoch, if it does."""
+        """Why the run ends after this epoch; None if it goes on."""
         return self.history.stopped
 
     def stop(self, why: str) -> None:
-        """End the training after this epoch."""
+        """End the training run after this epoch."""
         self.history.stopped = why
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Copies of all parameters and buffers of the model, by name.
+        """Return copies of all parameters and buffers of the model, by name.
 
-        If the model is no `Module`, those are the optimiser's parameters, by number.
+        If the model is no `Module`, return the optimiser's parameters by number.
         """
         if isinstance(self.model, Module):
             return self.model.state_dict()
         return {str(i): np.array(p._held, p.dtype) for i, p in enumerate(self.optimizer.parameters)}
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
-        """Set what `weights` gave."""
+        """Set the weights that `weights` returned."""
         if isinstance(self.model, Module):
             self.model.load_state_dict(weights)
             return
@@ -90,16 +90,17 @@ class Run:
             p.assign(weights[str(i)])
 
     def generators(self) -> list[np.random.Generator]:
-        """All generators of random numbers that take part, each once.
+        """Return all random generators that the run uses, each once.
 
-        That of shuffling, and those among the attributes of the data and the model's modules.
+        These are the generator that shuffles, and those among the attributes of the data and of
+        the model's modules.
         """
         owners = [self.data, *self.modules]
         found = [self.rng, *(g for owner in owners for g in _generators(owner))]
         return list({id(g): g for g in found}.values())
 
     def evaluating(self, mode: bool = True) -> None:
-        """Switch the model to evaluation, or back to training."""
+        """Switch the model to evaluation mode, or back to training mode."""
         for module in self.modules:
             module.training = not mode
 

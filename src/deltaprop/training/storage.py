@@ -1,7 +1,7 @@
-"""Trees of arrays and numbers in safetensors files: written whole or not at all, never pickled.
+"""Trees of arrays and numbers in safetensors files: written completely or not at all, no pickle.
 
-The arrays are tensors, named by their path in the tree; all else is JSON in the file's metadata,
-beside a checksum of both.
+Each array is a tensor, named by its path in the tree. All other data are JSON in the metadata of
+the file, together with a checksum of both.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _HEADER = 100_000_000  # bytes: what safetensors reads
 
 
 class CheckpointError(ValueError):
-    """A file is no checkpoint of ours, no longer whole, or of something else."""
+    """A file is damaged, is no checkpoint of deltaprop, or belongs to something else."""
 
 
 def _safetensors() -> Any:
@@ -39,9 +39,10 @@ def _safetensors() -> Any:
 
 
 def write(path: Path, tree: Mapping[str, Any], before: Path | None = None) -> None:
-    """Put a tree in a file: all of it, or it stays what it was, whatever happens.
+    """Write a tree to a file. If anything goes wrong, the old file stays as it was.
 
-    With `before`, what was there goes to that path first: at any moment one of both is whole.
+    With `before`, the old file is moved to that path first: at any moment one of the two files is
+    complete.
     """
     tensors: dict[str, np.ndarray] = {}
     state = json.dumps(_without_arrays(tree, "", tensors), default=_listed)
@@ -58,15 +59,16 @@ def write(path: Path, tree: Mapping[str, Any], before: Path | None = None) -> No
 
 @contextmanager
 def _replacing(path: Path, before: Path | None) -> Iterator[BinaryIO]:
-    """A new file, which takes the place of the one at the path once it is complete.
+    """Open a new file, which replaces the one at the path once the new file is complete.
 
-    A link stays one: the file that it leads to is replaced. The mode stays, too.
+    If the path is a symbolic link, the file that the link leads to is replaced. The mode of the
+    old file is kept.
     """
     target = Path(os.path.realpath(path))
     mode = _mode(path, target)
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "xb") as file:  # nobody else's, or an error
+        with open(temporary, "xb") as file:  # a new file, or an error
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -78,12 +80,12 @@ def _replacing(path: Path, before: Path | None) -> Iterator[BinaryIO]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            error.filename, error.filename2 = str(path), None  # the one that was asked for
+            error.filename, error.filename2 = str(path), None  # the path that the user gave
         raise
 
 
 def _mode(path: Path, target: Path) -> int | None:
-    """The mode of the file that is to be replaced, None if there is none."""
+    """Return the mode of the file that is to be replaced, or None if there is none."""
     if not target.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {target.parent}: make it before saving {path}")
     try:
@@ -101,19 +103,19 @@ def _mode(path: Path, target: Path) -> int | None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The tree in a file.
+    """Return the tree that is stored in a file.
 
     Raises
     ------
     CheckpointError
-        If it is not what `write` wrote there, to the bit.
+        If the file is not, bit for bit, what `write` wrote there.
     FileNotFoundError
-        If there is none.
+        If the file does not exist.
     """
     library = _safetensors()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    path.open("rb").close()  # what the system has against it is no damage
+    path.open("rb").close()  # errors of the system are no sign of damage
     try:
         with library.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
@@ -145,7 +147,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _with_arrays(tree: Any, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The tree with the tensors in their places."""
+    """Return the tree with the tensors in their places."""
     if not isinstance(tree, dict):
         raise ValueError(f"it must be an object, got {type(tree).__name__}")
     for name, array in tensors.items():
@@ -162,7 +164,7 @@ def _with_arrays(tree: Any, tensors: Mapping[str, np.ndarray]) -> dict[str, Any]
 
 
 def _without_arrays(tree: Any, path: str, tensors: dict[str, np.ndarray]) -> Any:
-    """The tree without its arrays, which are put among the tensors."""
+    """Return the tree without its arrays, and put the arrays among the tensors."""
     if not isinstance(tree, Mapping):
         return tree
     rest = {}
@@ -187,7 +189,7 @@ def _without_arrays(tree: Any, path: str, tensors: dict[str, np.ndarray]) -> Any
 
 
 def _listed(x: Any) -> Any:
-    """What JSON has no word for: NumPy's numbers, and arrays in lists."""
+    """Convert what JSON does not know: NumPy scalars, and arrays in lists."""
     if isinstance(x, np.ndarray | np.generic):
         return x.tolist()
     raise TypeError(f"a checkpoint holds arrays, numbers, strings and dicts of them, not {x!r}")
@@ -205,14 +207,14 @@ def _digest(state: str, tensors: Mapping[str, np.ndarray]) -> str:
 def save(model: Module, path: str | os.PathLike[str]) -> None:
     """Write the parameters and buffers of a module to a safetensors file, under their names.
 
-    Until it is all there, a file that was there stays as it is; then the new file has its mode.
-    A symbolic link stays one, and the file that it leads to is replaced.
+    An existing file stays as it is until the new one is complete; the new file keeps its mode.
+    If the path is a symbolic link, the file that the link leads to is replaced.
 
     Raises
     ------
     OSError
-        If the file cannot be written. FileNotFoundError if its folder is not there, and other
-        kinds for a folder, a device or a pipe at the path. Nothing is left behind.
+        If the file cannot be written: FileNotFoundError if its folder does not exist, other
+        errors for a folder, a device or a pipe at the path. Nothing is left behind.
     ValueError, TypeError
         For names and dtypes (complex ones) that a safetensors file cannot hold.
 
@@ -231,15 +233,15 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
 
 
 def load(model: Module, path: str | os.PathLike[str]) -> None:
-    """Set the parameters and buffers of a module from what `save` or a `Checkpoint` wrote.
+    """Set the parameters and buffers of a module from a file that `save` or `Checkpoint` wrote.
 
     Raises
     ------
     CheckpointError
-        If the file is damaged, not one of ours, or does not fit the model. Nothing is changed
-        then.
+        If the file is damaged, is no checkpoint of deltaprop, or does not fit the model. The
+        model is then unchanged.
     FileNotFoundError
-        If there is none.
+        If the file does not exist.
     """
     path = Path(path)
     tree = read(path)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import deltaprop as dp
-from deltaprop import deltas
-from deltaprop.deltas import compare, layer_deltas
+from deltaprop.deltas import compare, formulas, layer_deltas
+from deltaprop.deltas.comparison import _ulps
 
-ACTIVATIONS = [*deltas._ELEMENTWISE, *deltas._ROWWISE]
-LOSSES = list(deltas._LOSSES)
+ACTIVATIONS = [*formulas._ELEMENTWISE, *formulas._ROWWISE]
+LOSSES = list(formulas._LOSSES)
 MODES = ["exact", "rashid", "linear"]
 
 
@@ -80,7 +80,7 @@ def test_agree_at_depth_12_and_width_512(activation, dtype):
     sizes=st.lists(st.integers(4, 32), min_size=2, max_size=13),
     n=st.integers(1, 40),
     seed=st.integers(0, 2**32 - 1),
-    activation=st.sampled_from(list(deltas._ELEMENTWISE)),
+    activation=st.sampled_from(list(formulas._ELEMENTWISE)),
     loss=st.sampled_from(["mse", "binary_cross_entropy", "binary_cross_entropy_with_logits"]),
     dtype=st.sampled_from([np.float32, np.float64]),
     mode=st.sampled_from(MODES),
@@ -142,9 +142,9 @@ def test_three_way(scalar, activation):
     weights, biases, network = scalar(mlp, activation)
     errors = [(network(x) - t) ** 2 for x, (t,) in zip(X.tolist(), T.tolist(), strict=True)]
     (sum(errors) / len(X)).backward()
-    for W, b, formulas in zip(weights, biases, comparison.formulas.layers, strict=True):
-        assert deltas._ulps(formulas.dW, np.array([[w.grad for w in row] for row in W])) <= 16
-        assert deltas._ulps(formulas.db, np.array([v.grad for v in b])) <= 16
+    for W, b, layer in zip(weights, biases, comparison.formulas.layers, strict=True):
+        assert _ulps(layer.dW, np.array([[w.grad for w in row] for row in W])) <= 16
+        assert _ulps(layer.db, np.array([v.grad for v in b])) <= 16
 
 
 def test_the_gradients_of_the_model_are_left_alone():
@@ -201,9 +201,9 @@ def test_table(bias):
 
 @pytest.mark.parametrize("factor", [1 + 1e-12, 0.0, math.nan])
 def test_a_wrong_derivative_is_noticed(monkeypatch, factor):
-    f, slope = deltas._ELEMENTWISE["tanh"]
+    f, slope = formulas._ELEMENTWISE["tanh"]
     wrong = (f, lambda z, a: factor * slope(z, a))
-    monkeypatch.setitem(deltas._ELEMENTWISE, "tanh", wrong)
+    monkeypatch.setitem(formulas._ELEMENTWISE, "tanh", wrong)
     comparison = compare(dp.nn.MLP([2, 3, 1], rng=0), *data_for("mse", 2, 1))
     assert not comparison.agree
     assert str(comparison).splitlines()[-1].startswith("DISAGREE: ")
@@ -227,4 +227,4 @@ def test_a_wrong_derivative_is_noticed(monkeypatch, factor):
     ],
 )
 def test_units_in_the_last_place(ours, theirs, ulps):
-    assert deltas._ulps(ours, theirs) == pytest.approx(ulps, abs=0, nan_ok=True)
+    assert _ulps(ours, theirs) == pytest.approx(ulps, abs=0, nan_ok=True)

@@ -31,7 +31,7 @@ over a row of units. Then (2) gives the error u = dL/dY_l, and
 
 with means taken like those of Z; a batch normalisation in evaluation divides by a constant: h / s.
 
-No code is shared with the autodiff, or `compare` would be worth nothing.
+No code is shared with autodiff, or `deltaprop.deltas.compare` would be worth nothing.
 
 Sources: Rumelhart, Hinton and Williams (Nature 323, 1986); Bishop, "Pattern Recognition and
 Machine Learning" (2006), 5.3; for "rashid", T. Rashid, "Make Your Own Neural Network" (2016);
@@ -43,13 +43,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from . import nn  # for `compare`, which runs the other side; the formulas never touch it
+if TYPE_CHECKING:  # to run, the formulas need nothing but NumPy
+    from .. import nn
 
 Array = npt.NDArray[Any]
 Binary = Callable[[Array, Array], Any]
@@ -177,7 +177,7 @@ class _Normalized:
     """Y = gamma N + beta of a layer's Z, and the way back to it."""
 
     def __init__(self, norm: Any, Z: Array) -> None:
-        axis = 0 if isinstance(norm, nn.BatchNorm) else 1
+        axis = 0 if hasattr(norm, "running_mean") else 1
         self.axis = None if axis == 0 and not norm.training else axis  # over which Z is averaged
         if self.axis is None:
             mean, var = norm.running_mean, norm.running_var
@@ -254,7 +254,7 @@ def layer_deltas(
     True
     """
     _known("error propagation", error_propagation, ("exact", "rashid", "linear"))
-    X, T = _checked(mlp, X, T, loss)
+    X, T = checked(mlp, X, T, loss)
     norms = dict(enumerate(getattr(mlp, "norms", None) or ()))
     if norms and error_propagation != "exact":
         raise ValueError(f"{error_propagation!r} is not defined where layers are normalised")
@@ -298,7 +298,7 @@ def _known(what: str, name: Any, known: Iterable[str]) -> None:
         raise ValueError(f"unknown {what} {name!r}; known: {', '.join(names)}")
 
 
-def _checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
+def checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
     """X and T as the formulas need them, in the model's dtype, class labels as one-hot rows."""
     _known("loss", loss, _LOSSES)
     for layer in mlp.layers:
@@ -306,7 +306,7 @@ def _checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
     if (output := mlp.layers[-1].activation) == _APPLIES.get(loss):
         raise ValueError(f"{loss} takes logits: use output='identity', not {output!r}")
     first, last = mlp.layers[0].weight, mlp.layers[-1].weight
-    if first.ndim != 2:
+    if len(first.shape) != 2:
         raise ValueError(
             "the formulas are those of one network: take one of the ensemble's .member(k)"
         )
@@ -335,135 +335,4 @@ def _checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
     return X.astype(first.dtype), T.astype(first.dtype)
 
 
-class Row(NamedTuple):
-    """How far autodiff is from the formulas in one layer, in units in the last place (ulp)."""
-
-    layer: str
-    delta: float
-    dW: float  # noqa: N815
-    db: float | None
-    norm: float | None = None  # of dgamma and dbeta the larger
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
-    """Formulas compared with autodiff: `str()` is a table of `rows`; `agree` says if they match.
-
-    One ulp is eps of the dtype x the largest absolute entry of the formulas' array. Near a
-    minimum A - T is small beside A: there the two agree only if their A are equal bit by bit,
-    as they are where both sides make the same calls of NumPy.
-    """
-
-    title: str
-    formulas: Deltas
-    autodiff: Deltas
-    rows: tuple[Row, ...]
-
-    @property
-    def largest(self) -> float:
-        """The largest difference in the table; NaN if any is."""
-        return float(np.max([ulps for row in self.rows for ulps in row[1:] if ulps is not None]))
-
-    @property
-    def agree(self) -> bool:
-        """Whether no difference is larger than 16 ulp."""
-        return self.largest <= 16
-
-    def __str__(self) -> str:
-        dtype = self.formulas.layers[0].dW.dtype
-        lines = [
-            f"{self.title}: loss {self.formulas.loss:.6g}, by autodiff {self.autodiff.loss:.6g}",
-            f"largest difference in ulp, where 1 ulp = eps of {dtype} x largest absolute entry",
-            f"{'layer':<32}{'delta':>10}{'dW':>10}{'db':>10}",
-        ]
-        if normalized := any(row.norm is not None for row in self.rows):
-            lines[-1] += f"{'norm':>10}"
-        for layer, *ulps in self.rows:
-            cells = ["-" if x is None else f"{x:.2g}" for x in ulps[: 3 + normalized]]
-            lines.append(f"{layer:<32}" + "".join(f"{cell:>10}" for cell in cells))
-        verdict = "agree" if self.agree else "DISAGREE"
-        return "\n".join([*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is 16"])
-
-    __repr__ = __str__
-
-
-def compare(
-    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str | None = None
-) -> Comparison:
-    """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
-
-    Arguments and errors are those of `layer_deltas`; `error_propagation` must be what the model
-    was built with, and is that by default. The model's gradients and buffers are left as they
-    were.
-
-    Examples
-    --------
-    >>> import deltaprop as dp
-    >>> mlp = dp.nn.MLP([2, 3, 1], activation="sigmoid", output="sigmoid", rng=0)
-    >>> comparison = dp.deltas.compare(mlp, [[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]])
-    >>> comparison.agree
-    True
-    """
-    built_with = mlp.layers[0].error_propagation
-    if error_propagation not in (None, built_with):
-        raise ValueError(
-            f"the model was built with error_propagation={built_with!r}, so autodiff cannot do "
-            f"{error_propagation!r}: build it with nn.MLP(..., error_propagation=...)"
-        )
-    formulas = layer_deltas(mlp, X, T, loss, built_with)
-    autodiff = _autodiff(mlp, *_checked(mlp, X, T, loss), loss)
-    rows: list[Row] = []
-    for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
-        name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
-        of_norm = [
-            _ulps(getattr(ours, part), getattr(theirs, part))
-            for part in ("dgamma", "dbeta")
-            if getattr(ours, part) is not None
-        ]
-        delta, dW = _ulps(ours.delta, theirs.delta), _ulps(ours.dW, theirs.dW)
-        db = None if ours.db is None else _ulps(ours.db, theirs.db)
-        rows.append(Row(name, delta, dW, db, max(of_norm, default=None)))
-    return Comparison(f"{loss}, {built_with}", formulas, autodiff, tuple(rows))
-
-
-def _ulps(ours: Array, theirs: Any) -> float:
-    if np.shape(theirs) != ours.shape or theirs.dtype != ours.dtype:
-        return math.inf  # NumPy would broadcast or promote, and hide it
-    info = np.finfo(ours.dtype)
-    ulp = max(float(info.eps) * float(np.abs(ours).max()), float(info.smallest_subnormal))
-    return float(np.abs(ours.astype(np.float64) - theirs).max()) / ulp
-
-
-def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
-    """Run a forward pass and a backward sweep of autodiff, for the same quantities."""
-    kept = [(parameter, parameter.grad) for parameter in mlp.parameters()]
-    buffers = [(owner, key, getattr(owner, key)) for _, owner, key in mlp._buffers()]
-    try:
-        for parameter, _ in kept:
-            parameter.grad = None
-        A: Any = X
-        passed = []
-        for k, layer in enumerate(mlp.layers):
-            Z = layer.linear(A)
-            A = layer.activate(mlp.normalized(k, Z))
-            passed.append((layer, Z, A))
-        value = nn.LOSSES[loss](A, T)
-        value.backward()
-        found = []
-        for (layer, Z, A), norm in zip_longest(passed, mlp.norms or ()):
-            db = None if layer.bias is None else layer.bias.grad
-            of_norm = () if norm is None else (norm.weight.grad, norm.bias.grad)
-            found.append(LayerDeltas(Z.numpy(), A.numpy(), Z.grad, layer.weight.grad, db, *of_norm))
-        return Deltas(value.item(), tuple(found))
-    finally:
-        for parameter, gradient in kept:
-            parameter.grad = gradient
-        for owner, key, before in buffers:
-            setattr(owner, key, before)
-
-
-__all__ = ["Comparison", "Deltas", "LayerDeltas", "Row", "compare", "layer_deltas"]
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ = ["Deltas", "LayerDeltas", "layer_deltas"]

@@ -1,0 +1,14 @@
+"""Layer deltas: the closed-form formulas of backpropagation, and autodiff beside them."""
+
+from .comparison import Comparison as Comparison
+from .comparison import Row as Row
+from .comparison import compare as compare
+from .formulas import Deltas as Deltas
+from .formulas import LayerDeltas as LayerDeltas
+from .formulas import layer_deltas as layer_deltas
+
+__all__ = ["Comparison", "Deltas", "LayerDeltas", "Row", "compare", "layer_deltas"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,135 @@
+"""The formulas beside autodiff: how far apart they are, layer by layer."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import nn
+from .formulas import Array, Deltas, LayerDeltas, checked, layer_deltas
+
+
+class Row(NamedTuple):
+    """How far autodiff is from the formulas in one layer, in units in the last place (ulp)."""
+
+    layer: str
+    delta: float
+    dW: float  # noqa: N815
+    db: float | None
+    norm: float | None = None  # of dgamma and dbeta the larger
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Formulas compared with autodiff: `str()` is a table of `rows`; `agree` says if they match.
+
+    One ulp is eps of the dtype x the largest absolute entry of the formulas' array. Near a
+    minimum A - T is small beside A: there the two agree only if their A are equal bit by bit,
+    as they are where both sides make the same calls of NumPy.
+    """
+
+    title: str
+    formulas: Deltas
+    autodiff: Deltas
+    rows: tuple[Row, ...]
+
+    @property
+    def largest(self) -> float:
+        """The largest difference in the table; NaN if any is."""
+        return float(np.max([ulps for row in self.rows for ulps in row[1:] if ulps is not None]))
+
+    @property
+    def agree(self) -> bool:
+        """Whether no difference is larger than 16 ulp."""
+        return self.largest <= 16
+
+    def __str__(self) -> str:
+        dtype = self.formulas.layers[0].dW.dtype
+        lines = [
+            f"{self.title}: loss {self.formulas.loss:.6g}, by autodiff {self.autodiff.loss:.6g}",
+            f"largest difference in ulp, where 1 ulp = eps of {dtype} x largest absolute entry",
+            f"{'layer':<32}{'delta':>10}{'dW':>10}{'db':>10}",
+        ]
+        if normalized := any(row.norm is not None for row in self.rows):
+            lines[-1] += f"{'norm':>10}"
+        for layer, *ulps in self.rows:
+            cells = ["-" if x is None else f"{x:.2g}" for x in ulps[: 3 + normalized]]
+            lines.append(f"{layer:<32}" + "".join(f"{cell:>10}" for cell in cells))
+        verdict = "agree" if self.agree else "DISAGREE"
+        return "\n".join([*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is 16"])
+
+    __repr__ = __str__
+
+
+def compare(
+    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str | None = None
+) -> Comparison:
+    """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
+
+    Arguments and errors are those of `layer_deltas`; `error_propagation` must be what the model
+    was built with, and is that by default. The model's gradients and buffers are left as they
+    were.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 3, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> comparison = dp.deltas.compare(mlp, [[0.0, 1.0], [1.0, 1.0]], [[1.0], [0.0]])
+    >>> comparison.agree
+    True
+    """
+    built_with = mlp.layers[0].error_propagation
+    if error_propagation not in (None, built_with):
+        raise ValueError(
+            f"the model was built with error_propagation={built_with!r}, so autodiff cannot do "
+            f"{error_propagation!r}: build it with nn.MLP(..., error_propagation=...)"
+        )
+    formulas = layer_deltas(mlp, X, T, loss, built_with)
+    autodiff = _autodiff(mlp, *checked(mlp, X, T, loss), loss)
+    rows: list[Row] = []
+    for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
+        name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
+        of_norm = [
+            _ulps(getattr(ours, part), getattr(theirs, part))
+            for part in ("dgamma", "dbeta")
+            if getattr(ours, part) is not None
+        ]
+        delta, dW = _ulps(ours.delta, theirs.delta), _ulps(ours.dW, theirs.dW)
+        db = None if ours.db is None else _ulps(ours.db, theirs.db)
+        rows.append(Row(name, delta, dW, db, max(of_norm, default=None)))
+    return Comparison(f"{loss}, {built_with}", formulas, autodiff, tuple(rows))
+
+
+def _ulps(ours: Array, theirs: Any) -> float:
+    if np.shape(theirs) != ours.shape or theirs.dtype != ours.dtype:
+        return math.inf  # NumPy would broadcast or promote, and hide it
+    info = np.finfo(ours.dtype)
+    ulp = max(float(info.eps) * float(np.abs(ours).max()), float(info.smallest_subnormal))
+    return float(np.abs(ours.astype(np.float64) - theirs).max()) / ulp
+
+
+def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
+    """Run a forward pass and a backward sweep of autodiff, for the same quantities."""
+    mlp = copy.deepcopy(mlp)  # whose gradients and buffers are nobody else's
+    A: Any = X
+    passed = []
+    for k, layer in enumerate(mlp.layers):
+        Z = layer.linear(A)
+        A = layer.activate(mlp.normalized(k, Z))
+        passed.append((layer, Z, A))
+    value = nn.LOSSES[loss](A, T)
+    value.backward()
+    found = []
+    for (layer, Z, A), norm in zip_longest(passed, mlp.norms or ()):
+        db = None if layer.bias is None else layer.bias.grad
+        of_norm = () if norm is None else (norm.weight.grad, norm.bias.grad)
+        found.append(LayerDeltas(Z.numpy(), A.numpy(), Z.grad, layer.weight.grad, db, *of_norm))
+    return Deltas(value.item(), tuple(found))
+
+
+__all__ = ["Comparison", "Row", "compare"]

@@ -361,10 +361,10 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
     factor = where(norm > limit, limit / norm, 1.0)
-    norm, factor = as_number(norm), as_number(factor)
+    size, scale = as_number(norm), as_number(factor)
     for p in graded:
-        p._grad = raw(p._grad) * factor
-    return norm
+        p._grad = raw(p._grad) * scale
+    return size
 
 
 def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:

@@ -124,7 +124,11 @@ class ArrayProtocols(Node):
         self._keep_gradient(what)
         return shown(np.asarray(raw(self)))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    # of a dtype that checkers do not know: if they took it for numbers, `array * value` would be
+    # an array to them, and not what `Value.__rmul__` returns
+    def __array__(
+        self, dtype: Any = None, copy: bool | None = None
+    ) -> np.ndarray[Any, np.dtype[np.generic]]:
         data = self._plain("an ndarray")
         if not copy and (dtype is None or dtype == data.dtype):
             return data

@@ -6,25 +6,27 @@ import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
+from .calculus.signatures import Binary, Operand
 from .data import copied, numbers, rectangular, shown, variable_data
-from .graph import DATA, Elementwise, Node, as_array, as_number, is_known, outside, raw
+from .graph import DATA, Node, as_array, as_number, is_known, outside, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents
 from .graph.reverse import backward
 from .protocols import ArrayProtocols
 
 _hook_keys = count()
+Operator: TypeAlias = Callable[["Value", Operand], "Value"]
 _OPERANDS = (Node, *DATA)
 
 
 def _operators(
-    primitive: Elementwise, on_floats: Callable[[float, float], Any]
-) -> tuple[Callable[[Value, Any], Any], Callable[[Value, Any], Any]]:
+    primitive: Binary, on_floats: Callable[[float, float], Any]
+) -> tuple[Operator, Operator]:
     """A binary operator and its reflection, with a short way for two scalars.
 
     The short way is `primitive(a, b)` written out: a graph of scalars is nothing but
@@ -32,7 +34,7 @@ def _operators(
     """
     is_operator = on_floats.__module__ == "_operator"  # and does what it does to symbols too
 
-    def method(self: Value, other: Any) -> Any:
+    def method(self: Value, other: Any) -> Value:
         a = self._held
         kind = type(other)
         mode = MODE.get()
@@ -78,7 +80,7 @@ def _operators(
                 result._held = float(result._held)  # Python's operators make floats of floats
         return result
 
-    def reflected(self: Value, other: Any) -> Any:
+    def reflected(self: Value, other: Any) -> Value:
         if type(other) is list or type(other) is tuple:
             other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
@@ -92,10 +94,10 @@ def _operators(
     return method, reflected
 
 
-def _in_place(operate: Callable[[Value, Any], Any]) -> Callable[[Value, Any], Any]:
+def _in_place(operate: Operator) -> Operator:
     """``v += x``, which makes another Value, but for what looks like a step of descent."""
 
-    def method(self: Value, other: Any) -> Any:
+    def method(self: Value, other: Any) -> Value:
         # w -= lr * w.grad once more: w came of such a step, and of one more backward()
         if self._grad is not None and self.op in _STEPS:
             alone = not isinstance(other, Node)
@@ -113,8 +115,8 @@ def _in_place(operate: Callable[[Value, Any], Any]) -> Callable[[Value, Any], An
 _STEPS = (elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide)
 
 
-def _comparison(primitive: Elementwise) -> Callable[[Value, Any], Any]:
-    def method(self: Value, other: Any) -> Any:
+def _comparison(primitive: Binary) -> Operator:
+    def method(self: Value, other: Any) -> Value:
         if isinstance(other, list | tuple):
             other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
@@ -273,7 +275,7 @@ class Value(ArrayProtocols):
         self.extra.name = new
 
     @property
-    def inputs(self) -> tuple[Node, ...]:
+    def inputs(self) -> tuple[Value, ...]:
         """The Values this one was computed from."""
         return tuple(parents(self))
 
@@ -299,22 +301,22 @@ class Value(ArrayProtocols):
         return np.dtype(type(held)) if dtype is None else dtype
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Value:
         """The transpose: all axes reversed."""
         return shaping.transpose(self)
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Value:
         """The matrix transpose: the last two axes swapped."""
         return shaping.swapaxes(self, -1, -2)
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Value:
         """The real part."""
         return elementwise.real(self)
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Value:
         """The imaginary part."""
         return elementwise.imag(self)
 
@@ -454,18 +456,18 @@ class Value(ArrayProtocols):
     __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
     __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
 
-    def __divmod__(self, other: Any) -> tuple[Any, Any]:
+    def __divmod__(self, other: Operand) -> tuple[Value, Value]:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> tuple[Any, Any]:
+    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
         return other // self, other % self
 
-    __lt__ = _comparison(elementwise.less)
-    __le__ = _comparison(elementwise.less_equal)
-    __gt__ = _comparison(elementwise.greater)
-    __ge__ = _comparison(elementwise.greater_equal)
-    __eq__ = _comparison(elementwise.equal)
-    __ne__ = _comparison(elementwise.not_equal)
+    __lt__: ClassVar[Operator] = _comparison(elementwise.less)
+    __le__: ClassVar[Operator] = _comparison(elementwise.less_equal)
+    __gt__: ClassVar[Operator] = _comparison(elementwise.greater)
+    __ge__: ClassVar[Operator] = _comparison(elementwise.greater_equal)
+    __eq__: ClassVar[Operator] = _comparison(elementwise.equal)  # type: ignore[assignment]
+    __ne__: ClassVar[Operator] = _comparison(elementwise.not_equal)  # type: ignore[assignment]
     __and__ = __rand__ = _comparison(elementwise.bitwise_and)
     __or__ = __ror__ = _comparison(elementwise.bitwise_or)
     __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
@@ -473,25 +475,25 @@ class Value(ArrayProtocols):
     __rshift__, __rrshift__ = _operators(elementwise.right_shift, operator.rshift)
     __hash__ = object.__hash__
 
-    def __matmul__(self, other: Any) -> Any:
+    def __matmul__(self, other: Operand) -> Value:
         return contractions.matmul(self, other)
 
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Operand) -> Value:
         return contractions.matmul(other, self)
 
-    def __neg__(self) -> Any:
+    def __neg__(self) -> Value:
         return elementwise.negative(self)
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Value:
         return elementwise.positive(self)
 
-    def __abs__(self) -> Any:
+    def __abs__(self) -> Value:
         return elementwise.absolute(self)
 
-    def __invert__(self) -> Any:
+    def __invert__(self) -> Value:
         return elementwise.invert(self)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Value:
         return indexing.getitem(self, index)
 
     def __setitem__(self, index: Any, new: Any) -> None:
@@ -508,7 +510,7 @@ class Value(ArrayProtocols):
     def __contains__(self, item: Any) -> bool:
         return bool(np.any(raw(elementwise.equal(self, item))))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Value]:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
@@ -523,7 +525,7 @@ class Value(ArrayProtocols):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
 
-    def __round__(self, digits: int | None = None) -> Any:
+    def __round__(self, digits: int | None = None) -> Value:
         return elementwise.round(self, digits or 0)
 
     def __copy__(self) -> Value:
@@ -586,14 +588,14 @@ class Value(ArrayProtocols):
     sigmoid = elementwise.sigmoid
     relu = activations.relu
 
-    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
+    def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Value:
         """The same entries in another shape, given as one tuple or as numbers."""
         if not shape:
             raise TypeError("reshape() takes a shape, got none: v.reshape(()) is one number")
         lengths = shape[0] if len(shape) == 1 else shape
         return shaping.reshape(self, lengths, order=order, copy=copy)
 
-    def transpose(self, *axes: Any) -> Any:
+    def transpose(self, *axes: Any) -> Value:
         """The axes in another order, given as one tuple or as numbers; reversed if none."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return shaping.transpose(self, order)

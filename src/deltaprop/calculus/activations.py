@@ -28,6 +28,7 @@ from .elementwise import (
     tanh,
     where,
 )
+from .signatures import Binary, Unary, of_array
 
 __all__ = [
     "elu",
@@ -103,38 +104,40 @@ def _mish_slope(_y: Any, x: Any) -> Any:
     return t + x * (1 - t * t) * sigmoid(x)
 
 
-relu = Elementwise(
+relu: Unary = Elementwise(
     "relu",
     _relu,
     lambda y, _x: _sign(y),
     scalar=lambda x: 0.0 if x <= 0 else x,
     domain=(NONZERO,),
 )
-_leaky_relu = Elementwise(
+_leaky_relu: Binary = Elementwise(
     "leaky_relu",
     lambda x, slope: np.where(x > 0, x, slope * x),
     lambda _y, x, slope: _slope_of_pieces(x, slope, slope),
     lambda _y, x, slope: where(_on_left(x, slope), x, 0.0),
     domain=(NONZERO, UNIT),
 )
-softplus = Elementwise("softplus", _softplus, lambda _y, x: _logistic(x), domain=(REAL,))
-softsign = Elementwise(
+softplus: Unary = Elementwise("softplus", _softplus, lambda _y, x: _logistic(x), domain=(REAL,))
+softsign: Unary = Elementwise(
     "softsign",
     _softsign,
     lambda _y, x: 1 / square(1 + absolute(x)),
     domain=(REAL,),
 )
-log_sigmoid = Elementwise("log_sigmoid", _log_sigmoid, lambda _y, x: _logistic(-x), domain=(REAL,))
-silu = Elementwise("silu", _silu, _silu_slope, domain=(REAL,))
-mish = Elementwise("mish", _mish, _mish_slope, domain=(REAL,))
-_elu = Elementwise(
+log_sigmoid: Unary = Elementwise(
+    "log_sigmoid", _log_sigmoid, lambda _y, x: _logistic(-x), domain=(REAL,)
+)
+silu: Unary = Elementwise("silu", _silu, _silu_slope, domain=(REAL,))
+mish: Unary = Elementwise("mish", _mish, _mish_slope, domain=(REAL,))
+_elu: Binary = Elementwise(
     "elu",
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     lambda _y, x, alpha: _slope_of_pieces(x, alpha, alpha * exp(x)),
     lambda _y, x, alpha: expm1(where(_on_left(x, alpha), x, 0.0)),
     domain=(NONZERO, POSITIVE),
 )
-_gelu = Elementwise(
+_gelu: Unary = Elementwise(
     "gelu",
     lambda x: 0.5 * x * libm.erfc(x * -SQRT_HALF),
     lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * _bell(x, 0.5) * INV_SQRT_2PI,
@@ -142,11 +145,13 @@ _gelu = Elementwise(
 )
 
 
+@of_array
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
     """x where it is positive, slope * x elsewhere; the slope may be a Value."""
     return _leaky_relu(x, slope)
 
 
+@of_array
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere.
 
@@ -157,6 +162,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
     return _elu(x, alpha)
 
 
+@of_array
 def selu(x: Any) -> Any:
     """The elu that keeps mean 0 and variance 1 through layers.
 
@@ -167,6 +173,7 @@ def selu(x: Any) -> Any:
     return SELU_SCALE * _elu(x, SELU_ALPHA)
 
 
+@of_array
 def gelu(x: Any, approximate: str = "none") -> Any:
     """x times the normal distribution function at x.
 
@@ -187,6 +194,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return _gelu(x)
 
 
+@of_array
 def hard_tanh(x: Any) -> Any:
     """x, clipped to [-1, 1]."""
     return clip(x, -1.0, 1.0)

@@ -35,6 +35,7 @@ from .shaping import (
     reshape,
     squeeze,
 )
+from .signatures import of_array, of_sequence, of_two
 
 __all__ = [
     "append", "block", "cross", "delete", "float_power", "insert", "matvec", "nanmax", "nanmean",
@@ -47,6 +48,7 @@ def _counts(x: Any, condition: Any) -> Any:
     return ~np.isnan(as_array(raw(_array(x)))) & as_array(raw(condition))
 
 
+@of_array
 def nansum(
     x: Any,
     axis: Axis = None,
@@ -71,6 +73,7 @@ def nansum(
     return _sum(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
 
 
+@of_array
 def nanprod(
     x: Any,
     axis: Axis = None,
@@ -85,6 +88,7 @@ def nanprod(
     return prod(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
 
 
+@of_array
 def nanmean(
     x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
 ) -> Any:
@@ -92,6 +96,7 @@ def nanmean(
     return mean(x, axis, dtype, keepdims=keepdims, where=_counts(x, where))
 
 
+@of_array
 def nanvar(
     x: Any,
     axis: Axis = None,
@@ -112,6 +117,7 @@ def nanvar(
     return choose(enough, y, np.nan)
 
 
+@of_array
 def nanstd(
     x: Any,
     axis: Axis = None,
@@ -128,6 +134,7 @@ def nanstd(
     return root(nanvar(x, axis, dtype, keepdims=keepdims, **known))
 
 
+@of_array
 def nanmax(
     x: Any,
     axis: Axis = None,
@@ -140,6 +147,7 @@ def nanmax(
     return _extreme(_max, x, -np.inf, axis, keepdims, initial, _counts(x, where))
 
 
+@of_array
 def nanmin(
     x: Any,
     axis: Axis = None,
@@ -152,6 +160,7 @@ def nanmin(
     return _extreme(_min, x, np.inf, axis, keepdims, initial, _counts(x, where))
 
 
+@of_array
 def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The median of the entries that are not NaN; NaN if there are none."""
     x = _array(x) if _inexact(x) else astype(x, float)
@@ -202,11 +211,13 @@ def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
     return concatenate([ravel(x) for x in arrays])[function(*numbers)]
 
 
+@of_two
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
     """x followed by `values` along `axis`; both flattened without one."""
     return concatenate([ravel(x), ravel(values)] if axis is None else [x, values], axis or 0)
 
 
+@of_array
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
     """x without the entries `obj` (an index, indices, a slice or a mask) along `axis`.
 
@@ -227,6 +238,7 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     return _moved(lambda n, new: np.insert(n, obj, new, axis), x, values)
 
 
+@of_sequence
 def block(arrays: Any) -> Any:
     """Nested lists of blocks, joined: the innermost along the last axis, and so on outwards."""
     leaves, structure = flatten(arrays)
@@ -236,6 +248,7 @@ def block(arrays: Any) -> Any:
 # -- products and powers ------------------------------------------------------------------
 
 
+@of_two
 def cross(
     a: Any,
     b: Any,
@@ -261,22 +274,26 @@ def cross(
     return moveaxis(_cross(a, b), -1, axisc)
 
 
+@of_two
 def matvec(x1: Any, x2: Any) -> Any:
     """Matrices (..., m, n) times vectors (..., n)."""
     return squeeze(matmul(x1, expand_dims(x2, -1)), -1)
 
 
+@of_two
 def vecmat(x1: Any, x2: Any) -> Any:
     """Vectors (..., m), conjugated, times matrices (..., m, n)."""
     return squeeze(matmul(expand_dims(np.conjugate(x1), -2), x2), -2)
 
 
+@of_two
 def float_power(x1: Any, x2: Any) -> Any:
     """x1**x2 in float64 or complex128 at least."""
     wide = np.result_type(raw(x1), raw(x2), np.float64)
     return power(astype(x1, wide, copy=False), astype(x2, wide, copy=False))
 
 
+@of_array
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of a vector as columns: the highest first, or last if `increasing`."""
     x = _array(x)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -22,6 +22,10 @@ from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
 from .shaping import _array, _in, _shape, expand_dims, moveaxis, ravel, reshape, transpose
+from .signatures import ArrayLike, Operand, of_sequence, of_three, of_two
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 __all__ = [
     "affine", "convolve", "correlate", "dot", "einsum", "inner", "kron", "matmul", "multi_dot",
@@ -93,6 +97,7 @@ matmul_ = Bilinear(
 )
 
 
+@of_two
 def matmul(a: Array, b: Array) -> Array:
     """The matrix product ``a @ b``; vectors and stacks of matrices as in NumPy.
 
@@ -177,6 +182,7 @@ affine_ = Custom(
 )
 
 
+@of_three
 def affine(x: Array, w: Array, b: Array) -> Array:
     """``x @ w + b`` in one operation: what a dense layer computes.
 
@@ -342,7 +348,15 @@ def _explicit(expression: str, shapes: Sequence[tuple[int, ...]]) -> str:
     return ",".join(inputs) + "->" + output.replace("...", ellipsis)
 
 
-def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Array:
+@overload
+def einsum(  # type: ignore[overload-overlap]
+    *args: ArrayLike | str, optimize: Any = False, dtype: Any = None, casting: Any = "safe"
+) -> np.ndarray: ...
+@overload
+def einsum(
+    *args: Operand | str, optimize: Any = False, dtype: Any = None, casting: Any = "safe"
+) -> Value: ...
+def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Any:
     """Einstein summation: products summed over the indices that the output lacks.
 
     Parameters
@@ -380,6 +394,7 @@ def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = 
 # -- written with these -------------------------------------------------------------------
 
 
+@of_two
 def dot(a: Array, b: Array) -> Array:
     """The product over the last axis of `a` and the last but one of `b`.
 
@@ -392,6 +407,7 @@ def dot(a: Array, b: Array) -> Array:
     return matmul(a, b) if n == 1 or max(m, n) == 2 else tensordot(a, b, (-1, -2))
 
 
+@of_two
 def inner(a: Array, b: Array) -> Array:
     """The product over the last axis of both."""
     a, b = _array(a), _array(b)
@@ -400,12 +416,14 @@ def inner(a: Array, b: Array) -> Array:
     return tensordot(a, b, (-1, -1))
 
 
+@of_two
 def vdot(a: Array, b: Array) -> Array:
     """The inner product of all entries of `a` (conjugated, if complex) and of `b`."""
     a = ravel(a)
     return matmul(a.conj() if np.iscomplexobj(raw(a)) else a, ravel(b))
 
 
+@of_two
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """The inner products of the vectors along one axis, other axes broadcast."""
     a, b = _array(a), _array(b)
@@ -420,11 +438,13 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     return _sum(products, -1, np.result_type(raw(products)))
 
 
+@of_two
 def outer(a: Array, b: Array) -> Array:
     """The products of each entry of `a` with each of `b`, as a matrix."""
     return matmul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
+@of_two
 def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     """The product over several axes: a number of them, last of `a` and first of `b`, or two lists.
 
@@ -462,6 +482,7 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     return reshape(matmul(reshape(a, (rows, k)), reshape(b, (k, columns))), outside)
 
 
+@of_two
 def kron(a: Array, b: Array) -> Array:
     """The Kronecker product: `b` once for each entry of `a`, multiplied by it."""
     a, b = _array(a), _array(b)
@@ -471,6 +492,7 @@ def kron(a: Array, b: Array) -> Array:
     return reshape(blocks, [i * j for i, j in zip(m, n, strict=True)])
 
 
+@of_sequence
 def multi_dot(arrays: Sequence[Array]) -> Array:
     """The product of several matrices, in the order that multiplies the fewest numbers.
 
@@ -509,6 +531,7 @@ convolve_: Bilinear = Bilinear(
 )
 
 
+@of_two
 def convolve(a: Array, v: Array, mode: str = "full") -> Array:
     """The discrete convolution of two sequences.
 
@@ -548,6 +571,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
     return convolve_(a, v, mode="full")[start : start + _shape(a)[0]]
 
 
+@of_two
 def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
     """The cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
 

@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, Node, along, as_array, conj, gathered, over, raw
+from ..graph import Elementwise, Masked, Node, along, as_array, gathered, over, raw
+from ..graph import conj as _conj
 from . import libm
 from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
+from .signatures import Binary, OfArray, OfThree, Unary, of_array
 
 __all__ = [
     "abs",
@@ -151,18 +153,6 @@ def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
     return y * log(where(raw(a) == 0, 1.0, a))
 
 
-# named in rules above their own lines
-absolute: Elementwise
-copysign: Elementwise
-cos: Elementwise
-cosh: Elementwise
-erfc: Elementwise
-_logistic: Elementwise
-sigmoid: Elementwise
-sqrt: Elementwise
-where: Elementwise
-
-
 def _share(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
     """The part of a maximum or minimum that is `mine`: ties are split, NaN stays.
 
@@ -254,9 +244,9 @@ def _even_power(_y: Any, a: Any, b: Any) -> Any:
 along.domain, over.domain = (REAL, REAL), (REAL, NONZERO)
 
 # arithmetic
-add = Elementwise("add", np.add, 1, 1, domain=(REAL, REAL))
-subtract = Elementwise("subtract", np.subtract, 1, -1, domain=(REAL, REAL))
-multiply = Elementwise(
+add: Binary = Elementwise("add", np.add, 1, 1, domain=(REAL, REAL))
+subtract: Binary = Elementwise("subtract", np.subtract, 1, -1, domain=(REAL, REAL))
+multiply: Binary = Elementwise(
     "multiply",
     np.multiply,
     lambda _y, _a, b: b,
@@ -265,7 +255,7 @@ multiply = Elementwise(
     even=[lambda _y, a, b: 1.0 if a is b else None] * 2,
     squares=(lambda _y, _a, b: b * b, lambda _y, a, _b: a * a),
 )
-divide = Elementwise(
+divide: Binary = Elementwise(
     "divide",
     np.divide,
     lambda _y, _a, b: 1 / b,
@@ -274,7 +264,7 @@ divide = Elementwise(
     domain=(REAL, NONZERO),
     squares=(lambda _y, _a, b: 1 / (b * b), None),
 )
-power = Elementwise(
+power: Binary = Elementwise(
     "power",
     _power,
     _power_in_base,
@@ -283,19 +273,23 @@ power = Elementwise(
     domain=(POSITIVE, REAL),
     even=(_even_power, None),
 )
-negative = Elementwise("negative", np.negative, -1, domain=(REAL,), squares=(1.0,))
-positive = Elementwise("positive", np.positive, 1, domain=(REAL,), squares=(1.0,))
-absolute = Elementwise(
+negative: Unary = Elementwise("negative", np.negative, -1, domain=(REAL,), squares=(1.0,))
+positive: Unary = Elementwise("positive", np.positive, 1, domain=(REAL,), squares=(1.0,))
+absolute: Unary = Elementwise(
     "absolute", np.absolute, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
 )
-fabs = Elementwise(
+fabs: Unary = Elementwise(
     "fabs", np.fabs, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
 )
-square = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,), even=(2.0,))
-sqrt = Elementwise("sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,))
-cbrt = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
-reciprocal = Elementwise("reciprocal", np.reciprocal, lambda y, _x: -y * y, domain=(NONZERO,))
-hypot = Elementwise(
+square: Unary = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,), even=(2.0,))
+sqrt: Unary = Elementwise(
+    "sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,)
+)
+cbrt: Unary = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
+reciprocal: Unary = Elementwise(
+    "reciprocal", np.reciprocal, lambda y, _x: -y * y, domain=(NONZERO,)
+)
+hypot: Binary = Elementwise(
     "hypot",
     np.hypot,
     lambda y, a, _b: over(a, y),
@@ -305,7 +299,7 @@ hypot = Elementwise(
     root=True,
 )
 # roots whose derivative at 0 is 0, not infinite: norms and deviations end with them
-root = Elementwise(
+root: Unary = Elementwise(
     "root",
     np.sqrt,
     lambda y, _s: over(0.5, y),
@@ -315,23 +309,23 @@ root = Elementwise(
     root=True,
     radical=True,
 )
-root_of_power = Elementwise(
+root_of_power: Binary = Elementwise(
     "root_of_power", _power, lambda y, a, b: over(b * y, a), None, domain=(POSITIVE, REAL)
 )
 
 # steps: flat wherever they are not a jump
-_sign = Elementwise(
+_sign: Unary = Elementwise(
     "sign",
     np.sign,
     0,
     scalar=lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x,
     domain=(NONZERO,),
 )
-floor = Elementwise("floor", np.floor, 0, domain=(UNIT,))
-ceil = Elementwise("ceil", np.ceil, 0, domain=(UNIT,))
-trunc = Elementwise("trunc", np.trunc, 0, domain=(UNIT,))
-rint = Elementwise("rint", np.rint, 0, domain=(UNIT,))
-heaviside = Elementwise(
+floor: Unary = Elementwise("floor", np.floor, 0, domain=(UNIT,))
+ceil: Unary = Elementwise("ceil", np.ceil, 0, domain=(UNIT,))
+trunc: Unary = Elementwise("trunc", np.trunc, 0, domain=(UNIT,))
+rint: Unary = Elementwise("rint", np.rint, 0, domain=(UNIT,))
+heaviside: Binary = Elementwise(
     "heaviside",
     np.heaviside,
     0,
@@ -339,7 +333,7 @@ heaviside = Elementwise(
     chooses=True,
     domain=(NONZERO, REAL),
 )
-copysign = Elementwise(
+copysign: Binary = Elementwise(
     "copysign",
     np.copysign,
     lambda _y, a, b: _sign(a) * copysign(1.0, b),
@@ -350,32 +344,34 @@ copysign = Elementwise(
     jumps=True,
 )
 # y - a is a multiple of b to the last place; a / b may round up to the next
-remainder = Elementwise(
+remainder: Binary = Elementwise(
     "remainder", np.remainder, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
 )
-nextafter = Elementwise("nextafter", np.nextafter, 1, 0, domain=(NONZERO, REAL))
-fmod = Elementwise(
+nextafter: Binary = Elementwise("nextafter", np.nextafter, 1, 0, domain=(NONZERO, REAL))
+fmod: Binary = Elementwise(
     "fmod", np.fmod, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
 )
 
 # exponentials and logarithms
-exp = Elementwise("exp", np.exp, lambda y, _x: y, scalar=math.exp, domain=(REAL,))
-exp2 = Elementwise("exp2", np.exp2, lambda y, _x: y * LN2, domain=(REAL,))
-expm1 = Elementwise("expm1", np.expm1, lambda _y, x: exp(x), scalar=math.expm1, domain=(REAL,))
-log = Elementwise("log", np.log, lambda _y, x: 1 / x, scalar=math.log, domain=(POSITIVE,))
-log2 = Elementwise("log2", np.log2, lambda _y, x: 1 / (x * LN2), domain=(POSITIVE,))
-log10 = Elementwise("log10", np.log10, lambda _y, x: 1 / (x * LN10), domain=(POSITIVE,))
-log1p = Elementwise(
+exp: Unary = Elementwise("exp", np.exp, lambda y, _x: y, scalar=math.exp, domain=(REAL,))
+exp2: Unary = Elementwise("exp2", np.exp2, lambda y, _x: y * LN2, domain=(REAL,))
+expm1: Unary = Elementwise(
+    "expm1", np.expm1, lambda _y, x: exp(x), scalar=math.expm1, domain=(REAL,)
+)
+log: Unary = Elementwise("log", np.log, lambda _y, x: 1 / x, scalar=math.log, domain=(POSITIVE,))
+log2: Unary = Elementwise("log2", np.log2, lambda _y, x: 1 / (x * LN2), domain=(POSITIVE,))
+log10: Unary = Elementwise("log10", np.log10, lambda _y, x: 1 / (x * LN10), domain=(POSITIVE,))
+log1p: Unary = Elementwise(
     "log1p", np.log1p, lambda _y, x: 1 / (1 + x), scalar=math.log1p, domain=(Domain(-1.0),)
 )
-logaddexp = Elementwise(
+logaddexp: Binary = Elementwise(
     "logaddexp",
     np.logaddexp,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(a - b)),
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(b - a)),
     domain=(REAL, REAL),
 )
-logaddexp2 = Elementwise(
+logaddexp2: Binary = Elementwise(
     "logaddexp2",
     np.logaddexp2,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((a - b) * LN2)),
@@ -384,39 +380,45 @@ logaddexp2 = Elementwise(
 )
 
 # trigonometric and hyperbolic
-sin = Elementwise("sin", np.sin, lambda _y, x: cos(x), scalar=math.sin, domain=(REAL,))
-cos = Elementwise("cos", np.cos, lambda _y, x: -sin(x), scalar=math.cos, domain=(REAL,))
-tan = Elementwise("tan", np.tan, lambda y, _x: 1 + y * y, scalar=math.tan, domain=(UNIT,))
-arcsin = Elementwise("arcsin", np.arcsin, lambda _y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,))
-arccos = Elementwise(
+sin: Unary = Elementwise("sin", np.sin, lambda _y, x: cos(x), scalar=math.sin, domain=(REAL,))
+cos: Unary = Elementwise("cos", np.cos, lambda _y, x: -sin(x), scalar=math.cos, domain=(REAL,))
+tan: Unary = Elementwise("tan", np.tan, lambda y, _x: 1 + y * y, scalar=math.tan, domain=(UNIT,))
+arcsin: Unary = Elementwise(
+    "arcsin", np.arcsin, lambda _y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,)
+)
+arccos: Unary = Elementwise(
     "arccos", np.arccos, lambda _y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,)
 )
-arctan = Elementwise("arctan", np.arctan, lambda _y, x: 1 / (1 + x * x), domain=(REAL,))
-arctan2 = Elementwise(
+arctan: Unary = Elementwise("arctan", np.arctan, lambda _y, x: 1 / (1 + x * x), domain=(REAL,))
+arctan2: Binary = Elementwise(
     "arctan2",
     np.arctan2,
     lambda _y, a, b: over(over(b, hypot(a, b)), hypot(a, b)),
     lambda _y, a, b: -over(over(a, hypot(a, b)), hypot(a, b)),
     domain=(NONZERO, NONZERO),
 )
-sinh = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
-cosh = Elementwise("cosh", np.cosh, lambda _y, x: sinh(x), domain=(REAL,))
-tanh = Elementwise("tanh", np.tanh, lambda y, _x: 1 - y * y, scalar=math.tanh, domain=(REAL,))
-arcsinh = Elementwise("arcsinh", np.arcsinh, _arcsinh_slope, domain=(REAL,))
-arccosh = Elementwise(
+sinh: Unary = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
+cosh: Unary = Elementwise("cosh", np.cosh, lambda _y, x: sinh(x), domain=(REAL,))
+tanh: Unary = Elementwise(
+    "tanh", np.tanh, lambda y, _x: 1 - y * y, scalar=math.tanh, domain=(REAL,)
+)
+arcsinh: Unary = Elementwise("arcsinh", np.arcsinh, _arcsinh_slope, domain=(REAL,))
+arccosh: Unary = Elementwise(
     "arccosh",
     np.arccosh,
     lambda _y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),
     domain=(Domain(1.0),),
 )
-arctanh = Elementwise("arctanh", np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=(UNIT,))
-deg2rad = Elementwise("deg2rad", np.deg2rad, lambda _y, _x: RADIAN, domain=(REAL,))
-rad2deg = Elementwise("rad2deg", np.rad2deg, lambda _y, _x: 1 / RADIAN, domain=(REAL,))
-sinc = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
+arctanh: Unary = Elementwise(
+    "arctanh", np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=(UNIT,)
+)
+deg2rad: Unary = Elementwise("deg2rad", np.deg2rad, lambda _y, _x: RADIAN, domain=(REAL,))
+rad2deg: Unary = Elementwise("rad2deg", np.rad2deg, lambda _y, _x: 1 / RADIAN, domain=(REAL,))
+sinc: Unary = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
 
 # parts of a complex number: partials p for which dy = Re(p dx)
-_real = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
-_imag = Elementwise(
+_real: Unary = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
+_imag: Unary = Elementwise(
     "imag",
     lambda x: np.copy(np.imag(x))[()],
     lambda _y, _x: -1j,
@@ -424,7 +426,7 @@ _imag = Elementwise(
 )
 
 # choices: a branch not taken sends back a structural zero
-where = Elementwise(
+where: OfThree[...] = Elementwise(
     "where",
     np.where,
     None,
@@ -433,7 +435,7 @@ where = Elementwise(
     chooses=True,
     domain=(NONZERO, REAL, REAL),
 )
-maximum = Elementwise(
+maximum: Binary = Elementwise(
     "maximum",
     np.maximum,
     lambda y, a, b: _share(y, a, b, raw(a) > raw(b)),
@@ -441,7 +443,7 @@ maximum = Elementwise(
     chooses=True,
     domain=(REAL, REAL),
 )
-minimum = Elementwise(
+minimum: Binary = Elementwise(
     "minimum",
     np.minimum,
     lambda y, a, b: _share(y, a, b, raw(a) < raw(b)),
@@ -449,7 +451,7 @@ minimum = Elementwise(
     chooses=True,
     domain=(REAL, REAL),
 )
-fmax = Elementwise(
+fmax: Binary = Elementwise(
     "fmax",
     np.fmax,
     lambda y, a, b: _share_nan(y, a, b, raw(a) > raw(b)),
@@ -457,7 +459,7 @@ fmax = Elementwise(
     chooses=True,
     domain=(REAL, REAL),
 )
-fmin = Elementwise(
+fmin: Binary = Elementwise(
     "fmin",
     np.fmin,
     lambda y, a, b: _share_nan(y, a, b, raw(a) < raw(b)),
@@ -466,7 +468,7 @@ fmin = Elementwise(
     domain=(REAL, REAL),
 )
 
-_clip = Elementwise(
+_clip: OfThree[...] = Elementwise(
     "clip",
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),
@@ -477,28 +479,28 @@ _clip = Elementwise(
 )
 
 # the logistic function, the error function, and x log y
-sigmoid = Elementwise(
+sigmoid: Unary = Elementwise(
     "sigmoid", _sigmoid, lambda y, _x: y * (1 - y), scalar=_sigmoid_scalar, domain=(REAL,)
 )
 # the same where it is a slope itself: its own, not y * (1 - y), rounds to 0 in neither tail
-_logistic = Elementwise(
+_logistic: Unary = Elementwise(
     "logistic", _sigmoid, lambda y, x: y * _logistic(-x), scalar=_sigmoid_scalar, domain=(REAL,)
 )
-erf = Elementwise(
+erf: Unary = Elementwise(
     "erf",
     libm.erf,
     lambda _y, x: 2 * INV_SQRT_PI * _bell(x),
     scalar=math.erf,
     domain=(REAL,),
 )
-erfc = Elementwise(
+erfc: Unary = Elementwise(
     "erfc",
     libm.erfc,
     lambda _y, x: -2 * INV_SQRT_PI * _bell(x),
     scalar=math.erfc,
     domain=(REAL,),
 )
-xlogy = Elementwise(
+xlogy: Binary = Elementwise(
     "xlogy",
     _xlogy,
     lambda _y, _x, y: log(y),
@@ -507,27 +509,29 @@ xlogy = Elementwise(
 )
 
 # what has no derivative: the result is a constant
-less = Elementwise("less", np.less, None, None)
-less_equal = Elementwise("less_equal", np.less_equal, None, None)
-greater = Elementwise("greater", np.greater, None, None)
-greater_equal = Elementwise("greater_equal", np.greater_equal, None, None)
-equal = Elementwise("equal", np.equal, None, None)
-not_equal = Elementwise("not_equal", np.not_equal, None, None)
-logical_and = Elementwise("logical_and", np.logical_and, None, None)
-logical_or = Elementwise("logical_or", np.logical_or, None, None)
-logical_xor = Elementwise("logical_xor", np.logical_xor, None, None)
-logical_not = Elementwise("logical_not", np.logical_not, None)
-bitwise_and = Elementwise("bitwise_and", np.bitwise_and, None, None)
-bitwise_or = Elementwise("bitwise_or", np.bitwise_or, None, None)
-bitwise_xor = Elementwise("bitwise_xor", np.bitwise_xor, None, None)
-left_shift = Elementwise("left_shift", np.left_shift, None, None)
-right_shift = Elementwise("right_shift", np.right_shift, None, None)
-invert = Elementwise("invert", np.invert, None)
-isnan = Elementwise("isnan", np.isnan, None)
-isinf = Elementwise("isinf", np.isinf, None)
-isfinite = Elementwise("isfinite", np.isfinite, None)
-signbit = Elementwise("signbit", np.signbit, None)
-floor_divide = Elementwise("floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)))
+less: Binary = Elementwise("less", np.less, None, None)
+less_equal: Binary = Elementwise("less_equal", np.less_equal, None, None)
+greater: Binary = Elementwise("greater", np.greater, None, None)
+greater_equal: Binary = Elementwise("greater_equal", np.greater_equal, None, None)
+equal: Binary = Elementwise("equal", np.equal, None, None)
+not_equal: Binary = Elementwise("not_equal", np.not_equal, None, None)
+logical_and: Binary = Elementwise("logical_and", np.logical_and, None, None)
+logical_or: Binary = Elementwise("logical_or", np.logical_or, None, None)
+logical_xor: Binary = Elementwise("logical_xor", np.logical_xor, None, None)
+logical_not: Unary = Elementwise("logical_not", np.logical_not, None)
+bitwise_and: Binary = Elementwise("bitwise_and", np.bitwise_and, None, None)
+bitwise_or: Binary = Elementwise("bitwise_or", np.bitwise_or, None, None)
+bitwise_xor: Binary = Elementwise("bitwise_xor", np.bitwise_xor, None, None)
+left_shift: Binary = Elementwise("left_shift", np.left_shift, None, None)
+right_shift: Binary = Elementwise("right_shift", np.right_shift, None, None)
+invert: Unary = Elementwise("invert", np.invert, None)
+isnan: Unary = Elementwise("isnan", np.isnan, None)
+isinf: Unary = Elementwise("isinf", np.isinf, None)
+isfinite: Unary = Elementwise("isfinite", np.isfinite, None)
+signbit: Unary = Elementwise("signbit", np.signbit, None)
+floor_divide: Binary = Elementwise(
+    "floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0))
+)
 
 
 def _listed(x: Any) -> Any:
@@ -535,23 +539,27 @@ def _listed(x: Any) -> Any:
     return gathered(x) if isinstance(x, list | tuple) else x
 
 
+@of_array
 def sign(x: Any) -> Any:
     """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
     x = _listed(x)
     return over(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
 
 
+@of_array
 def real(x: Any) -> Any:
     """The real part; x itself if it is real."""
     x = _listed(x)
     return _real(x) if np.iscomplexobj(raw(x)) else x
 
 
+@of_array
 def imag(x: Any) -> Any:
     """The imaginary part; zeros if x is real."""
     return _imag(x)
 
 
+@of_array
 def angle(z: Any, deg: bool = False) -> Any:
     """The argument of z in radians (or degrees); its derivative at 0 is 0."""
     z = _listed(z)
@@ -559,6 +567,7 @@ def angle(z: Any, deg: bool = False) -> Any:
     return rad2deg(a) if deg else a
 
 
+@of_array
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     """x limited to [min, max]; the derivative is 1 on the bounds themselves.
 
@@ -598,6 +607,7 @@ def kept(condition: Any, x: Any, fill: Any) -> Any:
     return where(condition, x, fill)
 
 
+@of_array
 def round(x: Any, decimals: int = 0) -> Any:
     """x rounded to `decimals` places, half to even; its derivative is zero."""
     x = _listed(x)
@@ -611,12 +621,14 @@ def round(x: Any, decimals: int = 0) -> Any:
     return y.astype(kind) if kind.kind in "iu" else y
 
 
+@of_array
 def real_if_close(x: Any, tol: float = 100) -> Any:
     """The real part, if no imaginary part is larger than `tol` (times eps, if more than 1)."""
     x = _listed(x)
     return real(x) if np.isrealobj(np.real_if_close(raw(x), tol)) else x
 
 
+@of_array
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """x with NaN and infinities replaced; nothing flows back where they were."""
     x = _listed(x)
@@ -636,6 +648,7 @@ def power_of_floats(a: float, b: float) -> float:
 
 # NumPy's own other names
 abs = absolute
+conj: OfArray[[]] = _conj
 conjugate = conj
 pow = power
 true_divide = divide

@@ -34,6 +34,7 @@ from .elementwise import absolute, imag, positive, real, sign
 from .indexing import take_along_axis
 from .reductions import sum as _sum
 from .shaping import _array, _shape, concatenate, tril
+from .signatures import of_array
 
 __all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
 
@@ -316,6 +317,7 @@ def _completed(q: Array) -> Array:
     return concatenate([q, qr(more - q @ (star(q) @ more)).Q], -1)
 
 
+@of_array
 def cholesky(a: Array, *, upper: bool = False) -> Array:
     """The lower triangular L whose ``L @ L^H`` is the Hermitian matrix with the triangle of `a`.
 
@@ -356,6 +358,7 @@ def eigh(a: Array, UPLO: str = "L") -> EighResult:
     return EighResult(real(y[..., -1, :]), y[..., :-1, :])
 
 
+@of_array
 def eigvalsh(a: Array, UPLO: str = "L") -> Array:
     """The eigenvalues of `eigh`."""
     return eigh(a, UPLO).eigenvalues
@@ -370,6 +373,7 @@ def eig(a: Array) -> EigResult:
     return EigResult(y[..., -1, :], y[..., :-1, :])
 
 
+@of_array
 def eigvals(a: Array) -> Array:
     """The eigenvalues of `eig`."""
     return eig(a).eigenvalues
@@ -401,6 +405,7 @@ def _svd_by_eigenvalues(a: Array, compute_uv: bool) -> Any:
     return SVDResult(v, absolute(w), star(v * sign(w)[..., None, :])) if compute_uv else absolute(w)
 
 
+@of_array
 def svdvals(a: Array) -> Array:
     """The singular values, falling."""
     return svd(a, compute_uv=False)

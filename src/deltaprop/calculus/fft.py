@@ -23,6 +23,7 @@ from ..graph.primitive import Array
 from .domains import case
 from .elementwise import conj
 from .shaping import pad, roll
+from .signatures import of_array
 
 Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
 
@@ -144,6 +145,7 @@ def _resized(x: Array, shape: Sequence[int], wanted: Sequence[int]) -> Array:
     return x
 
 
+@of_array
 def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """The transform along several axes, all of them if none are named.
 
@@ -162,12 +164,14 @@ def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     return _fft(x, axes=axes, norm=norm or "backward") if axes else x
 
 
+@of_array
 def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """The inverse of `fftn`."""
     x, axes, _ = _prepared(x, s, axes)
     return _ifft(x, axes=axes, norm=norm or "backward") if axes else x
 
 
+@of_array
 def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """`fftn` of real numbers: along the last of the axes only frequencies not below zero.
 
@@ -184,6 +188,7 @@ def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
     return _fft(half, axes=tuple(others), norm=norm or "backward") if others else half
 
 
+@of_array
 def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """The inverse of `rfftn`; along the last axis, unless `s` says so, of even length."""
     x, axes, n = _prepared(x, s, axes, half=True)
@@ -193,51 +198,61 @@ def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Arra
     return _irfft(x, n=n, axis=last, norm=norm or "backward")
 
 
+@of_array
 def fft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k."""
     return fftn(x, _one(n), (axis,), norm)
 
 
+@of_array
 def ifft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The inverse of `fft`."""
     return ifftn(x, _one(n), (axis,), norm)
 
 
+@of_array
 def rfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """`fft` of real numbers: only frequencies not below zero, which determine the others."""
     return rfftn(x, _one(n), (axis,), norm)
 
 
+@of_array
 def irfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The inverse of `rfft`; an odd length is only found if `n` says so."""
     return irfftn(x, _one(n), (axis,), norm)
 
 
+@of_array
 def hfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The real transform of a signal given by one half: the other is its conjugate."""
     return irfft(conj(x), n, axis, _SWAPPED[norm or "backward"])
 
 
+@of_array
 def ihfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
     """The inverse of `hfft`."""
     return conj(rfft(x, n, axis, _SWAPPED[norm or "backward"]))
 
 
+@of_array
 def fft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
     """`fftn` of the last two axes."""
     return fftn(x, s, axes, norm)
 
 
+@of_array
 def ifft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
     """`ifftn` of the last two axes."""
     return ifftn(x, s, axes, norm)
 
 
+@of_array
 def rfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
     """`rfftn` of the last two axes."""
     return rfftn(x, s, axes, norm)
 
 
+@of_array
 def irfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
     """`irfftn` of the last two axes."""
     return irfftn(x, s, axes, norm)
@@ -249,11 +264,13 @@ def _shifted(x: Array, axes: Any, turn: Callable[[int], int]) -> Array:
     return roll(x, [turn(shape[i]) for i in axes], axes)
 
 
+@of_array
 def fftshift(x: Array, axes: Any = None) -> Array:
     """Frequency zero moved to the middle."""
     return _shifted(x, axes, lambda n: n // 2)
 
 
+@of_array
 def ifftshift(x: Array, axes: Any = None) -> Array:
     """The inverse of `fftshift`."""
     return _shifted(x, axes, lambda n: -(n // 2))

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from inspect import Signature, signature
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -26,6 +26,10 @@ from ..graph.primitive import Array
 from .domains import case
 from .elementwise import maximum, minimum, negative, where
 from .shaping import _array, _row, broadcast_to, ravel, reshape
+from .signatures import OfArray, Operand, of_array, of_two
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 
 def _picked(x: Any, index: Any) -> Any:
@@ -151,6 +155,7 @@ def _static_entry(i: Any) -> Any:
     return i
 
 
+@of_array
 def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
     """The entries at the positions `indices` along `axis`, of the ravelled `x` if it is None.
 
@@ -180,6 +185,7 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     return _getitem(x, index=(slice(None),) * axis + (at if at.ndim else at[()],))
 
 
+@of_array
 def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     """Along `axis`, the entries at the positions that `indices` has for each of the others.
 
@@ -213,11 +219,13 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     return _getitem(x, index=tuple(index))
 
 
+@of_two
 def compress(condition: Any, x: Array, axis: int | None = None) -> Array:
     """The slices along `axis` (entries, if it is None) where the condition holds."""
     return take(x, np.flatnonzero(raw(condition)), axis)
 
 
+@of_two
 def extract(condition: Any, x: Array) -> Array:
     """The entries where the condition, of the shape of `x`, holds."""
     return compress(np.ravel(raw(condition)), x)
@@ -226,6 +234,7 @@ def extract(condition: Any, x: Array) -> Array:
 # order
 
 
+@of_array
 def argsort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Any:
@@ -240,6 +249,7 @@ def argsort(
     return _constant_like(x, data.shape[axis] - 1 - np.flip(backwards, axis))
 
 
+@of_array
 def sort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Array:
@@ -263,6 +273,7 @@ def sort(
     return take_along_axis(x, argsort(x, axis, descending=descending), axis)
 
 
+@of_array
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
     """The entries with the `kth` in its sorted place, lesser before, greater after it."""
     x = _array(x)
@@ -308,7 +319,7 @@ def _with_defaults(theirs: Signature) -> Signature:
     return Signature([p.replace(default=defaults.get(p.name, p.default)) for p in known])
 
 
-def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
+def _constant_of(function: Callable[..., Any]) -> Any:
     """The NumPy function for Values too, its result then a constant (or several)."""
 
     def constant(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -327,29 +338,31 @@ def _constant_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return constant
 
 
-argpartition = _constant_of(np.argpartition)
-argmax = _constant_of(np.argmax)
-argmin = _constant_of(np.argmin)
-searchsorted = _constant_of(np.searchsorted)
-nonzero = _constant_of(np.nonzero)
-flatnonzero = _constant_of(np.flatnonzero)
-argwhere = _constant_of(np.argwhere)
-count_nonzero = _constant_of(np.count_nonzero)
-isin = _constant_of(np.isin)
-isreal = _constant_of(np.isreal)
-iscomplex = _constant_of(np.iscomplex)
-isposinf = _constant_of(np.isposinf)
-isneginf = _constant_of(np.isneginf)
-array_equiv = _constant_of(np.array_equiv)
-any = _constant_of(np.any)
-all = _constant_of(np.all)
+argpartition: OfArray[...] = _constant_of(np.argpartition)
+argmax: OfArray[...] = _constant_of(np.argmax)
+argmin: OfArray[...] = _constant_of(np.argmin)
+searchsorted: OfArray[...] = _constant_of(np.searchsorted)
+nonzero: Callable[..., tuple[Any, ...]] = _constant_of(np.nonzero)
+flatnonzero: OfArray[...] = _constant_of(np.flatnonzero)
+argwhere: OfArray[...] = _constant_of(np.argwhere)
+count_nonzero: OfArray[...] = _constant_of(np.count_nonzero)
+isin: OfArray[...] = _constant_of(np.isin)
+isreal: OfArray[...] = _constant_of(np.isreal)
+iscomplex: OfArray[...] = _constant_of(np.iscomplex)
+isposinf: OfArray[...] = _constant_of(np.isposinf)
+isneginf: OfArray[...] = _constant_of(np.isneginf)
+array_equiv: OfArray[...] = _constant_of(np.array_equiv)
+any: OfArray[...] = _constant_of(np.any)
+all: OfArray[...] = _constant_of(np.all)
 
 
 # updates
 
 
-def _update(formula: str, function: Callable[[Array, Array], Array]) -> Callable[..., Array]:
-    def update(self: At, new: Array) -> Array:
+def _update(
+    formula: str, function: Callable[[Array, Array], Array]
+) -> Callable[[At, Operand], Value]:
+    def update(self: At, new: Operand) -> Value:
         return self._updated(function, new)
 
     update.__doc__ = f"{formula} there."
@@ -381,7 +394,7 @@ class At:
     __slots__ = ("_index", "_x")
 
     def __init__(self, x: Array, *index: Any) -> None:
-        self._x = x if isinstance(x, Node) else as_array(x)
+        self._x: Array = x if isinstance(x, Node) else as_array(x)
         self._index = index
 
     def __getitem__(self, index: Any) -> At:
@@ -394,12 +407,12 @@ class At:
         (index,) = self._index
         return index, np.broadcast_to(False, np.shape(raw(self._x)))[index].shape
 
-    def get(self) -> Array:
+    def get(self) -> Value:
         """``x[index]``."""
         index, _ = self._place()
         return _getitem(self._x, index=index)
 
-    def set(self, new: Array) -> Array:
+    def set(self, new: Operand) -> Value:
         """`new` there; of several for one entry the last counts, as in an assignment.
 
         Raises
@@ -409,7 +422,7 @@ class At:
         """
         return self._updated(None, new)
 
-    def add(self, new: Array) -> Array:
+    def add(self, new: Operand) -> Value:
         """x[index] + new there."""
         x = self._x
         index, shape = self._place()
@@ -417,7 +430,7 @@ class At:
         dtype = _dtype(x, new)
         return x + scatter(new, indices=(index,), shape=np.shape(raw(x)), dtype=dtype)
 
-    def subtract(self, new: Array) -> Array:
+    def subtract(self, new: Operand) -> Value:
         """x[index] - new there."""
         return self.add(negative(new))
 
@@ -427,7 +440,7 @@ class At:
     min = _update("minimum(x[index], new)", minimum)
     max = _update("maximum(x[index], new)", maximum)
 
-    def apply(self, function: Callable[[Array], Array]) -> Array:
+    def apply(self, function: Callable[[Value], Operand]) -> Value:
         """``function(x[index])`` there, for a function that keeps the shape."""
         return self.set(function(self.get()))
 
@@ -537,6 +550,7 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
     return result
 
 
+@of_array
 def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
     """A function given in pieces, each computed of its own entries of `x` alone.
 

@@ -52,6 +52,7 @@ from .shaping import (
     tril,
     triu,
 )
+from .signatures import of_array, of_three, of_two
 
 __all__ = [
     *factorisations.__all__, "cond", "cross", "det", "expm", "inv", "lstsq", "matrix_norm",
@@ -91,17 +92,20 @@ def _floating(x: Array) -> Array:
     return x if as_array(raw(x)).dtype.kind in "fc" else astype(x, float)
 
 
+@of_two
 def solve(a: Array, b: Array) -> Array:
     """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
     a, b = matrices(a), _array(b)
     return solve_(a, b[:, None])[..., 0] if len(_shape(b)) == 1 else solve_(a, b)
 
 
+@of_array
 def inv(a: Array) -> Array:
     """The inverse; `LinAlgError` if there is none."""
     return inv_(matrices(a))
 
 
+@of_array
 def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     """The Moore-Penrose inverse, differentiated at constant rank.
 
@@ -165,6 +169,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
     return x, _sum(square(absolute(columns)), 0), rank, svdvals(a)
 
 
+@of_two
 def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
     """x of ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end before."""
     a, b = _array(a), _array(b)
@@ -174,6 +179,7 @@ def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
     return reshape(solve(reshape(a, (-1, math.prod(shape))), reshape(b, -1)), shape)
 
 
+@of_array
 def tensorinv(a: Array, ind: int = 2) -> Array:
     """The inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
     shape = _shape(a)
@@ -194,6 +200,7 @@ def _library() -> Any:
         ) from error
 
 
+@of_two
 def solve_triangular(
     a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Array:
@@ -244,11 +251,13 @@ _sqrtm = Custom(
 )
 
 
+@of_three
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
     """x of ``a @ x + x @ b = q``."""
     return _sylvester(matrices(a, square=True), matrices(b, square=True), matrices(q))
 
 
+@of_array
 def sqrtm(a: Array) -> Array:
     """The principal square root of a matrix, whose square is the matrix."""
     return _sqrtm(matrices(a, square=True))
@@ -394,6 +403,7 @@ _slogdet = Custom(
 )
 
 
+@of_array
 def det(a: Array) -> Array:
     """The determinant; its first two derivatives are right for singular matrices too.
 
@@ -460,11 +470,13 @@ _expm = Custom(
 )
 
 
+@of_array
 def expm(a: Array) -> Array:
     """The matrix exponential."""
     return _expm(matrices(a, square=True))
 
 
+@of_array
 def matrix_power(a: Array, n: int) -> Array:
     """The n-th power by repeated squaring; of the inverse if n is negative."""
     a, n = matrices(a, square=True), index(n)
@@ -477,11 +489,13 @@ def matrix_power(a: Array, n: int) -> Array:
     return a if half is None else half @ a if n % 2 else half
 
 
+@of_array
 def matrix_rank(a: Array, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     """The number of singular values above the tolerance: a constant."""
     return _constant_like(a, np.linalg.matrix_rank(raw(a), tol, hermitian, rtol=rtol))
 
 
+@of_array
 def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
     """The norm of vectors or matrices, as NumPy's; its derivative at zero is zero.
 
@@ -499,11 +513,13 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
     return expand_dims(y, axes) if keepdims else y
 
 
+@of_array
 def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
     """The `norm` of the last two axes."""
     return norm(matrices(x), ord, (-2, -1), keepdims)
 
 
+@of_array
 def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """The norm of vectors that lie along an axis, along several or along all of them."""
     axes = _axes(x := _array(x), axis)
@@ -511,6 +527,7 @@ def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any 
     return reductions._vector_norm(absolute(x), 2.0 if ord is None else float(ord), axes, keepdims)
 
 
+@of_array
 def cond(x: Array, p: Any = None) -> Array:
     """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
     x = matrices(x)
@@ -537,6 +554,7 @@ def _norm_of_inverse(x: Array, p: Any) -> Array:
     return where(lost, np.inf, matrix_norm(inv(rest), ord=p))
 
 
+@of_two
 def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
     """The vector product of vectors of three entries along `axis`."""
     a, b = _array(a), _array(b)

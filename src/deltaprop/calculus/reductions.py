@@ -39,6 +39,7 @@ from .elementwise import (
 )
 from .indexing import sort
 from .shaping import _array, _row, astype, concatenate, moveaxis, reshape, transpose
+from .signatures import of_array
 
 __all__ = [
     "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
@@ -360,6 +361,7 @@ def number(x: Any, condition: Any, axis: Axis, keepdims: bool) -> Any:
     return np.where(count > 0, count, np.nan).astype(dtype)[()]
 
 
+@of_array
 def sum(
     x: Any,
     axis: Axis = None,
@@ -387,6 +389,7 @@ def sum(
     return _with_initial(add, y, initial)
 
 
+@of_array
 def mean(
     x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
 ) -> Any:
@@ -450,6 +453,7 @@ def average(
     return (y, broadcast_to(total, shape=np.shape(raw(y)))) if returned else y
 
 
+@of_array
 def prod(
     x: Any,
     axis: Axis = None,
@@ -492,6 +496,7 @@ def _extreme(which: int, x: Any, axis: Axis, keepdims: bool, initial: Any, condi
     return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
 
 
+@of_array
 def max(
     x: Any,
     axis: Axis = None,
@@ -517,6 +522,7 @@ def max(
     return _extreme(0, x, axis, keepdims, initial, where)
 
 
+@of_array
 def min(
     x: Any,
     axis: Axis = None,
@@ -534,11 +540,13 @@ def min(
 amax, amin = max, min
 
 
+@of_array
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
     return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
 
 
+@of_array
 def var(
     x: Any,
     axis: Axis = None,
@@ -577,6 +585,7 @@ def var(
 _mean_of = mean  # under a name that no parameter hides
 
 
+@of_array
 def std(
     x: Any,
     axis: Axis = None,
@@ -595,6 +604,7 @@ def std(
     return spread if mean is None and _count(x, spread) == 1 else root(spread)
 
 
+@of_array
 def norm(
     x: Any, ord: float | str | None = None, axis: Axis = None, *, keepdims: bool = False
 ) -> Any:
@@ -665,6 +675,7 @@ def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) ->
     return (max if p > 0 else min)(size, axes, keepdims=keepdims)
 
 
+@of_array
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The middle entry, or the mean of the middle two.
 
@@ -682,6 +693,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return _quantile(x, 0.5, axis, "linear", keepdims)
 
 
+@of_array
 def percentile(
     x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
@@ -689,6 +701,7 @@ def percentile(
     return quantile(x, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
 
+@of_array
 def quantile(
     x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
@@ -740,6 +753,7 @@ def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
     return y
 
 
+@of_array
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Each entry less the one before it, `n` times over; ends may be attached first.
 
@@ -766,6 +780,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     return x
 
 
+@of_array
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples `y`, at places `x` or `dx` apart, by the trapezoidal rule."""
     y = _array(y)
@@ -776,12 +791,14 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     return sum(dx * (y[_cut(axis, 1, None)] + y[_cut(axis, None, -1)]) / 2, axis)
 
 
+@of_array
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The sums of the entries up to each; of the flattened array if `axis` is None."""
     x, axis = _row(x, axis)
     return _in(dtype, cumsum_, x, axis=axis)
 
 
+@of_array
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The products of the entries up to each, zeros welcome; flattened as `cumsum`."""
     x, axis = _row(x, axis)
@@ -823,11 +840,13 @@ def logsumexp(
     return (y, sign(raw(total))) if return_sign else y
 
 
+@of_array
 def softmax(x: Any, axis: Axis = -1) -> Any:
     """``exp(x) / sum(exp(x))`` along `axis`, without overflow."""
     return softmax_(x, axis=axis)
 
 
+@of_array
 def log_softmax(x: Any, axis: Axis = -1) -> Any:
     """``x - logsumexp(x)`` along `axis`, accurate for large `x` too."""
     return log_softmax_(x, axis=axis)

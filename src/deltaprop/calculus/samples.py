@@ -23,10 +23,12 @@ from .indexing import _constant_like, _constant_of
 from .reductions import average, diff
 from .reductions import sum as _sum
 from .shaping import _array, _dtype, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
+from .signatures import of_array, of_three, of_two
 
 # -- functions given by samples -----------------------------------------------------------
 
 
+@of_three
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
@@ -100,6 +102,7 @@ def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
     return where(np.real(ahead * np.conj(behind)) < 0, 0.0, slope)
 
 
+@of_two
 def polyval(p: Any, x: Any) -> Array:
     """The polynomial with the coefficients `p`, highest power first, at x (Horner's scheme).
 
@@ -120,6 +123,7 @@ def polyval(p: Any, x: Any) -> Array:
     return y
 
 
+@of_array
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
     """Angles without jumps: whole periods are added, which the derivative does not see."""
     p = _array(p)
@@ -127,6 +131,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
     return p + np.subtract(flat, raw(p), out=np.zeros_like(flat), where=flat != raw(p))
 
 
+@of_array
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Each entry less the one before it, of the ravelled array; ends may be attached."""
     ary = ravel(ary)
@@ -191,6 +196,7 @@ def _slopes(f: Array, space: Any, axis: int, edge_order: int) -> Array:
 # -- random variables given by samples ----------------------------------------------------
 
 
+@of_array
 def cov(
     m: Any,
     y: Any = None,
@@ -254,6 +260,7 @@ def _weights(w: Any, n: int, name: str) -> Any:
     return w
 
 
+@of_array
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """The correlations of variables: their covariances over their standard deviations."""
     C = cov(x, y, rowvar, dtype=dtype)
@@ -267,6 +274,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 # -- counts -------------------------------------------------------------------------------
 
 
+@of_array
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     """How often each integer occurs, a constant; or the sums of their differentiable weights.
 
@@ -294,6 +302,7 @@ _bin_edges = _constant_of(np.histogram_bin_edges)
 _histogram = _constant_of(np.histogram)
 
 
+@of_array
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """The edges of the bins, which move with the least and the largest entry, or with `range`.
 
@@ -333,7 +342,8 @@ def histogram(
             "bincount(digitize(a, edges), weights), or give weights.detach()"
         )
     edges = histogram_bin_edges(a, bins, range, weights)
-    if not isinstance(edges, Node) or edges.is_constant:
+    vary = isinstance(edges, Node) and not edges.is_constant
+    if not vary:
         return _histogram(a, bins, range, density, weights)
     counts, _ = _histogram(raw(a), raw(edges), weights=weights)
     if density:

@@ -26,6 +26,7 @@ from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from .domains import case
 from .elementwise import where
+from .signatures import of_array, of_sequence
 
 Axes: TypeAlias = int | Sequence[int]
 
@@ -131,6 +132,7 @@ _astype = Selection(
 # one shape to another
 
 
+@of_array
 def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None) -> Array:
     """The entries in another shape, in the order C or F, or A: the one they lie in.
 
@@ -166,6 +168,7 @@ def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arra
     return reshape(x, function(np.broadcast_to(False, _shape(x)), *args).shape)
 
 
+@of_array
 def ravel(x: Array, order: str = "C") -> Array:
     """All entries in one row; in the order K, as they lie in memory."""
     if order == "K":
@@ -174,11 +177,13 @@ def ravel(x: Array, order: str = "C") -> Array:
     return reshape(x, (-1,), order)
 
 
+@of_array
 def expand_dims(x: Array, axis: Axes) -> Array:
     """Axes of length 1 inserted; `axis` says where they are in the result."""
     return _reshaped(np.expand_dims, x, axis)
 
 
+@of_array
 def squeeze(x: Array, axis: Axes | None = None) -> Array:
     """Axes of length 1 removed, all of them or those named."""
     return _reshaped(np.squeeze, x, axis)
@@ -214,6 +219,7 @@ def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arr
     return _transpose(x, axes=axes)
 
 
+@of_array
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """The axes in the order `axes`; reversed, if None."""
     x = _array(x)
@@ -225,26 +231,31 @@ def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
 permute_dims = transpose
 
 
+@of_array
 def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
     """The axis moved to before the one at `start`; `moveaxis` is easier to read."""
     return _reordered(np.rollaxis, x, axis, start)
 
 
+@of_array
 def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
     """The axes `source` moved to `destination`, the others in their order."""
     return _reordered(np.moveaxis, x, source, destination)
 
 
+@of_array
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
     """Two axes exchanged."""
     return _reordered(np.swapaxes, x, axis1, axis2)
 
 
+@of_array
 def matrix_transpose(x: Array) -> Array:
     """The last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
+@of_array
 def flip(x: Array, axis: Axes | None = None) -> Array:
     """The entries reversed along all axes or those named."""
     x = _array(x)
@@ -253,16 +264,19 @@ def flip(x: Array, axis: Axes | None = None) -> Array:
     return x[tuple([slice(None, None, -1 if i in named else None) for i in range(ndim)])]
 
 
+@of_array
 def fliplr(x: Array) -> Array:
     """The columns reversed."""
     return flip(x, 1)
 
 
+@of_array
 def flipud(x: Array) -> Array:
     """The rows reversed."""
     return flip(x, 0)
 
 
+@of_array
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     """A quarter turn, `k` times, from the first of `axes` towards the second."""
     x = _array(x)
@@ -271,6 +285,7 @@ def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     return swapaxes(turned, first, second) if k % 2 else turned
 
 
+@of_array
 def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
     """The entries moved on by `shift` along `axis`; what leaves at the end enters in front."""
     return _roll(x, shift=_lengths(shift), axis=None if axis is None else _lengths(axis))
@@ -279,6 +294,7 @@ def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
 # copies
 
 
+@of_array
 def broadcast_to(x: Array, shape: Axes) -> Array:
     """The entries repeated, without copying, along axes that are missing or of length 1."""
     return _broadcast_to(x, shape=_lengths(shape))
@@ -290,6 +306,7 @@ def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     return tuple([_broadcast_to(x, shape=shape) for x in arrays])
 
 
+@of_array
 def tile(x: Array, reps: Axes) -> Array:
     """The whole array repeated, `reps` times along each axis."""
     counts, shape = _lengths(reps), _shape(x := _array(x))
@@ -301,6 +318,7 @@ def tile(x: Array, reps: Axes) -> Array:
     return reshape(copies, [count * size for count, size in pairs])
 
 
+@of_array
 def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
     """Each entry along `axis` repeated, all as often or each as often as `repeats` says.
 
@@ -335,6 +353,7 @@ def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Ar
     return axes if sparse else broadcast_arrays(*axes)
 
 
+@of_array
 def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
     """`x` with a border.
 
@@ -392,6 +411,7 @@ def _in(dtype: Any, casting: Any, arrays: Iterable[Array]) -> list[Array]:
     return [astype(x, wanted, copy=False, casting=casting) for x in given]
 
 
+@of_sequence
 def concatenate(
     arrays: Iterable[Array],
     axis: int | None = 0,
@@ -424,6 +444,7 @@ def concatenate(
     return _concatenate(*given, axis=axis or 0)
 
 
+@of_sequence
 def stack(
     arrays: Iterable[Array], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Array:
@@ -442,6 +463,7 @@ def stack(
     return _stack(*given, axis=axis)
 
 
+@of_sequence
 def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     """The arrays joined along the second axis (1-d arrays: along the only one)."""
     given = [atleast_1d(x) for x in arrays]
@@ -449,11 +471,13 @@ def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_k
     return concatenate(given, axis, dtype=dtype, casting=casting)
 
 
+@of_sequence
 def vstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     """The arrays joined along the first axis, 1-d arrays as rows."""
     return concatenate([atleast_2d(x) for x in arrays], 0, dtype=dtype, casting=casting)
 
 
+@of_sequence
 def dstack(arrays: Iterable[Array]) -> Array:
     """The arrays joined along the third axis."""
     return concatenate([atleast_3d(x) for x in arrays], 2)
@@ -462,6 +486,7 @@ def dstack(arrays: Iterable[Array]) -> Array:
 row_stack = vstack
 
 
+@of_sequence
 def column_stack(arrays: Iterable[Array]) -> Array:
     """The arrays joined along the second axis, 1-d arrays as columns."""
     given = [x if len(_shape(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
@@ -539,11 +564,13 @@ def _below(x: Array, k: int) -> Any:
     return np.tri(rows, columns, k, bool)
 
 
+@of_array
 def tril(x: Array, k: int = 0) -> Array:
     """The lower triangles of the matrices `x`, zero above diagonal `k`."""
     return where(_below(x := _array(x), k), x, np.zeros((), _dtype(x)))
 
 
+@of_array
 def triu(x: Array, k: int = 0) -> Array:
     """The upper triangles of the matrices `x`, zero below diagonal `k`."""
     return where(_below(x := _array(x), k - 1), np.zeros((), _dtype(x)), x)
@@ -556,6 +583,7 @@ def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
     return slice(start, start + max(length, 0) * (columns + 1), columns + 1)
 
 
+@of_array
 def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The entries (i, i + offset) of two axes, along a new last axis.
 
@@ -571,11 +599,13 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     return _part(flat, len(lead), _along_diagonal(rows, columns, offset))
 
 
+@of_array
 def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
     """The sum of a diagonal, of entries converted to `dtype`."""
     return diagonal(x, offset, axis1, axis2).sum(axis=-1, dtype=dtype)
 
 
+@of_array
 def diag(x: Array, k: int = 0) -> Array:
     """The diagonal `k` of a matrix, or the matrix with the vector `x` on it.
 
@@ -598,11 +628,13 @@ def diag(x: Array, k: int = 0) -> Array:
 # dtypes
 
 
+@of_array
 def copy(x: Array) -> Array:
     """The same entries, with their gradient."""
     return _astype(_array(x), dtype=_dtype(x))
 
 
+@of_array
 def astype(
     x: Array,
     dtype: Any,

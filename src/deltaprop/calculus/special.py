@@ -35,6 +35,7 @@ from .elementwise import (
     where,
     xlogy,
 )
+from .signatures import Binary, OfThree, Unary, of_array, of_three, of_two
 
 __all__ = [
     "beta",
@@ -114,19 +115,6 @@ def _static(x: Any, function: str, argument: str) -> Any:
     return x
 
 
-# named in rules above their own lines
-erfcx: Elementwise
-i1: Elementwise
-i1e: Elementwise
-_iv: Elementwise
-_jv: Elementwise
-_yv: Elementwise
-j1: Elementwise
-y1: Elementwise
-_ive: Elementwise
-_zeta: Elementwise
-xlog1py: Elementwise
-
 # -- gamma and its kin --------------------------------------------------------------------
 
 # of the asymptotic series of psi in 1/x**2: Bernoulli's numbers B[2k] / (2k)
@@ -147,19 +135,21 @@ def _psi_gap(a: Any, b: Any) -> Any:
     return where(usual, -gap, plain)
 
 
-_zeta = _scipy("zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE))
-psi = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
-gammaln = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
-rgamma = _scipy("rgamma", lambda y, x: -y * psi(x), domain=(POSITIVE,))
-gammasgn = _scipy("gammasgn", 0, domain=(POSITIVE,))
-gamma = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
-betaln = _scipy(
+_zeta: Binary = _scipy(
+    "zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE)
+)
+psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
+gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
+rgamma: Unary = _scipy("rgamma", lambda y, x: -y * psi(x), domain=(POSITIVE,))
+gammasgn: Unary = _scipy("gammasgn", 0, domain=(POSITIVE,))
+gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
+betaln: Binary = _scipy(
     "betaln",
     lambda _y, a, b: _psi_gap(a, b),
     lambda _y, a, b: _psi_gap(b, a),
     domain=(POSITIVE, POSITIVE),
 )
-beta = _scipy(
+beta: Binary = _scipy(
     "beta",
     lambda y, a, b: y * _psi_gap(a, b),
     lambda y, a, b: y * _psi_gap(b, a),
@@ -171,13 +161,13 @@ def _gamma_density(a: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) - x - gammaln(a))
 
 
-_gammainc = _scipy(
+_gammainc: Binary = _scipy(
     "gammainc", None, lambda _y, a, x: _gamma_density(a, x), domain=(POSITIVE, POSITIVE)
 )
-_gammaincc = _scipy(
+_gammaincc: Binary = _scipy(
     "gammaincc", None, lambda _y, a, x: -_gamma_density(a, x), domain=(POSITIVE, POSITIVE)
 )
-_betainc = _scipy(
+_betainc: OfThree[...] = _scipy(
     "betainc",
     None,
     None,
@@ -187,22 +177,22 @@ _betainc = _scipy(
 
 # -- Bessel functions ---------------------------------------------------------------------
 
-_jv = _scipy(
+_jv: Binary = _scipy(
     "jv",
     None,
     lambda _y, v, x: 0.5 * (_jv(v - 1, x) - _jv(v + 1, x)),
     domain=(POSITIVE, POSITIVE),
 )
-_yv = _scipy(
+_yv: Binary = _scipy(
     "yv",
     None,
     lambda _y, v, x: 0.5 * (_yv(v - 1, x) - _yv(v + 1, x)),
     domain=(POSITIVE, POSITIVE),
 )
-j0 = _scipy("j0", lambda _y, x: -j1(x), domain=(REAL,))
-j1 = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - _jv(2.0, x)), domain=(REAL,))
-y0 = _scipy("y0", lambda _y, x: -y1(x), domain=(POSITIVE,))
-y1 = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - _yv(2.0, x)), domain=(POSITIVE,))
+j0: Unary = _scipy("j0", lambda _y, x: -j1(x), domain=(REAL,))
+j1: Unary = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - _jv(2.0, x)), domain=(REAL,))
+y0: Unary = _scipy("y0", lambda _y, x: -y1(x), domain=(POSITIVE,))
+y1: Unary = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - _yv(2.0, x)), domain=(POSITIVE,))
 
 # -- modified Bessel functions ------------------------------------------------------------
 
@@ -211,22 +201,22 @@ def _i1e_slope(y: Any, x: Any) -> Any:
     return i0e(x) - sign(x) * y - where(raw(x) == 0, 0.5, y / x)
 
 
-_iv = _scipy(
+_iv: Binary = _scipy(
     "iv",
     None,
     lambda _y, v, x: 0.5 * (_iv(v - 1, x) + _iv(v + 1, x)),
     domain=(POSITIVE, POSITIVE),
 )
-_ive = _scipy(
+_ive: Binary = _scipy(
     "ive",
     None,
     lambda y, v, x: 0.5 * (_ive(v - 1, x) + _ive(v + 1, x)) - sign(x) * y,
     domain=(POSITIVE, POSITIVE),
 )
-i0 = Elementwise("i0", np.i0, lambda _y, x: i1(x), domain=(REAL,))
-i0e = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=(NONZERO,))
-i1 = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + _iv(2.0, x)), domain=(REAL,))
-i1e = _scipy("i1e", _i1e_slope, domain=(NONZERO,))
+i0: Unary = Elementwise("i0", np.i0, lambda _y, x: i1(x), domain=(REAL,))
+i0e: Unary = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=(NONZERO,))
+i1: Unary = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + _iv(2.0, x)), domain=(REAL,))
+i1e: Unary = _scipy("i1e", _i1e_slope, domain=(NONZERO,))
 
 # -- the normal distribution --------------------------------------------------------------
 
@@ -252,21 +242,21 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
     return where(raw(x) > 10, -2 / SQRT_PI * t * series, 2 * (x * y - 1 / SQRT_PI))
 
 
-erfcx = _scipy("erfcx", _erfcx_slope, domain=(REAL,))
+erfcx: Unary = _scipy("erfcx", _erfcx_slope, domain=(REAL,))
 
 
 # each by its nearer tail, in which nothing is rounded away; the two agree at the median
-erfinv = _scipy(
+erfinv: Unary = _scipy(
     "erfinv",
     lambda y, x: 0.5 * SQRT_PI * where(raw(x) < 0, _growth(-y, 1 + x), _growth(y, 1 - x)),
     domain=(UNIT,),
 )
-erfcinv = _scipy(
+erfcinv: Unary = _scipy(
     "erfcinv",
     lambda y, x: -0.5 * SQRT_PI * where(raw(x) < 1, _growth(y, x), _growth(-y, 2 - x)),
     domain=(Domain(0.0, 2.0),),
 )
-ndtri = _scipy(
+ndtri: Unary = _scipy(
     "ndtri",
     lambda y, p: (
         SQRT_HALF
@@ -275,7 +265,7 @@ ndtri = _scipy(
     ),
     domain=(FRACTION,),
 )
-log_ndtr = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
+log_ndtr: Unary = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
 
 # -- logarithms and entropies -------------------------------------------------------------
 
@@ -319,23 +309,23 @@ def _rel_entr(x: Any, y: Any) -> Any:
     return np.where((x < 0) | (y < 0), np.inf, inside)
 
 
-xlog1py = Elementwise(
+xlog1py: Binary = Elementwise(
     "xlog1py",
     _xlog1py,
     lambda _y, _a, b: log1p(b),
     lambda _y, a, b: _quotient(a, 1 + b),
     domain=(REAL, Domain(-1.0)),
 )
-logit = Elementwise("logit", _logit, lambda _y, x: 1 / (x * (1 - x)), domain=(FRACTION,))
-entr = Elementwise("entr", _entr, lambda _y, x: -1 - log(x), domain=(POSITIVE,))
-rel_entr = Elementwise(
+logit: Unary = Elementwise("logit", _logit, lambda _y, x: 1 / (x * (1 - x)), domain=(FRACTION,))
+entr: Unary = Elementwise("entr", _entr, lambda _y, x: -1 - log(x), domain=(POSITIVE,))
+rel_entr: Binary = Elementwise(
     "rel_entr",
     _rel_entr,
     lambda _y, a, b: _log_ratio(a, b) + 1,
     lambda _y, a, b: -_quotient(a, b),
     domain=(POSITIVE, POSITIVE),
 )
-kl_div = Elementwise(
+kl_div: Binary = Elementwise(
     "kl_div",
     _kl_div,
     lambda _y, a, b: _log_ratio(a, b),
@@ -349,6 +339,7 @@ digamma = psi
 expit, log_expit = sigmoid, log_sigmoid
 
 
+@of_array
 def ndtr(x: Any) -> Any:
     """The normal distribution function: the part of the area under the bell left of x."""
     return 0.5 * erfc(multiply(x, -SQRT_HALF))
@@ -362,6 +353,7 @@ def zeta(s: Any, x: Any = 1.0) -> Any:
     return _zeta(_static(s, "zeta", "s"), x)
 
 
+@of_two
 def polygamma(n: int, x: Any) -> Any:
     """The n-th derivative of psi.
 
@@ -385,21 +377,25 @@ def polygamma(n: int, x: Any) -> Any:
     return psi(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(n) * _zeta(n + 1.0, x)
 
 
+@of_two
 def gammainc(a: Any, x: Any) -> Any:
     """The regularised lower incomplete gamma function; a variable `a` is a TypeError."""
     return _gammainc(_static(a, "gammainc", "a"), x)
 
 
+@of_two
 def gammaincc(a: Any, x: Any) -> Any:
     """1 - gammainc(a, x), accurate where that is small."""
     return _gammaincc(_static(a, "gammaincc", "a"), x)
 
 
+@of_three
 def betainc(a: Any, b: Any, x: Any) -> Any:
     """The regularised incomplete beta function; a variable `a` or `b` is a TypeError."""
     return _betainc(_static(a, "betainc", "a"), _static(b, "betainc", "b"), x)
 
 
+@of_array
 def multigammaln(a: Any, d: int) -> Any:
     """The logarithm of the multivariate gamma function of dimension `d`, for a > (d - 1) / 2."""
     d = operator.index(d)
@@ -409,16 +405,19 @@ def multigammaln(a: Any, d: int) -> Any:
     return total + d * (d - 1) * 0.25 * math.log(math.pi)
 
 
+@of_two
 def jv(v: Any, x: Any) -> Any:
     """The Bessel function of the first kind; a variable order `v` is a TypeError."""
     return _jv(_static(v, "jv", "v"), x)
 
 
+@of_two
 def yv(v: Any, x: Any) -> Any:
     """The Bessel function of the second kind; a variable order `v` is a TypeError."""
     return _yv(_static(v, "yv", "v"), x)
 
 
+@of_two
 def yn(n: Any, x: Any) -> Any:
     """The Bessel function of the second kind, of an integer order."""
     return yv(n, x)
@@ -427,11 +426,13 @@ def yn(n: Any, x: Any) -> Any:
 jn = jv
 
 
+@of_two
 def iv(v: Any, x: Any) -> Any:
     """The modified Bessel function of the first kind; a variable order `v` is a TypeError."""
     return _iv(_static(v, "iv", "v"), x)
 
 
+@of_two
 def ive(v: Any, x: Any) -> Any:
     """``iv(v, x) * exp(-abs(x))``."""
     return _ive(_static(v, "ive", "v"), x)

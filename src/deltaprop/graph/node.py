@@ -288,7 +288,7 @@ def variable_of(node: Node) -> Node:
     return node.first if node.op is SNAPSHOT else node
 
 
-def parents(node: Node) -> Iterator[Node]:
+def parents(node: Node) -> Iterator[Any]:
     """The nodes that `node` was computed from, variables for their snapshots."""
     for x in node.args:
         if isinstance(x, Node):

@@ -22,6 +22,7 @@ from ..calculus.reductions import log_softmax
 from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
 from ..calculus.shaping import astype
+from ..calculus.signatures import Binary, of_two
 from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, verify
 from .names import by_name
 
@@ -80,7 +81,7 @@ def _binary_slope(_y: Any, p: Any, t: Any) -> Any:
     return (1 - t) / maximum(1 - p, _tiny(p)) - t / maximum(p, _tiny(p))
 
 
-binary = Elementwise(
+binary: Binary = Elementwise(
     "binary_cross_entropy",
     _binary,
     _binary_slope,
@@ -95,14 +96,14 @@ def _binary_of_logits(z: Any, t: Any) -> Any:
         return np.where(share, size * share, share) + np.log1p(np.exp(-size))
 
 
-binary_of_logits = Elementwise(
+binary_of_logits: Binary = Elementwise(
     "binary_cross_entropy_with_logits",
     _binary_of_logits,
     lambda _y, z, t: sigmoid(z) - t,
     lambda _y, z, _t: -z,
     domain=(REAL, REAL),
 )
-relative = Elementwise(
+relative: Binary = Elementwise(
     "relative_entropy",
     lambda p, t: t * (np.log(np.maximum(t, _tiny(p))) - np.log(np.maximum(p, _tiny(p)))),
     lambda _y, p, t: -t / maximum(p, _tiny(p)),
@@ -236,6 +237,7 @@ def _reduce(values: Any, reduction: str) -> Any:
 # -- the losses
 
 
+@of_two
 def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """Squared error, (prediction - target)².
 
@@ -265,6 +267,7 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(square(_subtract(prediction, target)), reduction)
 
 
+@of_two
 def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """Absolute error, ``|prediction - target|``; parameters and errors as of `mse`.
 
@@ -277,6 +280,7 @@ def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(absolute(_subtract(*_pair(prediction, target))), reduction)
 
 
+@of_two
 def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Any:
     """d² / 2 where the error d is at most `delta`, and beyond that its tangent.
 
@@ -299,6 +303,7 @@ def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float
     return _reduce(near * (d - 0.5 * near), reduction)
 
 
+@of_two
 def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """-t log p - (1 - t) log(1 - p) for probabilities p.
 
@@ -332,6 +337,7 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") 
     return _reduce(binary(prediction, target), reduction)
 
 
+@of_two
 def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """Binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
 
@@ -351,6 +357,7 @@ def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: st
     return _reduce(binary_of_logits(prediction, target), reduction)
 
 
+@of_two
 def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as `mse`.
 
@@ -373,6 +380,7 @@ def _are_signs(target: Any) -> None:
         )
 
 
+@of_two
 def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """Kullback-Leibler divergence of rows: the sum of t log(t / p) over the last axis.
 
@@ -401,6 +409,7 @@ def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(_sum(relative(prediction, target), axis=-1), reduction)
 
 
+@of_two
 def softmax_cross_entropy(
     logits: Any,
     target: Any,

@@ -33,7 +33,7 @@ from . import special as special
 from .creation import *  # noqa: F403
 from .dispatch import register as _register
 from .dtypes import *  # noqa: F403
-from .standard import *  # type: ignore[assignment]  # noqa: F403
+from .standard import *  # noqa: F403
 from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 
 __array_api_version__ = "2025.12"

@@ -9,6 +9,7 @@ from ..calculus.contractions import multi_dot as multi_dot
 from ..calculus.linalg import *  # noqa: F403
 from ..calculus.linalg import __all__ as _calculus
 from ..calculus.shaping import matrix_transpose as matrix_transpose
+from ..calculus.signatures import of_array, of_two
 
 __all__ = [
     *_calculus, "LinAlgError", "diagonal", "matmul", "matrix_transpose", "multi_dot", "outer",
@@ -16,11 +17,13 @@ __all__ = [
 ]  # fmt: skip
 
 
+@of_two
 def matmul(x1: Any, x2: Any, /) -> Any:
     """The matrix product ``x1 @ x2``."""
     return contractions.matmul(x1, x2)
 
 
+@of_two
 def outer(x1: Any, x2: Any, /) -> Any:
     """The products of each entry of the vector `x1` with each of `x2`."""
     x1, x2 = shaping._array(x1), shaping._array(x2)
@@ -30,21 +33,25 @@ def outer(x1: Any, x2: Any, /) -> Any:
     return contractions.outer(x1, x2)
 
 
+@of_two
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """The product over several axes."""
     return contractions.tensordot(x1, x2, axes)
 
 
+@of_two
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The inner products of the vectors along one axis; those of `x1` are conjugated."""
     return contractions.vecdot(x1, x2, axis)
 
 
+@of_array
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """The diagonals of the matrices that the last two axes hold."""
     return shaping.diagonal(x, offset, -2, -1)
 
 
+@of_array
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sums of `diagonal`, of entries converted to `dtype`."""
     return diagonal(x, offset=offset).sum(axis=-1, dtype=dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from ..calculus.composed import _moved
 from ..calculus.indexing import nonzero, unique
 from ..calculus.reductions import cumprod, cumsum
 from ..calculus.shaping import _array, _row, concatenate
+from ..calculus.signatures import ArrayLike, Operand, of_array
 from ..graph import raw
+from ..value import Value
 
 __all__ = [
     "c_", "concat", "cumulative_prod", "cumulative_sum", "divmod", "r_", "unique_all",
@@ -34,6 +36,12 @@ def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
     return elementwise.floor_divide(x1, x2), elementwise.remainder(x1, x2)
 
 
+@overload
+def where(condition: Operand, /) -> tuple[Any, ...]: ...
+@overload
+def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> np.ndarray: ...  # type: ignore[overload-overlap]
+@overload
+def where(condition: Operand, x1: Operand, x2: Operand, /) -> Value: ...
 def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
     """Entry by entry, one or the other of two branches; alone, where the condition holds.
 
@@ -83,6 +91,7 @@ def _cumulative(
     return concatenate([np.full(shape, first, np.result_type(raw(y))), y], axis)
 
 
+@of_array
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -90,6 +99,7 @@ def cumulative_sum(
     return _cumulative(cumsum, 0, x, axis, dtype, include_initial)
 
 
+@of_array
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -135,6 +145,7 @@ def unique_inverse(x: Any, /) -> UniqueInverse:
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
+@of_array
 def unique_values(x: Any, /) -> Any:
     """The distinct entries, sorted."""
     return unique(x, equal_nan=False)

@@ -190,6 +190,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
     ]
     yield test_edges.test_forward_mode_knows_a_variable_from_its_readings
     yield test_edges.test_a_slope_of_numbers_where_python_raises
+    yield test_edges.test_cotangents_of_numbers_are_pythons_numbers
     yield from [partial(test_second_order.test_squares_of_roots_are_right, x) for x in ROOTS]
     for name in test_second_order.THERE_IS_NONE:
         yield partial(test_second_order.test_no_second_derivative_is_nan, name)
@@ -198,6 +199,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type
+    yield zeros.test_masked_cotangents_have_the_dtype_of_what_they_belong_to
     for dtype in (np.float32, np.float64):
         yield partial(
             zeros.test_whatever_holds_a_cotangent_its_full_form_fits_what_it_belongs_to, dtype

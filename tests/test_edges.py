@@ -201,6 +201,12 @@ def test_a_slope_of_numbers_where_python_raises() -> None:
     assert (x.grad, y.grad) == (np.inf, 0.0)
 
 
+def test_cotangents_of_numbers_are_pythons_numbers() -> None:
+    """Those of NumPy's would make float64 of the float32 arrays that they are multiplied by."""
+    y = dp.numpy.sinh(Value(0.3))
+    assert type(y.op.vjp(1.0, y, False)[0]) is float
+
+
 def test_forward_mode_knows_a_variable_from_its_readings() -> None:
     """Operations on numbers, and derivatives that are recorded, read variables."""
     assert dp.jvp(lambda x: x * x + x, (2.0,), (1.0,)) == (6.0, 5.0)

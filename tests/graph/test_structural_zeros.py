@@ -375,6 +375,11 @@ def test_a_masked_partial_of_a_wider_type() -> None:
     np.testing.assert_array_equal(x.grad, [2.0, 0.0])
 
 
+def test_masked_cotangents_have_the_dtype_of_what_they_belong_to() -> None:
+    y = dnp.where([True, False], Value(np.array([1.0, 2.0], np.float32)), 0)
+    assert y.op.vjp(0.1, y, False)[1].values.dtype == np.float32
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_whatever_holds_a_cotangent_its_full_form_fits_what_it_belongs_to(dtype: type) -> None:
     like, mask = np.zeros((2, 3), dtype), np.eye(2, 3) > 0

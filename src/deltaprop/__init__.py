@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import typing as _t
 from importlib import import_module as _import_module
 from types import ModuleType as _ModuleType
-from typing import TYPE_CHECKING as _TYPE_CHECKING
-from typing import Any as _Any
 
 from . import deltas as deltas
 from . import nn as nn
@@ -27,7 +26,7 @@ from .transforms import vjp as vjp
 from .value import Value as Value
 from .value import constant as constant
 
-if _TYPE_CHECKING:
+if _t.TYPE_CHECKING:
     from . import onnx as onnx
     from . import scipy as scipy
     from . import sklearn as sklearn
@@ -41,7 +40,7 @@ if _TYPE_CHECKING:
     from .viz import play as play
 
 
-def _mimebundle(value: Value, **_formats: _Any) -> _Any:
+def _mimebundle(value: Value, **_formats: _t.Any) -> _t.Any:
     """What Jupyter shows of a Value: a drawing of the graph, unless that is large."""
     from .viz.drawing import mimebundle
 
@@ -66,15 +65,19 @@ _LAZY = {
 }
 
 
-def __getattr__(name: str) -> _Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        found = _import_module(_LAZY[name], __name__)
-    except ImportError as error:  # for hasattr, dir and the like a module that cannot be is none
-        raise AttributeError(f"deltaprop.{name} cannot be imported: {error}") from error
-    value = globals()[name] = found if _LAZY[name] == f".{name}" else getattr(found, name)
-    return value
+if not _t.TYPE_CHECKING:  # who checks types knows every name, and that any other is wrong
+
+    def __getattr__(name: str) -> _t.Any:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            found = _import_module(_LAZY[name], __name__)
+        except (
+            ImportError
+        ) as error:  # for hasattr, dir and the like a module that cannot be is none
+            raise AttributeError(f"deltaprop.{name} cannot be imported: {error}") from error
+        value = globals()[name] = found if _LAZY[name] == f".{name}" else getattr(found, name)
+        return value
 
 
 def __dir__() -> list[str]:

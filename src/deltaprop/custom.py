@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from .transforms import Evaluation, checked, is_variable, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
-Function = Callable[..., Any]
+Function: TypeAlias = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Packed:
@@ -151,7 +153,7 @@ _checkpoint = _Checkpoint("checkpoint", lambda *xs, call: call(*xs))
 _custom_gradient = _CustomGradient("custom_gradient", lambda *xs, call: call(*xs)[0])
 
 
-def checkpoint(f: Function) -> Function:
+def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     """Wrap f so that its intermediate results are recomputed in the backward pass, not stored.
 
     The backward pass calls f a second time. For a chain of n such pieces, memory drops from

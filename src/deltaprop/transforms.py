@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import wraps
-from typing import Any, TypeAlias
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 import numpy as np
 
@@ -33,7 +33,11 @@ from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
-Function = Callable[..., Any]
+Function: TypeAlias = Callable[..., Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+X = TypeVar("X", bound=Any)  # the bound says to checkers that a lambda may do anything with it
+Aux = TypeVar("Aux")
 
 # stands between a transform's argument and the function, so that a sweep knows where to end
 _same = Selection(
@@ -286,6 +290,14 @@ def _one_or_all(argnums: Positions, results: Sequence[Any]) -> Any:
     return results[0] if isinstance(argnums, int) else tuple(results)
 
 
+@overload
+def value_and_grad(  # type: ignore[overload-overlap]
+    f: Callable[Concatenate[X, P], R], argnums: Literal[0] = 0, *, has_aux: bool = False
+) -> Callable[Concatenate[X, P], tuple[R, X]]: ...
+@overload
+def value_and_grad(
+    f: Callable[P, R], argnums: int | Sequence[int], *, has_aux: bool = False
+) -> Callable[P, tuple[R, Any]]: ...
 def value_and_grad(
     f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Function:
@@ -334,6 +346,21 @@ def _value_and_grad(
     return value_and_gradient
 
 
+@overload
+def grad(
+    f: Callable[Concatenate[X, P], Any], argnums: Literal[0] = 0, *, has_aux: Literal[False] = False
+) -> Callable[Concatenate[X, P], X]: ...
+@overload
+def grad(
+    f: Callable[Concatenate[X, P], tuple[Any, Aux]],
+    argnums: Literal[0] = 0,
+    *,
+    has_aux: Literal[True],
+) -> Callable[Concatenate[X, P], tuple[X, Aux]]: ...
+@overload
+def grad(
+    f: Callable[P, Any], argnums: int | Sequence[int], *, has_aux: bool = False
+) -> Callable[P, Any]: ...
 def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Function:
     """The gradient function of f; parameters as of `value_and_grad`.
 
@@ -378,6 +405,17 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
     return out
 
 
+Pullback: TypeAlias = Callable[[Any], tuple[Any, ...]]
+
+
+@overload
+def vjp(
+    f: Callable[..., R], *primals: Any, has_aux: Literal[False] = False
+) -> tuple[R, Pullback]: ...
+@overload
+def vjp(
+    f: Callable[..., tuple[R, Aux]], *primals: Any, has_aux: Literal[True]
+) -> tuple[R, Pullback, Aux]: ...
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(primals) and its pullback, the function that maps cotangents backward.
 
@@ -428,7 +466,7 @@ def _arguments(
     return f, primals, range(len(primals))
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
     """f's value at `primals` and its change along `tangents`, in forward mode.
 
     Examples
@@ -444,6 +482,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return run.value(), unflatten(run.result_structure, run.out(changes))
 
 
+@overload
+def hvp(f: Callable[[X], Any], primals: tuple[X], tangents: Sequence[Any]) -> X: ...
+@overload
+def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any: ...
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the Hessian of f times a vector, forward over reverse, without forming the Hessian.
 
@@ -464,7 +506,12 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return products[0] if len(products) == 1 else tuple(products)
 
 
-def jacobian(f: Function, argnums: int | Sequence[int] = 0, *, mode: str = "auto") -> Function:
+def jacobian(
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    mode: Literal["auto", "reverse", "forward"] = "auto",
+) -> Callable[P, Any]:
     """Return a function that computes the Jacobian of f.
 
     For each result of shape S and argument of shape T an array of shape S + T; for trees
@@ -579,7 +626,7 @@ def _columns(run: Evaluation) -> Iterator[list[Any]]:
         yield row
 
 
-def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """The function that returns all second derivatives of f: a forward sweep per entry.
 
     Examples
@@ -599,7 +646,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     return _jacobian("hessian", found, argnums, "forward")
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: R) -> R:
     """The same values, as constants: no derivative flows through.
 
     Examples

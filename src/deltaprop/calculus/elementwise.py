@@ -35,6 +35,7 @@ __all__ = [
     "arctan",
     "arctan2",
     "arctanh",
+    "around",
     "asin",
     "asinh",
     "atan",
@@ -80,6 +81,7 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "left_shift",
     "less",
     "less_equal",
     "log",
@@ -94,6 +96,7 @@ __all__ = [
     "logical_xor",
     "maximum",
     "minimum",
+    "mod",
     "multiply",
     "nan_to_num",
     "negative",
@@ -651,6 +654,8 @@ abs = absolute
 conj: OfArray[[]] = _conj
 conjugate = conj
 pow = power
+mod = remainder
+around = round
 true_divide = divide
 fix = trunc
 radians, degrees = deg2rad, rad2deg

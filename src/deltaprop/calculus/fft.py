@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -24,6 +23,11 @@ from .domains import case
 from .elementwise import conj
 from .shaping import pad, roll
 from .signatures import of_array
+
+__all__ = [
+    "fft", "fft2", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft",
+    "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftn",
+]  # fmt: skip
 
 Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
 
@@ -274,10 +278,3 @@ def fftshift(x: Array, axes: Any = None) -> Array:
 def ifftshift(x: Array, axes: Any = None) -> Array:
     """The inverse of `fftshift`."""
     return _shifted(x, axes, lambda n: -(n // 2))
-
-
-__all__ = [
-    name
-    for name, item in list(globals().items())
-    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,11 @@ from .reductions import average, diff
 from .reductions import sum as _sum
 from .shaping import _array, _dtype, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
 from .signatures import of_array, of_three, of_two
+
+__all__ = [
+    "bincount", "corrcoef", "cov", "digitize", "ediff1d", "gradient", "histogram",
+    "histogram_bin_edges", "interp", "polyval", "unwrap",
+]  # fmt: skip
 
 # -- functions given by samples -----------------------------------------------------------
 
@@ -349,10 +353,3 @@ def histogram(
     if density:
         return counts / diff(edges) / np.sum(counts), edges
     return _constant_like(edges, counts), edges
-
-
-__all__ = [
-    name
-    for name, item in list(globals().items())
-    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-] + ["digitize"]

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from operator import index
-from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,6 +26,15 @@ from ..graph.primitive import Array
 from .domains import case
 from .elementwise import where
 from .signatures import of_array, of_sequence
+
+__all__ = [
+    "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays",
+    "broadcast_to", "column_stack", "concatenate", "copy", "diag", "diagonal", "dsplit",
+    "dstack", "expand_dims", "flip", "fliplr", "flipud", "hsplit", "hstack", "matrix_transpose",
+    "meshgrid", "moveaxis", "pad", "permute_dims", "ravel", "repeat", "reshape", "roll",
+    "rollaxis", "rot90", "row_stack", "split", "squeeze", "stack", "swapaxes", "tile", "trace",
+    "transpose", "tril", "triu", "unstack", "vsplit", "vstack",
+]  # fmt: skip
 
 Axes: TypeAlias = int | Sequence[int]
 
@@ -668,10 +676,3 @@ def astype(
     if isinstance(x, Node) and dtype.kind not in "fc":
         return type(x).leaf(as_array(raw(x)).astype(dtype), constant=True)
     return _astype(x, dtype=dtype)
-
-
-__all__ = [
-    name
-    for name, item in list(globals().items())
-    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any, NamedTuple, Protocol
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
 
 import numpy as np
 
@@ -17,6 +30,9 @@ from . import numpy_executor
 from .recording import Guard, Recorded, Static, record, uncollected
 from .traced import UnfitError
 
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
 _KEPT = (np.ndarray, np.generic, float, complex, np.random.Generator, Node, Static)
 
 
@@ -78,12 +94,12 @@ def _restoring(
     return again if sources else run
 
 
-class Compiled:
+class Compiled(Generic[P, R]):
     """A function that is recorded at its first call for each signature; see `compile`."""
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, R],
         static: Iterable[Any],
         maxsize: int,
         executor: Executor,
@@ -97,7 +113,7 @@ class Compiled:
         self._quick: dict[Any, Replay] = {}
         self._hits = self._misses = 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if MODE.get() is not None:
             return self.function(*args, **kwargs)  # part of what goes on around
         try:
@@ -122,6 +138,12 @@ class Compiled:
             self._quick[quick] = replay
         return replay.run(_inputs(leaves))
 
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(
+        self: Compiled[Concatenate[Any, Q], R], instance: Any, owner: Any = None
+    ) -> Callable[Q, R]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else lambda *args, **kw: self(instance, *args, **kw)
 
@@ -201,12 +223,27 @@ def _signature(x: Any) -> Any:
     return type(x)
 
 
+class Options(TypedDict, total=False):
+    """What `compile` takes by name."""
+
+    static: Iterable[int | str]
+    maxsize: int
+    executor: Literal["numpy", "xla"]
+    shard: Mapping[str, int] | None
+
+
+@overload
+def compile(function: Callable[P, R], **options: Unpack[Options]) -> Compiled[P, R]: ...
+@overload
+def compile(
+    function: None = None, **options: Unpack[Options]
+) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
 def compile(
     function: Callable[..., Any] | None = None,
     *,
-    static: Iterable[Any] = (),
+    static: Iterable[int | str] = (),
     maxsize: int = 16,
-    executor: str = "numpy",
+    executor: Literal["numpy", "xla"] = "numpy",
     shard: Mapping[str, int] | None = None,
 ) -> Any:
     """The function, recorded once for each signature and replayed as a flat program.

@@ -12,8 +12,8 @@ array([0.6, 0.8])
 """
 
 import sys as _sys
+import typing as _t
 from types import ModuleType as _ModuleType
-from typing import Any as _Any
 
 import numpy as _np
 from numpy import broadcast_shapes as broadcast_shapes
@@ -36,22 +36,38 @@ from .dtypes import *  # noqa: F403
 from .standard import *  # noqa: F403
 from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 
+if _t.TYPE_CHECKING:  # what `__getattr__` finds
+    from numpy import allclose as allclose
+    from numpy import array_equal as array_equal
+    from numpy import iscomplexobj as iscomplexobj
+    from numpy import isrealobj as isrealobj
+    from numpy import ndim as ndim
+    from numpy import shape as shape
+    from numpy import size as size
+
+    from ..calculus.signatures import OfTwo as _OfTwo
+    from ..calculus.special import i0 as i0
+
+    isclose: _OfTwo[...]
+
 __array_api_version__ = "2025.12"
 __array_namespace_info__ = _ArrayNamespaceInfo
 
 _register(_sys.modules[__name__])
 
 
-def __getattr__(name: str) -> _Any:
-    theirs = getattr(_np, name, None)
-    if callable(theirs):
-        if theirs in _Value._functions:  # another name of one of ours, or a question: size, isclose
-            return _Value._functions[theirs]
-        raise AttributeError(
-            f"deltaprop.numpy has no {name} (no derivative rule): use numpy.{name} on constants, "
-            "or define it with deltaprop.custom_gradient"
-        )
-    raise AttributeError(f"deltaprop.numpy has no {name}")
+if not _t.TYPE_CHECKING:  # who checks types knows every name, and that any other is wrong
+
+    def __getattr__(name: str) -> _t.Any:
+        theirs = getattr(_np, name, None)
+        if callable(theirs):
+            if theirs in _Value._functions:  # a question, such as size and isclose
+                return _Value._functions[theirs]
+            raise AttributeError(
+                f"deltaprop.numpy has no {name} (no derivative rule): use numpy.{name} on "
+                "constants, or define it with deltaprop.custom_gradient"
+            )
+        raise AttributeError(f"deltaprop.numpy has no {name}")
 
 
 def __dir__() -> list[str]:

@@ -6,7 +6,6 @@ without axes keeps its dtype and promotes as an array does; a Python number does
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,11 @@ from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape
 from ..data import rectangular
 from ..graph import Node, as_array, gathered, holds_nodes, raw, refuse_masks
 from ..value import Value
+
+__all__ = [
+    "arange", "array", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full",
+    "full_like", "identity", "linspace", "ones", "ones_like", "zeros", "zeros_like",
+]  # fmt: skip
 
 
 def _constant(data: np.ndarray, device: Any = None) -> Value:
@@ -203,10 +207,3 @@ def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = Non
 def empty_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
     """Zeros of the shape and dtype of `x`."""
     return full_like(x, 0, dtype, shape, device=device)
-
-
-__all__ = [
-    name
-    for name, item in list(globals().items())
-    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-]

@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..calculus.activations import SQRT_HALF
 from ..calculus.linalg import _without
@@ -41,7 +40,7 @@ def lacks(name: str) -> NotImplementedError:
     )
 
 
-class Lowered(DuckArray, NDArrayOperatorsMixin):
+class Lowered(DuckArray):
     """An array of JAX's that NumPy takes for one of its own, or (`number`) a Python number."""
 
     __slots__ = ("array", "number")
@@ -68,6 +67,10 @@ class Lowered(DuckArray, NDArrayOperatorsMixin):
 
     def __getitem__(self, index: Any) -> Lowered:
         return Lowered(self.array[_index(index, self.array.shape)])
+
+    def operate(self, ufunc: np.ufunc, args: Any) -> Any:
+        """What an operator gives."""
+        return _called(ufunc, args)
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *args: Any, out: Any = None, **params: Any
@@ -96,7 +99,6 @@ class Lowered(DuckArray, NDArrayOperatorsMixin):
         raise lacks("that asks for an array's numbers in Python (float(), np.asarray(), if)")
 
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __array__ = __len__ = _refused
-    __hash__ = object.__hash__
 
 
 # they read one triangle of a matrix; JAX takes the mean of both unless told not to
@@ -300,7 +302,7 @@ def _in_lanes(vector: Vector, inputs: Sequence[Any]) -> Lowered:
     return Lowered(numbers[vector.outputs])
 
 
-def _plain(function: Callable[..., Any]) -> Callable[..., Lowered]:
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function of JAX's arrays as one of lowered ones."""
     return lambda *xs, **params: Lowered(function(*[_array(x) for x in xs], **params))
 

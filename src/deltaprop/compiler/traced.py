@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..calculus import indexing, shaping
-from ..graph import DATA, REGISTRY, Node, as_number
+from ..graph import REGISTRY, Node, as_number
+from ..graph.arrays import BINARY
 from ..graph.modes import caller
 from ..value import Value
 from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
@@ -202,16 +203,15 @@ class Traced(Variable):
     def __reduce_ex__(self, _: Any) -> Any:
         raise refused("a recorded value is pickled", "Return it and do that outside")
 
-    def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return other // self, other % self
-
     def __array_namespace__(self, **_: Any) -> Any:
         return np
 
-    __hash__ = object.__hash__
+    def operate(self, ufunc: np.ufunc, args: Any) -> Any:
+        """What an operator gives; on Python's numbers it is one of those, and not NumPy's."""
+        operation = REGISTRY[ufunc.__name__]
+        if self.number and all(map(is_number, args)):
+            return number(operation, args)
+        return emit(operation, args, {})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         for x in args:
@@ -375,19 +375,6 @@ _TABLE = {op.forward: op for op in REGISTRY.values() if isinstance(op.forward, n
 _TABLE[np.matmul] = REGISTRY["matmul"]  # whose forward says more when shapes do not fit
 
 
-def _operator(primitive: Any, reflected: bool = False) -> Callable[..., Any]:
-    def method(self: Traced, *other: Any) -> Any:
-        if other and not isinstance(other[0], DATA):
-            return NotImplemented
-        args = (*other, self) if reflected else (self, *other)
-        if self.number and all(map(is_number, args)):
-            # as Python's operators do, those on numbers give numbers, not NumPy's scalars
-            return number(primitive, args)
-        return emit(primitive, args, {})
-
-    return method
-
-
 def _in_place(name: str) -> Callable[..., Any]:
     """An operator such as ``+=``: of an array, it keeps the dtype and the shape."""
 
@@ -418,7 +405,7 @@ def _arithmetic(name: str, reflected: bool = False) -> Callable[..., Any]:
     """An operator of `Number`: that of any symbol, with a short way for two floats."""
     general = getattr(Traced, name)
     plain = name.strip("_").removeprefix("r" if reflected else "")
-    primitive, on_floats = REGISTRY[_BINARY[plain]], getattr(operator, plain)
+    primitive, on_floats = REGISTRY[BINARY[plain].__name__], getattr(operator, plain)
 
     def method(self: Number, other: Any) -> Any:
         trace, kind = self._trace, type(other)
@@ -478,22 +465,7 @@ def is_number(x: Any) -> Any:
     return kind is Number or kind is float or kind is int or kind is complex
 
 
-_UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
-_BINARY = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-    "mod": "remainder", "floordiv": "floor_divide", "lshift": "left_shift",
-    "rshift": "right_shift", "and": "bitwise_and", "or": "bitwise_or",
-    "xor": "bitwise_xor",
-}  # fmt: skip
-_COMPARISONS = {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal",
-    "ne": "not_equal",
-}  # fmt: skip
-for _name, _op in (_UNARY | _BINARY | _COMPARISONS).items():
-    setattr(Traced, f"__{_name}__", _operator(REGISTRY[_op]))
-for _name, _op in _BINARY.items():
-    setattr(Traced, f"__r{_name}__", _operator(REGISTRY[_op], reflected=True))
-for _name in (*_BINARY, "matmul"):
+for _name in BINARY:
     setattr(Traced, f"__i{_name}__", _in_place(_name))
 for _name in ("__add__", "__sub__", "__mul__"):
     setattr(Number, _name, _arithmetic(_name))
@@ -501,7 +473,7 @@ for _name in ("__add__", "__sub__", "__mul__"):
 for _name in ("__radd__", "__rsub__", "__rmul__"):
     setattr(Number, _name, _arithmetic(_name, reflected=True))
 for _name in ("__matmul__", "__rmatmul__"):
-    setattr(Traced, _name, _OfArrays(_name, getattr(Value, _name)))
+    setattr(Traced, _name, _OfArrays(_name, getattr(Traced, _name)))
 
 
 def values(x: Any) -> Any:

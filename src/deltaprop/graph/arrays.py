@@ -11,6 +11,19 @@ from typing import Any
 
 import numpy as np
 
+# the functions that operators stand for
+BINARY: dict[str, np.ufunc] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.divide, "pow": np.power,
+    "mod": np.remainder, "floordiv": np.floor_divide, "matmul": np.matmul,
+    "lshift": np.left_shift, "rshift": np.right_shift, "and": np.bitwise_and,
+    "or": np.bitwise_or, "xor": np.bitwise_xor,
+}  # fmt: skip
+_NOT_REFLECTED: dict[str, np.ufunc] = {
+    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+
 
 class DuckArray:
     """An array or a number that is none of NumPy's, or of Python's."""
@@ -31,10 +44,36 @@ class DuckArray:
         """What it is as a Python number, for data without axes."""
         raise NotImplementedError
 
+    def operate(self, ufunc: np.ufunc, args: Any) -> Any:
+        """What an operator gives, of which this is one of the operands."""
+        raise NotImplementedError
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    __hash__ = object.__hash__
+
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         """Call `check` with the arguments, of which this is one, when they are known."""
         raise NotImplementedError
 
+
+def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
+    def method(self: DuckArray, *other: Any) -> Any:
+        if other and not isinstance(other[0], DATA):
+            return NotImplemented
+        return self.operate(ufunc, (*other, self) if reflected else (self, *other))
+
+    return method
+
+
+for _name, _ufunc in (BINARY | _NOT_REFLECTED).items():
+    setattr(DuckArray, f"__{_name}__", _operator(_ufunc))
+for _name, _ufunc in BINARY.items():
+    setattr(DuckArray, f"__r{_name}__", _operator(_ufunc, reflected=True))
 
 DATA = (np.ndarray, np.generic, float, int, complex, DuckArray)
 

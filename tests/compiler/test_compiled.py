@@ -167,11 +167,11 @@ def test_methods_can_be_compiled() -> None:
     ("f", "message"),
     [
         (lambda x: x if x.sum() > 0 else -x, "branches on a recorded value.*where"),
-        (lambda x: float(x.sum()), "asked for as a number.*Return it"),
+        (lambda x: float(x.sum()), "asked for as a number.*Return the value"),
         (lambda x: dp.constant(x).sum().item(), "asked for as a number"),
         (lambda x: dp.Value(x).numpy(), "asked for as a number"),
         (lambda x: [0] * int(x.sum()), "asked for as a number"),
-        (lambda x: captured.__setitem__(0, x[0, 0]), "written into an array"),
+        (lambda x: captured.__setitem__(0, x[0, 0]), "written into a NumPy array"),
         (lambda x: np.add(captured, 1.0, out=x), "writes into an array"),
         (lambda x: x.__setitem__(0, 0.0), r"x.at\[index\].set"),
         (lambda x: x[x > 0], "indexed with recorded truth values.*where"),

@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_226, "graph": 1_576, "calculus": 2_607, "value": 697, "numpy": 656, "transforms": 690,
+    "core": 6_252, "graph": 1_576, "calculus": 2_607, "value": 723, "numpy": 656, "transforms": 690,
     "engine": 2_503,
-    "school": 2_942, "nn": 1_091, "optim": 377, "deltas": 297, "training": 1_177,
-    "annexes": 5_550, "functions": 1_366, "xla": 622, "testing": 1_053, "viz": 1_369,
-    "bridges": 1_140,
-    "everything": 17_221,
+    "school": 2_888, "nn": 1_094, "optim": 372, "deltas": 297, "training": 1_125,
+    "annexes": 5_532, "functions": 1_366, "xla": 622, "testing": 1_053, "viz": 1_368,
+    "bridges": 1_123,
+    "everything": 17_175,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

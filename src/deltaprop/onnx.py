@@ -17,17 +17,18 @@ import numpy as np
 from .calculus.activations import SQRT_HALF
 from .compiler.program import Call, Variable
 from .compiler.recording import DECOMPOSED, Recorded, record
+from .extras import extra
 from .graph import as_array, raw
 from .graph.modes import no_grad
 from .nn import Module
+from .nn.module import evaluation
+from .training.storage import replacing
 from .tree import LEAF, flatten
 
-try:
+with extra("onnx", "deltaprop.onnx needs ONNX"):
     import onnx
     from onnx import helper, numpy_helper
     from onnx.reference import ReferenceEvaluator
-except ImportError as error:
-    raise ImportError("deltaprop.onnx needs ONNX: pip install 'deltaprop[onnx]'") from error
 
 OPSET, IR_VERSION = 18, 8  # of 2022: old enough for runtimes that are not the latest
 _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the number of samples
@@ -99,33 +100,18 @@ def export(
         )
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=(n, *like.shape[1:])).astype(like.dtype) for n in (*_ROWS, 7)]
-    training = [m for m in _modules(model) if m.training]
-    try:
-        for module in training:
-            module.training = False
+    with evaluation(model):
         proto = _ModelWriter(model, *[_recorded(model, x) for x in xs[:2]]).proto()
         onnx.checker.check_model(proto, full_check=True)
         for x in xs:
             _compare(model, proto, x)
-    finally:
-        for module in training:
-            module.training = True
-    data, path = proto.SerializeToString(), Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(Path(path)) as file:
+        file.write(proto.SerializeToString())
     return proto
 
 
-def _modules(model: Any) -> list[Module]:
-    return list(model.modules()) if isinstance(model, Module) else []
-
-
 def _example(model: Any) -> np.ndarray:
-    for module in _modules(model):
+    for module in model.modules() if isinstance(model, Module) else ():
         width: Any = getattr(module, "n_in", getattr(module, "n", None))
         dtype = vars(module).get("_dtype")
         if width is not None and dtype is not None:

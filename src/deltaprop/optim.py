@@ -26,6 +26,7 @@ from .calculus.shaping import astype, stack
 from .graph import as_number, outside, raw
 from .graph.cotangent import materialize
 from .graph.node import MODE
+from .options import chosen, whole
 from .value import Value
 
 State: TypeAlias = tuple[Any, ...]
@@ -453,7 +454,7 @@ class StepDecay(Schedule):
     """Times `factor` after every `every` steps."""
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
-        self.every, self.factor = _positive("every", every), _number("factor", factor)
+        self.every, self.factor = whole("every", every), _number("factor", factor)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -477,7 +478,7 @@ class CosineDecay(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, steps: int, final: float = 0.0) -> None:
-        self.steps, self.final = _positive("steps", steps), _number("final", final)
+        self.steps, self.final = whole("steps", steps), _number("final", final)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -496,7 +497,7 @@ class OneCycle(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, peak: float, steps: int, rising: float = 0.3) -> None:
-        self.peak, self.last = _number("peak", peak), _positive("steps", steps) - 1
+        self.peak, self.last = _number("peak", peak), whole("steps", steps) - 1
         self.top = rising * steps - 1
         if not 0 < self.top < self.last:
             raise ValueError(
@@ -540,14 +541,12 @@ class ReduceOnPlateau(Schedule):
         final: float = 0.0,
         mode: Literal["min", "max"] = "min",
     ) -> None:
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode must be 'min' or 'max', got {mode!r}")
         self.factor, self.final = _number("factor", factor, below=1.0), _number("final", final)
         self.patience, self.threshold = (
             _number("patience", patience),
             _number("threshold", threshold),
         )
-        self.mode, self.waited = mode, 0
+        self.mode, self.waited = chosen("mode", mode, ("min", "max")), 0
         self.best = math.inf if mode == "min" else -math.inf
         super().__init__(optimizer)
 
@@ -605,12 +604,6 @@ def _number(name: str, given: Any, below: float = math.inf) -> float:
         limit = "finite" if below == math.inf else f"below {below:g}"
         raise ValueError(f"{name} must be {limit} and not negative, got {given!r}")
     return number
-
-
-def _positive(name: str, given: int) -> int:
-    if not given >= 1 or int(given) != given:
-        raise ValueError(f"{name} must be a positive whole number, not {given!r}")
-    return int(given)
 
 
 def _option(name: str, given: Any) -> Any:

@@ -20,15 +20,14 @@ from typing import Any
 import numpy as np
 
 from . import numpy as dnp
+from .extras import extra
 from .graph import as_array, raw
 from .graph.modes import depth
 from .transforms import Evaluation, hvp, is_variable, jacobians, value_and_grad
 from .tree import described, flatten, matched, unflatten
 
-try:
+with extra("scipy", "deltaprop.scipy needs SciPy"):
     from scipy import optimize
-except ImportError as error:
-    raise ImportError("deltaprop.scipy needs SciPy: pip install 'deltaprop[scipy]'") from error
 
 Function = Callable[..., Any]
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .extras import extra
 from .nn import Module
 
 
@@ -77,10 +78,8 @@ def state_dict(model: Module, like: Any = None) -> dict[str, Any]:
     >>> theirs.load_state_dict(state_dict(dp.nn.MLP([2, 3, 1]), like=theirs))
     <All keys matched successfully>
     """
-    try:
+    with extra("torch", "tensors need PyTorch"):
         import torch
-    except ImportError as error:
-        raise ImportError("tensors need PyTorch: pip install 'deltaprop[torch]'") from error
     ours = {name: _turned(name, array) for name, array in model.state_dict().items()}
     if like is None:
         return {name: torch.from_numpy(array.copy()) for name, array in ours.items()}

@@ -199,8 +199,12 @@ def test_states_copies_and_pickles() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.Ensemble(0, [2, 1]), ValueError, "positive number of members, not 0"),
-        (lambda: nn.Ensemble(True, [2, 1]), ValueError, "members, not True"),
+        (
+            lambda: nn.Ensemble(0, [2, 1]),
+            ValueError,
+            "members must be a whole number, at least 1, not 0",
+        ),
+        (lambda: nn.Ensemble(True, [2, 1]), ValueError, "at least 1, not True"),
         (lambda: nn.Ensemble(2, [2]), ValueError, "an MLP needs"),
         (lambda: nn.Ensemble(2, [2, 1]).member(2), IndexError, "2 members, and no number 2"),
         (

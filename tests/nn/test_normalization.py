@@ -255,8 +255,8 @@ def test_a_network_with_normalization() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.BatchNorm(0), ValueError, "positive integer, not 0"),
-        (lambda: nn.LayerNorm(2.0), ValueError, "positive integer, not 2.0"),
+        (lambda: nn.BatchNorm(0), ValueError, "features must be a whole number, at least 1, not 0"),
+        (lambda: nn.LayerNorm(2.5), ValueError, "whole number, at least 1, not 2.5"),
         (lambda: nn.LayerNorm(2, eps=0.0), ValueError, "eps must be positive"),
         (lambda: nn.BatchNorm(2, momentum=0.0), ValueError, r"\(0, 1\], or None, not 0.0"),
         (lambda: nn.BatchNorm(2, dtype=int), TypeError, "floating, not int64"),

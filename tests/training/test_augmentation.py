@@ -192,7 +192,7 @@ def test_without_scipy(monkeypatch: Any) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: Shift(0.5), ValueError, "whole number of pixels, not 0.5"),  # type: ignore[arg-type]
+        (lambda: Shift(0.5), ValueError, "whole number, at least 0, not 0.5"),  # type: ignore[arg-type]
         (lambda: Rotate(200), ValueError, r"\[0, 180\], not 200"),
         (lambda: Flip(1.5), ValueError, r"\[0, 1\], not 1.5"),
         (lambda: Noise(-1.0), ValueError, "not negative, but this is -1.0"),
@@ -209,7 +209,7 @@ def test_without_scipy(monkeypatch: Any) -> None:
         (
             lambda: Augmented(np.ones((3, 2, 2)), [1, 2, 3], [], batch_size=0),
             ValueError,
-            "positive, not 0",
+            "batch_size must be a whole number, at least 1, not 0",
         ),
     ],
 )

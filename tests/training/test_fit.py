@@ -219,7 +219,7 @@ def test_the_last_rows_may_be_dropped(shuffle: Any) -> None:
     history = fit(model, data, "softmax_cross_entropy", optimizer, **options)
     assert sizes == [1, 2, 3, 4, 5, 6]
     assert history.loss[1] < history.loss[0]
-    with pytest.raises(ValueError, match="not one batch"):
+    with pytest.raises(ValueError, match="do not fill one batch"):
         fit(model, data, "mse", optimizer, epochs=1, batch_size=99, drop_last=True)
 
 
@@ -368,8 +368,8 @@ def test_a_loss_that_is_no_number_ends_it(compiled: bool) -> None:
         ({"epochs": -1}, ValueError, "epochs must be a whole number, at least 0, not -1"),
         ({"loss": "mes"}, ValueError, "unknown loss 'mes'; known: mse"),
         ({"optimizer": "sgd"}, TypeError, r"one of dp\.optim"),
-        ({"shuffle": "often"}, ValueError, "'balanced'"),
-        ({"schedule_per": "step"}, ValueError, "'epoch' or 'batch'"),
+        ({"shuffle": "often"}, ValueError, "unknown shuffle 'often'; known: True, False, balanced"),
+        ({"schedule_per": "step"}, ValueError, "unknown schedule_per 'step'; known: epoch, batch"),
         ({"metrics": {"loss": len}}, ValueError, "cannot be named"),
         ({"metrics": {"r2": "r2"}}, TypeError, "'r2' must be a function"),
         ({"sample_weight": np.ones(3)}, ValueError, r"shape \(70,\)"),
@@ -378,7 +378,7 @@ def test_a_loss_that_is_no_number_ends_it(compiled: bool) -> None:
         ({"data": [(X, Y)], "sample_weight": np.ones(70)}, TypeError, "data as arrays"),
         ({"resume": True}, ValueError, "needs a Checkpoint"),
         ({"callbacks": [Callback]}, TypeError, "instances of Callback"),
-        ({"optimizer": optim.SGD(network().parameters())}, ValueError, "made anew"),
+        ({"optimizer": optim.SGD(network().parameters())}, ValueError, "re-created after"),
         (
             {"schedule": optim.CosineDecay(optim.SGD(network().parameters()), 3)},
             ValueError,

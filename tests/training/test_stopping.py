@@ -126,7 +126,7 @@ def test_it_can_be_used_again() -> None:
     ("options", "match"),
     [
         ({"monitor": "accuracy"}, "is less or more of 'accuracy' better"),
-        ({"mode": "auto"}, "'min' or 'max'"),
+        ({"mode": "auto"}, "unknown mode 'auto'; known: min, max"),
         ({"patience": 0}, "at least 1 epoch"),
         ({"min_delta": -1.0}, "must not be negative"),
     ],

@@ -21,7 +21,7 @@ from ..calculus.activations import (
 )
 from ..calculus.elementwise import sigmoid, tanh
 from ..calculus.reductions import log_softmax, softmax
-from .names import by_name
+from ..options import by_name
 
 Activation: TypeAlias = Callable[[Any], Any]
 

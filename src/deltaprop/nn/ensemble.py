@@ -11,6 +11,7 @@ import numpy as np
 from ..calculus.reductions import sum as _sum
 from ..graph import Node, as_array, raw
 from ..graph.modes import no_grad
+from ..options import whole
 from ..value import Value
 from .activations import Activation
 from .activations import activation as activation_by_name
@@ -75,18 +76,16 @@ class Ensemble(MLP):
         dtype: Any = np.float64,
         dropout: float = 0.0,
     ) -> None:
-        if isinstance(members, bool) or not isinstance(members, int | np.integer) or members < 1:
-            raise ValueError(f"an ensemble has a positive number of members, not {members!r}")
+        self.members = whole("the number of members", members)
         generator = np.random.default_rng(rng)
         super().__init__(sizes, activation, output, bias, init, generator, dtype, dropout=dropout)
         self._network = partial(MLP, sizes, activation, output, bias, dtype=dtype, dropout=dropout)
-        self.members = int(members)
-        others = [self._network(init=init, rng=generator).layers for _ in range(members - 1)]
+        others = [self._network(init=init, rng=generator).layers for _ in range(self.members - 1)]
         for same in zip(self.layers, *others, strict=True):
             layer = same[0]
             layer.weight = Value(np.stack([each.weight.numpy() for each in same]))
             if layer.bias is not None:
-                layer.bias = Value(np.zeros((members, 1, layer.n_out), layer.bias.dtype))
+                layer.bias = Value(np.zeros((self.members, 1, layer.n_out), layer.bias.dtype))
 
     def __call__(self, x: Any) -> Any:
         """The outputs (K, N, n_L) for X of shape (N, n_0), seen by all, or (K, N, n_0)."""

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .names import by_name
+from ..options import by_name
 
 Shape: TypeAlias = tuple[int, ...]
 # in quotes, as NumPy loads its random module on first use, which takes longer than this package

@@ -9,12 +9,12 @@ import numpy as np
 
 from ..calculus.contractions import affine_, matmul
 from ..graph import Node, as_array, frozen, outside, raw
+from ..options import by_name, chosen, whole
 from ..value import Value
 from .activations import Activation
 from .activations import activation as activation_by_name
 from .initializers import Initializer, Rng, initializer, suited_to
-from .module import Module
-from .names import by_name
+from .module import Module, layer_dtype
 from .normalization import NORMALIZATIONS
 from .propagation import PROPAGATIONS, activate, cut
 
@@ -73,24 +73,19 @@ class Dense(Module):
         dtype: Any = np.float64,
         error_propagation: str = "exact",
     ) -> None:
-        self.n_in, self.n_out = _width("n_in", n_in), _width("n_out", n_out)
+        self.n_in, self.n_out = whole("n_in", n_in), whole("n_out", n_out)
         self._function = activation_by_name(activation)
         self.activation = _name(self._function)
-        if error_propagation not in PROPAGATIONS:
-            raise ValueError(
-                f"unknown error propagation {error_propagation!r}; known: {', '.join(PROPAGATIONS)}"
-            )
-        self.error_propagation = error_propagation
-        self._dtype = np.dtype(dtype)
-        if self._dtype.kind != "f":
-            raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
+        self.error_propagation = chosen("error propagation", error_propagation, PROPAGATIONS)
+        self._dtype = layer_dtype(dtype)
         draw = suited_to(self.activation) if init is None else initializer(init)
-        self.weight = Value(draw((n_in, n_out), np.random.default_rng(rng), self._dtype))
-        if self.weight.shape != (n_in, n_out):
+        shape = self.n_in, self.n_out
+        self.weight = Value(draw(shape, np.random.default_rng(rng), self._dtype))
+        if self.weight.shape != shape:
             raise ValueError(
-                f"the initialiser gave shape {self.weight.shape}, but was asked for {n_in, n_out}"
+                f"the initialiser gave shape {self.weight.shape}, but was asked for {shape}"
             )
-        self.bias = Value(np.zeros(n_out, self._dtype)) if bias else None
+        self.bias = Value(np.zeros(self.n_out, self._dtype)) if bias else None
 
     def __call__(self, x: Any) -> Any:
         """A = f(X W + b), of shape (..., n_out) for X of shape (..., n_in).
@@ -269,7 +264,7 @@ class MLP(Module):
             raise TypeError(
                 f"sizes must be one list [n_in, ..., n_out], got {sizes!r}: write MLP([2, 4, 1])"
             )
-        self.sizes = [_width("a width", n) for n in sizes]
+        self.sizes = [whole("a width", n) for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {list(sizes)}")
         generator = np.random.default_rng(rng)
@@ -330,12 +325,6 @@ class MLP(Module):
 
 def _name(function: Callable[..., Any]) -> str:
     return getattr(function, "__name__", type(function).__name__)
-
-
-def _width(what: str, n: Any) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"{what} must be a positive integer, not {n!r}")
-    return int(n)
 
 
 __all__ = ["MLP", "Dense", "Dropout", "Sequential"]

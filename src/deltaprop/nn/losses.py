@@ -24,7 +24,7 @@ from ..calculus.reductions import sum as _sum
 from ..calculus.shaping import astype
 from ..calculus.signatures import Binary, of_two
 from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, verify
-from .names import by_name
+from ..options import by_name, chosen
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
 
@@ -231,7 +231,7 @@ _REDUCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 def _reduce(values: Any, reduction: str) -> Any:
-    return by_name("reduction", reduction, _REDUCTIONS)(values)
+    return _REDUCTIONS[chosen("reduction", reduction, _REDUCTIONS)](values)
 
 
 # -- the losses
@@ -457,7 +457,7 @@ def softmax_cross_entropy(
     (0.6931471805599453, array([[-0.25,  0.25],
            [ 0.25, -0.25]]))
     """
-    by_name("reduction", reduction, _REDUCTIONS)
+    chosen("reduction", reduction, _REDUCTIONS)
     if not isinstance(logits, Node):
         logits = _floating("prediction", logits, np.float64)
     _refuse_complex("prediction", raw(logits))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
@@ -84,14 +86,15 @@ class Module:
         """Names such as "norms.0.running_mean" and the buffers: not to be written into."""
         return _distinct([(name, getattr(owner, key)) for name, owner, key in self._buffers()])
 
-    def _buffers(self) -> list[tuple[str, Module, str]]:
+    def _buffers(self) -> Iterator[tuple[str, Module, str]]:
         """The name of each buffer, once, its module and what that calls it."""
-        return [
-            (_joined(name, key), item, key)
-            for name, item in self._parts()
-            if isinstance(item, Module)
-            for key in item.buffers
-        ]
+        for name, item in self._parts():
+            if isinstance(item, Module):
+                yield from [(_joined(name, key), item, key) for key in item.buffers]
+
+    def state(self) -> State:
+        """The places of the parameters and buffers, to be read and set again and again."""
+        return State(self.named_parameters(), self._buffers())
 
     def buffer(self, name: str) -> Any:
         """A buffer of this module to compute with: what compiles reads it anew in each run."""
@@ -115,8 +118,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        found = [(name, as_array(raw(x), x.dtype)) for name, x in self.named_parameters()]
-        return {name: np.array(x) for name, x in _distinct(found + self.named_buffers())}
+        return self.state().copies()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter and buffer; numbers are converted to the dtype that is there.
@@ -132,21 +134,7 @@ class Module:
             If names are missing or unexpected, shapes differ or entries are no numbers of the kind,
             all of them listed; nothing is changed then.
         """
-        parameters, buffers = self.named_parameters(), self._buffers()
-        here = {name: raw(value) for name, value in parameters} | dict(self.named_buffers())
-        arrays = {name: as_array(entry) for name, entry in state.items()}
-        if problems := list(_misfits(here, arrays)):
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}, nothing was loaded: "
-                + "; ".join(problems)
-            )
-        # array() copies: the state must not share memory with the module
-        new = {name: np.array(arrays[name], np.result_type(held)) for name, held in here.items()}
-        new |= {name: array.item() for name, array in new.items() if not array.ndim}
-        for name, value in parameters:
-            value.write(new[name])
-        for name, owner, key in buffers:
-            setattr(owner, key, new[name])
+        self.state().set(state, f"this {type(self).__name__}")
 
     def _parts(self) -> Iterator[tuple[str, Module | Value]]:
         """The names of this module and of the modules and Values in it, each once."""
@@ -165,6 +153,62 @@ class Module:
             elif not isinstance(item, Value):
                 entries = item.items() if isinstance(item, dict) else enumerate(item)
             ahead += reversed([(_joined(name, k), x) for k, x in entries if isinstance(x, _PARTS)])
+
+
+class State:
+    """Where parameters and buffers are, by name: they are read as copies, and set all or none."""
+
+    def __init__(
+        self,
+        parameters: Iterable[tuple[str, Value]],
+        buffers: Iterable[tuple[str, Module, str]] = (),
+    ) -> None:
+        places: list[tuple[str, Any]] = [(n, (partial(_array, p), p.write)) for n, p in parameters]
+        places += [
+            (name, (partial(getattr, owner, key), partial(setattr, owner, key)))
+            for name, owner, key in buffers
+        ]
+        self._places = dict(_distinct(places))
+
+    def copies(self) -> dict[str, np.ndarray]:
+        """Copies of what is there now."""
+        return {name: np.array(read()) for name, (read, _) in self._places.items()}
+
+    def set(self, state: Mapping[str, Any], owner: str) -> None:
+        """Put copies of arrays there; a ValueError, and nothing is changed, if they do not fit."""
+        here = {name: read() for name, (read, _) in self._places.items()}
+        arrays = {name: as_array(entry) for name, entry in state.items()}
+        if problems := list(_misfits(here, arrays)):
+            raise ValueError(
+                f"the state does not fit {owner}, nothing was loaded: {'; '.join(problems)}"
+            )
+        new = [np.array(arrays[name], np.result_type(held)) for name, held in here.items()]
+        for array, (_, write) in zip(new, self._places.values(), strict=True):
+            write(array if array.ndim else array.item())
+
+
+def _array(parameter: Value) -> np.ndarray:
+    return as_array(raw(parameter), parameter.dtype)
+
+
+@contextmanager
+def evaluation(model: Any) -> Iterator[None]:
+    """In here a module and all modules in it are in evaluation mode."""
+    training = [m for m in model.modules() if m.training] if isinstance(model, Module) else []
+    try:
+        for module in training:
+            module.training = False
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def layer_dtype(dtype: Any) -> np.dtype[Any]:
+    """The dtype of a layer's parameters, if it is a floating one."""
+    if (found := np.dtype(dtype)).kind != "f":
+        raise TypeError(f"a layer's dtype must be floating, not {found}")
+    return found
 
 
 _PARTS = (Module, Value, dict, list, tuple)

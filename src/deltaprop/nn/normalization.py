@@ -10,8 +10,9 @@ from ..calculus.domains import case
 from ..calculus.elementwise import sqrt, square
 from ..calculus.reductions import mean
 from ..graph import Custom, Node, as_array, raw
+from ..options import whole
 from ..value import Value
-from .module import Module
+from .module import Module, layer_dtype
 
 
 def _deviation(x: Any, axis: Any) -> tuple[Any, Any, Any]:
@@ -50,16 +51,12 @@ class Normalization(Module):
     """What both kinds have: ``y = (x - m) / sqrt(v + eps) * weight + bias``, n features last."""
 
     def __init__(self, n: int, eps: float, affine: bool, dtype: Any) -> None:
-        if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-            raise ValueError(f"the number of features must be a positive integer, not {n!r}")
+        self.n, self.eps = whole("the number of features", n), eps
         if not eps > 0:
             raise ValueError(f"eps must be positive (it prevents division by 0), got {eps!r}")
-        self._dtype = np.dtype(dtype)
-        if self._dtype.kind != "f":
-            raise TypeError(f"a layer's dtype must be floating, not {self._dtype}")
-        self.n, self.eps = int(n), eps
-        self.weight = Value(np.ones(n, self._dtype)) if affine else None
-        self.bias = Value(np.zeros(n, self._dtype)) if affine else None
+        self._dtype = layer_dtype(dtype)
+        self.weight = Value(np.ones(self.n, self._dtype)) if affine else None
+        self.bias = Value(np.zeros(self.n, self._dtype)) if affine else None
 
     def _input(self, x: Any) -> Any:
         """x as it is, raw data in the layer's dtype."""
@@ -192,8 +189,8 @@ class BatchNorm(Normalization):
         if momentum is not None and not 0 < momentum <= 1:
             raise ValueError(f"momentum must be in (0, 1], or None, not {momentum!r}")
         self.momentum = momentum
-        self.running_mean = np.zeros(n, self._dtype)
-        self.running_var = np.ones(n, self._dtype)
+        self.running_mean = np.zeros(self.n, self._dtype)
+        self.running_var = np.ones(self.n, self._dtype)
         self.num_batches_tracked = 0
 
     def __call__(self, x: Any) -> Any:

@@ -6,12 +6,10 @@ of samples and, to rounding, the same network. Beyond that there are all activat
 `deltaprop.nn`, other losses, dropout and class weights.
 """
 
-try:
+from ..extras import extra as _extra
+
+with _extra("sklearn", "deltaprop.sklearn needs scikit-learn 1.6 or later"):
     from sklearn.utils.validation import validate_data as _validate_data  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        "deltaprop.sklearn needs scikit-learn 1.6 or later: pip install 'deltaprop[sklearn]'"
-    ) from error
 
 from .estimators import MLPClassifier as MLPClassifier
 from .estimators import MLPRegressor as MLPRegressor

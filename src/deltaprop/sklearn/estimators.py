@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from .. import nn
 from .. import numpy as dnp
 from ..nn.losses import binary_of_logits
-from ..nn.names import by_name
+from ..options import by_name
 from .perceptron import Function, Perceptron
 
 _OUTPUTS: dict[str, Function] = {

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from .. import nn, optim
 from ..graph.modes import no_grad
+from ..options import chosen
 from .step import SGD, WORTH_COMPILING, Adam, Step
 
 Function: TypeAlias = Callable[..., Any]
@@ -139,8 +140,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             ("solver", ("lbfgs", "sgd", "adam")),
             ("learning_rate", ("constant", "invscaling", "adaptive")),
         ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, not {getattr(self, name)!r}")
+            chosen(name, getattr(self, name), known)
         if self.dropout and self.solver == "lbfgs":
             raise ValueError("dropout needs the solver sgd or adam: lbfgs takes no random loss")
         least = {"alpha": 0, "power_t": 0, "tol": 0, "max_iter": 1, "max_fun": 1}

@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..extras import extra
+from ..options import whole
+
 Transform: TypeAlias = "Callable[[Any, np.random.Generator], Any]"
 
 
@@ -23,11 +26,6 @@ def _checked(images: Any) -> Any:
             f"{images.shape} and dtype {images.dtype}"
         )
     return images
-
-
-def _per_image(drawn: Any, images: Any) -> Any:
-    """A number for each image, to be broadcast over its pixels."""
-    return drawn.reshape(-1, *[1] * (images.ndim - 1))
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,11 @@ class Shift:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.pixels, int) or self.pixels < 0:
-            raise ValueError(f"a shift is by a whole number of pixels, not {self.pixels!r}")
+        whole("the pixels of a shift", self.pixels, 0)
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
         """Return the images, shifted."""
-        images, m = _checked(images), self.pixels
+        images, m = _checked(images), int(self.pixels)
         n, height, width = images.shape[:3]
         edges = ((0, 0), (m, m), (m, m)) + ((0, 0),) * (images.ndim - 3)
         framed = np.pad(images, edges, constant_values=self.fill)
@@ -80,12 +77,8 @@ class Rotate:
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
         """Return the images, rotated."""
-        try:
+        with extra("special", "Rotate interpolates with SciPy"):
             from scipy.ndimage import map_coordinates
-        except ImportError as error:
-            raise ImportError(
-                "Rotate interpolates with SciPy: install it with pip install 'deltaprop[special]'"
-            ) from error
         images = _checked(images)
         if images.dtype.kind != "f":
             raise TypeError(f"Rotate interpolates, so images must be floating, not {images.dtype}")
@@ -123,7 +116,8 @@ class Flip:
         """Return the images, some of them mirrored."""
         images = _checked(images)
         mirrored = np.flip(images, 1 if self.vertical else 2)
-        return np.where(_per_image(rng.random(len(images)) < self.p, images), mirrored, images)
+        chosen = rng.random((len(images), *[1] * (images.ndim - 1))) < self.p
+        return np.where(chosen, mirrored, images)
 
 
 @dataclass(frozen=True)
@@ -203,10 +197,8 @@ class Augmented:
                 f"an image has a shape (H, W) or (H, W, C), but X has shape {self.X.shape} and "
                 f"shape={shape}"
             )
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be positive, not {batch_size!r}")
         self.transforms = tuple(transforms)
-        self.batch_size = batch_size
+        self.batch_size = whole("batch_size", batch_size)
         self.rng = np.random.default_rng(rng)
 
     def __len__(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..options import chosen
 from .run import Run
 
 
@@ -82,8 +83,8 @@ class Best(Callback):
     ) -> None:
         if mode is None and monitor not in (None, "loss", "validation_loss"):
             raise ValueError(f"is less or more of {monitor!r} better? Say mode='min' or mode='max'")
-        if mode not in (None, "min", "max"):
-            raise ValueError(f"mode is 'min' or 'max', not {mode!r}")
+        if mode is not None:
+            chosen("mode", mode, ("min", "max"))
         if not min_delta >= 0:
             raise ValueError(f"min_delta must not be negative, but is {min_delta!r}")
         self.monitor = monitor

@@ -144,18 +144,9 @@ class Checkpoint(Best):
 
     def _restore(self, run: Run, state: Mapping[str, Any], path: Path) -> None:
         generators = self._all_generators(run)
-        here = {
-            "schedule": run.schedule is not None,
-            "generators": len(generators),
-            "callbacks": [*self._state(run)["callbacks"]],
-        }
         if "history" not in state:
             raise CheckpointError(f"{path} holds a model, and no training to resume")
-        there = {
-            "schedule": state["schedule"] is not None,
-            "generators": len(state["generators"]),
-            "callbacks": [*state["callbacks"]],
-        }
+        here, there = _outline(self._state(run)), _outline(state)
         if here != there:
             raise ValueError(f"it has {there}, this has {here}")
         history = History(**state["history"])
@@ -169,3 +160,12 @@ class Checkpoint(Best):
         for callback, saved in zip(run.callbacks, state["callbacks"].values(), strict=True):
             callback.load_state_dict(saved)
         run.history = history
+
+
+def _outline(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What two states must have in common for one to go on as the other."""
+    return {
+        "schedule": state["schedule"] is not None,
+        "generators": len(state["generators"]),
+        "callbacks": [*state["callbacks"]],
+    }

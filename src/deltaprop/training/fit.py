@@ -12,7 +12,6 @@ import numpy as np
 
 from ..compiler import Compiled, TraceError
 from ..compiler import compile as compiled_function
-from ..data import copied
 from ..graph import raw
 from ..graph.modes import no_grad
 from ..graph.node import MODE
@@ -20,6 +19,7 @@ from ..nn import Ensemble, Module
 from ..nn.losses import loss as loss_by_name
 from ..nn.losses import weighted
 from ..optim import Optimizer, Schedule, clip_grad_norm
+from ..options import chosen, whole
 from ..value import Value
 from .batches import Rows, Stream, source
 from .callbacks import Callback
@@ -148,12 +148,9 @@ def fit(
         )
     if epochs is None:
         raise TypeError("fit needs the number of epochs: write fit(..., epochs=10)")
-    _positive("epochs", epochs, at_least=0)
-    _positive("batch_size", batch_size, at_least=1)
-    if shuffle not in (True, False, "balanced"):
-        raise ValueError(f"shuffle is True, False or 'balanced', not {shuffle!r}")
-    if schedule_per not in ("epoch", "batch"):
-        raise ValueError(f"schedule_per is 'epoch' or 'batch', not {schedule_per!r}")
+    epochs, batch_size = whole("epochs", epochs, 0), whole("batch_size", batch_size)
+    chosen("shuffle", shuffle, (True, False, "balanced"))
+    chosen("schedule_per", schedule_per, ("epoch", "batch"))
     _fits(model, optimizer, schedule)
     train = source(data, "data")
     if isinstance(train, Rows):
@@ -170,7 +167,7 @@ def fit(
     rng = np.random.default_rng(rng)
     run = Run(model, loss_by_name(loss), optimizer, schedule, epochs, rng, data, called, resume)
     judged = train if validation is None else source(validation, "validation data")
-    prepare = partial(compiled_function, executor=executor) if compiled else _as_it_is
+    prepare = partial(compiled_function, executor=executor) if compiled else lambda step: step
     judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, prepare)
     steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, prepare)
     try:
@@ -183,10 +180,6 @@ def fit(
     finally:
         run.evaluating()
     return run.history
-
-
-def _as_it_is(step: Any) -> Any:
-    return step
 
 
 def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
@@ -243,32 +236,6 @@ def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None
         callback.on_train_end(run)
 
 
-class Start:
-    """The state at the beginning of an epoch, to be restored if the epoch fails."""
-
-    def __init__(self, run: Run) -> None:
-        model: Any = run.model
-        self.optimizer = run.optimizer
-        module = isinstance(model, Module)
-        self.values = model.parameters() if module else self.optimizer.parameters
-        self.buffers = [(owner, key) for _, owner, key in model._buffers()] if module else []
-
-    def copies(self) -> Any:
-        """Return copies of parameters, buffers and the optimiser's state."""
-        data = [copied(p._held) for p in self.values]
-        buffers = [copied(getattr(owner, key)) for owner, key in self.buffers]
-        return data, buffers, self.optimizer.state_dict()
-
-    def restore(self, copies: Any) -> None:
-        """Restore what `copies` returned."""
-        data, buffers, state = copies
-        for p, entry in zip(self.values, data, strict=True):
-            p.write(entry)
-        for (owner, key), entry in zip(self.buffers, buffers, strict=True):
-            setattr(owner, key, entry)
-        self.optimizer.load_state_dict(state)
-
-
 class Steps:
     """Runs the steps of an epoch: forward, backward and update for each batch."""
 
@@ -285,7 +252,6 @@ class Steps:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
         self.batches_per_epoch = rows.batch_count(batch_size)
-        self.start = Start(run)
         self.step = prepare(_step(run, clip_norm))
         self.hooks = [
             callback.on_batch_end
@@ -299,7 +265,7 @@ class Steps:
         """Train for one epoch and return the mean loss of its rows."""
         run, step = self.run, self.step
         per_batch = run.schedule if self.schedule_per == "batch" else None
-        before = self.start.copies()
+        before = run.weights(), run.optimizer.state_dict()
         order = self.rows.order(self.shuffle, run.rng) if isinstance(self.rows, Rows) else None
         total, count = 0.0, 0
         for number, batch in enumerate(bar(self.rows.batches(self.batch_size, order))):
@@ -307,7 +273,8 @@ class Steps:
                 self._check_draws(batch)
             value = step(*batch).item()
             if not math.isfinite(value):
-                self.start.restore(before)
+                run.set_weights(before[0])
+                run.optimizer.load_state_dict(before[1])
                 raise FloatingPointError(
                     f"the loss is {value} in epoch {run.epoch + 1}, batch {number + 1}. The model "
                     "has the weights from before this epoch. Lower the learning rate, clip the "
@@ -414,8 +381,3 @@ def _plain(metric: Any) -> Any:
     """Return a number as a Python float, an array as nested lists: what JSON can hold."""
     array = np.asarray(metric)
     return array.tolist() if array.ndim else float(array)
-
-
-def _positive(what: str, given: Any, at_least: int) -> None:
-    if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < at_least:
-        raise ValueError(f"{what} must be a whole number, at least {at_least}, not {given!r}")

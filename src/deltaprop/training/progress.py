@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, Self
 
+from ..extras import extra
+
 
 class Bar:
     """A tqdm bar over all batches of all epochs, or over epochs if batches cannot be counted.
@@ -24,21 +26,18 @@ class Bar:
     def __init__(self, show: bool | None, epochs: int, done: int, batches: int | None) -> None:
         self.bar: Any = None
         self.per_batch = batches is not None
-        if show is None:
-            show = "ipykernel" in sys.modules or sys.stderr.isatty()
-            needed = False
-        else:
-            needed = show
-        if not show:
+        watched = "ipykernel" in sys.modules or sys.stderr.isatty()
+        if not (watched if show is None else show):
             return
         try:
-            with warnings.catch_warnings(action="ignore"):  # no widgets: then it is text
+            with (
+                extra("train", "progress=True shows a bar of tqdm"),
+                warnings.catch_warnings(action="ignore"),  # no widgets: then it is text
+            ):
                 from tqdm.auto import tqdm
-        except ImportError as error:
-            if needed:
-                raise ImportError(
-                    "progress=True shows a bar of tqdm: pip install 'deltaprop[train]'"
-                ) from error
+        except ImportError:
+            if show:
+                raise
             return
         unit = "batch" if self.per_batch else "epoch"
         each = batches or 1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..nn import Module
+from ..nn.module import Module, State
 from ..optim import Optimizer, Schedule
 from .history import History
 
@@ -48,9 +48,11 @@ class Run:
 
     def __post_init__(self) -> None:
         # looked up once: in each epoch that would cost more than a step of a small network
-        self.modules: list[Module] = []
         if isinstance(self.model, Module):
-            self.modules += self.model.modules()
+            self.modules, self.state = list(self.model.modules()), self.model.state()
+        else:
+            parameters = self.optimizer.parameters
+            self.modules, self.state = [], State((str(i), p) for i, p in enumerate(parameters))
 
     @property
     def epoch(self) -> int:
@@ -71,23 +73,11 @@ class Run:
 
         If the model is no `Module`, return the optimiser's parameters by number.
         """
-        if isinstance(self.model, Module):
-            return self.model.state_dict()
-        return {str(i): np.array(p._held, p.dtype) for i, p in enumerate(self.optimizer.parameters)}
+        return self.state.copies()
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Set the weights that `weights` returned."""
-        if isinstance(self.model, Module):
-            self.model.load_state_dict(weights)
-            return
-        parameters = self.optimizer.parameters
-        if weights.keys() != {str(i) for i in range(len(parameters))}:
-            raise ValueError(
-                f"the optimiser has {len(parameters)} parameters, the weights are of "
-                f"{len(weights)}: {', '.join(weights)}"
-            )
-        for i, p in enumerate(parameters):
-            p.assign(weights[str(i)])
+        self.state.set(weights, "this model")
 
     def generators(self) -> list[np.random.Generator]:
         """Return all random generators that the run uses, each once.
@@ -95,17 +85,12 @@ class Run:
         These are the generator that shuffles, and those among the attributes of the data and of
         the model's modules.
         """
-        owners = [self.data, *self.modules]
-        found = [self.rng, *(g for owner in owners for g in _generators(owner))]
+        owners = [vars(owner) for owner in (self.data, *self.modules) if hasattr(owner, "__dict__")]
+        held = [x for owner in owners for x in owner.values()]
+        found = [self.rng, *(g for g in held if isinstance(g, np.random.Generator))]
         return list({id(g): g for g in found}.values())
 
     def evaluating(self, mode: bool = True) -> None:
         """Switch the model to evaluation mode, or back to training mode."""
         for module in self.modules:
             module.training = not mode
-
-
-def _generators(owner: Any) -> Iterator[np.random.Generator]:
-    for item in getattr(owner, "__dict__", {}).values():
-        if isinstance(item, np.random.Generator):
-            yield item

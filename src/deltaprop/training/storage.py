@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..extras import extra
 from ..nn import Module
 
 _FORMAT = "1"
@@ -29,12 +30,8 @@ class CheckpointError(ValueError):
 
 
 def _safetensors() -> Any:
-    try:
+    with extra("train", "networks are saved as safetensors"):
         import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "networks are saved as safetensors: pip install 'deltaprop[train]'"
-        ) from error
     return safetensors
 
 
@@ -53,12 +50,12 @@ def write(path: Path, tree: Mapping[str, Any], before: Path | None = None) -> No
             f"the names and numbers beside the arrays must fit into {_HEADER:,} bytes of a "
             f"safetensors file, got {int.from_bytes(content[:8], 'little'):,}"
         )
-    with _replacing(path, before) as file:
+    with replacing(path, before) as file:
         file.write(content)
 
 
 @contextmanager
-def _replacing(path: Path, before: Path | None) -> Iterator[BinaryIO]:
+def replacing(path: Path, before: Path | None = None) -> Iterator[BinaryIO]:
     """Open a new file, which replaces the one at the path once the new file is complete.
 
     If the path is a symbolic link, the file that the link leads to is replaced. The mode of the

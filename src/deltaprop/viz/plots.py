@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import nn
 from ..deltas import Comparison
+from ..extras import extra
 from ..graph import raw
 from ..graph.modes import no_grad
 
@@ -40,10 +41,8 @@ def _panels(axes: Any, count: int, width: float, height: float, **options: Any) 
         if len(given) != count:
             raise ValueError(f"this plot fills {count} axes, but was given {len(given)}")
         return given[0].get_figure(), given
-    try:
+    with extra("viz", "plots are drawn by matplotlib"):
         from .figures import Plot
-    except ImportError as error:
-        raise ImportError("plots are drawn by matplotlib: pip install 'deltaprop[viz]'") from error
     figure = Plot(width, height)
     panels = figure.subplots(1, count, squeeze=False, **options)[0]
     for panel in panels:

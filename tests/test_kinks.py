@@ -105,6 +105,8 @@ ROWS = [
     row("x**y at (0, 2): 0, 0", dnp.power, (0.0, 2.0), (0.0, 0.0)),
     row("x**y at (-2, 2): -4, NaN", lambda x, y: x**y, (-2.0, 2.0), (-4.0, NAN)),
     row("x**0 at 0: 0", lambda x: x**0, 0.0, 0.0),
+    row("x**0 at 1e-310: 0", lambda x: x**0, 1e-310, 0.0),
+    row("x**y at (-1e-310, 0): dx 0", lambda x: x ** np.zeros(1), [-1e-310], [0.0]),
     row("x**1 at 0: 1", lambda x: x**1, 0.0, 1.0),
     row("x**2 at -3: -6", lambda x: x**2, -3.0, -6.0),
     row("x**-1 at -2: -1/4", lambda x: x**-1, -2.0, -0.25),

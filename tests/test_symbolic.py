@@ -13,7 +13,7 @@ from .symbolic import BY_NUMBERS, FORMULAS, cases, exact, page, provable, prove,
 OPERATIONS = {op.name: op for op in provable()}
 REGIONS = {
     "cbrt", "copysign", "elu", "erfcinv", "erfcx", "erfinv", "kl_div", "leaky_relu", "ndtri",
-    "rel_entr", "relu", "sign", "sinc",
+    "rel_entr", "relu", "rgamma", "sign", "sinc",
 }  # fmt: skip
 
 

@@ -72,3 +72,9 @@ def test_errors() -> None:
 def test_a_layer_takes_what_suits_its_activation(activation: str, variance: float) -> None:
     W = nn.Dense(300, 200, activation, rng=0).weight.numpy()
     assert abs(W.var() / variance - 1) < 0.05
+
+
+@pytest.mark.parametrize("name", nn.INITIALIZERS)
+def test_a_negative_size_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=r"0 or more, got \(-1, 2\)"):
+        nn.INITIALIZERS[name]((-1, 2), 0)

@@ -264,3 +264,16 @@ def test_what_numpys_own_functions_answer_for_values_is_in_the_namespace() -> No
     assert dnp.allclose(x, [[5.0, 7.0]])
     dnp.mod(x, 3.0).sum().backward()
     np.testing.assert_array_equal(x.grad, [[1.0, 1.0]])
+
+
+def test_the_method_clip_of_an_array_takes_values_as_bounds() -> None:
+    a, low, high = np.array([-1.0, 0.5, 4.0]), dp.Value(0.0), dp.Value([1.0, 2.0, 3.0])
+    for y in (a.clip(low, high), np.clip(a, low, high)):
+        low.zero_grad()
+        high.zero_grad()
+        y.sum().backward()
+        np.testing.assert_array_equal(y.data, [0.0, 0.5, 3.0])
+        assert low.grad == 1
+        np.testing.assert_array_equal(high.grad, [0.0, 0.0, 1.0])
+    for one in (a.clip(max=high), a.clip(low)):
+        assert not one.is_constant

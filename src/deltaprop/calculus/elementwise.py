@@ -144,11 +144,11 @@ def _power_in_base(y: Any, a: Any, b: Any) -> Any:
     if not isinstance(b, float | int) or b == 0:
         # 0**0 is flat in the base: 0 * 0**-1 must not be asked
         a = where((raw(a) == 0) & (raw(b) == 0), 1.0, a)
-    slope, rounded = b * power(a, b - 1), (raw(b) - 1) + 1 != raw(b)
-    if isinstance(b, float | int) and not rounded:
+    slope, lost = b * power(a, b - 1), (raw(b) == 0) | ((raw(b) - 1) + 1 != raw(b))
+    if isinstance(b, float | int) and not lost:
         return slope
-    # a large or tiny base makes much of an exponent b - 1 that was rounded
-    return where(rounded & (raw(a) != 0), b * y / a, slope)
+    # a large or tiny base makes much of an exponent b - 1 that was rounded, 1 / a may overflow
+    return where(lost & (raw(a) != 0), b * y / a, slope)
 
 
 def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:

@@ -1,16 +1,27 @@
-"""Special functions that NumPy lacks, on raw arrays: the C library's, entry by entry.
+"""What NumPy lacks: two functions of the C library, entry by entry, and SciPy's modules.
 
-They are right to the last place, and the loop is faster than a series in NumPy, whose
+The two are right to the last place, and the loop is faster than a series in NumPy, whose
 forty passes over the array it takes the place of.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
+
+
+@cache
+def scipy(part: str) -> Any:
+    """SciPy's module of that name, imported when its first function is called."""
+    try:
+        return importlib.import_module(f"scipy.{part}")
+    except ImportError as error:
+        raise ImportError("this function needs SciPy: pip install 'deltaprop[special]'") from error
 
 
 def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:

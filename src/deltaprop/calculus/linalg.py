@@ -6,12 +6,10 @@ As in `factorisations`, all take stacks of matrices, real or complex, and NumPy'
 from __future__ import annotations
 
 import functools
-import importlib
 import math
 import operator
 from collections import namedtuple
 from collections.abc import Sequence
-from functools import cache
 from operator import index
 from typing import Any
 
@@ -37,6 +35,7 @@ from .factorisations import (
 )
 from .indexing import _constant_like
 from .indexing import any as _any
+from .libm import scipy
 from .reductions import _axes
 from .reductions import sum as _sum
 from .shaping import (
@@ -190,16 +189,6 @@ def tensorinv(a: Array, ind: int = 2) -> Array:
 # -- equations as SciPy has them ----------------------------------------------------------
 
 
-@cache
-def _library() -> Any:
-    try:
-        return importlib.import_module("scipy.linalg")
-    except ImportError as error:
-        raise ImportError(
-            "this function is SciPy's: install it with pip install 'deltaprop[special]'"
-        ) from error
-
-
 @of_two
 def solve_triangular(
     a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
@@ -233,7 +222,7 @@ def _sylvester_jvp(tangents: Sequence[Any], y: Array, a: Array, b: Array, _q: Ar
 
 _sylvester: Custom = Custom(
     "solve_sylvester",
-    lambda a, b, q: _library().solve_sylvester(a, b, q),
+    lambda a, b, q: scipy("linalg").solve_sylvester(a, b, q),
     [
         lambda g, y, a, b, _q: -(_sylvester(a.mT, b.mT, g) @ y.mT),
         lambda g, y, a, b, _q: -(y.mT @ _sylvester(a.mT, b.mT, g)),
@@ -244,7 +233,7 @@ _sylvester: Custom = Custom(
 )
 _sqrtm = Custom(
     "sqrtm",
-    lambda a: _library().sqrtm(a),
+    lambda a: scipy("linalg").sqrtm(a),
     [lambda g, y, _a: _sylvester(y.mT, y.mT, g)],
     lambda ts, y, _a: _sylvester(y, y, ts[0]),
     cases=[case((2, 2), near=SQUARES[0].near, seen=real)],
@@ -298,7 +287,7 @@ def _banded_jvp(
 
 _banded: Custom = Custom(
     "solve_banded",
-    lambda ab, b, lower, upper: _library().solve_banded((lower, upper), ab, b),
+    lambda ab, b, lower, upper: scipy("linalg").solve_banded((lower, upper), ab, b),
     [
         _banded_vjp,
         lambda g, _y, ab, _b, lower, upper: _banded(

@@ -10,10 +10,8 @@ entropies and x * log1p(y) are 0 and flat in y, whatever y is; entr is infinitel
 
 from __future__ import annotations
 
-import importlib
 import math
 import operator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,7 @@ from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .elementwise import (
     _bell,
     _quotient,
+    cos,
     divide,
     erfc,
     exp,
@@ -32,9 +31,11 @@ from .elementwise import (
     multiply,
     sigmoid,
     sign,
+    sin,
     where,
     xlogy,
 )
+from .libm import scipy
 from .signatures import Binary, OfThree, Unary, of_array, of_three, of_two
 
 __all__ = [
@@ -85,21 +86,13 @@ SQRT_PI = math.sqrt(math.pi)
 FRACTION = Domain(0.0, 1.0)
 
 
-@cache
-def _library() -> Any:
-    try:
-        return importlib.import_module("scipy.special")
-    except ImportError as error:
-        raise ImportError("this function needs SciPy: pip install 'deltaprop[special]'") from error
-
-
 def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise:
     """The operation whose function is SciPy's of the same name."""
 
     def forward(*xs: Any) -> Any:
         if any(map(np.iscomplexobj, xs)):
             raise TypeError(f"{name} supports only real arguments, got complex ones")
-        return getattr(_library(), name)(*xs)
+        return getattr(scipy("special"), name)(*xs)
 
     forward.__doc__ = f"`scipy.special.{name}`, with its derivative."
     return Elementwise(name, forward, *partials, domain=domain)
@@ -135,12 +128,19 @@ def _psi_gap(a: Any, b: Any) -> Any:
     return where(usual, -gap, plain)
 
 
+def _rgamma_slope(y: Any, x: Any) -> Any:
+    # psi has poles where x is 0, -1, -2, ...: there by reflection, sin(pi x) gamma(1 - x) / pi
+    t = math.pi * x
+    left = gamma(1 - x) * (cos(t) - psi(1 - x) * sin(t) / math.pi)
+    return where(raw(x) > 0.5, -y * psi(x), left)
+
+
 _zeta: Binary = _scipy(
     "zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE)
 )
 psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
 gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
-rgamma: Unary = _scipy("rgamma", lambda y, x: -y * psi(x), domain=(POSITIVE,))
+rgamma: Unary = _scipy("rgamma", _rgamma_slope, domain=(POSITIVE,))
 gammasgn: Unary = _scipy("gammasgn", 0, domain=(POSITIVE,))
 gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
 betaln: Binary = _scipy(

@@ -77,6 +77,8 @@ def _checked(shape: Any, dtype: Any) -> tuple[Shape, Any]:
             f"the shape must be a tuple of integers, such as (n_in, n_out), got {shape!r}: write "
             "init((3, 4), rng)"
         )
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"the sizes in a shape must be 0 or more, got {shape!r}")
     if np.dtype(dtype).kind not in "fc":
         raise TypeError(
             f"the dtype of what is trained must be a floating or complex one, got "

@@ -44,6 +44,8 @@ def register(namespace: ModuleType) -> None:
     Value.astype = keywords.public("deltaprop.numpy.astype", shaping.astype, _ASTYPE)
     table[np.i0] = special.i0
     table[np.linalg.pinv] = _pinv
+    # what ndarray.clip calls
+    table[np._core.umath.clip] = table[np.clip]  # type: ignore[attr-defined]
     for ufunc, function in list(table.items()):
         if isinstance(ufunc, np.ufunc) and ufunc.nin == 2 and not ufunc.signature:
             table[ufunc, "outer"] = keywords.outer(function)

@@ -175,7 +175,8 @@ def _without_arrays(tree: Any, path: str, tensors: dict[str, np.ndarray]) -> Any
             if entry.dtype.kind not in "biuf" or entry.dtype.itemsize > 8:
                 raise TypeError(
                     f"a safetensors file holds bools, integers and real numbers of up to 8 bytes, "
-                    f"got {name!r} of {entry.dtype}"
+                    f"got {name!r} of {entry.dtype}: write numpy.savez(path, "
+                    "**model.state_dict()) and read model.load_state_dict(numpy.load(path))"
                 )
             tensors[name] = np.array(entry, entry.dtype.newbyteorder("="), order="C")
         else:

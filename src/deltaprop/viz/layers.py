@@ -43,7 +43,12 @@ def applications(order: list[Node], model: Any) -> list[Applied]:
     """Where in a graph, inputs before consumers, the dense layers of a model were applied."""
     dense = _dense(model)
     of_weight = {layer.weight.serial: (title, layer) for title, layer in dense}
-    norms = _norms(model)
+    norms = {
+        id(layer): norm
+        for mlp in model.modules()
+        if isinstance(mlp, nn.MLP)
+        for layer, norm in zip(mlp.layers, mlp.norms or (), strict=False)
+    }  # what normalises Z before the activation
     found = []
     for at, node in enumerate(order):
         weight = node.args[1] if len(node.args) > 1 else None
@@ -65,14 +70,6 @@ def _dense(model: Any) -> list[tuple[str, nn.Dense]]:
     layers = [m for m in model.modules() if isinstance(m, nn.Dense)]
     names = {id(value): name for name, value in model.named_parameters()}
     return [(names[id(m.weight)].rpartition(".")[0] or "layer", m) for m in layers]
-
-
-def _norms(model: nn.Module) -> dict[int, Any]:
-    """What normalises Z before the activation, by the layer's id."""
-    mlps = [m for m in model.modules() if isinstance(m, nn.MLP) and m.norms]
-    return {
-        id(layer): norm for m in mlps for layer, norm in zip(m.layers, m.norms or (), strict=False)
-    }
 
 
 def _end(since: list[Node], layer: nn.Dense, norm: Any) -> Node:

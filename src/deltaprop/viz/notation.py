@@ -6,13 +6,13 @@ computes, and that small graph, printed, is the formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..graph import Node, raw
-from ..graph.node import SNAPSHOT
+from ..graph.node import SNAPSHOT, variable_of
 
 # what is written between its operands, and how tightly it binds them
 _INFIX = {"add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2)}
@@ -93,7 +93,12 @@ def applied(name: str, args: list[Term], params: dict[str, Any] | None = None) -
         return f"{_tight(args[0], _TIGHT)}ᵀ", _TIGHT
     if name == "getitem":
         return f"{_tight(args[0], _TIGHT)}[{_index(params['index'])}]", _TIGHT
-    shown = [f"{k}={v}" for k, v in params.items() if _worth_showing(k, v)]
+    shown = [
+        f"{k}={v}"
+        for k, v in params.items()
+        if isinstance(v, str | int | float | tuple) and len(str(v)) <= 24
+        if v is not False and k != "dtype"
+    ]
     return f"{name}({', '.join(texts + shown)})", _TIGHT
 
 
@@ -113,18 +118,23 @@ def _index(index: Any) -> str:
     return ", ".join(map(one, index if isinstance(index, tuple) else (index,)))
 
 
-def _worth_showing(name: str, value: Any) -> bool:
-    kind = isinstance(value, str | int | float | tuple) and len(str(value)) <= 24
-    return kind and value is not False and name != "dtype"
+def term(text: str) -> Term:
+    """A name or a number, as an operand."""
+    return text, _UNARY if text.startswith("−") else _TIGHT
 
 
-def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
-    """What computed `x`, down to what `known` has a text for."""
-    text = known(x)
-    if text is not None:
-        return text, _UNARY if text.startswith("−") else _TIGHT
+def key(x: Any) -> int:
+    """What a node or an array is known by."""
+    # serial numbers are 0 and below, the ids of objects above
+    return variable_of(x).serial if isinstance(x, Node) else id(x)
+
+
+def formula(x: Any, known: Mapping[int, str]) -> Term:
+    """What computed `x`, down to what `known` has a text for, by its `key`."""
+    if key(x) in known:
+        return term(known[key(x)])
     if not isinstance(x, Node) or x.op is None:
-        return formula(brief(raw(x)), lambda text: text)
+        return term(brief(raw(x)))
     if x.op is SNAPSHOT:
         return formula(x.first, known)
     name, args = x.op.name, list(x.args)
@@ -133,13 +143,14 @@ def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
     if name == "where" and (np.all(raw(args[0])) or not np.any(raw(args[0]))):
         return formula(args[1] if np.all(raw(args[0])) else args[2], known)
     if name in ("multiply", "power", "divide"):  # a factor, exponent or divisor of one
-        rest = [a for i, a in enumerate(args) if not _is_one(a) or (i == 0 and name != "multiply")]
+        ones = [isinstance(a, float | int) and a == 1 for a in args]
+        rest = [a for i, a in enumerate(args) if not ones[i] or (i == 0 and name != "multiply")]
         if len(rest) == 1:
             return formula(rest[0], known)
     terms = [formula(a, known) for a in args]
     if name == "restrict":
         mask = (x.params or {})["mask"]
-        return applied("multiply", [*terms, ("mask" if np.ndim(mask) else str(int(mask)), _TIGHT)])
+        return applied("multiply", [*terms, term("mask" if np.ndim(mask) else str(int(mask)))])
     if name == "sum_to":  # what undoes broadcasting, mostly along the leading axes
         shape, whole = np.shape(x._held), np.shape(raw(args[0]))
         lead = tuple(range(len(whole) - len(shape)))
@@ -149,16 +160,12 @@ def formula(x: Any, known: Callable[[Any], str | None]) -> Term:
     return applied(name, terms, x.params)
 
 
-def _is_one(x: Any) -> bool:
-    return isinstance(x, float | int) and x == 1
-
-
-def operations(x: Any, known: Callable[[Any], str | None]) -> int:
+def operations(x: Any, known: Mapping[int, str]) -> int:
     """How many operations `formula` would write."""
     total, stack = 0, [x]
     while stack and total < 100:
         x = stack.pop()
-        if isinstance(x, Node) and x.op is not None and known(x) is None:
+        if isinstance(x, Node) and x.op is not None and key(x) not in known:
             total += x.op is not SNAPSHOT and x.op.name not in _SILENT
             stack += [x.first] if x.op is SNAPSHOT else x.args
     return total

@@ -11,7 +11,7 @@ import numpy as np
 from ..graph import Node, raw, topological_order
 from ..graph.node import parents, variable_of
 from .layers import Applied, absorbed, applications, target
-from .notation import applied, number, rows, summary
+from .notation import applied, key, number, rows, summary, term
 
 MOST = 2000  # boxes in a picture: more than anybody reads
 _FEW = 4  # entries of a value that is written out where there is but one line
@@ -142,12 +142,6 @@ class Names:
         return self._of[key(x)]
 
 
-def key(x: Any) -> int:
-    """What a node or an array is known by."""
-    # serial numbers are 0 and below, the ids of objects above
-    return variable_of(x).serial if isinstance(x, Node) else id(x)
-
-
 class Picture:
     """The boxes of a graph, inputs before consumers.
 
@@ -254,7 +248,7 @@ class Picture:
                 box.hidden += 1
             else:
                 box.inputs.append(place)
-        terms = [(name, 3 if name.startswith("−") else 9) for name in map(self.names.of, args)]
+        terms = [term(self.names.of(x)) for x in args]
         if inside is not None:
             box.kind = "layer"
             box.formula, _ = applied(layer.title if layer else f"{len(inside)} operations", terms)

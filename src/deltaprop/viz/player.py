@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from itertools import accumulate
@@ -28,8 +28,8 @@ from ..graph.node import variable_of
 from ..value import Value
 from .cards import Card, cards
 from .drawing import asset, plain, svg
-from .notation import applied, brief, formula, number, operations, rows, summary
-from .picture import Picture, key
+from .notation import applied, brief, formula, key, number, operations, rows, summary, term
+from .picture import Picture
 
 _WRITTEN = 6  # contributions of one step that are written out
 _GAP = 88.0  # between columns: room for the numbers that travel
@@ -75,7 +75,7 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
     sweep = Sweep(picture)
     beside = {} if model is None else cards(picture, model)
     steps = [*_forward(picture), *_reverse(picture, sweep, beside)]
-    with sweep.gradients():
+    with _having(picture.order, sweep.grads):
         boxes = [
             {"name": box.name, "data": exact(box.data), "grad": exact(box.grad)}
             for box in picture.boxes
@@ -156,6 +156,19 @@ class _Watch(Mode):
         self.seen.append((node, sent))
 
 
+@contextmanager
+def _having(nodes: Iterable[Node], grads: Mapping[int, Any]) -> Iterator[None]:
+    """In here the nodes have these gradients, by serial number, and afterwards their own."""
+    kept = [(node, node._grad) for node in nodes]
+    try:
+        for node, _ in kept:
+            node._grad = grads.get(node.serial)
+        yield
+    finally:
+        for node, grad in kept:
+            node._grad = grad
+
+
 class Sweep:
     """One run of `backward()`, watched.
 
@@ -168,34 +181,13 @@ class Sweep:
     """
 
     def __init__(self, picture: Picture) -> None:
-        self.nodes, watch = picture.order, _Watch(picture.order)
-        self.grads: dict[int, Any] = {}
-        self._kept = [(node, node._grad) for node in self.nodes]
-        try:
-            for node in self.nodes:
-                node._grad = None
+        nodes, watch = picture.order, _Watch(picture.order)
+        with _having(nodes, {}):
             with watch:
-                picture.order[-1].backward()  # type: ignore[attr-defined]
-            for node in self.nodes:
-                if node._grad is not None:
-                    self.grads[node.serial] = materialize(node._grad, node._held)
-        finally:
-            self._restore()
+                nodes[-1].backward()  # type: ignore[attr-defined]
+            graded = [node for node in nodes if node._grad is not None]
+            self.grads = {node.serial: materialize(node._grad, node._held) for node in graded}
         self.seen = watch.seen
-
-    def _restore(self) -> None:
-        for node, grad in self._kept:
-            node._grad = grad
-
-    @contextmanager
-    def gradients(self) -> Iterator[None]:
-        """In here the nodes have the gradients of this sweep."""
-        try:
-            for node in self.nodes:
-                node._grad = self.grads.get(node.serial)
-            yield
-        finally:
-            self._restore()
 
 
 def _edges(picture: Picture) -> list[int]:
@@ -212,7 +204,7 @@ def _forward(picture: Picture) -> list[Step]:
         if node is None or node.op is None:
             continue
         texts = [brief(x) for x in node.operands(False)]
-        numbers, _ = applied(node.op.name, [_term(t) for t in texts], node.params)
+        numbers, _ = applied(node.op.name, [term(t) for t in texts], node.params)
         steps.append({
             "phase": "forward",
             "at": [i],
@@ -223,10 +215,6 @@ def _forward(picture: Picture) -> list[Step]:
             "result": summary(box.data),
         })  # fmt: skip
     return steps
-
-
-def _term(text: str) -> tuple[str, int]:
-    return text, 3 if text.startswith("−") else 9
 
 
 def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[Step]:
@@ -307,7 +295,7 @@ def rules(picture: Picture, node: Node, g: Any) -> list[tuple[str, str]]:
         into = f"d{root}/d{of(x)}"
         if isinstance(c, Scattered):
             index, c = c.parts[0]
-            into, _ = applied("getitem", [(into, 9)], {"index": index})
+            into, _ = applied("getitem", [term(into)], {"index": index})
         if is_excess(c, x._held):  # the sweep takes the real part for a real argument
             c = real(c.values if isinstance(c, Masked) else c)
         texts = _written(c, symbols, numbers, f"∂{y}/∂{of(x)}")
@@ -330,19 +318,12 @@ def _written(c: Any, symbols: Any, numbers: Any, slope: str) -> tuple[str, str]:
     if c is ZERO:
         return "0", ""
     c = c.values if isinstance(c, Masked) else c
-
-    def known(x: Any, texts: dict[int, str]) -> str | None:
-        return texts.get(key(x))
-
-    if operations(c, lambda x: known(x, symbols)) > _LONG:
+    if operations(c, symbols) > _LONG:
         g = next(iter(symbols.values()))
-        if c.op.name != "multiply" or known(c.args[0], symbols) != g:
+        if c.op.name != "multiply" or symbols.get(key(c.args[0])) != g:
             return f"({slope})ᵀ @ {g}", ""
         # the local derivative is too long to read: it gets a name
         inner = c.args[1]
-        symbols = symbols | {variable_of(inner).serial: slope}
-        numbers = numbers | {variable_of(inner).serial: brief(raw(inner))}
-    return (
-        formula(c, lambda x: known(x, symbols))[0],
-        formula(c, lambda x: known(x, numbers))[0],
-    )
+        symbols = symbols | {key(inner): slope}
+        numbers = numbers | {key(inner): brief(raw(inner))}
+    return formula(c, symbols)[0], formula(c, numbers)[0]

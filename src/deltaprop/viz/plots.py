@@ -19,6 +19,7 @@ from ..deltas import Comparison
 from ..extras import extra
 from ..graph import raw
 from ..graph.modes import no_grad
+from ..nn.module import evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -208,16 +209,10 @@ def _scores(model: Any, points: Any, classes: Any) -> Any:
     methods = ("predict_proba", "decision_function", "predict")
     method = next((name for name in methods if hasattr(model, name)), "")
     asked: Callable[..., Any] = getattr(model, method) if method else model
-    training = isinstance(model, nn.Module) and model.training
     if isinstance(model, nn.Module):
-        model.eval()
         points = points.astype(model.parameters()[0].dtype)
-    try:
-        with no_grad():
-            said = asked(points)
-    finally:
-        if training:
-            model.train()
+    with evaluation(model), no_grad():
+        said = asked(points)
     said = np.asarray(raw(said))
     if method == "predict":
         said = said.reshape(-1, 1) == classes

@@ -59,9 +59,6 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")
         data = raw(data)
-    if not is_known(data):
-        wanted = np.dtype(dtype or (data.dtype if data.dtype.kind in "fc" else float))
-        return as_array(data, wanted)
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":
@@ -75,6 +72,8 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
         if dtype is not None:
             raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")
         wanted = np.dtype(np.float64)
+    if not is_known(array):
+        return as_array(array, wanted)
     if not array.ndim:
         return wanted.type(array[()])
     if copy or wanted != array.dtype:

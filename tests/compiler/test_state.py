@@ -129,6 +129,39 @@ def test_data_that_are_kept_over_a_write_are_refused(late: bool) -> None:
             compiled(np.ones(2))
 
 
+def test_a_copy_of_data_stays_what_it_was() -> None:
+    w = dp.Value([1.0, 2.0])
+
+    @dp.compile
+    def f(x: Any) -> Any:
+        old = w.data.copy()
+        w.data = w.data + x
+        return old
+
+    for _ in range(2):
+        before = w.numpy()
+        identical([f(np.ones(2)), w.numpy()], [before, before + 1.0])
+
+
+def test_a_number_is_assigned_as_eagerly() -> None:
+    """It is rounded to the dtype of a scalar of float32."""
+    results = []
+    for how in (dp.compile, lambda f: f):
+        w = dp.Value(np.float32(0.5))
+
+        def f(x: Any, w: dp.Value = w) -> None:
+            w.assign(x.sum())
+
+        how(f)(np.array([0.1, 0.2]))
+        results.append(w.item())
+    assert results[0] == results[1] == float(np.float32(0.1 + 0.2))
+
+
+def test_truth_values_are_no_variables() -> None:
+    with pytest.raises(TypeError, match="a Value holds floating numbers, got bool data"):
+        dp.compile(lambda x: dp.Value(x > 0) * 2.0)(np.ones(2))
+
+
 def test_a_graph_of_data_from_before_a_write_is_differentiated() -> None:
     def run(compiled: Any) -> Any:
         w, v = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])

@@ -7,6 +7,7 @@ _REASONS: dict[str, list[str]] = {
         "elementwise.Elementwise._vjp_masked: is_known(allowed) -> allowed",
         "log_ndtr, partial 0: 0 -> 1",
         "ndtri, partial 0: p -> y",
+        "rgamma, partial 0: raw(x) > 0.5 -> raw(x) >= 0.5",
         "reductions._share_of_total: if is_known(none) and (not np.any(none)): return softmax_(x, axis=a... -> pass",
         "absolute, partial 0: conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x) -> conj(sign(x))",
         "affine, vjp 2: if type(g) is np.ndarray and g.ndim == 2 and (_b.ndim == 1): return... -> pass",

@@ -140,7 +140,7 @@ _zeta: Binary = _scipy(
 )
 psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
 gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
-rgamma: Unary = _scipy("rgamma", _rgamma_slope, domain=(POSITIVE,))
+rgamma: Unary = _scipy("rgamma", _rgamma_slope, domain=(REAL,))
 gammasgn: Unary = _scipy("gammasgn", 0, domain=(POSITIVE,))
 gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
 betaln: Binary = _scipy(

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from deltaprop.calculus.domains import REAL, Domain
 from deltaprop.graph import Node, reverse
+from deltaprop.graph.domains import REAL, Domain
 from deltaprop.graph.forward import forward_sweep
 from deltaprop.value import Value
 

@@ -19,9 +19,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deltaprop as dp
-from deltaprop.calculus.domains import Case, case
 from deltaprop.graph import REGISTRY, Custom, Elementwise, Primitive, Selection, forward, raw
 from deltaprop.graph.cotangent import Scattered, materialize, unbroadcast
+from deltaprop.graph.domains import Case, case
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
 from deltaprop.value import Value

@@ -333,7 +333,7 @@ def test_an_error_inside_leaves_no_trace() -> None:
 def test_operations_from_outside_come_in_the_same_kinds() -> None:
     from deltaprop.graph import Elementwise
 
-    cube = Elementwise("test_cube", lambda x: x**3, lambda _y, x: 3 * x * x)
+    cube = Elementwise(lambda x: x**3, lambda _y, x: 3 * x * x, name="test_cube")
     assert dp.grad(dp.grad(cube))(2.0) == 12.0
     close(dp.jvp(cube, (X,), (V,))[1], 3 * X**2 * V)
     close(dp.hvp(lambda x: dnp.sum(cube(x)), (X,), (V,)), 6 * X * V)

@@ -48,14 +48,24 @@ FAMILIES: list[tuple[str, str, ModuleType, str]] = [
 
 def rules(module: ModuleType) -> dict[str, list[str]]:
     """Return the partials of the module's elementwise operations, as they are written in it."""
+    body = ast.parse(inspect.getsource(module)).body
+    makers = {f.name: f for f in body if isinstance(f, ast.FunctionDef)}
     found = {}
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if not (isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Elementwise"):
+    for node in body:
+        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
             continue
-        name = getattr(node.args[0], "value", None)
-        if isinstance(name, str):
-            found[name] = [written(partial) for partial in node.args[2:]]
+        operation = getattr(module, getattr(node.targets[0], "id", ""), None)
+        if isinstance(operation, Elementwise):
+            call, maker = node.value, makers.get(getattr(node.value.func, "id", ""))
+            if maker:  # of several operations: the rules are in it, or among its arguments
+                call = next(filter(_states_rules, ast.walk(maker)), call)
+            found[operation.name] = [written(partial) for partial in call.args[1:]]
     return found
+
+
+def _states_rules(node: ast.AST) -> bool:
+    made = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Elementwise"
+    return made and any(isinstance(x, ast.Lambda) for x in node.args)
 
 
 def written(partial: ast.expr) -> str:
@@ -82,15 +92,16 @@ def page(title: str, module: ModuleType, namespace: str) -> Iterator[str]:
         elif inspect.isfunction(thing) or isinstance(thing, Primitive):
             functions.append(name)
     if rows:
-        yield from (".. list-table::", "   :header-rows: 1", "   :widths: 20 80", "")
-        yield from ("   * - function", "     - partial in each argument")
+        yield from (".. list-table::", "   :header-rows: 1", "   :widths: 20 40 40", "")
+        yield from ("   * - function", "     - what it is", "     - partial in each argument")
         for name, operation in rows:
             partials = written_rules.get(operation.name, [])
             alias = "" if operation.name == name else f" (``{operation.name}``)"
             rule = " |br| ".join(f"``{p}``" for p in partials)
             if set(partials) == {"None"}:
                 rule = "a constant"
-            yield from (f"   * - ``{name}``{alias}", f"     - {rule}")
+            what = (operation.__doc__ or "").partition("\n")[0]
+            yield from (f"   * - ``{name}``{alias}", f"     - {what}", f"     - {rule}")
         yield from ("", ".. |br| raw:: html", "", "   <br>", "")
     for name in functions:
         yield from (f".. autofunction:: {namespace}.{name}", "")

@@ -16,7 +16,7 @@ import numpy as np
 
 from .calculus.activations import SQRT_HALF
 from .compiler.program import Call, Variable
-from .compiler.recording import DECOMPOSED, Recorded, record
+from .compiler.recording import Recorded, record
 from .extras import extra
 from .graph import as_array, raw
 from .graph.modes import no_grad
@@ -32,13 +32,6 @@ with extra("onnx", "deltaprop.onnx needs ONNX"):
 
 OPSET, IR_VERSION = 18, 8  # of 2022: old enough for runtimes that are not the latest
 _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the number of samples
-# recorded as the steps of their NumPy code: all but what every runtime has in both dtypes;
-# pseudo-gradients, too, whose functions are simple ones
-_STEPS = DECOMPOSED - {"log_softmax", "relu", "sigmoid", "softmax"} | {
-    "bypass",
-    "cut",
-    "pass_error",
-}
 
 
 def export(
@@ -123,7 +116,7 @@ def _example(model: Any) -> np.ndarray:
 
 def _recorded(model: Callable[[Any], Any], x: np.ndarray) -> Recorded:
     leaves, structure = flatten(((x,), {}))
-    recorded = record(model, structure, leaves, _STEPS)
+    recorded = record(model, structure, leaves, whole=TABLE)
     outputs = recorded.program.outputs
     if recorded.structure is not LEAF or not isinstance(outputs[0], Variable):
         raise TypeError("a model to export returns one array that depends on its input")

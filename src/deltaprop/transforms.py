@@ -22,9 +22,9 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, ove
 import numpy as np
 
 from .calculus import shaping
-from .calculus.domains import case
 from .graph import DATA, Masked, Node, Selection, as_array, as_held, as_number, raw
 from .graph.cotangent import as_gradient
+from .graph.domains import case
 from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, narrow, parents, topological_order

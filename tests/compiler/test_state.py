@@ -496,7 +496,7 @@ def _forward(x: Any) -> Any:
     return np.array(x)
 
 
-_last = Elementwise("fails_at_will", _forward, lambda _y, x: 0 * x + 1.0)
+_last = Elementwise(_forward, lambda _y, x: 0 * x + 1.0, name="fails_at_will")
 REGISTRY.pop("fails_at_will")  # the table is for what everybody may use
 
 

@@ -365,7 +365,10 @@ def test_a_masked_partial_of_a_wider_type() -> None:
     mask = np.array([True, False])
     x = Value(np.array([1.0, 2.0], np.float32))
     wide = Elementwise(
-        "wide", lambda x: x * 2, lambda _y, _x: Masked(np.full(2, 2.0), mask), chooses=True
+        lambda x: x * 2,
+        lambda _y, _x: Masked(np.full(2, 2.0), mask),
+        name="wide",
+        chooses=True,
     )
     try:
         wide(x).sum().backward()

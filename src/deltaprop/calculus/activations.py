@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..graph import Elementwise, raw
+from ..graph.domains import NONZERO, POSITIVE, UNIT
 from . import libm
-from .domains import NONZERO, POSITIVE, REAL, UNIT
 from .elementwise import (
     _bell,
     _logistic,
@@ -31,19 +31,9 @@ from .elementwise import (
 from .signatures import Binary, Unary, of_array
 
 __all__ = [
-    "elu",
-    "gelu",
-    "hard_tanh",
-    "leaky_relu",
-    "log_sigmoid",
-    "mish",
-    "relu",
-    "selu",
-    "silu",
-    "softplus",
-    "softsign",
-    "swish",
-]
+    "elu", "gelu", "hard_tanh", "leaky_relu", "log_sigmoid", "mish", "relu", "selu", "silu",
+    "softplus", "softsign", "swish",
+]  # fmt: skip
 
 SQRT_HALF, INV_SQRT_2PI = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
@@ -53,6 +43,10 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 def _relu(x: Any) -> Any:
     """max(x, 0)."""
     return np.maximum(x, 0)
+
+
+def _relu_float(x: float) -> float:
+    return 0.0 if x <= 0 else x
 
 
 def _softplus(x: Any) -> Any:
@@ -105,43 +99,33 @@ def _mish_slope(_y: Any, x: Any) -> Any:
 
 
 relu: Unary = Elementwise(
-    "relu",
-    _relu,
-    lambda y, _x: _sign(y),
-    scalar=lambda x: 0.0 if x <= 0 else x,
-    domain=(NONZERO,),
+    _relu, lambda y, _x: _sign(y), domain=NONZERO, decomposed=True, scalar=_relu_float
 )
 _leaky_relu: Binary = Elementwise(
-    "leaky_relu",
     lambda x, slope: np.where(x > 0, x, slope * x),
     lambda _y, x, slope: _slope_of_pieces(x, slope, slope),
     lambda _y, x, slope: where(_on_left(x, slope), x, 0.0),
+    name="leaky_relu",
     domain=(NONZERO, UNIT),
+    decomposed=True,
 )
-softplus: Unary = Elementwise("softplus", _softplus, lambda _y, x: _logistic(x), domain=(REAL,))
-softsign: Unary = Elementwise(
-    "softsign",
-    _softsign,
-    lambda _y, x: 1 / square(1 + absolute(x)),
-    domain=(REAL,),
-)
-log_sigmoid: Unary = Elementwise(
-    "log_sigmoid", _log_sigmoid, lambda _y, x: _logistic(-x), domain=(REAL,)
-)
-silu: Unary = Elementwise("silu", _silu, _silu_slope, domain=(REAL,))
-mish: Unary = Elementwise("mish", _mish, _mish_slope, domain=(REAL,))
+softplus: Unary = Elementwise(_softplus, lambda _y, x: _logistic(x), decomposed=True)
+softsign: Unary = Elementwise(_softsign, lambda _y, x: 1 / square(1 + absolute(x)), decomposed=True)
+log_sigmoid: Unary = Elementwise(_log_sigmoid, lambda _y, x: _logistic(-x), decomposed=True)
+silu: Unary = Elementwise(_silu, _silu_slope, decomposed=True)
+mish: Unary = Elementwise(_mish, _mish_slope, decomposed=True)
 _elu: Binary = Elementwise(
-    "elu",
     lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     lambda _y, x, alpha: _slope_of_pieces(x, alpha, alpha * exp(x)),
     lambda _y, x, alpha: expm1(where(_on_left(x, alpha), x, 0.0)),
+    name="elu",
     domain=(NONZERO, POSITIVE),
+    decomposed=True,
 )
 _gelu: Unary = Elementwise(
-    "gelu",
     lambda x: 0.5 * x * libm.erfc(x * -SQRT_HALF),
     lambda _y, x: 0.5 * erfc(x * -SQRT_HALF) + x * _bell(x, 0.5) * INV_SQRT_2PI,
-    domain=(REAL,),
+    name="gelu",
 )
 
 

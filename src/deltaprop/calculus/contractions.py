@@ -17,8 +17,8 @@ from numpy.linalg import LinAlgError
 
 from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
+from ..graph.domains import case
 from ..graph.primitive import Array
-from .domains import case
 from .elementwise import multiply, where
 from .reductions import sum as _sum
 from .shaping import _array, _in, _shape, expand_dims, moveaxis, ravel, reshape, transpose
@@ -81,6 +81,8 @@ matmul_ = Bilinear(
     _matmul,
     _matmul_back_a,
     _matmul_back_b,
+    symbol="@",
+    buffered=True,
     cases=[
         case((3, 4), (4, 2)),
         case((4,), (4,)),
@@ -168,6 +170,7 @@ affine_ = Custom(
         _affine_back_b,
     ],
     _affine_jvp,
+    decomposed=True,
     cases=[
         case((5, 3), (3, 2), (2,)),
         case((3,), (3, 2), (2,)),

@@ -11,125 +11,33 @@ To add an operation, add its line. The tests find it in the table by itself.
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, Node, along, as_array, gathered, over, raw
+from ..graph import Elementwise, Masked, Node, as_array, gathered, over, raw
 from ..graph import conj as _conj
+from ..graph.domains import NONZERO, POSITIVE, REAL, UNIT, Domain
+from ..graph.primitive import Rule
 from . import libm
-from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .signatures import Binary, OfArray, OfThree, Unary, of_array
 
 __all__ = [
-    "abs",
-    "absolute",
-    "acos",
-    "acosh",
-    "add",
-    "angle",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctan2",
-    "arctanh",
-    "around",
-    "asin",
-    "asinh",
-    "atan",
-    "atan2",
-    "atanh",
-    "bitwise_and",
-    "bitwise_invert",
-    "bitwise_left_shift",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_right_shift",
-    "bitwise_xor",
-    "cbrt",
-    "ceil",
-    "clip",
-    "conj",
-    "conjugate",
-    "copysign",
-    "cos",
-    "cosh",
-    "deg2rad",
-    "degrees",
-    "divide",
-    "equal",
-    "erf",
-    "erfc",
-    "exp",
-    "exp2",
-    "expm1",
-    "fabs",
-    "fix",
-    "floor",
-    "floor_divide",
-    "fmax",
-    "fmin",
-    "fmod",
-    "greater",
-    "greater_equal",
-    "heaviside",
-    "hypot",
-    "imag",
-    "invert",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "left_shift",
-    "less",
-    "less_equal",
-    "log",
-    "log1p",
-    "log2",
-    "log10",
-    "logaddexp",
-    "logaddexp2",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "maximum",
-    "minimum",
-    "mod",
-    "multiply",
-    "nan_to_num",
-    "negative",
-    "nextafter",
-    "not_equal",
-    "positive",
-    "pow",
-    "power",
-    "rad2deg",
-    "radians",
-    "real",
-    "real_if_close",
-    "reciprocal",
-    "remainder",
-    "right_shift",
-    "rint",
-    "round",
-    "sigmoid",
-    "sign",
-    "signbit",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "subtract",
-    "tan",
-    "tanh",
-    "true_divide",
-    "trunc",
-    "where",
-    "xlogy",
-]
+    "abs", "absolute", "acos", "acosh", "add", "angle", "arccos", "arccosh", "arcsin", "arcsinh",
+    "arctan", "arctan2", "arctanh", "around", "asin", "asinh", "atan", "atan2", "atanh",
+    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil", "clip", "conj", "conjugate", "copysign",
+    "cos", "cosh", "deg2rad", "degrees", "divide", "equal", "erf", "erfc", "exp", "exp2", "expm1",
+    "fabs", "fix", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal",
+    "heaviside", "hypot", "imag", "invert", "isfinite", "isinf", "isnan", "left_shift", "less",
+    "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logaddexp2", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply",
+    "nan_to_num", "negative", "nextafter", "not_equal", "positive", "pow", "power", "rad2deg",
+    "radians", "real", "real_if_close", "reciprocal", "remainder", "right_shift", "rint", "round",
+    "sigmoid", "sign", "signbit", "sin", "sinc", "sinh", "sqrt", "square", "subtract", "tan",
+    "tanh", "true_divide", "trunc", "where", "xlogy",
+]  # fmt: skip
 
 LN2, LN10, RADIAN = math.log(2.0), math.log(10.0), math.pi / 180.0
 INV_SQRT_PI = 1.0 / math.sqrt(math.pi)
@@ -175,6 +83,17 @@ def _share_nan(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
 
 
+def _extreme(function: np.ufunc, share: Rule, wins: Rule, doc: str) -> Elementwise:
+    """The operation that takes one of its two inputs, the one that wins."""
+    return Elementwise(
+        function,
+        lambda y, a, b: share(y, a, b, wins(raw(a), raw(b))),
+        lambda y, a, b: share(y, b, a, wins(raw(b), raw(a))),
+        chooses=True,
+        doc=doc,
+    )
+
+
 def _bound(binds: Any, x: Any, low: Any, high: Any) -> Masked:
     """The part of a clipped x that is one of its bounds: x below two equal ones is both."""
     x, low, high = raw(x), raw(low), raw(high)
@@ -182,9 +101,26 @@ def _bound(binds: Any, x: Any, low: Any, high: Any) -> Masked:
     return Masked(weight.astype(np.result_type(x, low, high), copy=False), weight != 0)
 
 
-def _abs_slope(_y: Any, x: Any) -> Any:
+def _taken(y: Any, a: Any, b: Any) -> Any:
+    # y - a is a multiple of b to the last place; a / b may round up to the next
+    return rint((y - a) / b)
+
+
+def _phase(_y: Any, x: Any) -> Any:
     # d|z| = Re(conj(z) / |z| dz)
     return conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+
+
+def _size(function: np.ufunc, doc: str) -> Elementwise:
+    """An absolute value, which is the root of its square."""
+    return Elementwise(
+        function, _phase, domain=NONZERO, squares=(1.0,), root=True, jumps=True, doc=doc
+    )
+
+
+def _leg(x: Any) -> Any:
+    """The cosine of the angle whose sine is x, and the other way round."""
+    return sqrt((1 - x) * (1 + x))
 
 
 def _arcsinh_slope(_y: Any, x: Any) -> Any:
@@ -215,7 +151,7 @@ def _sigmoid(x: Any) -> Any:
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def _sigmoid_scalar(x: float) -> float:
+def _expit(x: float) -> float:
     e = math.exp(-abs(x))
     return (1.0 if x >= 0 else e) / (1.0 + e)
 
@@ -237,6 +173,10 @@ def _quotient(x: Any, y: Any) -> Any:
     return where((raw(x) == 0) & ~(np.abs(raw(y)) > 0), over(0.0, x), divide(x, y))
 
 
+def _sign_float(x: float) -> float:
+    return 1.0 if x > 0 else -1.0 if x < 0 else x
+
+
 def _even_power(_y: Any, a: Any, b: Any) -> Any:
     """The derivative of a**b with respect to a**2 / 2, where it is finite."""
     if isinstance(b, Node) or np.iscomplexobj(b) or not np.all(np.greater_equal(b, 2)):
@@ -244,193 +184,174 @@ def _even_power(_y: Any, a: Any, b: Any) -> Any:
     return 2.0 if np.all(np.equal(b, 2)) else b * power(a, b - 2)
 
 
-along.domain, over.domain = (REAL, REAL), (REAL, NONZERO)
-
 # arithmetic
-add: Binary = Elementwise("add", np.add, 1, 1, domain=(REAL, REAL))
-subtract: Binary = Elementwise("subtract", np.subtract, 1, -1, domain=(REAL, REAL))
+add: Binary = Elementwise(np.add, 1, 1, symbol="+", doc="Sum x1 + x2.")
+subtract: Binary = Elementwise(np.subtract, 1, -1, symbol="-", doc="Difference x1 - x2.")
 multiply: Binary = Elementwise(
-    "multiply",
     np.multiply,
     lambda _y, _a, b: b,
     lambda _y, a, _b: a,
-    domain=(REAL, REAL),
+    symbol="*",
+    ones=(0, 1),
     even=[lambda _y, a, b: 1.0 if a is b else None] * 2,
     squares=(lambda _y, _a, b: b * b, lambda _y, a, _b: a * a),
+    doc="Product x1 * x2.",
 )
 divide: Binary = Elementwise(
-    "divide",
     np.divide,
     lambda _y, _a, b: 1 / b,
     lambda y, _a, b: -y / b,
-    scalar=lambda a, b: a / b,
+    symbol="/",
+    ones=(1,),
+    scalar=operator.truediv,
     domain=(REAL, NONZERO),
     squares=(lambda _y, _a, b: 1 / (b * b), None),
+    doc="Quotient x1 / x2.",
 )
 power: Binary = Elementwise(
-    "power",
     _power,
     _power_in_base,
     _power_in_exponent,
+    symbol="**",
+    ones=(1,),
     scalar=math.pow,
     domain=(POSITIVE, REAL),
     even=(_even_power, None),
 )
-negative: Unary = Elementwise("negative", np.negative, -1, domain=(REAL,), squares=(1.0,))
-positive: Unary = Elementwise("positive", np.positive, 1, domain=(REAL,), squares=(1.0,))
-absolute: Unary = Elementwise(
-    "absolute", np.absolute, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
-)
-fabs: Unary = Elementwise(
-    "fabs", np.fabs, _abs_slope, domain=(NONZERO,), squares=(1.0,), root=True, jumps=True
-)
-square: Unary = Elementwise("square", np.square, lambda _y, x: 2 * x, domain=(REAL,), even=(2.0,))
-sqrt: Unary = Elementwise(
-    "sqrt", np.sqrt, lambda y, _x: 0.5 / y, scalar=math.sqrt, domain=(POSITIVE,)
-)
-cbrt: Unary = Elementwise("cbrt", np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=(NONZERO,))
-reciprocal: Unary = Elementwise(
-    "reciprocal", np.reciprocal, lambda y, _x: -y * y, domain=(NONZERO,)
-)
+negative: Unary = Elementwise(np.negative, -1, symbol="-", squares=(1.0,), doc="-x.")
+positive: Unary = Elementwise(np.positive, 1, silent=True, squares=(1.0,), doc="x, a copy of it.")
+absolute: Unary = _size(np.absolute, doc="|x|; its derivative at 0 is 0.")
+fabs: Unary = _size(np.fabs, doc="|x| of real numbers.")
+square: Unary = Elementwise(np.square, lambda _y, x: 2 * x, even=(2.0,), doc="Square x * x.")
+sqrt: Unary = Elementwise(np.sqrt, lambda y, _x: 0.5 / y, domain=POSITIVE, doc="Square root.")
+cbrt: Unary = Elementwise(np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=NONZERO, doc="Cube root.")
+reciprocal: Unary = Elementwise(np.reciprocal, lambda y, _x: -y * y, domain=NONZERO, doc="1 / x.")
 hypot: Binary = Elementwise(
-    "hypot",
     np.hypot,
     lambda y, a, _b: over(a, y),
     lambda y, _a, b: over(b, y),
-    domain=(NONZERO, NONZERO),
+    domain=NONZERO,
     squares=(1.0, 1.0),
     root=True,
+    doc="sqrt(x1**2 + x2**2), without overflow; at 0 its derivative is 0.",
 )
 # roots whose derivative at 0 is 0, not infinite: norms and deviations end with them
 root: Unary = Elementwise(
-    "root",
     np.sqrt,
     lambda y, _s: over(0.5, y),
-    scalar=math.sqrt,
-    domain=(POSITIVE,),
+    name="root",
+    domain=POSITIVE,
     squares=(0.5,),
     root=True,
     radical=True,
+    doc="Square root, at 0 with the derivative 0.",
 )
 root_of_power: Binary = Elementwise(
-    "root_of_power", _power, lambda y, a, b: over(b * y, a), None, domain=(POSITIVE, REAL)
+    _power,
+    lambda y, a, b: over(b * y, a),
+    None,
+    name="root_of_power",
+    domain=(POSITIVE, REAL),
+    doc="a**b, without a derivative in b; where a is 0, its derivative is 0.",
 )
 
 # steps: flat wherever they are not a jump
-_sign: Unary = Elementwise(
-    "sign",
-    np.sign,
-    0,
-    scalar=lambda x: 1.0 if x > 0 else -1.0 if x < 0 else x,
-    domain=(NONZERO,),
-)
-floor: Unary = Elementwise("floor", np.floor, 0, domain=(UNIT,))
-ceil: Unary = Elementwise("ceil", np.ceil, 0, domain=(UNIT,))
-trunc: Unary = Elementwise("trunc", np.trunc, 0, domain=(UNIT,))
-rint: Unary = Elementwise("rint", np.rint, 0, domain=(UNIT,))
+_sign: Unary = Elementwise(np.sign, 0, domain=NONZERO, scalar=_sign_float, doc="-1, 0 or 1.")
+floor: Unary = Elementwise(np.floor, 0, domain=UNIT, doc="Next integer below.")
+ceil: Unary = Elementwise(np.ceil, 0, domain=UNIT, doc="Next integer above.")
+trunc: Unary = Elementwise(np.trunc, 0, domain=UNIT, doc="Next integer towards 0.")
+rint: Unary = Elementwise(np.rint, 0, domain=UNIT, doc="Nearest integer, of two the even one.")
 heaviside: Binary = Elementwise(
-    "heaviside",
     np.heaviside,
     0,
     lambda _y, a, _b: raw(a) == 0,
     chooses=True,
     domain=(NONZERO, REAL),
+    doc="0 where x1 is negative, 1 where it is positive, x2 where it is 0.",
 )
 copysign: Binary = Elementwise(
-    "copysign",
     np.copysign,
     lambda _y, a, b: _sign(a) * copysign(1.0, b),
     0,
-    domain=(NONZERO, NONZERO),
+    domain=NONZERO,
     squares=(1.0, 0.0),
     root=True,
     jumps=True,
+    doc="x1 with the sign of x2.",
 )
-# y - a is a multiple of b to the last place; a / b may round up to the next
 remainder: Binary = Elementwise(
-    "remainder", np.remainder, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
+    np.remainder,
+    1,
+    _taken,
+    symbol="%",
+    scalar=operator.mod,
+    domain=POSITIVE,
+    doc="What is left of x1 after whole multiples of x2, with the sign of x2.",
 )
-nextafter: Binary = Elementwise("nextafter", np.nextafter, 1, 0, domain=(NONZERO, REAL))
-fmod: Binary = Elementwise(
-    "fmod", np.fmod, 1, lambda y, a, b: rint((y - a) / b), domain=(POSITIVE, POSITIVE)
+fmod: Binary = Elementwise(np.fmod, 1, _taken, domain=POSITIVE, doc="Remainder with x1's sign.")
+nextafter: Binary = Elementwise(np.nextafter, 1, 0, domain=NONZERO, doc="Next float towards x2.")
+floor_divide: Binary = Elementwise(
+    np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)), doc="floor(x1 / x2)."
 )
 
 # exponentials and logarithms
-exp: Unary = Elementwise("exp", np.exp, lambda y, _x: y, scalar=math.exp, domain=(REAL,))
-exp2: Unary = Elementwise("exp2", np.exp2, lambda y, _x: y * LN2, domain=(REAL,))
-expm1: Unary = Elementwise(
-    "expm1", np.expm1, lambda _y, x: exp(x), scalar=math.expm1, domain=(REAL,)
-)
-log: Unary = Elementwise("log", np.log, lambda _y, x: 1 / x, scalar=math.log, domain=(POSITIVE,))
-log2: Unary = Elementwise("log2", np.log2, lambda _y, x: 1 / (x * LN2), domain=(POSITIVE,))
-log10: Unary = Elementwise("log10", np.log10, lambda _y, x: 1 / (x * LN10), domain=(POSITIVE,))
-log1p: Unary = Elementwise(
-    "log1p", np.log1p, lambda _y, x: 1 / (1 + x), scalar=math.log1p, domain=(Domain(-1.0),)
-)
+exp: Unary = Elementwise(np.exp, lambda y, _x: y, doc="e**x.")
+exp2: Unary = Elementwise(np.exp2, lambda y, _x: y * LN2, doc="2**x.")
+expm1: Unary = Elementwise(np.expm1, lambda _y, x: exp(x), doc="exp(x) - 1, accurate near 0.")
+log: Unary = Elementwise(np.log, lambda _y, x: 1 / x, domain=POSITIVE, doc="Natural log of x.")
+log2: Unary = Elementwise(np.log2, lambda _y, x: 1 / (x * LN2), domain=POSITIVE, doc="log₂ x.")
+log10: Unary = Elementwise(np.log10, lambda _y, x: 1 / (x * LN10), domain=POSITIVE, doc="log₁₀ x.")
+log1p: Unary = Elementwise(np.log1p, lambda _y, x: 1 / (1 + x), domain=Domain(-1.0), doc="ln(1+x).")
 logaddexp: Binary = Elementwise(
-    "logaddexp",
     np.logaddexp,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(a - b)),
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(b - a)),
-    domain=(REAL, REAL),
+    doc="log(exp(x1) + exp(x2)), without overflow.",
 )
 logaddexp2: Binary = Elementwise(
-    "logaddexp2",
     np.logaddexp2,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((a - b) * LN2)),
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((b - a) * LN2)),
-    domain=(REAL, REAL),
+    doc="log2(2**x1 + 2**x2), without overflow.",
 )
 
 # trigonometric and hyperbolic
-sin: Unary = Elementwise("sin", np.sin, lambda _y, x: cos(x), scalar=math.sin, domain=(REAL,))
-cos: Unary = Elementwise("cos", np.cos, lambda _y, x: -sin(x), scalar=math.cos, domain=(REAL,))
-tan: Unary = Elementwise("tan", np.tan, lambda y, _x: 1 + y * y, scalar=math.tan, domain=(UNIT,))
-arcsin: Unary = Elementwise(
-    "arcsin", np.arcsin, lambda _y, x: 1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,)
-)
-arccos: Unary = Elementwise(
-    "arccos", np.arccos, lambda _y, x: -1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,)
-)
-arctan: Unary = Elementwise("arctan", np.arctan, lambda _y, x: 1 / (1 + x * x), domain=(REAL,))
+sin: Unary = Elementwise(np.sin, lambda _y, x: cos(x), doc="Sine of x radians.")
+cos: Unary = Elementwise(np.cos, lambda _y, x: -sin(x), doc="Cosine of x radians.")
+tan: Unary = Elementwise(np.tan, lambda y, _x: 1 + y * y, domain=UNIT, doc="Tangent of x radians.")
+arcsin: Unary = Elementwise(np.arcsin, lambda _y, x: 1 / _leg(x), domain=UNIT, doc="Inverse sin.")
+arccos: Unary = Elementwise(np.arccos, lambda _y, x: -1 / _leg(x), domain=UNIT, doc="Inverse cos.")
+arctan: Unary = Elementwise(np.arctan, lambda _y, x: 1 / (1 + x * x), doc="Inverse tan.")
 arctan2: Binary = Elementwise(
-    "arctan2",
     np.arctan2,
     lambda _y, a, b: over(over(b, hypot(a, b)), hypot(a, b)),
     lambda _y, a, b: -over(over(a, hypot(a, b)), hypot(a, b)),
-    domain=(NONZERO, NONZERO),
+    domain=NONZERO,
+    doc="Angle of the point (x2, x1), from -pi to pi; at 0 its derivative is 0.",
 )
-sinh: Unary = Elementwise("sinh", np.sinh, lambda _y, x: cosh(x), domain=(REAL,))
-cosh: Unary = Elementwise("cosh", np.cosh, lambda _y, x: sinh(x), domain=(REAL,))
-tanh: Unary = Elementwise(
-    "tanh", np.tanh, lambda y, _x: 1 - y * y, scalar=math.tanh, domain=(REAL,)
-)
-arcsinh: Unary = Elementwise("arcsinh", np.arcsinh, _arcsinh_slope, domain=(REAL,))
+sinh: Unary = Elementwise(np.sinh, lambda _y, x: cosh(x), doc="Hyperbolic sine.")
+cosh: Unary = Elementwise(np.cosh, lambda _y, x: sinh(x), doc="Hyperbolic cosine.")
+tanh: Unary = Elementwise(np.tanh, lambda y, _x: 1 - y * y, doc="Hyperbolic tangent.")
+arcsinh: Unary = Elementwise(np.arcsinh, _arcsinh_slope, doc="Inverse sinh.")
 arccosh: Unary = Elementwise(
-    "arccosh",
     np.arccosh,
     lambda _y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),
-    domain=(Domain(1.0),),
+    domain=Domain(1.0),
+    doc="Inverse cosh.",
 )
 arctanh: Unary = Elementwise(
-    "arctanh", np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=(UNIT,)
+    np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=UNIT, doc="Inverse tanh."
 )
-deg2rad: Unary = Elementwise("deg2rad", np.deg2rad, lambda _y, _x: RADIAN, domain=(REAL,))
-rad2deg: Unary = Elementwise("rad2deg", np.rad2deg, lambda _y, _x: 1 / RADIAN, domain=(REAL,))
-sinc: Unary = Elementwise("sinc", _sinc, _sinc_slope, domain=(REAL,))
+deg2rad: Unary = Elementwise(np.deg2rad, lambda _y, _x: RADIAN, doc="Degrees in radians.")
+rad2deg: Unary = Elementwise(np.rad2deg, lambda _y, _x: 1 / RADIAN, doc="Radians in degrees.")
+sinc: Unary = Elementwise(_sinc, _sinc_slope)
 
 # parts of a complex number: partials p for which dy = Re(p dx)
-_real: Unary = Elementwise("real", lambda x: +np.real(x), lambda _y, _x: 1 + 0j, domain=(REAL,))
-_imag: Unary = Elementwise(
-    "imag",
-    lambda x: np.copy(np.imag(x))[()],
-    lambda _y, _x: -1j,
-    domain=(REAL,),
-)
+_real: Unary = Elementwise(lambda x: +np.real(x), lambda _y, _x: 1 + 0j, name="real")
+_imag: Unary = Elementwise(lambda x: np.copy(np.imag(x))[()], lambda _y, _x: -1j, name="imag")
 
 # choices: a branch not taken sends back a structural zero
 where: OfThree[...] = Elementwise(
-    "where",
     np.where,
     None,
     lambda _y, c, _a, _b: raw(c) != 0,
@@ -438,103 +359,54 @@ where: OfThree[...] = Elementwise(
     chooses=True,
     domain=(NONZERO, REAL, REAL),
 )
-maximum: Binary = Elementwise(
-    "maximum",
-    np.maximum,
-    lambda y, a, b: _share(y, a, b, raw(a) > raw(b)),
-    lambda y, a, b: _share(y, b, a, raw(b) > raw(a)),
-    chooses=True,
-    domain=(REAL, REAL),
-)
-minimum: Binary = Elementwise(
-    "minimum",
-    np.minimum,
-    lambda y, a, b: _share(y, a, b, raw(a) < raw(b)),
-    lambda y, a, b: _share(y, b, a, raw(b) < raw(a)),
-    chooses=True,
-    domain=(REAL, REAL),
-)
-fmax: Binary = Elementwise(
-    "fmax",
-    np.fmax,
-    lambda y, a, b: _share_nan(y, a, b, raw(a) > raw(b)),
-    lambda y, a, b: _share_nan(y, b, a, raw(b) > raw(a)),
-    chooses=True,
-    domain=(REAL, REAL),
-)
-fmin: Binary = Elementwise(
-    "fmin",
-    np.fmin,
-    lambda y, a, b: _share_nan(y, a, b, raw(a) < raw(b)),
-    lambda y, a, b: _share_nan(y, b, a, raw(b) < raw(a)),
-    chooses=True,
-    domain=(REAL, REAL),
-)
-
+maximum: Binary = _extreme(np.maximum, _share, operator.gt, doc="Larger; ties share the slope.")
+minimum: Binary = _extreme(np.minimum, _share, operator.lt, doc="Smaller; ties share the slope.")
+fmax: Binary = _extreme(np.fmax, _share_nan, operator.gt, doc="Larger, a number rather than NaN.")
+fmin: Binary = _extreme(np.fmin, _share_nan, operator.lt, doc="Smaller, a number rather than NaN.")
 _clip: OfThree[...] = Elementwise(
-    "clip",
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),
     lambda _y, x, low, high: _bound((raw(x) < raw(low)) & (raw(low) <= raw(high)), x, low, high),
     lambda _y, x, low, high: _bound((raw(x) > raw(high)) | (raw(low) > raw(high)), x, low, high),
+    name="clip",
+    decomposed=True,
     chooses=True,
     domain=(REAL, Domain(-2.0, -1.0), Domain(1.0, 2.0)),
 )
 
 # the logistic function, the error function, and x log y
-sigmoid: Unary = Elementwise(
-    "sigmoid", _sigmoid, lambda y, _x: y * (1 - y), scalar=_sigmoid_scalar, domain=(REAL,)
-)
+sigmoid: Unary = Elementwise(_sigmoid, lambda y, _x: y * (1 - y), decomposed=True, scalar=_expit)
 # the same where it is a slope itself: its own, not y * (1 - y), rounds to 0 in neither tail
 _logistic: Unary = Elementwise(
-    "logistic", _sigmoid, lambda y, x: y * _logistic(-x), scalar=_sigmoid_scalar, domain=(REAL,)
+    _sigmoid, lambda y, x: y * _logistic(-x), name="logistic", scalar=_expit
 )
-erf: Unary = Elementwise(
-    "erf",
-    libm.erf,
-    lambda _y, x: 2 * INV_SQRT_PI * _bell(x),
-    scalar=math.erf,
-    domain=(REAL,),
-)
-erfc: Unary = Elementwise(
-    "erfc",
-    libm.erfc,
-    lambda _y, x: -2 * INV_SQRT_PI * _bell(x),
-    scalar=math.erfc,
-    domain=(REAL,),
-)
+erf: Unary = Elementwise(libm.erf, lambda _y, x: 2 * INV_SQRT_PI * _bell(x), scalar=math.erf)
+erfc: Unary = Elementwise(libm.erfc, lambda _y, x: -2 * INV_SQRT_PI * _bell(x), scalar=math.erfc)
 xlogy: Binary = Elementwise(
-    "xlogy",
-    _xlogy,
-    lambda _y, _x, y: log(y),
-    lambda _y, x, y: _quotient(x, y),
-    domain=(REAL, POSITIVE),
+    _xlogy, lambda _y, _x, y: log(y), lambda _y, x, y: _quotient(x, y), domain=(REAL, POSITIVE)
 )
 
 # what has no derivative: the result is a constant
-less: Binary = Elementwise("less", np.less, None, None)
-less_equal: Binary = Elementwise("less_equal", np.less_equal, None, None)
-greater: Binary = Elementwise("greater", np.greater, None, None)
-greater_equal: Binary = Elementwise("greater_equal", np.greater_equal, None, None)
-equal: Binary = Elementwise("equal", np.equal, None, None)
-not_equal: Binary = Elementwise("not_equal", np.not_equal, None, None)
-logical_and: Binary = Elementwise("logical_and", np.logical_and, None, None)
-logical_or: Binary = Elementwise("logical_or", np.logical_or, None, None)
-logical_xor: Binary = Elementwise("logical_xor", np.logical_xor, None, None)
-logical_not: Unary = Elementwise("logical_not", np.logical_not, None)
-bitwise_and: Binary = Elementwise("bitwise_and", np.bitwise_and, None, None)
-bitwise_or: Binary = Elementwise("bitwise_or", np.bitwise_or, None, None)
-bitwise_xor: Binary = Elementwise("bitwise_xor", np.bitwise_xor, None, None)
-left_shift: Binary = Elementwise("left_shift", np.left_shift, None, None)
-right_shift: Binary = Elementwise("right_shift", np.right_shift, None, None)
-invert: Unary = Elementwise("invert", np.invert, None)
-isnan: Unary = Elementwise("isnan", np.isnan, None)
-isinf: Unary = Elementwise("isinf", np.isinf, None)
-isfinite: Unary = Elementwise("isfinite", np.isfinite, None)
-signbit: Unary = Elementwise("signbit", np.signbit, None)
-floor_divide: Binary = Elementwise(
-    "floor_divide", np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0))
-)
+less: Binary = Elementwise(np.less, None, None, doc="x1 < x2.")
+less_equal: Binary = Elementwise(np.less_equal, None, None, doc="x1 <= x2.")
+greater: Binary = Elementwise(np.greater, None, None, doc="x1 > x2.")
+greater_equal: Binary = Elementwise(np.greater_equal, None, None, doc="x1 >= x2.")
+equal: Binary = Elementwise(np.equal, None, None, doc="x1 == x2.")
+not_equal: Binary = Elementwise(np.not_equal, None, None, doc="x1 != x2.")
+logical_and: Binary = Elementwise(np.logical_and, None, None, doc="Whether both are true.")
+logical_or: Binary = Elementwise(np.logical_or, None, None, doc="Whether one is true.")
+logical_xor: Binary = Elementwise(np.logical_xor, None, None, doc="Whether just one is true.")
+logical_not: Unary = Elementwise(np.logical_not, None, doc="Whether x is false.")
+bitwise_and: Binary = Elementwise(np.bitwise_and, None, None, doc="Bits that both have.")
+bitwise_or: Binary = Elementwise(np.bitwise_or, None, None, doc="Bits that one has.")
+bitwise_xor: Binary = Elementwise(np.bitwise_xor, None, None, doc="Bits that just one has.")
+left_shift: Binary = Elementwise(np.left_shift, None, None, doc="x1 * 2**x2, by its bits.")
+right_shift: Binary = Elementwise(np.right_shift, None, None, doc="x1 // 2**x2, by its bits.")
+invert: Unary = Elementwise(np.invert, None, doc="Bits that x has not.")
+isnan: Unary = Elementwise(np.isnan, None, doc="Whether x is NaN.")
+isinf: Unary = Elementwise(np.isinf, None, doc="Whether x is infinite.")
+isfinite: Unary = Elementwise(np.isfinite, None, doc="Whether x is a number, not NaN or infinite.")
+signbit: Unary = Elementwise(np.signbit, None, doc="Whether the sign of x is negative.")
 
 
 def _listed(x: Any) -> Any:

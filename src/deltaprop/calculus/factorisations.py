@@ -28,8 +28,8 @@ from numpy.linalg import LinAlgError
 
 from ..graph import Custom, Node, Primitive, conj, over, raw
 from ..graph.cotangent import unbroadcast
+from ..graph.domains import case
 from ..graph.primitive import Array, Rule
-from .domains import case
 from .elementwise import absolute, imag, positive, real, sign
 from .indexing import take_along_axis
 from .reductions import sum as _sum

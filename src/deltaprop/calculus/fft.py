@@ -18,8 +18,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Linear, Node, raw
+from ..graph.domains import case
 from ..graph.primitive import Array
-from .domains import case
 from .elementwise import conj
 from .shaping import pad, roll
 from .signatures import of_array

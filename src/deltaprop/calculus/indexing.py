@@ -21,9 +21,9 @@ from numpy.lib.array_utils import normalize_axis_index
 
 from ..graph import Masked, Node, Selection, as_array, holds_nodes, raw
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
+from ..graph.domains import case
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
-from .domains import case
 from .elementwise import maximum, minimum, negative, where
 from .shaping import _array, _row, broadcast_to, ravel, reshape
 from .signatures import OfArray, Operand, of_array, of_two

@@ -24,7 +24,7 @@ def scipy(part: str) -> Any:
         raise ImportError("this function needs SciPy: pip install 'deltaprop[special]'") from error
 
 
-def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:
+def _entrywise(function: Callable[[float], float], what: str) -> Callable[[Any], Any]:
     def on_array(x: Any) -> Any:
         x = np.asarray(x)
         if x.dtype.kind == "c":
@@ -33,9 +33,10 @@ def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         return values.reshape(x.shape).astype(dtype, copy=False)[()]
 
-    on_array.__doc__ = f"`scipy.special.{function.__name__}`, with its derivative."
+    on_array.__name__ = function.__name__
+    on_array.__doc__ = what
     return on_array
 
 
-erf = _entrywise(math.erf)
-erfc = _entrywise(math.erfc)
+erf = _entrywise(math.erf, "The error function.")
+erfc = _entrywise(math.erfc, "1 - erf(x), accurate for large x.")

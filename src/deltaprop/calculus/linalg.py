@@ -17,9 +17,9 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from ..graph import Custom, Node, as_array, is_known, raw, verify
+from ..graph.domains import case
 from ..graph.primitive import Array
 from . import factorisations, reductions
-from .domains import case
 from .elementwise import absolute, imag, isnan, kept, real, root_of_power, square, where
 from .factorisations import *  # noqa: F403
 from .factorisations import (

@@ -19,7 +19,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from ..graph import Custom, Linear, Masked, Selection, as_array, broadcast_to, conj, is_known, raw
 from ..graph.cotangent import adds_by_product, ones
-from .domains import Case, case
+from ..graph.domains import Case, case
+from ..graph.primitive import Rule
 from .elementwise import (
     absolute,
     add,
@@ -112,12 +113,17 @@ sum_ = Selection(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
     lambda g, x, axis, keepdims: _kept(g, x, axis, keepdims),
+    adds=True,
+    views=False,
+    buffered=True,
     cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
 )
 mean_ = Selection(
     "mean",
     _mean,
     lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),
+    adds=True,
+    views=False,
     cases=_reductions(),
 )
 cumsum_: Linear = Linear(
@@ -132,7 +138,7 @@ cumsum_: Linear = Linear(
 
 
 def _weighted(
-    name: str, forward: Callable[..., Any], weight: Callable[..., Any], cases: Sequence[Case]
+    name: str, forward: Rule, weight: Rule, cases: Sequence[Case], *, decomposed: bool = False
 ) -> Custom:
     """A reduction whose tangent is the sum of its entries' tangents times their weights.
 
@@ -155,7 +161,7 @@ def _weighted(
         t = times(tangents[0], y, x, axis, keepdims, **params)
         return sum_(getattr(t, "values", t), axis=axis, keepdims=keepdims)
 
-    return Custom(name, forward, [vjp], jvp, cases=cases)
+    return Custom(name, forward, [vjp], jvp, cases=cases, decomposed=decomposed)
 
 
 def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
@@ -243,7 +249,7 @@ var_ = _weighted(
     _deviation,
     [*_reductions(ddof=0), *_reductions(ddof=0.5)[:3]],
 )
-logsumexp_ = _weighted("logsumexp", _logsumexp, _share_of_total, _reductions())
+logsumexp_ = _weighted("logsumexp", _logsumexp, _share_of_total, _reductions(), decomposed=True)
 prod_ = _weighted(
     "prod",
     lambda x, axis, keepdims: np.multiply.reduce(x, axis, keepdims=keepdims),
@@ -306,6 +312,7 @@ softmax_ = Custom(
     _softmax,
     [lambda g, y, _x, axis: _softmax_slope(g, y, axis)],
     lambda tangents, y, _x, axis: _softmax_slope(tangents[0], y, axis),
+    decomposed=True,
     cases=_NORMALISED,
 )
 log_softmax_ = Custom(
@@ -313,6 +320,7 @@ log_softmax_ = Custom(
     _log_softmax,
     [lambda g, y, _x, axis: g - exp(y) * sum_(g, axis=axis, keepdims=True)],
     lambda ts, y, _x, axis: ts[0] - sum_(ts[0] * exp(y), axis=axis, keepdims=True),
+    decomposed=True,
     cases=_NORMALISED,
 )
 

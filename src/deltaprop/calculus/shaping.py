@@ -22,8 +22,8 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..graph import Node, Selection, as_array, gathered, is_array, raw
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
+from ..graph.domains import case
 from ..graph.primitive import Array
-from .domains import case
 from .elementwise import where
 from .signatures import of_array, of_sequence
 
@@ -80,6 +80,7 @@ _reshape: Selection = Selection(
     "reshape",
     lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
     lambda g, x, shape, order: _reshape(g, shape=_shape(x), order=order),
+    silent=True,
     picks=True,
     cases=[
         case((3, 4), shape=(2, -1), order="C"),
@@ -133,6 +134,7 @@ _astype = Selection(
     lambda x, dtype: np.asarray(x).astype(dtype),
     lambda g, x, dtype: g,
     views=False,
+    silent=True,
     cases=[case((2, 3), dtype=np.dtype(np.float64)), case((), dtype=np.dtype(np.float64))],
 )
 

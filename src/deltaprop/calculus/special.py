@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..graph import Elementwise, Node, raw
+from ..graph.domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .activations import INV_SQRT_2PI, SQRT_2_OVER_PI, SQRT_HALF, log_sigmoid
-from .domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from .elementwise import (
     _bell,
     _quotient,
@@ -36,57 +37,33 @@ from .elementwise import (
     xlogy,
 )
 from .libm import scipy
-from .signatures import Binary, OfThree, Unary, of_array, of_three, of_two
+from .signatures import Binary, OfThree, Unary, of_array, of_two
 
 __all__ = [
-    "beta",
-    "betainc",
-    "betaln",
-    "digamma",
-    "entr",
-    "erfcinv",
-    "erfcx",
-    "erfinv",
-    "expit",
-    "gamma",
-    "gammainc",
-    "gammaincc",
-    "gammaln",
-    "gammasgn",
-    "i0",
-    "i0e",
-    "i1",
-    "i1e",
-    "iv",
-    "ive",
-    "j0",
-    "j1",
-    "jn",
-    "jv",
-    "kl_div",
-    "log_expit",
-    "log_ndtr",
-    "logit",
-    "multigammaln",
-    "ndtr",
-    "ndtri",
-    "polygamma",
-    "psi",
-    "rel_entr",
-    "rgamma",
-    "xlog1py",
-    "y0",
-    "y1",
-    "yn",
-    "yv",
-    "zeta",
+    "beta", "betainc", "betaln", "digamma", "entr", "erfcinv", "erfcx", "erfinv", "expit", "gamma",
+    "gammainc", "gammaincc", "gammaln", "gammasgn", "i0", "i0e", "i1", "i1e", "iv", "ive", "j0",
+    "j1", "jn", "jv", "kl_div", "log_expit", "log_ndtr", "logit", "multigammaln", "ndtr", "ndtri",
+    "polygamma", "psi", "rel_entr", "rgamma", "xlog1py", "y0", "y1", "yn", "yv", "zeta",
 ]  # fmt: skip
 
 SQRT_PI = math.sqrt(math.pi)
 FRACTION = Domain(0.0, 1.0)
 
 
-def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise:
+class _Special(Elementwise):
+    """An operation whose inputs without a partial, orders mostly, must not vary."""
+
+    def differentiable(self, args: Sequence[Any]) -> bool:
+        for x, p, argument in zip(args, self.partials, self.operands, strict=True):
+            if p is None and isinstance(x, Node) and not x.is_constant:
+                raise TypeError(
+                    f"{self} has no derivative in its argument {argument}: give it a number or an "
+                    f"array, or {argument}.detach() if no gradient is meant to flow there"
+                )
+        return True
+
+
+def _scipy(name: str, *partials: Any, domain: Domain | Sequence[Domain] = REAL) -> Elementwise:
     """The operation whose function is SciPy's of the same name."""
 
     def forward(*xs: Any) -> Any:
@@ -94,18 +71,12 @@ def _scipy(name: str, *partials: Any, domain: tuple[Domain, ...]) -> Elementwise
             raise TypeError(f"{name} supports only real arguments, got complex ones")
         return getattr(scipy("special"), name)(*xs)
 
-    forward.__doc__ = f"`scipy.special.{name}`, with its derivative."
-    return Elementwise(name, forward, *partials, domain=domain)
-
-
-def _static(x: Any, function: str, argument: str) -> Any:
-    """An argument that there is no derivative in, which therefore is to be no variable."""
-    if isinstance(x, Node) and not x.is_constant:
-        raise TypeError(
-            f"{function} has no derivative in its argument {argument}: give it a number or an "
-            f"array, or {argument}.detach() if no gradient is meant to flow there"
-        )
-    return x
+    y = _Special(forward, *partials, name=name, domain=domain)
+    fixed = [x for x, p in zip(y.operands, partials, strict=True) if p is None]
+    y.__doc__ = f"`scipy.special.{name}`, with its derivative."
+    if fixed:
+        y.__doc__ = f"{y.__doc__[:-1]}; a variable {' or '.join(fixed)} is a TypeError."
+    return y
 
 
 # -- gamma and its kin --------------------------------------------------------------------
@@ -138,22 +109,22 @@ def _rgamma_slope(y: Any, x: Any) -> Any:
 _zeta: Binary = _scipy(
     "zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE)
 )
-psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=(POSITIVE,))
-gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=(POSITIVE,))
-rgamma: Unary = _scipy("rgamma", _rgamma_slope, domain=(REAL,))
-gammasgn: Unary = _scipy("gammasgn", 0, domain=(POSITIVE,))
-gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=(POSITIVE,))
+psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=POSITIVE)
+gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=POSITIVE)
+rgamma: Unary = _scipy("rgamma", _rgamma_slope)
+gammasgn: Unary = _scipy("gammasgn", 0, domain=POSITIVE)
+gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=POSITIVE)
 betaln: Binary = _scipy(
     "betaln",
     lambda _y, a, b: _psi_gap(a, b),
     lambda _y, a, b: _psi_gap(b, a),
-    domain=(POSITIVE, POSITIVE),
+    domain=POSITIVE,
 )
 beta: Binary = _scipy(
     "beta",
     lambda y, a, b: y * _psi_gap(a, b),
     lambda y, a, b: y * _psi_gap(b, a),
-    domain=(POSITIVE, POSITIVE),
+    domain=POSITIVE,
 )
 
 
@@ -161,13 +132,11 @@ def _gamma_density(a: Any, x: Any) -> Any:
     return exp(xlogy(a - 1, x) - x - gammaln(a))
 
 
-_gammainc: Binary = _scipy(
-    "gammainc", None, lambda _y, a, x: _gamma_density(a, x), domain=(POSITIVE, POSITIVE)
+gammainc: Binary = _scipy("gammainc", None, lambda _y, a, x: _gamma_density(a, x), domain=POSITIVE)
+gammaincc: Binary = _scipy(
+    "gammaincc", None, lambda _y, a, x: -_gamma_density(a, x), domain=POSITIVE
 )
-_gammaincc: Binary = _scipy(
-    "gammaincc", None, lambda _y, a, x: -_gamma_density(a, x), domain=(POSITIVE, POSITIVE)
-)
-_betainc: OfThree[...] = _scipy(
+betainc: OfThree[...] = _scipy(
     "betainc",
     None,
     None,
@@ -177,22 +146,22 @@ _betainc: OfThree[...] = _scipy(
 
 # -- Bessel functions ---------------------------------------------------------------------
 
-_jv: Binary = _scipy(
+jv: Binary = _scipy(
     "jv",
     None,
-    lambda _y, v, x: 0.5 * (_jv(v - 1, x) - _jv(v + 1, x)),
-    domain=(POSITIVE, POSITIVE),
+    lambda _y, v, x: 0.5 * (jv(v - 1, x) - jv(v + 1, x)),
+    domain=POSITIVE,
 )
-_yv: Binary = _scipy(
+yv: Binary = _scipy(
     "yv",
     None,
-    lambda _y, v, x: 0.5 * (_yv(v - 1, x) - _yv(v + 1, x)),
-    domain=(POSITIVE, POSITIVE),
+    lambda _y, v, x: 0.5 * (yv(v - 1, x) - yv(v + 1, x)),
+    domain=POSITIVE,
 )
-j0: Unary = _scipy("j0", lambda _y, x: -j1(x), domain=(REAL,))
-j1: Unary = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - _jv(2.0, x)), domain=(REAL,))
-y0: Unary = _scipy("y0", lambda _y, x: -y1(x), domain=(POSITIVE,))
-y1: Unary = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - _yv(2.0, x)), domain=(POSITIVE,))
+j0: Unary = _scipy("j0", lambda _y, x: -j1(x))
+j1: Unary = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - jv(2.0, x)))
+y0: Unary = _scipy("y0", lambda _y, x: -y1(x), domain=POSITIVE)
+y1: Unary = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - yv(2.0, x)), domain=POSITIVE)
 
 # -- modified Bessel functions ------------------------------------------------------------
 
@@ -201,22 +170,22 @@ def _i1e_slope(y: Any, x: Any) -> Any:
     return i0e(x) - sign(x) * y - where(raw(x) == 0, 0.5, y / x)
 
 
-_iv: Binary = _scipy(
+iv: Binary = _scipy(
     "iv",
     None,
-    lambda _y, v, x: 0.5 * (_iv(v - 1, x) + _iv(v + 1, x)),
-    domain=(POSITIVE, POSITIVE),
+    lambda _y, v, x: 0.5 * (iv(v - 1, x) + iv(v + 1, x)),
+    domain=POSITIVE,
 )
-_ive: Binary = _scipy(
+ive: Binary = _scipy(
     "ive",
     None,
-    lambda y, v, x: 0.5 * (_ive(v - 1, x) + _ive(v + 1, x)) - sign(x) * y,
-    domain=(POSITIVE, POSITIVE),
+    lambda y, v, x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y,
+    domain=POSITIVE,
 )
-i0: Unary = Elementwise("i0", np.i0, lambda _y, x: i1(x), domain=(REAL,))
-i0e: Unary = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=(NONZERO,))
-i1: Unary = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + _iv(2.0, x)), domain=(REAL,))
-i1e: Unary = _scipy("i1e", _i1e_slope, domain=(NONZERO,))
+i0: Unary = Elementwise(np.i0, lambda _y, x: i1(x))
+i0e: Unary = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=NONZERO)
+i1: Unary = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + iv(2.0, x)))
+i1e: Unary = _scipy("i1e", _i1e_slope, domain=NONZERO)
 
 # -- the normal distribution --------------------------------------------------------------
 
@@ -242,19 +211,19 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
     return where(raw(x) > 10, -2 / SQRT_PI * t * series, 2 * (x * y - 1 / SQRT_PI))
 
 
-erfcx: Unary = _scipy("erfcx", _erfcx_slope, domain=(REAL,))
+erfcx: Unary = _scipy("erfcx", _erfcx_slope)
 
 
 # each by its nearer tail, in which nothing is rounded away; the two agree at the median
 erfinv: Unary = _scipy(
     "erfinv",
     lambda y, x: 0.5 * SQRT_PI * where(raw(x) < 0, _growth(-y, 1 + x), _growth(y, 1 - x)),
-    domain=(UNIT,),
+    domain=UNIT,
 )
 erfcinv: Unary = _scipy(
     "erfcinv",
     lambda y, x: -0.5 * SQRT_PI * where(raw(x) < 1, _growth(y, x), _growth(-y, 2 - x)),
-    domain=(Domain(0.0, 2.0),),
+    domain=Domain(0.0, 2.0),
 )
 ndtri: Unary = _scipy(
     "ndtri",
@@ -263,9 +232,9 @@ ndtri: Unary = _scipy(
         * SQRT_PI
         * where(raw(p) < 0.5, _growth(y * -SQRT_HALF, p), _growth(y * SQRT_HALF, 1 - p))
     ),
-    domain=(FRACTION,),
+    domain=FRACTION,
 )
-log_ndtr: Unary = _scipy("log_ndtr", _log_ndtr_slope, domain=(REAL,))
+log_ndtr: Unary = _scipy("log_ndtr", _log_ndtr_slope)
 
 # -- logarithms and entropies -------------------------------------------------------------
 
@@ -310,27 +279,24 @@ def _rel_entr(x: Any, y: Any) -> Any:
 
 
 xlog1py: Binary = Elementwise(
-    "xlog1py",
     _xlog1py,
     lambda _y, _a, b: log1p(b),
     lambda _y, a, b: _quotient(a, 1 + b),
     domain=(REAL, Domain(-1.0)),
 )
-logit: Unary = Elementwise("logit", _logit, lambda _y, x: 1 / (x * (1 - x)), domain=(FRACTION,))
-entr: Unary = Elementwise("entr", _entr, lambda _y, x: -1 - log(x), domain=(POSITIVE,))
+logit: Unary = Elementwise(_logit, lambda _y, x: 1 / (x * (1 - x)), domain=FRACTION)
+entr: Unary = Elementwise(_entr, lambda _y, x: -1 - log(x), domain=POSITIVE)
 rel_entr: Binary = Elementwise(
-    "rel_entr",
     _rel_entr,
     lambda _y, a, b: _log_ratio(a, b) + 1,
     lambda _y, a, b: -_quotient(a, b),
-    domain=(POSITIVE, POSITIVE),
+    domain=POSITIVE,
 )
 kl_div: Binary = Elementwise(
-    "kl_div",
     _kl_div,
     lambda _y, a, b: _log_ratio(a, b),
     lambda _y, a, b: 1 - _quotient(a, b),
-    domain=(POSITIVE, POSITIVE),
+    domain=POSITIVE,
 )
 
 # -- what users call ----------------------------------------------------------------------
@@ -350,7 +316,7 @@ def zeta(s: Any, x: Any = 1.0) -> Any:
 
     There is no derivative in `s`: a variable there is a TypeError.
     """
-    return _zeta(_static(s, "zeta", "s"), x)
+    return _zeta(s, x)
 
 
 @of_two
@@ -377,24 +343,6 @@ def polygamma(n: int, x: Any) -> Any:
     return psi(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(n) * _zeta(n + 1.0, x)
 
 
-@of_two
-def gammainc(a: Any, x: Any) -> Any:
-    """The regularised lower incomplete gamma function; a variable `a` is a TypeError."""
-    return _gammainc(_static(a, "gammainc", "a"), x)
-
-
-@of_two
-def gammaincc(a: Any, x: Any) -> Any:
-    """1 - gammainc(a, x), accurate where that is small."""
-    return _gammaincc(_static(a, "gammaincc", "a"), x)
-
-
-@of_three
-def betainc(a: Any, b: Any, x: Any) -> Any:
-    """The regularised incomplete beta function; a variable `a` or `b` is a TypeError."""
-    return _betainc(_static(a, "betainc", "a"), _static(b, "betainc", "b"), x)
-
-
 @of_array
 def multigammaln(a: Any, d: int) -> Any:
     """The logarithm of the multivariate gamma function of dimension `d`, for a > (d - 1) / 2."""
@@ -406,33 +354,9 @@ def multigammaln(a: Any, d: int) -> Any:
 
 
 @of_two
-def jv(v: Any, x: Any) -> Any:
-    """The Bessel function of the first kind; a variable order `v` is a TypeError."""
-    return _jv(_static(v, "jv", "v"), x)
-
-
-@of_two
-def yv(v: Any, x: Any) -> Any:
-    """The Bessel function of the second kind; a variable order `v` is a TypeError."""
-    return _yv(_static(v, "yv", "v"), x)
-
-
-@of_two
 def yn(n: Any, x: Any) -> Any:
     """The Bessel function of the second kind, of an integer order."""
     return yv(n, x)
 
 
 jn = jv
-
-
-@of_two
-def iv(v: Any, x: Any) -> Any:
-    """The modified Bessel function of the first kind; a variable order `v` is a TypeError."""
-    return _iv(_static(v, "iv", "v"), x)
-
-
-@of_two
-def ive(v: Any, x: Any) -> Any:
-    """``iv(v, x) * exp(-abs(x))``."""
-    return _ive(_static(v, "ive", "v"), x)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import REGISTRY, Elementwise, Node, as_number
+from ..graph import REGISTRY, Elementwise, Node, Primitive, Selection, as_number
 from ..graph.cotangent import adds_by_product, ones
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
@@ -27,10 +27,7 @@ from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tile
 from .together import together
 from .traced import is_number
 
-_OPERATORS = {"add": "+", "subtract": "-", "multiply": "*"}
 _REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
-_VIEWS = {REGISTRY[name] for name in ("reshape", "transpose", "broadcast_to")}
-_FILLED = {REGISTRY[name] for name in ("matmul", "sum", "sum_to")}
 _LITERALS = {"None": None, "False": False, "True": True, "0": 0, "1": 1}
 # how a variable `p` gets new data and a new gradient `x`
 _PUT = {
@@ -38,7 +35,7 @@ _PUT = {
     "_grad": "if p._grad is not x: p._grad = x; p._extra.owns_grad = False",
 }
 _WHOLE = 1 << 14  # entries of constants that are written out
-_SURE = {"as_number", "astype", "entry", "pack", "scalar_entry", "vdot"}
+_SURE = {"as_number", "entry", "pack", "scalar_entry", "vdot"}
 
 
 def _raises_nothing(function: Any) -> bool:
@@ -52,16 +49,16 @@ def _fills(call: Call) -> bool:
     function = call.function
     if not call.result.shape:
         return False
-    if isinstance(function, Elementwise):
-        return isinstance(function.forward, np.ufunc)
     if function in _REDUCTIONS:
         return call.params.keys() <= {"axis", "keepdims", "initial"} and "axis" in call.params
-    return function in _FILLED
+    return isinstance(function, Primitive) and function.buffered
 
 
 def _views(call: Call) -> bool:
     # a Python number is no view
-    return call.function is part or (call.function in _VIEWS and not call.result.number)
+    function = call.function
+    shows = isinstance(function, Selection) and function.views
+    return function is part or (shows and not call.result.number)
 
 
 def _succeeds(call: Call) -> bool:
@@ -71,8 +68,8 @@ def _succeeds(call: Call) -> bool:
     integers = call.result.dtype is not None and call.result.dtype.kind in "iu"  # 2 ** -1
     sure = isinstance(function, Elementwise) and _raises_nothing(function.forward) and not integers
     sure = sure or call.name in _SURE
-    indexed = call.name == "getitem" and next(symbols_in(call.params), None) is None
-    return not call.effect and (sure or indexed or _fills(call) or _views(call))
+    moved = isinstance(function, Selection) and next(symbols_in(call.params), None) is None
+    return not call.effect and (sure or moved or _fills(call) or _views(call))
 
 
 ABILITIES = Abilities(
@@ -377,14 +374,11 @@ class _SourceWriter:
         arrays = [x for x in call.args if isinstance(x, Variable) and not x.number]
         if not arrays and not (call.item or call.result.number):
             return ""  # of Python's numbers the operation makes one of NumPy's
-        if call.name in _OPERATORS:
-            text = f" {_OPERATORS[call.name]} ".join(args)
-        elif call.name == "negative":
-            text = f"-{args[0]}"
-        elif call.name == "divide" and not is_number(call.args[0]):
-            text = " / ".join(args)  # Python's numbers would not divide by zero
-        else:
+        symbol: str = call.function.symbol  # type: ignore[attr-defined]
+        # Python's numbers would not divide by zero
+        if symbol not in ("+", "-", "*") and (symbol != "/" or is_number(call.args[0])):
             return ""
+        text = f" {symbol} ".join(args) if len(args) > 1 else f"{symbol}{args[0]}"
         return f"({text}).item()" if call.item and arrays else text
 
     # -- outputs -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..calculus.elementwise import divide, maximum, minimum, multiply, power
+from ..calculus.elementwise import maximum, minimum, power
 from ..graph import REGISTRY, Elementwise
 from .lanes import lanes
 from .program import Call, Program, Variable, alias, is_draw, rewritten, symbols_in
@@ -85,14 +85,11 @@ def _key(x: Any) -> Any:
     return (kind, repr(x)) if isinstance(x, (int, np.generic)) else id(x)
 
 
-_ONE: dict[Any, tuple[int, ...]] = {multiply: (0, 1), divide: (1,), power: (1,)}
-
-
 def neutral(call: Call, _: Any, __: Any) -> Any:
     """No multiplications by one, and no other names: they change no bit."""
     if call.function is alias:
         return call.args[0]
-    for i in _ONE.get(call.function, ()):
+    for i in getattr(call.function, "ones", ()):
         one, other, y = call.args[i], call.args[1 - i], call.result
         # a scalar of NumPy's is what comes of an array without axes
         is_one = type(one) in (float, int) and one == 1 and (y.shape or y.number)
@@ -133,7 +130,7 @@ def powers(call: Call, _: Any, __: Any) -> Any:
 # in this order; and the functions that they are for, if not for all
 RULES: dict[Rule, Collection[Any]] = {
     powers: {power},
-    neutral: {*_ONE, alias},
+    neutral: {alias, *[op for op in REGISTRY.values() if getattr(op, "ones", ())]},
     common_subexpressions: (),
     rectified: {maximum, REGISTRY["sign"]},
 }
@@ -176,7 +173,7 @@ def _behind(call: Call, made: Mapping[Variable, Call]) -> set[Call]:
 
 def moves_little(call: Call) -> bool:
     """Whether a call looks at its arguments entry by entry, or not at all."""
-    return isinstance(call.function, Elementwise) or call.name in ("astype", "getitem", "reshape")
+    return isinstance(call.function, Elementwise) or getattr(call.function, "moves", False)
 
 
 PASSES = (simplified, lanes, checks_first)

@@ -139,15 +139,9 @@ def flops(call: Call) -> int:
     if call.name in ("matmul", "affine"):
         shape = getattr(call.args[0], "shape", ())
         return 2 * max(call.result.size, 1) * (shape[-1] if shape else 1)
-    if call.name in _MOVES:
+    if getattr(call.function, "moves", call.name in ("pack", "part")):
         return 0
     return max([x.size for x in (*call.reads, call.result)])
-
-
-_MOVES = {
-    "astype", "broadcast_to", "concatenate", "getitem", "pack", "part", "reshape", "stack",
-    "transpose",
-}  # fmt: skip
 
 
 def listed(

@@ -44,15 +44,6 @@ from .traced import (
     values,
 )
 
-# operations whose NumPy code is recorded itself: each step of it is one of the table, and
-# shares with others what they have in common
-DECOMPOSED = frozenset({
-    "affine", "clip", "cross_entropy", "elu", "leaky_relu", "log_sigmoid",
-    "log_softmax", "logsumexp", "mean_squared_error", "mish", "normalize", "relu", "sigmoid",
-    "silu", "softmax", "softplus", "softsign",
-})  # fmt: skip
-
-
 _hooked = attrgetter("changes")
 _ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
 
@@ -113,15 +104,13 @@ class Trace(Mode, Outside):
     number = Number
     thread: int | None = None  # when it has ended
 
-    def __init__(
-        self, empty: Iterable[Node] = (), decomposed: Collection[str] = DECOMPOSED
-    ) -> None:
+    def __init__(self, empty: Iterable[Node] = (), whole: Collection[str] = ()) -> None:
         self.outside = self
         self.thread = get_ident()
         self.empty = set(empty)
         self.missing: set[Node] = set()
         self.present: set[Node] = set()
-        self.decomposed = decomposed
+        self.whole = whole
         self.calls: list[Call] = []
         self.places: dict[Any, Place] = {}
         self.guards: dict[Any, Guard] = {}
@@ -304,8 +293,8 @@ class Trace(Mode, Outside):
     ) -> Any:
         """Note a call, and give the symbol of its result."""
         name = getattr(function, "__name__", function)
-        decomposed = name in self.decomposed and isinstance(function, Primitive)
-        if decomposed and any(np.shape(x) for x in args):
+        decomposed = isinstance(function, Primitive) and function.decomposed
+        if decomposed and name not in self.whole and any(np.shape(x) for x in args):
             y = function.forward(*args, **params)
             result = y.as_number() if item and not np.ndim(y) else y
             self.narrow = narrow(y)
@@ -467,7 +456,7 @@ def record(
     function: Callable[..., Any],
     structure: Structure,
     leaves: Sequence[Any],
-    decomposed: Collection[str] = DECOMPOSED,
+    whole: Collection[str] = (),
 ) -> Recorded:
     """Record a call of the function; what is outside is left as it was.
 
@@ -478,12 +467,12 @@ def record(
         Of ``(args, kwargs)``.
     leaves : sequence
         What symbols take the place of, and `Static` arguments.
-    decomposed : collection of str
-        Operations that are recorded as the steps of their NumPy code.
+    whole : collection of str
+        Operations that are not decomposed.
     """
     empty: set[Node] = set()
     while True:
-        trace = Trace(empty, decomposed)
+        trace = Trace(empty, whole)
         with _ONE_AT_A_TIME, uncollected():
             recorded = _recorded(trace, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
@@ -533,7 +522,7 @@ def _recorded(
         trace.restore()
 
     def again() -> None:
-        other = Trace(trace.empty, trace.decomposed)
+        other = Trace(trace.empty, trace.whole)
         _, args, kwargs = _symbols(other, structure, leaves)
         try:
             with guarded(), other, np.errstate(all="ignore"):

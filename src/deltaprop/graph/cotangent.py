@@ -86,14 +86,22 @@ class Selection(Linear):
     What holds for the entries holds for a mask of them: the operation and its transpose
     carry both, so that a structural zero stays one through
     ``where(x > 0, log(x).reshape(-1), 0)`` or ``sqrt(pad(x, 1))``. ``fills=True`` says that
-    some entries of the result may come from no argument; ``picks=True`` that none is a sum.
+    some entries of the result may come from no argument; ``picks=True`` that none is a sum;
+    ``adds=True`` that some are.
     """
 
     accepts_masks = True
 
-    def __init__(self, *args: Any, fills: bool = False, picks: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        fills: bool = False,
+        picks: bool = False,
+        adds: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.fills, self.rooted = fills, picks
+        self.fills, self.rooted, self.moves = fills, picks, not adds
 
     def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         if graph and self.rooted and (half := half_of(g, node)) is not None:
@@ -201,17 +209,21 @@ sum_to = Selection(
     _sum_to,
     lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))),
     views=False,
+    adds=True,
+    buffered=True,
 )
 broadcast_to = Selection(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     lambda g, x, shape: unbroadcast(g, x),
+    silent=True,
 )
 restrict = Selection(
     "restrict",
     lambda x, mask: np.where(mask, x, 0),
     lambda g, x, mask: _restricted(g, x, mask),
     fills=True,
+    views=False,
 )
 scatter = Selection(
     "scatter",
@@ -219,6 +231,8 @@ scatter = Selection(
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
     several=True,
     fills=True,
+    adds=True,
+    views=False,
 )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeAlias
+from inspect import Parameter, Signature
+from typing import Any, ClassVar, TypeAlias, Unpack
 
 import numpy as np
 
@@ -23,8 +24,9 @@ from .cotangent import (
     restrict,
     unbroadcast,
 )
+from .domains import NONZERO, REAL, Domain
 from .node import MODE, Node, remember, topological_order
-from .primitive import Array, Primitive, Rule, needed
+from .primitive import Array, Facts, Primitive, Rule, needed
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -36,21 +38,25 @@ class Elementwise(Primitive):
 
     Parameters
     ----------
-    name : str
     forward : callable
-        A NumPy ufunc, or any function of arrays that broadcasts.
+        A NumPy ufunc, or any function of arrays that broadcasts. It has a docstring.
     *partials : callable, 1, -1, 0 or None
         For each input ``partial(y, *xs)``, the derivative of the output `y` in it. 1 and
         -1 cost no multiplication; 0 is zero everywhere (`sign`, `floor`); None is an
         input that is no number to be differentiated (a condition).
+    name : str, optional
+        By default that of `forward`, without underscores in front.
     scalar : callable, optional
-        The same on Python floats, faster; where it raises, `forward` is asked.
+        The same on Python floats, faster; where it raises, `forward` is asked. By default,
+        where a ufunc has a derivative, the function of that name in `math`.
     chooses : bool
         The output is, entry by entry, one of the inputs. The partials then return a
         boolean array (1 where True; where False, the output does not depend on the input
         at all) or `Masked` values.
-    domain : sequence, optional
-        Where the operation is smooth, one entry per input, for the generated tests.
+    domain : Domain or sequence of Domain
+        Where the operation is smooth, for the generated tests: all its inputs, or each.
+    ones : sequence of int
+        The inputs in which a 1 changes nothing: the output is the other input.
     even, squares : sequence, optional
         For each input a rule ``(y, *xs)`` or a number: the derivative of y, and of y**2 / 2,
         with respect to x**2 / 2. None, as an entry or as a rule's answer: there is none.
@@ -79,27 +85,37 @@ class Elementwise(Primitive):
 
     def __init__(
         self,
-        name: str,
         forward: Rule,
         *partials: Partial,
+        name: str = "",
         scalar: Callable[..., Any] | None = None,
         chooses: bool = False,
-        domain: Sequence[Any] = (),
+        domain: Domain | Sequence[Domain] = REAL,
+        ones: Sequence[int] = (),
         even: Sequence[Any] = (),
         squares: Sequence[Any] = (),
         root: bool = False,
         jumps: bool = False,
         radical: bool = False,
         half: str | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
-        super().__init__(name, forward)
+        name = name or forward.__name__.lstrip("_")
+        if name == "<lambda>":
+            raise TypeError("an operation whose function is a lambda needs a name: say name=...")
+        ufunc = isinstance(forward, np.ufunc)
+        facts.setdefault("buffered", ufunc)
+        super().__init__(name, forward, **facts)
+        if ufunc and scalar is None and any(map(callable, partials)):
+            scalar = getattr(math, forward.__name__, None)
         self.evaluate = self._evaluate if scalar is not None else forward
         self.partials = partials
         self.count = len(partials)
         self.scalar = scalar
         self.chooses = chooses
         self.strong = bool(chooses)
-        self.domain = tuple(domain)
+        self.domain = (domain,) * self.count if isinstance(domain, Domain) else tuple(domain)
+        self.ones = ones
         self.even, self.squares, self.root, self.radical = even, squares, root, radical
         self.half, self.jumps = half, jumps
         self.rooted = bool(squares)
@@ -110,6 +126,27 @@ class Elementwise(Primitive):
         alone = len(partials) == 1 and not chooses and callable(partials[0])
         self.slope: Any = partials[0] if alone else None
         self.vjp_floats = self._written_for_floats()
+        if ufunc:  # NumPy's docstring speaks of more than we do
+            gradient = "with its derivative" if self.smooth else "of Values a constant"
+            more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
+            self.__doc__ = f"{facts['doc']}\n\n{more}" if "doc" in facts else more
+        self.__dict__["__signature__"] = self._signature()
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """The names of the inputs: those of a rule, of a ufunc NumPy's."""
+        rule = next(filter(callable, self.partials), None)
+        if rule is None or isinstance(self.forward, np.ufunc):
+            return tuple([f"x{i + 1}" for i in range(self.count)]) if self.count > 1 else ("x",)
+        names = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+        return tuple([name.lstrip("_") for name in names])
+
+    def _signature(self) -> Signature:
+        """The operands, and the keywords of ufuncs that mean something here."""
+        operands = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in self.operands]
+        more = {"where": True, "casting": "same_kind", "dtype": None}
+        given = [Parameter(k, Parameter.KEYWORD_ONLY, default=v) for k, v in more.items()]
+        return Signature([*operands, *given])
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         for x, p in zip(args, self.partials, strict=True):
@@ -394,6 +431,7 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
 
 
 def _over(q: Any, y: Any) -> Any:
+    """The quotient q / y, and 0 where y is 0: there it has no derivative with respect to y."""
     zero = y == 0
     return np.where(zero, 0, q / np.where(zero, 1, y))
 
@@ -408,15 +446,14 @@ def _not_at_zero(y: Any) -> Any:
 
 over: Elementwise
 
+
 # h * y, recorded where h is the cotangent of y**2 / 2
-along = Elementwise("along", np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, half="vjp")
-along.__doc__ = None  # NumPy's is of `multiply`
-# q / y, and 0 where y is 0: there it has no derivative with respect to y
+along = Elementwise(np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, name="along", half="vjp")
 over = Elementwise(
-    "over",
     _over,
     lambda _z, _q, y: over(1.0, y),
     lambda z, _q, y: _not_at_zero(y) - over(z, y),
     scalar=lambda q, y: q / y if y else 0.0,
+    domain=(REAL, NONZERO),
     half="jvp",
 )

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
 from .arrays import DuckArray, as_array, as_number
+from .domains import Case
 from .node import MODE, Node, _serial, as_scalar, is_mutable, narrow, remember
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
@@ -31,6 +32,17 @@ def named(name: str) -> Primitive:
     return REGISTRY[name]
 
 
+class Facts(TypedDict, total=False):
+    """What an operation of any kind may say of itself, beside its rules; see `Primitive`."""
+
+    cases: Sequence[Case]
+    symbol: str
+    silent: bool
+    decomposed: bool
+    buffered: bool
+    doc: str
+
+
 class Primitive:
     """An operation on arrays that records itself when an argument is a node.
 
@@ -40,8 +52,19 @@ class Primitive:
         Unique; shown in drawings, programs and errors.
     forward : callable
         ``forward(*arrays, **params)`` on raw NumPy arrays.
-    cases : sequence, optional
+    cases : sequence of Case, optional
         What the generated tests call it with.
+    symbol : str, optional
+        Python's operator for it: ``"+"``.
+    silent : bool
+        A formula does without it: the numbers stay the same.
+    decomposed : bool
+        A program has the steps of `forward` in its place: they share with others what they
+        have in common.
+    buffered : bool
+        A program may write the result into a buffer of its own.
+    doc : str, optional
+        What it is, in one line; by default the docstring of `forward`.
     """
 
     # which arguments' values the derivative needs; None: all of them
@@ -55,15 +78,31 @@ class Primitive:
     # whether its rule understands masks, or wants plain cotangents
     accepts_masks = False
 
-    def __init__(self, name: str, forward: Rule, *, cases: Sequence[Any] = ()) -> None:
+    # whether the result consists of entries of the arguments, as they are
+    moves = False
+
+    def __init__(
+        self,
+        name: str,
+        forward: Rule,
+        *,
+        cases: Sequence[Case] = (),
+        symbol: str = "",
+        silent: bool = False,
+        decomposed: bool = False,
+        buffered: bool = False,
+        doc: str | None = None,
+    ) -> None:
         if name in REGISTRY:
             raise ValueError(f"an operation named {name!r} exists already; choose another name")
         self.name = name
         self.forward = forward
         self.evaluate = forward  # the operation on raw data; a kind may do more
         self.cases = tuple(cases)
+        self.symbol, self.silent = symbol, silent
+        self.decomposed, self.buffered = decomposed, buffered
         self.__name__ = name
-        self.__doc__ = getattr(forward, "__doc__", None)
+        self.__doc__ = doc or getattr(forward, "__doc__", None)
         REGISTRY[name] = self
 
     def __repr__(self) -> str:
@@ -256,9 +295,9 @@ class Linear(Primitive):
         *,
         several: bool = False,
         views: bool = True,
-        cases: Sequence[Any] = (),
+        **facts: Unpack[Facts],
     ) -> None:
-        super().__init__(name, forward, cases=cases)
+        super().__init__(name, forward, **facts)
         self.keeps = _NONE
         self.views = views
         self.transpose = transpose
@@ -292,10 +331,9 @@ class Bilinear(Primitive):
         forward: Rule,
         transpose_a: Rule,
         transpose_b: Rule,
-        *,
-        cases: Sequence[Any] = (),
+        **facts: Unpack[Facts],
     ) -> None:
-        super().__init__(name, forward, cases=cases)
+        super().__init__(name, forward, **facts)
         self.transposes = (transpose_a, transpose_b)
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
@@ -333,10 +371,9 @@ class Custom(Primitive):
         forward: Rule,
         vjps: Sequence[Rule | None],
         jvp: Rule,
-        *,
-        cases: Sequence[Any] = (),
+        **facts: Unpack[Facts],
     ) -> None:
-        super().__init__(name, forward, cases=cases)
+        super().__init__(name, forward, **facts)
         self.vjps = tuple(vjps)
         self.jvp_rule = jvp
         rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps]

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ..calculus.activations import relu
-from ..calculus.domains import POSITIVE, REAL, Domain, case
 from ..calculus.elementwise import absolute, clip, exp, log, log1p, maximum, sigmoid, square
 from ..calculus.elementwise import subtract as _subtract
 from ..calculus.reductions import log_softmax
@@ -24,6 +23,7 @@ from ..calculus.reductions import sum as _sum
 from ..calculus.shaping import astype
 from ..calculus.signatures import Binary, of_two
 from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, verify
+from ..graph.domains import POSITIVE, Domain, case
 from ..options import by_name, chosen
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
@@ -67,6 +67,7 @@ mean_square = Custom(
     _mean_square,
     [_mean_square_slope, lambda g, y, p, t: _mean_square_slope(g, y, t, p)],
     _mean_square_change,
+    decomposed=True,
     cases=[case((3, 4), (3, 4)), case((), ())],
 )
 
@@ -82,11 +83,11 @@ def _binary_slope(_y: Any, p: Any, t: Any) -> Any:
 
 
 binary: Binary = Elementwise(
-    "binary_cross_entropy",
     _binary,
     _binary_slope,
     lambda _y, p, _t: log1p(-p) - log(p),
-    domain=(_PROBABILITY, _PROBABILITY),
+    name="binary_cross_entropy",
+    domain=_PROBABILITY,
 )
 
 
@@ -97,18 +98,17 @@ def _binary_of_logits(z: Any, t: Any) -> Any:
 
 
 binary_of_logits: Binary = Elementwise(
-    "binary_cross_entropy_with_logits",
     _binary_of_logits,
     lambda _y, z, t: sigmoid(z) - t,
     lambda _y, z, _t: -z,
-    domain=(REAL, REAL),
+    name="binary_cross_entropy_with_logits",
 )
 relative: Binary = Elementwise(
-    "relative_entropy",
     lambda p, t: t * (np.log(np.maximum(t, _tiny(p))) - np.log(np.maximum(p, _tiny(p)))),
     lambda _y, p, t: -t / maximum(p, _tiny(p)),
     lambda _y, p, t: log(t) - log(p) + 1,
-    domain=(POSITIVE, POSITIVE),
+    name="relative_entropy",
+    domain=POSITIVE,
 )
 
 
@@ -162,6 +162,7 @@ cross_entropy = Custom(
         lambda g, _y, z, _q, divisor, normal, log_p=None: -_each_row(g, divisor) * _log_p(z, log_p),
     ],
     _surprise_change,
+    decomposed=True,
     cases=[
         case((3, 4), (3, 4), divisor=None, normal=False),
         case((2, 3, 4), (2, 3, 4), divisor=None, normal=False),

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..calculus.domains import case
 from ..calculus.elementwise import sqrt, square
 from ..calculus.reductions import mean
 from ..graph import Custom, Node, as_array, raw
+from ..graph.domains import case
 from ..options import whole
 from ..value import Value
 from .module import Module, layer_dtype
@@ -39,6 +39,7 @@ normalize = Custom(
     _normalize,
     [_through],
     lambda tangents, y, x, axis, eps: _through(tangents[0], y, x, axis, eps),
+    decomposed=True,
     cases=[
         case((5, 3), axis=(0,), eps=0.1),
         case((2, 4, 3), axis=(0, 1), eps=0.1),

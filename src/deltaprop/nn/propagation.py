@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..calculus.domains import case
 from ..graph import Custom, Node
 from ..graph.cotangent import ZERO
+from ..graph.domains import case
 from .activations import Activation, identity
 
 PROPAGATIONS = ("exact", "rashid", "linear")
@@ -35,6 +35,7 @@ pass_error = Custom(
     lambda z, activation: activation(z),
     [lambda g, _y, z, activation: g],
     lambda tangents, _y, z, activation: tangents[0],
+    decomposed=True,
     cases=[case((3, 4), activation=identity)],
 )
 
@@ -45,6 +46,7 @@ cut = Custom(
     lambda x: x,
     [lambda _g, _y, x: ZERO],
     lambda tangents, _y, x: 0 * x,
+    decomposed=True,
     cases=[case((3, 0))],
 )
 bypass = Custom(
@@ -52,6 +54,7 @@ bypass = Custom(
     lambda a, x, w: a,
     [lambda g, _y, a, _x, _w: g, lambda g, _y, _a, _x, w: g @ w.T, None],
     lambda tangents, _y, a, _x, w: _through(tangents, a, w),
+    decomposed=True,
     cases=[case((3, 4), (3, 0), (0, 4))],
 )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import Parameter, Signature
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..calculus import elementwise, reductions, shaping
-from ..graph import Elementwise, Primitive, gathered, holds_nodes, is_array, raw
+from ..graph import Elementwise, gathered, holds_nodes, is_array, raw
 from ..value import Value
 from . import fft, keywords, linalg, special
 
@@ -22,10 +21,6 @@ def register(namespace: ModuleType) -> None:
     """Tell Values what to answer: their namespace, and our function for each of the others'."""
     Value._namespace = namespace
     Elementwise.with_keywords = staticmethod(keywords.of_operation)
-    for primitive in vars(namespace).values():
-        if isinstance(primitive, Primitive):
-            count = len(primitive.partials) if isinstance(primitive, Elementwise) else 1
-            primitive.__dict__["__signature__"] = _signature(count)
     Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
     by_rule: dict[Any, Any] = {}  # what users call, by the function that computes it
@@ -78,12 +73,6 @@ def _public(name: str, function: Any, theirs: Any) -> Any:
     if isinstance(theirs, np.ufunc):
         return keywords.public_ufunc(name, function, theirs)
     return keywords.public(name, function, theirs)
-
-
-def _signature(count: int) -> Signature:
-    """That of an operation on so many arrays, for `help` and `inspect.signature`."""
-    names = ["x"] if count == 1 else [f"x{i + 1}" for i in range(count)]
-    return Signature([Parameter(name, Parameter.POSITIONAL_ONLY) for name in names])
 
 
 @wraps(elementwise.clip)

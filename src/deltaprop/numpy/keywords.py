@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus.domains import Domain
 from ..calculus.elementwise import kept
 from ..calculus.shaping import astype
-from ..graph import Elementwise, Node, as_array, raw
+from ..graph import Elementwise, Node, Primitive, as_array, raw
+from ..graph.domains import Domain
 from ..value import Value
 
 Function = Callable[..., Any]
@@ -219,6 +219,8 @@ def public_ufunc(name: str, function: Function, theirs: np.ufunc) -> Function:
         return called(name, function, theirs, args, keywords)
 
     call.__module__, _, call.__qualname__ = name.rpartition(".")
+    if isinstance(function, Primitive):
+        call.__dict__["__signature__"] = signature(function.forward)
     return call
 
 

@@ -21,24 +21,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from .. import numpy as dnp
-from ..calculus.domains import Domain
 from ..graph import REGISTRY, Elementwise
+from ..graph.domains import Domain
 from .inputs import SHAPES, Shape, axes, indices, pieces
 
 _STEP = 0.01  # how far the arguments of a step are moved to see whether it is smooth
 _LARGEST, _MOST = 100.0, 64  # bounds for the entries of a value, and for their number
-_SYMBOLS = {
-    "add": "{} + {}",
-    "subtract": "{} - {}",
-    "multiply": "{} * {}",
-    "divide": "{} / {}",
-    "power": "{} ** {}",
-    "remainder": "{} % {}",
-    "negative": "-{}",
-    "absolute": "abs({})",
-    "where": "dnp.where({} > 0, {}, {})",
-}
-_CALLS = ("dnp.", "abs(")  # code that needs no brackets, around it or within
 
 
 class Term:
@@ -56,8 +44,8 @@ class Term:
     def written(self, names: dict[Term, str]) -> str:
         """The code, with brackets around an operator's result in another operator."""
         parts = [names.get(x) or x.written(names) for x in self.args]
-        if not self.code.startswith(_CALLS) and not self.code.endswith("({})"):
-            tight = [x in names or x.code.startswith((*_CALLS, "{}[")) for x in self.args]
+        if not self.code.startswith("dnp.") and not self.code.endswith("({})"):
+            tight = [x in names or x.code.startswith(("dnp.", "{}[")) for x in self.args]
             parts = [p if t else f"({p})" for p, t in zip(parts, tight, strict=True)]
         return self.code.format(*parts)
 
@@ -208,7 +196,12 @@ def _elementwise(b: Builder) -> None:
     for domain, x in zip(op.domain, args, strict=True):
         if any(np.min(np.abs(x.value - kink)) < _STEP for kink in domain.kinks):
             return
-    b.add(_SYMBOLS.get(name) or f"dnp.{name}({', '.join('{}' for _ in args)})", *args)
+    # what is not differentiated is a condition
+    gaps = ["{} > 0" if p is None else "{}" for p in op.partials]
+    if op.symbol:
+        b.add(f" {op.symbol} ".join(gaps) if len(gaps) > 1 else f"{op.symbol}{{}}", *args)
+    else:
+        b.add(f"dnp.{name}({', '.join(gaps)})", *args)
 
 
 def elementwise_names() -> list[str]:
@@ -218,9 +211,13 @@ def elementwise_names() -> list[str]:
 
 @cache
 def _names(_: int) -> list[str]:
-    table = [op for op in REGISTRY.values() if isinstance(op, Elementwise) and op.domain]
+    table = [
+        op
+        for op in REGISTRY.values()
+        if isinstance(op, Elementwise) and any(p is not None for p in op.partials)
+    ]
     offered = [op for op in table if callable(getattr(dnp, op.name, None))]
-    offered.sort(key=lambda op: (len(op.domain), op.name not in _SYMBOLS))
+    offered.sort(key=lambda op: (op.count, not op.symbol))
     return [op.name for op in offered]
 
 

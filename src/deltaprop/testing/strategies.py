@@ -9,7 +9,7 @@
 >>> test_my_operation()
 """
 
-from ..calculus.domains import Domain
+from ..graph.domains import Domain
 from .expressions import Expression, expressions
 from .inputs import arrays, axes, broadcastable, einsums, indices, operands
 from .networks import Problem, mlps

@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, raw
+from ..graph import REGISTRY, Node, raw
 from ..graph.node import SNAPSHOT, variable_of
 
-# what is written between its operands, and how tightly it binds them
-_INFIX = {"add": ("+", 1), "subtract": ("−", 1), "multiply": ("·", 2), "divide": ("/", 2)}
-_INFIX |= {"matmul": ("@", 2), "remainder": ("%", 2), "power": ("^", 4)}
+# how Python's operators are written, and how tightly they bind
+_INFIX = {
+    "+": ("+", 1), "-": ("−", 1), "*": ("·", 2), "/": ("/", 2), "@": ("@", 2), "%": ("%", 2),
+    "**": ("^", 4),
+}  # fmt: skip
 _UNARY, _TIGHT = 3, 9
 _COLUMNS = 6  # entries in a line
-# what a formula does without: the same numbers in another shape
-_SILENT = {"astype", "broadcast_to", "expand_dims", "positive", "reshape"}
 
 Term = tuple[str, int]  # a text, and how tightly its outermost operation binds
 
@@ -78,12 +78,13 @@ def brief(data: Any) -> str:
 def applied(name: str, args: list[Term], params: dict[str, Any] | None = None) -> Term:
     """An operation on operands that are text already."""
     texts = [text for text, _ in args]
-    if name in _INFIX and len(args) == 2:
-        sign, binds = _INFIX[name]
+    symbol = getattr(REGISTRY.get(name), "symbol", "")
+    if symbol and len(args) == 2:
+        sign, binds = _INFIX[symbol]
         left, right = _tight(args[0], binds), _tight(args[1], binds + 1)
         right = f"({right})" if right.startswith("−") else right
         return f"{left}{sign}{right}" if sign == "^" else f"{left} {sign} {right}", binds
-    if name == "negative":
+    if symbol:
         return f"−{_tight(args[0], _UNARY + 1)}", _UNARY
     if name == "affine":
         return applied("add", [applied("matmul", args[:2]), args[2]])
@@ -138,15 +139,14 @@ def formula(x: Any, known: Mapping[int, str]) -> Term:
     if x.op is SNAPSHOT:
         return formula(x.first, known)
     name, args = x.op.name, list(x.args)
-    if name in _SILENT:
+    if x.op.silent:
         return formula(args[0], known)
     if name == "where" and (np.all(raw(args[0])) or not np.any(raw(args[0]))):
         return formula(args[1] if np.all(raw(args[0])) else args[2], known)
-    if name in ("multiply", "power", "divide"):  # a factor, exponent or divisor of one
-        ones = [isinstance(a, float | int) and a == 1 for a in args]
-        rest = [a for i, a in enumerate(args) if not ones[i] or (i == 0 and name != "multiply")]
-        if len(rest) == 1:
-            return formula(rest[0], known)
+    ones = getattr(x.op, "ones", ())  # a factor, exponent or divisor of one
+    rest = [a for i, a in enumerate(args) if not (i in ones and isinstance(a, float | int) and a == 1)]
+    if ones and len(rest) == 1:
+        return formula(rest[0], known)
     terms = [formula(a, known) for a in args]
     if name == "restrict":
         mask = (x.params or {})["mask"]
@@ -166,6 +166,6 @@ def operations(x: Any, known: Mapping[int, str]) -> int:
     while stack and total < 100:
         x = stack.pop()
         if isinstance(x, Node) and x.op is not None and key(x) not in known:
-            total += x.op is not SNAPSHOT and x.op.name not in _SILENT
+            total += x.op is not SNAPSHOT and not x.op.silent
             stack += [x.first] if x.op is SNAPSHOT else x.args
     return total

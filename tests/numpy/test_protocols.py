@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 import deltaprop as dp
 import deltaprop.numpy as dnp
+from deltaprop.calculus import activations, elementwise, special
+from deltaprop.graph import REGISTRY, Elementwise
 
 V = dp.Value([1.0, 2.0, 3.0])
 
@@ -29,9 +31,23 @@ def test_the_namespace_is_answered_for_every_version() -> None:
         V.__array_namespace__(api_version="2020.01")
 
 
-def test_operations_have_signatures() -> None:
-    assert str(inspect.signature(dnp.sin)) == "(x, /)"
-    assert str(inspect.signature(dnp.hypot)) == "(x1, x2, /)"
+def test_help_for_operations_speaks_of_what_works() -> None:
+    assert str(inspect.signature(dnp.sin)).startswith("(x, /, *, where=True,")
+    assert list(inspect.signature(dnp.hypot).parameters)[:2] == ["x1", "x2"]
+    assert list(inspect.signature(dnp.special.betainc).parameters)[:3] == ["a", "b", "x"]
+    assert str(inspect.signature(dnp.conj)) == "(x: 'Any') -> 'Any'"
+    for op in [op for op in REGISTRY.values() if isinstance(op, Elementwise)]:
+        parameters = inspect.signature(op).parameters.values()
+        assert len([p for p in parameters if p.kind is p.POSITIONAL_ONLY]) == op.count, op
+        assert not {"out", "order", "subok"} & {p.name for p in parameters}
+        assert "out=" not in (op.__doc__ or ""), op
+
+
+def test_every_public_operation_says_in_a_line_what_it_is() -> None:
+    """The first line is a sentence, which the reference shows."""
+    for name in [*elementwise.__all__, *activations.__all__, *special.__all__]:
+        line = (getattr(dnp, name, None) or getattr(dnp.special, name)).__doc__.partition("\n")[0]
+        assert line.strip().endswith("."), (name, line)
 
 
 @pytest.mark.parametrize(("name", "words"), [("frexp", "custom_gradient"), ("sinn", "no sinn")])

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ..extras import extra
+
 
 @cache
 def scipy(part: str) -> Any:
     """SciPy's module of that name, imported when its first function is called."""
-    try:
+    with extra("special", "this function needs SciPy"):
         return importlib.import_module(f"scipy.{part}")
-    except ImportError as error:
-        raise ImportError("this function needs SciPy: pip install 'deltaprop[special]'") from error
 
 
 def _entrywise(function: Callable[[float], float], what: str) -> Callable[[Any], Any]:

@@ -182,7 +182,7 @@ ive: Binary = _scipy(
     lambda y, v, x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y,
     domain=POSITIVE,
 )
-i0: Unary = Elementwise(np.i0, lambda _y, x: i1(x))
+i0: Unary = Elementwise(np.i0, lambda _y, x: i1(x), doc="Modified Bessel function of order 0.")
 i0e: Unary = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=NONZERO)
 i1: Unary = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + iv(2.0, x)))
 i1e: Unary = _scipy("i1e", _i1e_slope, domain=NONZERO)

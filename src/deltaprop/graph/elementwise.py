@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature
-from typing import Any, ClassVar, TypeAlias, Unpack
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from .cotangent import (
 )
 from .domains import NONZERO, REAL, Domain
 from .node import MODE, Node, remember, topological_order
-from .primitive import Array, Facts, Primitive, Rule, needed
+from .primitive import Array, Primitive, Rule, needed
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -98,7 +98,7 @@ class Elementwise(Primitive):
         jumps: bool = False,
         radical: bool = False,
         half: str | None = None,
-        **facts: Unpack[Facts],
+        **facts: Any,
     ) -> None:
         name = name or forward.__name__.lstrip("_")
         if name == "<lambda>":
@@ -129,16 +129,17 @@ class Elementwise(Primitive):
         if ufunc:  # NumPy's docstring speaks of more than we do
             gradient = "with its derivative" if self.smooth else "of Values a constant"
             more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
-            self.__doc__ = f"{facts['doc']}\n\n{more}" if "doc" in facts else more
+            self.__doc__ = "\n\n".join([*filter(None, [facts.get("doc")]), more])
         self.__dict__["__signature__"] = self._signature()
 
     @property
     def operands(self) -> tuple[str, ...]:
         """The names of the inputs: those of a rule, of a ufunc NumPy's."""
         rule = next(filter(callable, self.partials), None)
-        if rule is None or isinstance(self.forward, np.ufunc):
-            return tuple([f"x{i + 1}" for i in range(self.count)]) if self.count > 1 else ("x",)
-        names = rule.__code__.co_varnames[1 : rule.__code__.co_argcount]
+        code = None if isinstance(self.forward, np.ufunc) else getattr(rule, "__code__", None)
+        names = code.co_varnames[1 : code.co_argcount] if code else ()
+        if len(names) != self.count:
+            names = [f"x{i + 1}" for i in range(self.count)] if self.count > 1 else ["x"]
         return tuple([name.lstrip("_") for name in names])
 
     def _signature(self) -> Signature:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import MethodType
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,17 +30,6 @@ REGISTRY: dict[str, Primitive] = {}
 def named(name: str) -> Primitive:
     """The operation of that name."""
     return REGISTRY[name]
-
-
-class Facts(TypedDict, total=False):
-    """What an operation of any kind may say of itself, beside its rules; see `Primitive`."""
-
-    cases: Sequence[Case]
-    symbol: str
-    silent: bool
-    decomposed: bool
-    buffered: bool
-    doc: str
 
 
 class Primitive:
@@ -295,7 +284,7 @@ class Linear(Primitive):
         *,
         several: bool = False,
         views: bool = True,
-        **facts: Unpack[Facts],
+        **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
         self.keeps = _NONE
@@ -331,7 +320,7 @@ class Bilinear(Primitive):
         forward: Rule,
         transpose_a: Rule,
         transpose_b: Rule,
-        **facts: Unpack[Facts],
+        **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
         self.transposes = (transpose_a, transpose_b)
@@ -371,7 +360,7 @@ class Custom(Primitive):
         forward: Rule,
         vjps: Sequence[Rule | None],
         jvp: Rule,
-        **facts: Unpack[Facts],
+        **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
         self.vjps = tuple(vjps)

@@ -15,10 +15,8 @@ from ..graph import REGISTRY, Node, raw
 from ..graph.node import SNAPSHOT, variable_of
 
 # how Python's operators are written, and how tightly they bind
-_INFIX = {
-    "+": ("+", 1), "-": ("−", 1), "*": ("·", 2), "/": ("/", 2), "@": ("@", 2), "%": ("%", 2),
-    "**": ("^", 4),
-}  # fmt: skip
+_INFIX = {"+": ("+", 1), "-": ("−", 1), "*": ("·", 2), "/": ("/", 2), "@": ("@", 2)}
+_INFIX |= {"%": ("%", 2), "**": ("^", 4)}
 _UNARY, _TIGHT = 3, 9
 _COLUMNS = 6  # entries in a line
 
@@ -144,7 +142,9 @@ def formula(x: Any, known: Mapping[int, str]) -> Term:
     if name == "where" and (np.all(raw(args[0])) or not np.any(raw(args[0]))):
         return formula(args[1] if np.all(raw(args[0])) else args[2], known)
     ones = getattr(x.op, "ones", ())  # a factor, exponent or divisor of one
-    rest = [a for i, a in enumerate(args) if not (i in ones and isinstance(a, float | int) and a == 1)]
+    rest = [
+        a for i, a in enumerate(args) if not (i in ones and isinstance(a, float | int) and a == 1)
+    ]
     if ones and len(rest) == 1:
         return formula(rest[0], known)
     terms = [formula(a, known) for a in args]

@@ -159,10 +159,11 @@ class Optimizer:
                 f"the saved options must have a momentum if and only if {self!r} has one, got "
                 f"momentum={options['momentum']!r}: make an optimiser with that momentum"
             )
-        given = {name: _real_shape(entry) for name, entry in state.items()}
+        arrays = {name: np.asarray(entry) for name, entry in state.items()}
+        given = {name: x.shape for name, x in arrays.items() if x.dtype.kind in "iuf"}
         fitting = {name: entry.shape for name, entry in here["state"].items()}
         counts = [name for name in fitting if name.endswith(".count") and given.get(name) == ()]
-        wrong = {name for name in given | fitting if given.get(name) != fitting.get(name)}
+        wrong = {name for name in arrays | fitting if given.get(name) != fitting.get(name)}
         wrong |= {name for name in counts if not (count := state[name]) >= 0 or count % 1}
         if wrong:
             raise ValueError(
@@ -625,12 +626,6 @@ def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:
         )
 
 
-def _real_shape(entry: Any) -> tuple[int, ...] | None:
-    """The shape of real numbers; None for anything else."""
-    array = np.asarray(entry)
-    return array.shape if array.dtype.kind in "iuf" else None
-
-
 def _real(x: Any) -> Any:
     """The same if it is real; else its parts along a new last axis, of length 2."""
     return stack([real(x), imag(x)], -1) if np.iscomplexobj(x) else x
@@ -649,19 +644,8 @@ def _like(entry: Any, new: Any) -> Any:
 
 
 __all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "CosineDecay",
-    "ExponentialDecay",
-    "OneCycle",
-    "Optimizer",
-    "RMSprop",
-    "ReduceOnPlateau",
-    "Schedule",
-    "StepDecay",
-    "clip_grad_norm",
-    "clip_grad_value",
+    "SGD", "Adam", "AdamW", "CosineDecay", "ExponentialDecay", "OneCycle", "Optimizer", "RMSprop",
+    "ReduceOnPlateau", "Schedule", "StepDecay", "clip_grad_norm", "clip_grad_value",
 ]  # fmt: skip
 
 

@@ -121,6 +121,16 @@ def test_buffers_and_modes_of_modules_in_containers() -> None:
     assert all(p.grad is None for p in module.parameters())
 
 
+def test_a_module_may_call_its_own_what_it_likes() -> None:
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            self.state, self.copies = dp.Value(1.0), dp.Value(2.0)
+
+    module = Own()
+    module.load_state_dict({"state": 3.0, "copies": 4.0})
+    assert module.state_dict() == {"state": 3.0, "copies": 4.0}
+
+
 def test_a_training_run_moves_parameters_in_containers() -> None:
     class Net(nn.Module):
         def __init__(self) -> None:

@@ -36,26 +36,11 @@ def gelu_tanh(x: Any) -> Any:
     return gelu(x, approximate="tanh")
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "identity": identity,
-    "sigmoid": sigmoid,
-    "tanh": tanh,
-    "relu": relu,
-    "leaky_relu": leaky_relu,
-    "elu": elu,
-    "selu": selu,
-    "gelu": gelu,
-    "gelu_tanh": gelu_tanh,
-    "silu": silu,
-    "swish": swish,
-    "mish": mish,
-    "softplus": softplus,
-    "softsign": softsign,
-    "log_sigmoid": log_sigmoid,
-    "hard_tanh": hard_tanh,
-    "softmax": softmax,
-    "log_softmax": log_softmax,
-}
+_NAMED: tuple[Any, ...] = (
+    identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, mish, softplus,
+    softsign, log_sigmoid, hard_tanh, softmax, log_softmax,
+)  # fmt: skip
+ACTIVATIONS: dict[str, Activation] = {f.__name__: f for f in _NAMED} | {"swish": swish}
 
 
 def activation(name: str | Activation) -> Activation:

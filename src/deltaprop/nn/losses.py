@@ -211,16 +211,11 @@ def _floating(what: str, x: Any, dtype: Any) -> Any:
     return array.astype(dtype, copy=False)
 
 
-def _within(what: str, x: Any, low: float, high: float, advice: str = "") -> None:
-    verify(_is_within, raw(x), what, low, high, advice)
-
-
-def _is_within(data: Any, what: str, low: float, high: float, advice: str) -> None:
+def _are_shares(data: Any, what: str, advice: str = "") -> None:
     smallest, largest = np.min(data), np.max(data)
-    if smallest < low or largest > high:
+    if smallest < 0 or largest > 1:
         raise ValueError(
-            f"{what} must be in [{low:g}, {high:g}], but goes from {smallest:.6g} to "
-            f"{largest:.6g}{advice}"
+            f"{what} must be in [0, 1], but goes from {smallest:.6g} to {largest:.6g}{advice}"
         )
 
 
@@ -333,8 +328,9 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") 
     (0.0, array([ 0.5, -0.5]))
     """
     prediction, target = _pair(prediction, target)
-    _within("probabilities", prediction, 0, 1, ": for logits use binary_cross_entropy_with_logits")
-    _within("targets", target, 0, 1)
+    advice = ": for logits use binary_cross_entropy_with_logits"
+    verify(_are_shares, raw(prediction), "probabilities", advice)
+    verify(_are_shares, raw(target), "targets")
     return _reduce(binary(prediction, target), reduction)
 
 
@@ -354,7 +350,7 @@ def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: st
     array([-0.5,  1. ])
     """
     prediction, target = _pair(prediction, target)
-    _within("targets", target, 0, 1)
+    verify(_are_shares, raw(target), "targets")
     return _reduce(binary_of_logits(prediction, target), reduction)
 
 
@@ -405,8 +401,8 @@ def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     0.6931471805599453
     """
     prediction, target = _pair(prediction, target)
-    _within("probabilities", prediction, 0, 1, ": put them through softmax")
-    _within("targets", target, 0, 1)
+    verify(_are_shares, raw(prediction), "probabilities", ": put them through softmax")
+    verify(_are_shares, raw(target), "targets")
     return _reduce(_sum(relative(prediction, target), axis=-1), reduction)
 
 
@@ -502,7 +498,7 @@ def _distribution(logits: Any, target: Any) -> Any:
     if t.shape == shape:
         if not isinstance(target, Node):
             t = target = _floating("target", t, z.dtype)
-        _within("target probabilities", t, 0, 1)
+        verify(_are_shares, raw(t), "target probabilities")
         verify(_are_rows, t)
         return target
     if t.shape != shape[:-1]:
@@ -575,16 +571,11 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
     return _mean(values * weights.reshape(shape[:1] + (1,) * (len(shape) - 1)))
 
 
-LOSSES: dict[str, Callable[..., Any]] = {
-    "mse": mse,
-    "mae": mae,
-    "huber": huber,
-    "binary_cross_entropy": binary_cross_entropy,
-    "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits,
-    "softmax_cross_entropy": softmax_cross_entropy,
-    "hinge": hinge,
-    "kl_divergence": kl_divergence,
-}
+_NAMED: tuple[Any, ...] = (
+    mse, mae, huber, binary_cross_entropy, binary_cross_entropy_with_logits, softmax_cross_entropy,
+    hinge, kl_divergence,
+)  # fmt: skip
+LOSSES: dict[str, Callable[..., Any]] = {function.__name__: function for function in _NAMED}
 
 
 def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:

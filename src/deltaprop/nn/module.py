@@ -92,7 +92,7 @@ class Module:
             if isinstance(item, Module):
                 yield from [(_joined(name, key), item, key) for key in item.buffers]
 
-    def state(self) -> State:
+    def _state(self) -> State:
         """The places of the parameters and buffers, to be read and set again and again."""
         return State(self.named_parameters(), self._buffers())
 
@@ -118,7 +118,7 @@ class Module:
 
     def state_dict(self) -> dict[str, np.ndarray]:
         """The names of the parameters and buffers, and copies of their data."""
-        return self.state().copies()
+        return self._state().copies()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter and buffer; numbers are converted to the dtype that is there.
@@ -134,7 +134,7 @@ class Module:
             If names are missing or unexpected, shapes differ or entries are no numbers of the kind,
             all of them listed; nothing is changed then.
         """
-        self.state().set(state, f"this {type(self).__name__}")
+        self._state().set(state, f"this {type(self).__name__}")
 
     def _parts(self) -> Iterator[tuple[str, Module | Value]]:
         """The names of this module and of the modules and Values in it, each once."""

@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from .. import nn, optim
 from ..graph.modes import no_grad
 from ..options import chosen
-from .step import SGD, WORTH_COMPILING, Adam, Step
+from .step import WORTH_COMPILING, Adam, Step
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -224,7 +224,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             betas = self.beta_1, self.beta_2
             return Adam(parameters, rate, betas=betas, eps=self.epsilon)
         nesterov = bool(self.nesterovs_momentum and self.momentum)
-        return SGD(parameters, rate, momentum=self.momentum, nesterov=nesterov)
+        return optim.SGD(parameters, rate, momentum=self.momentum, nesterov=nesterov)
 
     def _minimize(self, X: Any, T: np.ndarray, weight: np.ndarray | None) -> None:
         """L-BFGS on all samples at once."""
@@ -365,7 +365,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             self.best_loss_ = min(self.best_loss_, self.loss_)
         optimizer, changes = self._optimizer, self.solver == "sgd"
         if changes and self.learning_rate == "invscaling":
-            optimizer.lr = self.learning_rate_init / (self.t_ + 1) ** self.power_t
+            self._set_rate(self.learning_rate_init / (self.t_ + 1) ** self.power_t)
         if self._no_improvement_count <= self.n_iter_no_change:
             return False
         what = "validation score" if self.early_stopping else "training loss"
@@ -374,11 +374,17 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             if self.verbose:
                 print(f"{message}: stopping")
             return True
-        optimizer.lr /= 5
+        self._set_rate(optimizer.lr / 5)
         self._no_improvement_count = 0
         if self.verbose:
             print(f"{message}: the learning rate is {optimizer.lr:g} now")
         return False
+
+    def _set_rate(self, rate: float) -> None:
+        """Another learning rate from now on: scikit-learn's velocity has the old one in it."""
+        optimizer = self._optimizer
+        optimizer.state[:] = [tuple(v * (optimizer.lr / rate) for v in s) for s in optimizer.state]
+        optimizer.lr = rate
 
     # -- output
 

@@ -21,22 +21,6 @@ _BEFORE_COMPILING = 5  # where it is not known how many will come
 _SIZES = 16  # of batches that are compiled; of ever other sizes none would stay in the cache
 
 
-class SGD(Optimizer):
-    """Momentum with the learning rate in the velocity: another rate leaves the past as it was."""
-
-    slots = ("velocity",)
-
-    @staticmethod
-    def update(
-        p: Any, g: Any, state: State, lr: Any, *, momentum: float = 0.9, nesterov: bool = True
-    ) -> tuple[Any, State]:
-        """The new p and state."""
-        if not momentum:
-            return p - lr * g, state
-        velocity = momentum * state[0] - lr * g
-        return p + (momentum * velocity - lr * g if nesterov else velocity), (velocity,)
-
-
 class Adam(Optimizer):
     """Adam whose eps is added before the bias is undone (Kingma and Ba's remark in section 2).
 

@@ -49,10 +49,10 @@ class Run:
     def __post_init__(self) -> None:
         # looked up once: in each epoch that would cost more than a step of a small network
         if isinstance(self.model, Module):
-            self.modules, self.state = list(self.model.modules()), self.model.state()
+            self.modules, self._state = list(self.model.modules()), self.model._state()
         else:
             parameters = self.optimizer.parameters
-            self.modules, self.state = [], State((str(i), p) for i, p in enumerate(parameters))
+            self.modules, self._state = [], State((str(i), p) for i, p in enumerate(parameters))
 
     @property
     def epoch(self) -> int:
@@ -73,11 +73,11 @@ class Run:
 
         If the model is no `Module`, return the optimiser's parameters by number.
         """
-        return self.state.copies()
+        return self._state.copies()
 
     def set_weights(self, weights: Mapping[str, Any]) -> None:
         """Set the weights that `weights` returned."""
-        self.state.set(weights, "this model")
+        self._state.set(weights, "this model")
 
     def generators(self) -> list[np.random.Generator]:
         """Return all random generators that the run uses, each once.

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 
 from .calculus import shaping
-from .graph import Node, Primitive, outside, raw, verify
+from .graph import Node, Primitive, outside, raw, shape_of, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
 from .transforms import Evaluation, checked, is_variable, zeros_of
@@ -28,7 +28,7 @@ class _Packed:
     def __init__(self, tree: Any) -> None:
         self.tree = tree
         self.leaves, self.structure = flatten(tree)
-        self.shapes = [np.shape(raw(x)) for x in self.leaves]
+        self.shapes = [shape_of(x) for x in self.leaves]
 
     @property
     def data(self) -> Any:
@@ -121,9 +121,9 @@ class _CustomGradient(Primitive):
             _, pullback = node.params["call"](*node.operands(True))
         found = pullback(as_gradient(g))
         for i, (c, x) in enumerate(zip(found, node.args, strict=True)):
-            if c is not None and np.shape(raw(c)) not in ((), np.shape(x._held)):
+            if c is not None and shape_of(c) not in ((), np.shape(x._held)):
                 raise ValueError(
-                    f"the vjp of a custom_gradient gave a cotangent of shape {np.shape(raw(c))} "
+                    f"the vjp of a custom_gradient gave a cotangent of shape {shape_of(c)} "
                     f"for variable {i}, of shape {np.shape(x._held)}; they must be equal"
                 )
         return [None if c is None else as_gradient(c) for c in found]

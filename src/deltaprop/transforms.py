@@ -22,7 +22,19 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, ove
 import numpy as np
 
 from .calculus import shaping
-from .graph import DATA, Masked, Node, Selection, as_array, as_held, as_number, raw
+from .graph import (
+    DATA,
+    Masked,
+    Node,
+    Selection,
+    as_array,
+    as_held,
+    as_number,
+    dtype_of,
+    is_complex,
+    raw,
+    shape_of,
+)
 from .graph.cotangent import as_gradient
 from .graph.domains import case
 from .graph.forward import forward_sweep
@@ -176,15 +188,15 @@ class Evaluation:
     def scalar(self, what: str) -> Any:
         """The function's result, which must be one real number."""
         (y, *more) = self.outputs or [None]
-        if more or y is None or np.shape(raw(y)) != () or self.result_structure.kind is not None:
+        if more or y is None or shape_of(y) != () or self.result_structure.kind is not None:
             leaf = self.result_structure.kind is None
-            got = f"shape {np.shape(raw(y))}" if leaf else described(self.result_structure)
+            got = f"shape {shape_of(y)}" if leaf else described(self.result_structure)
             raise TypeError(
                 f"{what} needs a function that returns one real number, this one returned {got}: "
                 "reduce it, e.g. with .sum(), or use jacobian or vjp"
                 + ("; has_aux=True is for a pair (value, aux)" if len(self.outputs) > 1 else "")
             )
-        kind = as_array(raw(y)).dtype.kind
+        kind = dtype_of(y).kind
         if kind == "c":
             raise TypeError(
                 f"{what} needs a real function, this one returned a complex number: "
@@ -393,11 +405,11 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
         )
     out = []
     for t, x in zip(given, leaves, strict=True):
-        shape, data = np.shape(raw(x)), as_array(raw(x))
-        if np.shape(raw(t)) != shape:
-            raise ValueError(f"{what} have shape {np.shape(raw(t))} where {shape} is expected")
+        shape, data = shape_of(x), as_array(raw(x))
+        if shape_of(t) != shape:
+            raise ValueError(f"{what} have shape {shape_of(t)} where {shape} is expected")
         if not is_variable(t):
-            if np.iscomplexobj(raw(t)) and data.dtype.kind != "c":
+            if is_complex(t) and data.dtype.kind != "c":
                 raise TypeError(f"{what} are complex where {data.dtype} is expected")
             kind = data.dtype if data.dtype.kind in "fc" else np.dtype(float)
             t = as_held(raw(t), kind)
@@ -557,8 +569,8 @@ def jacobians(run: Evaluation, mode: str = "auto") -> Iterator[list[Any]]:
 
 
 def _in_reverse(run: Evaluation, mode: str) -> bool:
-    complex_in = any(np.iscomplexobj(raw(x)) for x in run.inputs)
-    complex_out = any(np.iscomplexobj(raw(y)) for y in run.outputs)
+    complex_in = any(is_complex(x) for x in run.inputs)
+    complex_out = any(is_complex(y) for y in run.outputs)
     if (complex_in and (complex_out or mode == "forward")) or (complex_out and mode == "reverse"):
         raise TypeError(
             "jacobian does not support functions from complex to complex numbers: it needs real "
@@ -585,14 +597,14 @@ def _units(like: Any) -> Iterator[Any]:
 
 def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:
     """The slices joined along axes of shape `lead`, in front or behind."""
-    shape = np.shape(raw(slices[0])) if slices else ()
+    shape = shape_of(slices[0]) if slices else ()
     joined = shaping.stack(slices, -1 if last else 0)
     return shaping.reshape(joined, (*shape, *lead) if last else (*lead, *shape))
 
 
 def _rows(run: Evaluation) -> Iterator[list[Any]]:
     for y in run.outputs:
-        shape = np.shape(raw(y))
+        shape = shape_of(y)
         swept = [[as_gradient(g) for g in run.reverse(y, unit)] for unit in _units(y)]
         if not shape:
             yield swept[0]
@@ -600,7 +612,7 @@ def _rows(run: Evaluation) -> Iterator[list[Any]]:
         yield [
             _assembled([s[i] for s in swept], shape, False)
             if swept
-            else np.zeros(shape + np.shape(raw(x)))
+            else np.zeros(shape + shape_of(x))
             for i, x in enumerate(run.inputs)
         ]
 
@@ -616,13 +628,13 @@ def _columns(run: Evaluation) -> Iterator[list[Any]]:
         row = []
         for i, x in enumerate(run.inputs):
             columns = [out[k] for j, out in pushed if j == i]
-            shape = np.shape(raw(x))
+            shape = shape_of(x)
             if not shape:
                 row.append(columns[0])
             elif columns:
                 row.append(_assembled(columns, shape, True))
             else:
-                row.append(np.zeros(np.shape(raw(y)) + shape))
+                row.append(np.zeros(shape_of(y) + shape))
         yield row
 
 

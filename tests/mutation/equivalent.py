@@ -9,7 +9,7 @@ _REASONS: dict[str, list[str]] = {
         "ndtri, partial 0: p -> y",
         "rgamma, partial 0: raw(x) > 0.5 -> raw(x) >= 0.5",
         "reductions._share_of_total: if is_known(none) and (not np.any(none)): return softmax_(x, axis=a... -> pass",
-        "absolute, partial 0: conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x) -> conj(sign(x))",
+        "absolute, partial 0: conj(sign(x)) if is_complex(x) else _sign(x) -> conj(sign(x))",
         "affine, vjp 2: if type(g) is np.ndarray and g.ndim == 2 and (_b.ndim == 1): return... -> pass",
         "affine, vjp 2: type(g) is np.ndarray -> type(g) is not np.ndarray",
         "affine, vjp 2: g -> _y",
@@ -57,9 +57,9 @@ _REASONS: dict[str, list[str]] = {
         "matmul, transpose 1: b.ndim > 1 -> b.ndim >= 1",
         "matmul, transpose 1: if a.ndim == 2 and b.ndim > 1: return a.T @ g if b.ndim == 2 else u... -> pass",
         "matmul, transpose 1: if b.ndim == 2: return _rows(a).T @ _rows(g) -> pass",
-        "reductions._deviation: conj(away) if np.iscomplexobj(raw(x)) else away -> conj(away)",
-        "slogdet, jvp: 1j * imag(t) * y[..., 0] if np.iscomplexobj(raw(y)) else np.zeros_l... -> 1j * imag(t) * y[..., 0]",
-        "factorisations._turned: p - 1j * imag(p) * identity(p) if np.iscomplexobj(raw(p)) else p -> p - 1j * imag(p) * identity(p)",
+        "reductions._deviation: conj(away) if is_complex(x) else away -> conj(away)",
+        "slogdet, jvp: 1j * imag(t) * y[..., 0] if is_complex(y) else np.zeros_like(raw(t)) -> 1j * imag(t) * y[..., 0]",
+        "factorisations._turned: p - 1j * imag(p) * identity(p) if is_complex(p) else p -> p - 1j * imag(p) * identity(p)",
     ],
     "the sum over what was broadcast, or the broadcast, is done by the core at the latest": [
         "matmul, transpose 1: unbroadcast(a.T @ g, b) -> a.T @ g",
@@ -137,7 +137,7 @@ _REASONS: dict[str, list[str]] = {
         "mean, transpose: 1 -> 2",
         "mean, transpose: _count(x, g) or 1 -> _count(x, g)",
         "reductions._count: 1 -> 2",
-        "reductions._tails: reach < np.shape(raw(g))[axis] -> reach <= np.shape(raw(g))[axis]",
+        "reductions._tails: reach < shape_of(g)[axis] -> reach <= shape_of(g)[axis]",
     ],
     "more terms or another start of a series that has converged": [
         "erfcx, partial 0: 1 -> 2",
@@ -170,7 +170,7 @@ _REASONS: dict[str, list[str]] = {
         "elementwise._bound: x -> low #3",
     ],
     "of arrays and Values the one holds where the other does": [
-        "getitem, transpose: isinstance(raw(x), np.ndarray) or np.ndim(raw(x)) -> np.ndim(raw(x))",
+        "getitem, transpose: isinstance(raw(x), np.ndarray) or len(shape_of(x)) -> len(shape_of(x))",
         "reductions._kept: axis -> keepdims",
     ],
     "the operation always has parameters": [

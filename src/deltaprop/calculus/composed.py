@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, as_array, raw
+from ..graph import Node, as_array, dtype_of, raw, shape_of
 from ..tree import flatten, unflatten
 from .contractions import matmul
 from .elementwise import kept, power, root
@@ -25,8 +25,6 @@ from .reductions import min as _min
 from .reductions import sum as _sum
 from .shaping import (
     _array,
-    _dtype,
-    _shape,
     astype,
     concatenate,
     expand_dims,
@@ -164,13 +162,13 @@ def nanmin(
 def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The median of the entries that are not NaN; NaN if there are none."""
     x = _array(x) if _inexact(x) else astype(x, float)
-    axes, shape = _axes(x, axis), _shape(x)
+    axes, shape = _axes(x, axis), shape_of(x)
     rest = [n for i, n in enumerate(shape) if i not in axes]
     ends = tuple(range(-len(axes), 0))
     rows = reshape(moveaxis(x, axes, ends), (*rest, math.prod(shape[i] for i in axes)))
     number = np.sum(~np.isnan(raw(rows)), -1, keepdims=True)
-    if not _shape(rows)[-1]:
-        rows = concatenate([rows, np.full((*rest, 1), np.nan, _dtype(rows))], -1)
+    if not shape_of(rows)[-1]:
+        rows = concatenate([rows, np.full((*rest, 1), np.nan, dtype_of(rows))], -1)
     ordered = sort(rows, -1)  # NaN comes last
     halves = (np.maximum(number - 1, 0) // 2, number // 2)
     low, high = (take_along_axis(ordered, i, -1) for i in halves)
@@ -196,7 +194,7 @@ def _extreme(
 
 
 def _inexact(x: Any) -> bool:
-    return _dtype(_array(x)).kind in "fc"
+    return dtype_of(_array(x)).kind in "fc"
 
 
 # -- edits: NumPy's own functions, shown the numbers of the entries, say where these go ----
@@ -205,7 +203,7 @@ def _inexact(x: Any) -> bool:
 def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
     """What a function that only moves entries makes of `arrays`."""
     arrays = tuple(map(_array, arrays))
-    shapes = [np.shape(raw(x)) for x in arrays]
+    shapes = [shape_of(x) for x in arrays]
     first = np.cumsum([0, *map(math.prod, shapes)])
     numbers = [n + np.arange(math.prod(s)).reshape(s) for n, s in zip(first, shapes, strict=False)]
     return concatenate([ravel(x) for x in arrays])[function(*numbers)]
@@ -234,7 +232,7 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     """x with `values` put in before the entries `obj` along `axis`, as by `numpy.insert`."""
     x, values = _array(x), _array(values)
     if not isinstance(values, Node):
-        values = values.astype(_dtype(x))
+        values = values.astype(dtype_of(x))
     return _moved(lambda n, new: np.insert(n, obj, new, axis), x, values)
 
 
@@ -264,11 +262,11 @@ def cross(
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = moveaxis(a, axisa, -1), moveaxis(b, axisb, -1)
-    sizes = _shape(a)[-1], _shape(b)[-1]
+    sizes = shape_of(a)[-1], shape_of(b)[-1]
     if sizes == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = (
-        concatenate([x, np.zeros((*_shape(x)[:-1], 1), _dtype(x))], -1) if n == 2 else x
+        concatenate([x, np.zeros((*shape_of(x)[:-1], 1), dtype_of(x))], -1) if n == 2 else x
         for x, n in zip((a, b), sizes, strict=True)
     )
     return moveaxis(_cross(a, b), -1, axisc)
@@ -297,9 +295,9 @@ def float_power(x1: Any, x2: Any) -> Any:
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """The powers of a vector as columns: the highest first, or last if `increasing`."""
     x = _array(x)
-    if len(_shape(x)) != 1:
-        raise ValueError(f"vander takes a vector, got shape {_shape(x)}")
-    dtype = _dtype(x) if _dtype(x).kind in "fc" else np.dtype(int)
-    n = _shape(x)[0] if N is None else N
+    if len(shape_of(x)) != 1:
+        raise ValueError(f"vander takes a vector, got shape {shape_of(x)}")
+    dtype = dtype_of(x) if dtype_of(x).kind in "fc" else np.dtype(int)
+    n = shape_of(x)[0] if N is None else N
     powers = np.arange(n) if increasing else np.arange(n)[::-1]
     return power(expand_dims(astype(x, dtype, copy=False), -1), powers.astype(dtype))

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, raw
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, is_complex, raw, shape_of
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array
 from .elementwise import multiply, where
 from .reductions import sum as _sum
-from .shaping import _array, _in, _shape, expand_dims, moveaxis, ravel, reshape, transpose
+from .shaping import _array, _in, expand_dims, moveaxis, ravel, reshape, transpose
 from .signatures import ArrayLike, Operand, of_sequence, of_three, of_two
 
 if TYPE_CHECKING:
@@ -239,13 +239,13 @@ class Multilinear(Primitive):
     ) -> Any:
         """The cotangent of argument `i`, of a shape that broadcasts to the argument's."""
         inputs, output = _terms(subscripts)
-        mine, shape = inputs.pop(i), _shape(xs[i])
+        mine, shape = inputs.pop(i), shape_of(xs[i])
         size = dict(zip(mine, shape, strict=True))
         # an axis of length 1 that was stretched to fit the others is summed back
         stretched = {
             label
             for term, x in zip((*inputs, output), (*xs[:i], *xs[i + 1 :], g), strict=True)
-            for label, n in zip(term, _shape(x), strict=True)
+            for label, n in zip(term, shape_of(x), strict=True)
             if size.get(label) == 1 != n
         }
         present = set(output).union(*inputs) - stretched
@@ -253,9 +253,9 @@ class Multilinear(Primitive):
         expression = ",".join([output, *inputs]) + "->" + kept
         path = optimize if isinstance(optimize, bool | str) else True
         c = self(g, *xs[:i], *xs[i + 1 :], subscripts=expression, optimize=path)
-        lengths = dict(zip(kept, _shape(c), strict=True))
+        lengths = dict(zip(kept, shape_of(c), strict=True))
         first = [mine.index(label) == at for at, label in enumerate(mine)]
-        if _shape(c):
+        if shape_of(c):
             own = [lengths.get(s, 1) if f else 1 for s, f in zip(mine, first, strict=True)]
             c = reshape(c, own)
         return c if all(first) else _on_diagonal(c, mine, shape)
@@ -391,7 +391,7 @@ def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = 
     expression, xs = (args[0], args[1:]) if isinstance(args[0], str) else _from_lists(args)
     xs = _in(dtype, casting, xs) if dtype is not None else [_array(x) for x in xs]
     path = tuple(optimize) if isinstance(optimize, list) else optimize
-    return einsum_(*xs, subscripts=_explicit(expression, [*map(_shape, xs)]), optimize=path)
+    return einsum_(*xs, subscripts=_explicit(expression, [*map(shape_of, xs)]), optimize=path)
 
 
 # -- written with these -------------------------------------------------------------------
@@ -404,7 +404,7 @@ def dot(a: Array, b: Array) -> Array:
     The inner product of vectors, the matrix product of matrices, and `*` with a scalar.
     """
     a, b = _array(a), _array(b)
-    m, n = len(_shape(a)), len(_shape(b))
+    m, n = len(shape_of(a)), len(shape_of(b))
     if not m or not n:
         return multiply(a, b)
     return matmul(a, b) if n == 1 or max(m, n) == 2 else tensordot(a, b, (-1, -2))
@@ -414,7 +414,7 @@ def dot(a: Array, b: Array) -> Array:
 def inner(a: Array, b: Array) -> Array:
     """The product over the last axis of both."""
     a, b = _array(a), _array(b)
-    if not _shape(a) or not _shape(b):
+    if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
     return tensordot(a, b, (-1, -1))
 
@@ -423,21 +423,21 @@ def inner(a: Array, b: Array) -> Array:
 def vdot(a: Array, b: Array) -> Array:
     """The inner product of all entries of `a` (conjugated, if complex) and of `b`."""
     a = ravel(a)
-    return matmul(a.conj() if np.iscomplexobj(raw(a)) else a, ravel(b))
+    return matmul(a.conj() if is_complex(a) else a, ravel(b))
 
 
 @of_two
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
     """The inner products of the vectors along one axis, other axes broadcast."""
     a, b = _array(a), _array(b)
-    if not _shape(a) or not _shape(b):
-        raise ValueError(f"vecdot of shapes {_shape(a)} and {_shape(b)}: both need an axis")
+    if not shape_of(a) or not shape_of(b):
+        raise ValueError(f"vecdot of shapes {shape_of(a)} and {shape_of(b)}: both need an axis")
     a, b = (moveaxis(x, axis, -1) for x in (a, b))
-    if _shape(a)[-1] != _shape(b)[-1]:
+    if shape_of(a)[-1] != shape_of(b)[-1]:
         raise ValueError(
-            f"vecdot: vectors of lengths {_shape(a)[-1]} and {_shape(b)[-1]}; they must be equal"
+            f"vecdot: vectors must be of one length, got {shape_of(a)[-1]} and {shape_of(b)[-1]}"
         )
-    products = (a.conj() if np.iscomplexobj(raw(a)) else a) * b
+    products = (a.conj() if is_complex(a) else a) * b
     return _sum(products, -1, np.result_type(raw(products)))
 
 
@@ -464,24 +464,24 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     (2, 5)
     """
     a, b = _array(a), _array(b)
-    m, n = len(_shape(a)), len(_shape(b))
+    m, n = len(shape_of(a)), len(shape_of(b))
     if np.ndim(axes) == 0:
         axes = range(m - axes, m), range(axes)
     left, right = (
         normalize_axis_tuple(tuple(np.atleast_1d(list(i) if np.iterable(i) else i)), k)
         for i, k in zip(axes, (m, n), strict=True)
     )
-    shared = tuple(_shape(a)[i] for i in left)
-    if shared != tuple(_shape(b)[i] for i in right):
+    shared = tuple(shape_of(a)[i] for i in left)
+    if shared != tuple(shape_of(b)[i] for i in right):
         raise ValueError(
-            f"tensordot of shapes {_shape(a)} and {_shape(b)}: axes {left} of the first must "
+            f"tensordot of shapes {shape_of(a)} and {shape_of(b)}: axes {left} of the first must "
             f"be as long as axes {right} of the second"
         )
     a = transpose(a, tuple(i for i in range(m) if i not in left) + left)
     b = transpose(b, right + tuple(i for i in range(n) if i not in right))
-    outside = _shape(a)[: m - len(left)] + _shape(b)[len(left) :]
+    outside = shape_of(a)[: m - len(left)] + shape_of(b)[len(left) :]
     k = math.prod(shared)
-    rows, columns = (math.prod(s) for s in (_shape(a)[: m - len(left)], _shape(b)[len(left) :]))
+    rows, columns = (math.prod(s) for s in (shape_of(a)[: m - len(left)], shape_of(b)[len(left) :]))
     return reshape(matmul(reshape(a, (rows, k)), reshape(b, (k, columns))), outside)
 
 
@@ -489,8 +489,8 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
 def kron(a: Array, b: Array) -> Array:
     """The Kronecker product: `b` once for each entry of `a`, multiplied by it."""
     a, b = _array(a), _array(b)
-    ndim = max(len(_shape(a)), len(_shape(b)))
-    m, n = ((1,) * (ndim - len(_shape(x))) + _shape(x) for x in (a, b))
+    ndim = max(len(shape_of(a)), len(shape_of(b)))
+    m, n = ((1,) * (ndim - len(shape_of(x))) + shape_of(x) for x in (a, b))
     blocks = reshape(a, [k for i in m for k in (i, 1)]) * reshape(b, [k for i in n for k in (1, i)])
     return reshape(blocks, [i * j for i, j in zip(m, n, strict=True)])
 
@@ -507,13 +507,15 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     if len(xs) == 2:
         return dot(*xs)
     for i, x in enumerate(xs):
-        if len(_shape(x)) != 2 and (len(_shape(x)) != 1 or 0 < i < len(xs) - 1):
-            raise LinAlgError(f"multi_dot takes matrices (vectors at the ends), got {_shape(x)}")
-        if i and _shape(xs[i - 1])[-1] != _shape(x)[0]:
-            raise ValueError(f"multi_dot: shapes {_shape(xs[i - 1])} and {_shape(x)} do not fit")
+        if len(shape_of(x)) != 2 and (len(shape_of(x)) != 1 or 0 < i < len(xs) - 1):
+            raise LinAlgError(f"multi_dot takes matrices (vectors at the ends), got {shape_of(x)}")
+        if i and shape_of(xs[i - 1])[-1] != shape_of(x)[0]:
+            raise ValueError(
+                f"multi_dot: shapes {shape_of(xs[i - 1])} and {shape_of(x)} do not fit"
+            )
     terms = [_LETTERS[i : i + 2] for i in range(len(xs))]
-    terms[0] = terms[0][-len(_shape(xs[0])) :]
-    terms[-1] = terms[-1][: len(_shape(xs[-1]))]
+    terms[0] = terms[0][-len(shape_of(xs[0])) :]
+    terms[-1] = terms[-1][: len(shape_of(xs[-1]))]
     return einsum(",".join(terms), *xs, optimize="optimal")
 
 
@@ -561,17 +563,17 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
     """
     if mode not in ("full", "same", "valid"):
         raise ValueError(f"convolve: unknown mode {mode!r}; there are 'full', 'same', 'valid'")
-    a, v = (reshape(x, -1) if not _shape(x) else x for x in map(_array, (a, v)))
-    if len(_shape(a)) != 1 or len(_shape(v)) != 1 or not raw(a).size or not raw(v).size:
+    a, v = (reshape(x, -1) if not shape_of(x) else x for x in map(_array, (a, v)))
+    if len(shape_of(a)) != 1 or len(shape_of(v)) != 1 or not raw(a).size or not raw(v).size:
         raise ValueError(
-            f"convolve of shapes {_shape(a)} and {_shape(v)}: it wants two sequences, not empty"
+            f"convolve of shapes {shape_of(a)} and {shape_of(v)}: it wants two sequences, not empty"
         )
-    if _shape(a) < _shape(v):
+    if shape_of(a) < shape_of(v):
         a, v = v, a
     if mode != "same":
         return convolve_(a, v, mode=mode)
-    start = (_shape(v)[0] - 1) // 2
-    return convolve_(a, v, mode="full")[start : start + _shape(a)[0]]
+    start = (shape_of(v)[0] - 1) // 2
+    return convolve_(a, v, mode="full")[start : start + shape_of(a)[0]]
 
 
 @of_two
@@ -581,8 +583,8 @@ def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
     Shapes, modes and errors are those of `convolve`.
     """
     a, v = _array(a), _array(v)
-    if np.iscomplexobj(raw(v)):
+    if is_complex(v):
         v = v.conj()
-    if _shape(a) < _shape(v):
+    if shape_of(a) < shape_of(v):
         return convolve(v, a[::-1], mode)[::-1]
     return convolve(a, v[::-1], mode)

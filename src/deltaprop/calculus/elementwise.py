@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Elementwise, Masked, Node, as_array, gathered, over, raw
+from ..graph import Elementwise, Masked, Node, as_array, dtype_of, gathered, is_complex, over, raw
 from ..graph import conj as _conj
 from ..graph.domains import NONZERO, POSITIVE, REAL, UNIT, Domain
 from ..graph.primitive import Rule
@@ -108,7 +108,7 @@ def _taken(y: Any, a: Any, b: Any) -> Any:
 
 def _phase(_y: Any, x: Any) -> Any:
     # d|z| = Re(conj(z) / |z| dz)
-    return conj(sign(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+    return conj(sign(x)) if is_complex(x) else _sign(x)
 
 
 def _size(function: np.ufunc, doc: str) -> Elementwise:
@@ -124,7 +124,7 @@ def _leg(x: Any) -> Any:
 
 
 def _arcsinh_slope(_y: Any, x: Any) -> Any:
-    return 1 / (sqrt(1 + x * x) if np.iscomplexobj(raw(x)) else hypot(1.0, x))
+    return 1 / (sqrt(1 + x * x) if is_complex(x) else hypot(1.0, x))
 
 
 def _sinc(x: Any) -> Any:
@@ -418,14 +418,14 @@ def _listed(x: Any) -> Any:
 def sign(x: Any) -> Any:
     """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
     x = _listed(x)
-    return over(x, absolute(x)) if np.iscomplexobj(raw(x)) else _sign(x)
+    return over(x, absolute(x)) if is_complex(x) else _sign(x)
 
 
 @of_array
 def real(x: Any) -> Any:
     """The real part; x itself if it is real."""
     x = _listed(x)
-    return _real(x) if np.iscomplexobj(raw(x)) else x
+    return _real(x) if is_complex(x) else x
 
 
 @of_array
@@ -438,7 +438,7 @@ def imag(x: Any) -> Any:
 def angle(z: Any, deg: bool = False) -> Any:
     """The argument of z in radians (or degrees); its derivative at 0 is 0."""
     z = _listed(z)
-    a = arctan2(imag(z) if np.iscomplexobj(raw(z)) else 0, real(z))
+    a = arctan2(imag(z) if is_complex(z) else 0, real(z))
     return rad2deg(a) if deg else a
 
 
@@ -476,7 +476,7 @@ def _range(integers: np.dtype[Any]) -> tuple[int, int]:
 
 def kept(condition: Any, x: Any, fill: Any) -> Any:
     """x where a condition holds, and `fill` where not: these entries have no part in anything."""
-    dtype = as_array(raw(condition)).dtype
+    dtype = dtype_of(condition)
     if dtype.kind != "b":
         raise TypeError(f"where= must be a boolean array, got one of {dtype}: write x > 0, say")
     return where(condition, x, fill)
@@ -486,7 +486,7 @@ def kept(condition: Any, x: Any, fill: Any) -> Any:
 def round(x: Any, decimals: int = 0) -> Any:
     """x rounded to `decimals` places, half to even; its derivative is zero."""
     x = _listed(x)
-    kind = as_array(raw(x)).dtype
+    kind = dtype_of(x)
     if decimals >= 0 and kind.kind in "iu":
         return positive(x)
     if not decimals:
@@ -507,7 +507,7 @@ def real_if_close(x: Any, tol: float = 100) -> Any:
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """x with NaN and infinities replaced; nothing flows back where they were."""
     x = _listed(x)
-    kind = as_array(raw(x)).dtype
+    kind = dtype_of(x)
     if kind.kind not in "fc":
         return where(True, x, x)
     largest = np.finfo(kind).max

@@ -26,14 +26,14 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, Primitive, conj, over, raw
+from ..graph import Custom, Node, Primitive, conj, is_complex, over, raw, shape_of
 from ..graph.cotangent import unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array, Rule
 from .elementwise import absolute, imag, positive, real, sign
 from .indexing import take_along_axis
 from .reductions import sum as _sum
-from .shaping import _array, _shape, concatenate, tril
+from .shaping import _array, concatenate, tril
 from .signatures import of_array
 
 __all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
@@ -53,7 +53,7 @@ _RECTANGLES = [((3, 3), _APART), ((2, 3, 2), _APART[:, :2]), ((2, 3), _APART[:2]
 
 def matrices(x: Any, *, square: bool = False) -> Array:
     """A node as it is, anything else as an array, of at least two axes."""
-    shape = _shape(x := _array(x))
+    shape = shape_of(x := _array(x))
     if len(shape) < 2 or (square and shape[-1] != shape[-2]):
         wanted = "(..., n, n)" if square else "(..., m, n)"
         raise LinAlgError(f"expected a matrix or a stack of them, {wanted}; got shape {shape}")
@@ -61,7 +61,7 @@ def matrices(x: Any, *, square: bool = False) -> Array:
 
 
 def conjugated(x: Array) -> Array:
-    return conj(x) if np.iscomplexobj(raw(x)) else x
+    return conj(x) if is_complex(x) else x
 
 
 def star(x: Array) -> Array:
@@ -71,7 +71,7 @@ def star(x: Array) -> Array:
 
 def identity(x: Array) -> np.ndarray:
     """The identity of a size, in a dtype that widens no other."""
-    return np.eye(_shape(x)[-1], dtype=np.float32)
+    return np.eye(shape_of(x)[-1], dtype=np.float32)
 
 
 def _halved(x: Array) -> Array:
@@ -225,7 +225,7 @@ def _svd_packed(a: np.ndarray) -> Any:
 
 
 def _svd_parts(y: Array, a: Array) -> tuple[Array, Array, Array]:
-    m = _shape(a)[-2]
+    m = shape_of(a)[-2]
     return y[..., :m, :], y[..., m:-1, :], real(y[..., -1:, :])
 
 
@@ -236,7 +236,7 @@ def _svd_inverses(s: Array) -> tuple[Array, Array]:
 
 def _turned(p: Array) -> Array:
     """Less the diagonal's imaginary part: what phase u and v do not share goes to u."""
-    return p - 1j * imag(p) * identity(p) if np.iscomplexobj(raw(p)) else p
+    return p - 1j * imag(p) * identity(p) if is_complex(p) else p
 
 
 def _svd_vjp(g: Array, y: Array, _a: Array) -> Array:
@@ -276,13 +276,13 @@ def _qr_packed(a: np.ndarray) -> Any:
 
 
 def _qr_parts(y: Array, a: Array) -> tuple[Array, Array]:
-    m = _shape(a)[-2]
+    m = shape_of(a)[-2]
     return y[..., :m, :], y[..., m:, :].mT
 
 
 def _qr_vjp(g: Array, y: Array, _a: Array) -> Array:
     (q, r), (gq, gr) = _qr_parts(y, _a), _qr_parts(g, _a)
-    k = _shape(q)[-1]
+    k = shape_of(q)[-1]
     c = q.mT @ gq
     turn = c - gr @ r.mT
     b = gq + conjugated(q) @ (_halved(turn - star(turn)) - c)
@@ -292,7 +292,7 @@ def _qr_vjp(g: Array, y: Array, _a: Array) -> Array:
 
 def _qr_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     (q, r), t = _qr_parts(y, _a), tangents[0]
-    k = _shape(q)[-1]
+    k = shape_of(q)[-1]
     b = solve_(r[..., :k].mT, t[..., :k].mT).mT
     c = star(q) @ b
     turn = _halved(c) - star(_halved(c))
@@ -310,7 +310,7 @@ _qr = Custom(
 
 def _completed(q: Array) -> Array:
     """Orthonormal columns, and more to make a basis, which move no more than they must."""
-    m, k = _shape(q)[-2:]
+    m, k = shape_of(q)[-2:]
     if m == k:
         return q
     more = np.linalg.qr(raw(q), mode="complete")[0][..., k:]
@@ -337,8 +337,8 @@ def qr(a: Array, mode: str = "reduced") -> Any:
     a = matrices(a)
     q, r = _qr_parts(_qr(a), a)
     if mode == "complete":
-        m, n = _shape(a)[-2:]
-        rest = np.zeros((*_shape(a)[:-2], max(m - n, 0), n), raw(r).dtype)
+        m, n = shape_of(a)[-2:]
+        rest = np.zeros((*shape_of(a)[:-2], max(m - n, 0), n), raw(r).dtype)
         return QRResult(_completed(q), concatenate([r, rest], -2))
     if mode not in ("reduced", "r"):
         raise ValueError(f"qr: mode is 'reduced', 'complete' or 'r', not {mode!r}")

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Linear, Node, raw
+from ..graph import Linear, Node, is_complex, raw, shape_of
 from ..graph.domains import case
 from ..graph.primitive import Array
 from .elementwise import conj
@@ -65,7 +65,7 @@ def _inside(spectrum: Array, weight: float, n: int, axis: int) -> Array:
 
 
 def _rfft_transpose(g: Array, x: Array, axis: int, norm: Any) -> Array:
-    n = np.shape(raw(x))[axis]
+    n = shape_of(x)[axis]
     return _irfft(_inside(conj(g), 0.5, n, axis), n=n, axis=axis, norm=_SWAPPED[norm])
 
 
@@ -114,7 +114,7 @@ def _prepared(
     `half`: the input is half a spectrum along the last of the axes.
     """
     x = x if isinstance(x, Node) else np.asarray(x)
-    shape = np.shape(raw(x))
+    shape = shape_of(x)
     if axes is None:
         axes = range(len(shape)) if s is None else range(-len(s), 0)
     axes = tuple(normalize_axis_index(i, len(shape)) for i in axes)
@@ -185,7 +185,7 @@ def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
         If the numbers are complex.
     """
     x, axes, _ = _prepared(x, s, axes)
-    if np.iscomplexobj(raw(x)):
+    if is_complex(x):
         raise TypeError(f"rfft takes real numbers, not {raw(x).dtype}: use fft, or x.real")
     *others, last = axes
     half = _rfft(x, axis=last, norm=norm or "backward")
@@ -263,7 +263,7 @@ def irfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> 
 
 
 def _shifted(x: Array, axes: Any, turn: Callable[[int], int]) -> Array:
-    shape = np.shape(raw(x))
+    shape = shape_of(x)
     axes = normalize_axis_tuple(range(len(shape)) if axes is None else axes, len(shape))
     return roll(x, [turn(shape[i]) for i in axes], axes)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Node, Selection, as_array, holds_nodes, raw
+from ..graph import Masked, Node, Selection, as_array, dtype_of, holds_nodes, raw, shape_of
 from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
 from ..graph.domains import case
 from ..graph.node import is_mutable
@@ -39,7 +39,7 @@ def _picked(x: Any, index: Any) -> Any:
 def _put_back(g: Array, x: Array, index: Any) -> Any:
     return (
         Scattered(index, g)
-        if isinstance(raw(x), np.ndarray) or np.ndim(raw(x))
+        if isinstance(raw(x), np.ndarray) or len(shape_of(x))
         else unbroadcast(g, x)
     )
 
@@ -75,7 +75,7 @@ def _written(x: Any, new: Any, index: Any, dtype: Any) -> np.ndarray:
 
 
 def _unwrite(g: Array, x: Array, _new: Array, index: Any, dtype: Any) -> list[Any]:  # noqa: ARG001
-    kept = np.ones(np.shape(raw(x)), bool)
+    kept = np.ones(shape_of(x), bool)
     kept[index] = False
     return [Masked(restrict(g, mask=kept), kept), _getitem(g, index=index)]
 
@@ -174,7 +174,7 @@ def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -
     array([2., 3.])
     """
     x, axis = _row(x, axis)
-    shape = np.shape(raw(x))
+    shape = shape_of(x)
     at = as_array(_static_entry(indices), np.intp)
     if mode == "wrap":
         at = at % max(shape[axis], 1)
@@ -209,7 +209,7 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     x = _array(x)
     if axis is None:
         x, axis = ravel(x), 0
-    shape = np.shape(raw(x))
+    shape = shape_of(x)
     axis = normalize_axis_index(axis, len(shape))
     at = _static_entry(indices)
     if np.ndim(at) != len(shape):
@@ -405,7 +405,7 @@ class At:
         if not self._index:
             raise TypeError("say where: x.at[index].set(new), not x.at.set(new)")
         (index,) = self._index
-        return index, np.broadcast_to(False, np.shape(raw(self._x)))[index].shape
+        return index, np.broadcast_to(False, shape_of(self._x))[index].shape
 
     def get(self) -> Value:
         """``x[index]``."""
@@ -427,8 +427,8 @@ class At:
         x = self._x
         index, shape = self._place()
         new = _spread(new, shape)
-        dtype = _dtype(x, new)
-        return x + scatter(new, indices=(index,), shape=np.shape(raw(x)), dtype=dtype)
+        dtype = _common_dtype(x, new)
+        return x + scatter(new, indices=(index,), shape=shape_of(x), dtype=dtype)
 
     def subtract(self, new: Operand) -> Value:
         """x[index] - new there."""
@@ -450,7 +450,7 @@ class At:
         if not _may_repeat(index):
             return _assigned(self._x, index, function, new)
         # round k updates each entry with what is k-th for it; an assignment takes the last
-        x, new, whole = ravel(self._x), ravel(new), np.shape(raw(self._x))
+        x, new, whole = ravel(self._x), ravel(new), shape_of(self._x)
         flat = np.arange(x.size).reshape(whole)[index].ravel()
         turn = _turns(flat) if function else _turns(flat[::-1])[::-1]
         for k in range(turn.max(initial=-1) + 1 if function else 1):
@@ -460,7 +460,7 @@ class At:
 
 
 def _spread(new: Array, shape: tuple[int, ...]) -> Array:
-    given = np.shape(raw(new))
+    given = shape_of(new)
     if given == shape:
         return new
     try:
@@ -472,18 +472,18 @@ def _spread(new: Array, shape: tuple[int, ...]) -> Array:
         ) from None
 
 
-def _dtype(x: Array, new: Array) -> np.dtype[Any]:
+def _common_dtype(x: Array, new: Array) -> np.dtype[Any]:
     """That of `x`, unless it would truncate `new`."""
     given = raw(new)
     kind = np.result_type(given) if isinstance(given, np.ndarray | np.generic) else type(given)
-    dtype: np.dtype[Any] = as_array(raw(x)).dtype
+    dtype: np.dtype[Any] = dtype_of(x)
     return dtype if np.can_cast(kind, dtype, "same_kind") else np.result_type(dtype, given)
 
 
 def _assigned(x: Array, index: Any, function: Callable[..., Array] | None, new: Array) -> Array:
     if function is not None:
         new = function(_getitem(x, index=index), new)
-    return _set(x, new, index=index, dtype=_dtype(x, new))
+    return _set(x, new, index=index, dtype=_common_dtype(x, new))
 
 
 def _may_repeat(index: Any) -> bool:
@@ -543,7 +543,7 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
     if not isinstance(default, Node):
         result = np.asarray(default, np.result_type(*map(raw, choicelist), default))
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
-        dtype = as_array(raw(condition)).dtype
+        dtype = dtype_of(condition)
         if dtype.kind != "b":
             raise TypeError(f"conditions are boolean arrays, not of {dtype}; write x > 0, say")
         result = where(condition, choice, result)
@@ -582,7 +582,7 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
     >>> x.grad
     array([0.  , 0.  , 0.25])
     """
-    shape = np.shape(raw(x := _array(x)))
+    shape = shape_of(x := _array(x))
     masks = _own_parts(condlist, shape, len(funclist))
     flat = ravel(x)
     indices: list[Any] = []
@@ -596,10 +596,10 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
             indices.append(mask)
             kinds.append(raw(piece))
             pieces.append(_spread(piece, (int(count),)))
-    dtype = as_array(raw(x)).dtype
+    dtype = dtype_of(x)
     if dtype.kind not in "fc":
         dtype = np.result_type(dtype, *kinds)
-    whole = scatter(*pieces, indices=tuple(indices), shape=np.shape(raw(flat)), dtype=dtype)
+    whole = scatter(*pieces, indices=tuple(indices), shape=shape_of(flat), dtype=dtype)
     if isinstance(x, Node) and not isinstance(whole, Node):
         whole = where(False, flat, whole)  # of a Value a Value, even if all pieces are numbers
     return reshape(whole, shape)
@@ -607,7 +607,7 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
 
 def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.ndarray]:
     """Disjoint masks of the ravelled array, one for each of `count` functions."""
-    one = isinstance(condlist, Node | np.ndarray | bool) and np.ndim(raw(condlist)) == len(shape)
+    one = isinstance(condlist, Node | np.ndarray | bool) and len(shape_of(condlist)) == len(shape)
     conditions = [condlist] if one else list(condlist)
     if count - len(conditions) not in (0, 1):
         raise ValueError(

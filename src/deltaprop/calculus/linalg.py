@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, as_array, is_known, raw, verify
+from ..graph import Custom, Node, as_array, dtype_of, is_complex, is_known, raw, shape_of, verify
 from ..graph.domains import case
 from ..graph.primitive import Array
 from . import factorisations, reductions
@@ -40,7 +40,6 @@ from .reductions import _axes
 from .reductions import sum as _sum
 from .shaping import (
     _array,
-    _shape,
     astype,
     concatenate,
     expand_dims,
@@ -88,14 +87,14 @@ _pinv = Custom(
 
 
 def _floating(x: Array) -> Array:
-    return x if as_array(raw(x)).dtype.kind in "fc" else astype(x, float)
+    return x if dtype_of(x).kind in "fc" else astype(x, float)
 
 
 @of_two
 def solve(a: Array, b: Array) -> Array:
     """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
     a, b = matrices(a), _array(b)
-    return solve_(a, b[:, None])[..., 0] if len(_shape(b)) == 1 else solve_(a, b)
+    return solve_(a, b[:, None])[..., 0] if len(shape_of(b)) == 1 else solve_(a, b)
 
 
 @of_array
@@ -120,7 +119,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
             verify(_cuts_nothing, raw(a), rtol)
         elif isinstance(a, Node) and _cuts(raw(a), rtol):
             return _truncated(a, rtol)
-    tall = _shape(a)[-2] >= _shape(a)[-1]
+    tall = shape_of(a)[-2] >= shape_of(a)[-1]
     return _pinv(a, rtol=rtol) if tall else _pinv(a.mT, rtol=rtol).mT
 
 
@@ -157,12 +156,12 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
     a, b = _floating(matrices(a)), _array(b)
     wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
     a, b = astype(a, wide, copy=False), astype(b, wide, copy=False)
-    m, n = _shape(a)
+    m, n = shape_of(a)
     if rcond is not None and not 0 < rcond < 1:
         rcond = np.finfo(wide).eps  # as LAPACK
     rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
     x = pinv(a, rtol=rcond) @ b
-    columns = reshape(b - a @ x, (m, math.prod(_shape(b)[1:])))[
+    columns = reshape(b - a @ x, (m, math.prod(shape_of(b)[1:])))[
         :, slice(None if rank == n < m else 0)
     ]
     return x, _sum(square(absolute(columns)), 0), rank, svdvals(a)
@@ -174,14 +173,14 @@ def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
     a, b = _array(a), _array(b)
     if axes is not None:
         a = moveaxis(a, axes, range(-len(axes), 0))
-    shape = _shape(a)[len(_shape(b)) :]
+    shape = shape_of(a)[len(shape_of(b)) :]
     return reshape(solve(reshape(a, (-1, math.prod(shape))), reshape(b, -1)), shape)
 
 
 @of_array
 def tensorinv(a: Array, ind: int = 2) -> Array:
     """The inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
-    shape = _shape(a)
+    shape = shape_of(a)
     flat = reshape(a, (math.prod(shape[:ind]), -1))
     return reshape(inv(flat), shape[ind:] + shape[:ind])
 
@@ -269,7 +268,7 @@ def _band_transposed(ab: Array, lower: int, upper: int) -> Array:
 
 
 def _banded_vjp(g: Array, y: Array, ab: Array, _b: Array, lower: int, upper: int) -> Array:
-    c, n = _banded(_band_transposed(ab, lower, upper), g, lower=upper, upper=lower), _shape(y)[0]
+    c, n = _banded(_band_transposed(ab, lower, upper), g, lower=upper, upper=lower), shape_of(y)[0]
     rows = [_sum(roll(c, k, 0) * y, -1) * _inside(n, k) for k in _diagonals(lower, upper)]
     return -stack(rows)
 
@@ -280,7 +279,7 @@ def _banded_jvp(
     s, t = tangents
     if s is not None:
         for k in _diagonals(lower, upper):
-            along = (s[upper - k] * _inside(_shape(y)[0], k))[:, None] * y
+            along = (s[upper - k] * _inside(shape_of(y)[0], k))[:, None] * y
             t = -roll(along, -k, 0) if t is None else t - roll(along, -k, 0)
     return _banded(ab, t, lower=lower, upper=upper)
 
@@ -315,11 +314,11 @@ def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
     """
     lower, upper = map(index, l_and_u)
     ab, b = matrices(ab), _array(b)
-    if _shape(ab)[0] != lower + upper + 1:
+    if shape_of(ab)[0] != lower + upper + 1:
         raise ValueError(
-            f"solve_banded: {lower} + {upper} + 1 diagonals are rows of ab, got shape {_shape(ab)}"
+            f"solve_banded: ab must have {lower} + {upper} + 1 rows, got shape {shape_of(ab)}"
         )
-    vector = len(_shape(b)) == 1
+    vector = len(shape_of(b)) == 1
     y = _banded(ab, b[:, None] if vector else b, lower=lower, upper=upper)
     return y[:, 0] if vector else y
 
@@ -357,7 +356,7 @@ def _cofactor_slope(t: Array, a: Array) -> Array:
 _det = Custom(
     "det",
     np.linalg.det,
-    [lambda g, _y, a: reshape(g, (*_shape(g), 1, 1)) * _cofactor(a)],
+    [lambda g, _y, a: reshape(g, (*shape_of(g), 1, 1)) * _cofactor(a)],
     lambda ts, _y, a: _sum(_cofactor(a) * ts[0], (-2, -1)),
     cases=SQUARES,
 )
@@ -372,14 +371,14 @@ _cofactor: Custom = Custom(
 
 def _slogdet_vjp(g: Array, y: Array, a: Array) -> Array:
     t = g[..., 1:]
-    if np.iscomplexobj(raw(y)):
+    if is_complex(y):
         t = real(t) + 1j * imag(g * y)[..., :1]
     return t[..., None] * inv_(a).mT
 
 
 def _slogdet_jvp(tangents: Sequence[Any], y: Array, a: Array) -> Array:
     t = _sum(inv_(a).mT * tangents[0], (-2, -1))
-    turn = 1j * imag(t) * y[..., 0] if np.iscomplexobj(raw(y)) else np.zeros_like(raw(t))
+    turn = 1j * imag(t) * y[..., 0] if is_complex(y) else np.zeros_like(raw(t))
     return stack([turn, real(t)], -1)
 
 
@@ -445,7 +444,7 @@ def _expm_slope(t: Array, a: Array) -> Array:
     """The derivative along `t`: a corner of exp([[a, t], [0, a]]), where `t` is not large."""
     size = np.max(np.abs(raw(t)), initial=0)
     size = size + (size == 0)
-    n, zeros = _shape(a)[-1], np.zeros_like(raw(a))
+    n, zeros = shape_of(a)[-1], np.zeros_like(raw(a))
     rows = concatenate([a, t / size], -1), concatenate([zeros, a], -1)
     return size * _expm(concatenate(rows, -2))[..., :n, n:]
 
@@ -470,7 +469,7 @@ def matrix_power(a: Array, n: int) -> Array:
     """The n-th power by repeated squaring; of the inverse if n is negative."""
     a, n = matrices(a, square=True), index(n)
     if n == 0:
-        one = np.broadcast_to(identity(a), _shape(a)).astype(raw(a).dtype)
+        one = np.broadcast_to(identity(a), shape_of(a)).astype(raw(a).dtype)
         return _constant_like(a, one)
     if n < 0:
         return matrix_power(inv(a), -n)
@@ -493,7 +492,7 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
     """
     axes = _axes(x := _array(x), axis)
     if ord not in (2, -2, "nuc") or len(axes) != 2:
-        x = absolute(x) if np.iscomplexobj(raw(x)) else x
+        x = absolute(x) if is_complex(x) else x
         return reductions.norm(x, ord, axis, keepdims=keepdims)
     s = svdvals(moveaxis(x, axes, (-2, -1)))
     zero = np.where(raw(s) <= rounding(s), np.ones_like(raw(s)), 0)
@@ -520,8 +519,8 @@ def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any 
 def cond(x: Array, p: Any = None) -> Array:
     """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
     x = matrices(x)
-    if not math.prod(_shape(x)[-2:]):
-        raise LinAlgError(f"the condition number of an empty array, of shape {_shape(x)}")
+    if not math.prod(shape_of(x)[-2:]):
+        raise LinAlgError(f"the condition number of an empty array, of shape {shape_of(x)}")
     with np.errstate(divide="ignore", invalid="ignore"):
         if p in (None, 2, -2):
             s = svdvals(x)
@@ -547,8 +546,8 @@ def _norm_of_inverse(x: Array, p: Any) -> Array:
 def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
     """The vector product of vectors of three entries along `axis`."""
     a, b = _array(a), _array(b)
-    if _shape(a)[axis] != 3 or _shape(b)[axis] != 3:
+    if shape_of(a)[axis] != 3 or shape_of(b)[axis] != 3:
         raise ValueError(
-            f"cross wants three entries along axis {axis}; got shapes {_shape(a)} and {_shape(b)}"
+            f"cross needs 3 entries along axis {axis}, got shapes {shape_of(a)} and {shape_of(b)}"
         )
     return roll(a, -1, axis) * roll(b, -2, axis) - roll(a, -2, axis) * roll(b, -1, axis)

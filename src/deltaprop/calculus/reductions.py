@@ -17,7 +17,20 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Custom, Linear, Masked, Selection, as_array, broadcast_to, conj, is_known, raw
+from ..graph import (
+    Custom,
+    Linear,
+    Masked,
+    Selection,
+    as_array,
+    broadcast_to,
+    conj,
+    dtype_of,
+    is_complex,
+    is_known,
+    raw,
+    shape_of,
+)
 from ..graph.cotangent import adds_by_product, ones
 from ..graph.domains import Case, case
 from ..graph.primitive import Rule
@@ -55,7 +68,7 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 
 def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
-    ndim = np.ndim(raw(x))
+    ndim = len(shape_of(x))
     return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
 
 
@@ -66,9 +79,9 @@ def _count(x: Any, y: Any) -> int:
 
 def _kept(y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     """A reduction of `x`, reshaped so that it broadcasts against `x`."""
-    if axis is None or keepdims or not np.ndim(raw(y)):
+    if axis is None or keepdims or not len(shape_of(y)):
         return y
-    shape = list(np.shape(raw(x)))
+    shape = list(shape_of(x))
     for i in axis if isinstance(axis, tuple) else (axis,):
         shape[i] = 1
     return y.reshape(tuple(shape))
@@ -176,7 +189,7 @@ def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
 def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
     free = _count(x, y) - ddof
     away = x - mean_(x, axis=axis, keepdims=True)
-    return (2 / free if free > 0 else math.inf) * (conj(away) if np.iscomplexobj(raw(x)) else away)
+    return (2 / free if free > 0 else math.inf) * (conj(away) if is_complex(x) else away)
 
 
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
@@ -268,7 +281,7 @@ prod_ = _weighted(
 def _tails(a: Any, g: Any, axis: int) -> Any:
     """s[i] = g[i] + a[i] * s[i + 1], each turn reaching twice as far as the one before."""
     reach = 1
-    while reach < np.shape(raw(g))[axis]:
+    while reach < shape_of(g)[axis]:
         near, far, end = _cut(axis, None, -reach), _cut(axis, reach, None), _cut(axis, -reach, None)
         g = concatenate([g[near] + a * g[far], g[end]], axis)
         a = a[near] * a[far]
@@ -345,8 +358,8 @@ def _chosen(condition: Any, x: Any, fill: Any) -> Any:
     """`x`, with `fill` where a reduction passes over it."""
     if condition is True:
         return x
-    x, shape = _array(x), np.shape(raw(condition))
-    if np.broadcast_shapes(shape, np.shape(raw(x))) != np.shape(raw(x)):
+    x, shape = _array(x), shape_of(condition)
+    if np.broadcast_shapes(shape, shape_of(x)) != shape_of(x):
         raise ValueError(f"where= of shape {shape} does not broadcast to that of x, {x.shape}")
     return kept(condition, x, fill)
 
@@ -355,16 +368,16 @@ def _with_initial(function: Callable[..., Any], y: Any, initial: Any) -> Any:
     """A reduction's result, and one entry more."""
     if initial is None:
         return y
-    if np.ndim(raw(initial)):
+    if len(shape_of(initial)):
         raise ValueError(f"initial= must be a number, got an array of shape {np.shape(initial)}")
-    return function(y, astype(initial, as_array(raw(y)).dtype, copy=False))
+    return function(y, astype(initial, dtype_of(y), copy=False))
 
 
 def number(x: Any, condition: Any, axis: Axis, keepdims: bool) -> Any:
     """How many entries a reduction sees, in the dtype of its mean; NaN for none."""
-    kind = as_array(raw(x)).dtype
+    kind = dtype_of(x)
     dtype = np.dtype(float) if kind.kind in "biu" else kind.type(0).real.dtype
-    seen: Any = np.broadcast_to(as_array(raw(condition)), np.shape(raw(x)))
+    seen: Any = np.broadcast_to(as_array(raw(condition)), shape_of(x))
     count: Any = np.sum(seen, axis, dtype, keepdims=keepdims)
     return np.where(count > 0, count, np.nan).astype(dtype)[()]
 
@@ -407,7 +420,7 @@ def mean(
     if where is True:
         return _in(dtype, mean_, x, axis=axis, keepdims=keepdims)
     x = _array(x)
-    kind = as_array(raw(x)).dtype
+    kind = dtype_of(x)
     if dtype is None and kind == np.float16:  # as NumPy: added up with more digits
         return astype(mean(x, axis, np.float32, keepdims=keepdims, where=where), kind)
     total = sum(x, axis, dtype, keepdims=keepdims, where=where)
@@ -440,7 +453,7 @@ def average(
         y = mean(x, axis, keepdims=keepdims)
         return (y, np.full_like(raw(y), _count(x, y))[()]) if returned else y
     weights = _array(weights)
-    shape, axes, given = np.shape(raw(x)), _axes(x, axis), np.shape(raw(weights))
+    shape, axes, given = shape_of(x), _axes(x, axis), shape_of(weights)
     if given != shape:
         if axis is None:
             raise TypeError(
@@ -458,7 +471,7 @@ def average(
     if np.any(raw(total) == 0):
         raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
     y = sum(x * weights, axis, keepdims=keepdims) / total
-    return (y, broadcast_to(total, shape=np.shape(raw(y)))) if returned else y
+    return (y, broadcast_to(total, shape=shape_of(y))) if returned else y
 
 
 @of_array
@@ -482,9 +495,9 @@ def prod(
     array([6., 0., 0.])
     """
     x = _array(x)
-    dtype = dtype or np.prod(np.empty(0, as_array(raw(x)).dtype)).dtype  # wide integers
+    dtype = dtype or np.prod(np.empty(0, dtype_of(x))).dtype  # wide integers
     x = astype(_chosen(where, x, 1), dtype, copy=False)
-    axes = () if axis in (0, -1) and not np.ndim(raw(x)) else _axes(x, axis)
+    axes = () if axis in (0, -1) and not len(shape_of(x)) else _axes(x, axis)
     for i in sorted(axes, reverse=True):
         x = prod_(x, axis=i, keepdims=keepdims)
     return _with_initial(multiply, astype(x, dtype, copy=False), initial)
@@ -500,7 +513,7 @@ def _extreme(which: int, x: Any, axis: Axis, keepdims: bool, initial: Any, condi
         return sum(x, axis, keepdims=keepdims, initial=initial)
     reduction, both = ((max_, maximum), (min_, minimum))[which]
     if condition is not True:
-        x = _chosen(condition, x, astype(initial, as_array(raw(x)).dtype, copy=False))
+        x = _chosen(condition, x, astype(initial, dtype_of(x), copy=False))
     return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
 
 
@@ -582,9 +595,7 @@ def var(
     x = _array(x)
     mean = _mean_of(x, axis, keepdims=True, where=where) if mean is None else mean
     away = _chosen(where, x - mean, 0)
-    squares = (
-        square(real(away)) + square(imag(away)) if np.iscomplexobj(raw(away)) else square(away)
-    )
+    squares = square(real(away)) + square(imag(away)) if is_complex(away) else square(away)
     count = np.maximum(np.nan_to_num(number(squares, where, axis, keepdims)) - free, 0)
     with np.errstate(divide="ignore"):
         return sum(squares, axis, keepdims=keepdims) / count
@@ -643,7 +654,7 @@ def norm(
     array([0.6, 0.8])
     """
     x = _array(x)
-    x = x if as_array(raw(x)).dtype.kind in "fc" else astype(x, float)
+    x = x if dtype_of(x).kind in "fc" else astype(x, float)
     axes = _axes(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         return root(sum(_squares(x), axes, keepdims=keepdims))
@@ -654,7 +665,7 @@ def norm(
         lines = sum(size, axes[0] if abs(float(ord)) == 1 else axes[1], keepdims=True)
         return _extreme_size(lines, float(ord), axes, keepdims)
     raise ValueError(
-        f"norm: ord={ord!r} over {len(axes)} axes of shape {np.shape(raw(x))}; vectors (one "
+        f"norm: ord={ord!r} over {len(axes)} axes of shape {shape_of(x)}; vectors (one "
         "axis) take any number, matrices (two) 'fro', 1, -1, inf or -inf; say which axes "
         "are meant with axis="
     )
@@ -662,7 +673,7 @@ def norm(
 
 def _squares(x: Any) -> Any:
     """|x|**2, which is smooth at 0 too."""
-    return square(real(x)) + square(imag(x)) if np.iscomplexobj(raw(x)) else square(x)
+    return square(real(x)) + square(imag(x)) if is_complex(x) else square(x)
 
 
 def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
@@ -678,7 +689,7 @@ def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> 
 
 def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
     """The largest (0, if there is none) or the smallest of some sizes."""
-    if p > 0 and not math.prod(np.shape(raw(size))[i] for i in axes):
+    if p > 0 and not math.prod(shape_of(size)[i] for i in axes):
         return sum(size, axes, keepdims=keepdims)
     return (max if p > 0 else min)(size, axes, keepdims=keepdims)
 
@@ -696,7 +707,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     array([0.5, 0. , 0.5, 0. ])
     """
     x = _array(x)
-    if not math.prod(np.shape(raw(x))[i] for i in _axes(x, axis)):
+    if not math.prod(shape_of(x)[i] for i in _axes(x, axis)):
         return mean(x, axis, keepdims=keepdims)  # NaN
     return _quantile(x, 0.5, axis, "linear", keepdims)
 
@@ -731,14 +742,14 @@ def quantile(
         If there are no entries.
     """
     x = _array(x)
-    if np.iscomplexobj(raw(x)):
+    if is_complex(x):
         raise TypeError("quantile: complex numbers have no order; take .real, .imag or abs() first")
     return _quantile(x, q, axis, method, keepdims)
 
 
 def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
     q = np.asarray(q)
-    axes, shape, dtype = _axes(x, axis), np.shape(raw(x)), np.result_type(raw(x))
+    axes, shape, dtype = _axes(x, axis), shape_of(x), np.result_type(raw(x))
     n, rest = math.prod(shape[i] for i in axes), [m for i, m in enumerate(shape) if i not in axes]
     if not n:
         raise IndexError(f"quantile: no entries along axis {axis} of shape {shape}")
@@ -771,7 +782,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
         If `x` has no axis, or `n` is negative.
     """
     x = _array(x)
-    shape = list(np.shape(raw(x)))
+    shape = list(shape_of(x))
     if n == 0:
         return x
     if n < 0 or not shape:
@@ -780,7 +791,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
         whole = (
-            part if np.ndim(raw(part)) else broadcast_to(part, shape=tuple(shape)) for part in parts
+            part if len(shape_of(part)) else broadcast_to(part, shape=tuple(shape))
+            for part in parts
         )
         x = concatenate(whole, axis)
     for _ in range(n):
@@ -792,8 +804,8 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     """The integral of samples `y`, at places `x` or `dx` apart, by the trapezoidal rule."""
     y = _array(y)
-    if x is not None and np.ndim(raw(_array(x))) == 1:
-        dx = reshape(diff(x), (-1,) + (1,) * (np.ndim(raw(y)) - 1 - axis % np.ndim(raw(y))))
+    if x is not None and len(shape_of(_array(x))) == 1:
+        dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - 1 - axis % len(shape_of(y))))
     elif x is not None:
         dx = diff(x, axis=axis)
     return sum(dx * (y[_cut(axis, 1, None)] + y[_cut(axis, None, -1)]) / 2, axis)
@@ -844,7 +856,7 @@ def logsumexp(
     size = absolute(total) if return_sign else total
     with np.errstate(invalid="ignore"):  # a sum below 0
         y = where(nothing, -math.inf, log(where(nothing, 1.0, size)))
-    y = y + (top if keepdims else np.reshape(top, np.shape(raw(y))))
+    y = y + (top if keepdims else np.reshape(top, shape_of(y)))
     return (y, sign(raw(total))) if return_sign else y
 
 

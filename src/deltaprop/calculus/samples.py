@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Node, raw
+from ..graph import Node, dtype_of, is_complex, raw, shape_of
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from . import reductions
@@ -21,7 +21,7 @@ from .elementwise import clip, conj, equal, real, remainder, sqrt, where
 from .indexing import _constant_like, _constant_of
 from .reductions import average, diff
 from .reductions import sum as _sum
-from .shaping import _array, _dtype, _shape, astype, atleast_2d, concatenate, diag, moveaxis, ravel
+from .shaping import _array, astype, atleast_2d, concatenate, diag, moveaxis, ravel
 from .signatures import of_array, of_three, of_two
 
 __all__ = [
@@ -61,11 +61,11 @@ def interp(
     array([1., 1., 3.])
     """
     x, xp, fp = map(_array, (x, xp, fp))
-    if np.iscomplexobj(raw(x)) or np.iscomplexobj(raw(xp)):
+    if is_complex(x) or is_complex(xp):
         raise TypeError("interp: places x and xp must be real; only the values fp may be complex")
-    if len(_shape(xp)) != 1 or _shape(xp) != _shape(fp) or not _shape(xp)[0]:
+    if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp) or not shape_of(xp)[0]:
         raise ValueError(
-            f"interp: xp of shape {_shape(xp)} and fp of shape {_shape(fp)}; "
+            f"interp: xp of shape {shape_of(xp)} and fp of shape {shape_of(fp)}; "
             "they have to be sequences of one length, and not empty"
         )
     if period is not None:
@@ -119,7 +119,7 @@ def polyval(p: Any, x: Any) -> Array:
     (array([4., 2., 1.]), 12.0)
     """
     x, p = _array(x), _array(p)
-    if not isinstance(p, Node) and p.ndim == 1 and _dtype(x).kind in "fc" and p.dtype == float:
+    if not isinstance(p, Node) and p.ndim == 1 and dtype_of(x).kind in "fc" and p.dtype == float:
         p = p.tolist()  # numbers, which leave float32 as it is
     y = np.zeros_like(raw(x))
     for i in range(len(p)):
@@ -140,7 +140,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     """Each entry less the one before it, of the ravelled array; ends may be attached."""
     ary = ravel(ary)
     ends = [None if end is None else _end_of(ary, end) for end in (to_begin, to_end)]
-    parts = (ends[0], diff(ary) if _shape(ary)[0] else ary, ends[1])
+    parts = (ends[0], diff(ary) if shape_of(ary)[0] else ary, ends[1])
     return concatenate([part for part in parts if part is not None])
 
 
@@ -149,9 +149,9 @@ def _end_of(x: Array, end: Any) -> Array:
     end = ravel(end)
     if isinstance(end, Node):
         return end
-    if not np.can_cast(end, _dtype(x), "same_kind"):
-        raise TypeError(f"ediff1d: ends of {end.dtype} do not convert to {_dtype(x)}")
-    return end.astype(_dtype(x))
+    if not np.can_cast(end, dtype_of(x), "same_kind"):
+        raise TypeError(f"ediff1d: ends of {end.dtype} do not convert to {dtype_of(x)}")
+    return end.astype(dtype_of(x))
 
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
@@ -160,11 +160,11 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     Differentiable in the samples and in `varargs`, their distance or their places.
     """
     f = _array(f)
-    f = astype(f, float) if _dtype(f).kind in "biu" else f
-    ndim = len(_shape(f))
+    f = astype(f, float) if dtype_of(f).kind in "biu" else f
+    ndim = len(shape_of(f))
     axes = normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
     spaces = varargs or (1.0,)
-    if len(spaces) == 1 and not _shape(spaces[0]):
+    if len(spaces) == 1 and not shape_of(spaces[0]):
         spaces = spaces * len(axes)
     if len(spaces) != len(axes) or edge_order not in (1, 2):
         raise ValueError(
@@ -177,13 +177,13 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
 def _slopes(f: Array, space: Any, axis: int, edge_order: int) -> Array:
     f = moveaxis(f, axis, -1)
-    n = _shape(f)[-1]
-    if n <= edge_order or (_shape(space) and _shape(space) != (n,)):
+    n = shape_of(f)[-1]
+    if n <= edge_order or (shape_of(space) and shape_of(space) != (n,)):
         raise ValueError(
-            f"gradient: {n} samples along axis {axis} at places of shape {_shape(space)}; "
+            f"gradient: {n} samples along axis {axis} at places of shape {shape_of(space)}; "
             f"it needs {edge_order + 1} or more, and a place for each"
         )
-    h = diff(space) if _shape(space) else space * np.ones(n - 1, raw(f).real.dtype)
+    h = diff(space) if shape_of(space) else space * np.ones(n - 1, raw(f).real.dtype)
     s = (f[..., 1:] - f[..., :-1]) / h
     near, far = h[:-1], h[1:]
     if isinstance(h, Node) or np.ptp(h):
@@ -226,7 +226,7 @@ def cov(
     """
     X = concatenate([_rows(x, rowvar) for x in (m, y) if x is not None])
     X = X if dtype is None else astype(X, dtype)
-    n = _shape(X)[1]
+    n = shape_of(X)[1]
     f, a = (_weights(w, n, name) for w, name in ((fweights, "fweights"), (aweights, "aweights")))
     if f is not None and np.any(f != np.rint(f)):
         raise TypeError("cov: fweights are numbers of samples, and so integers")
@@ -239,27 +239,27 @@ def cov(
         warnings.warn("cov: no degrees of freedom are left", RuntimeWarning, stacklevel=2)
         count = 0.0
     X = X - average(X, 1, w, keepdims=True)
-    other = conj(X) if np.iscomplexobj(raw(X)) else X
+    other = conj(X) if is_complex(X) else X
     C = X @ (other if w is None else other * w).T / count
-    return C.reshape(()) if _shape(C) == (1, 1) else C
+    return C.reshape(()) if shape_of(C) == (1, 1) else C
 
 
 def _rows(x: Any, rowvar: bool) -> Array:
     """Variables as rows, samples as columns; floating."""
     x = _array(x)
-    if len(_shape(x)) > 2:
-        raise ValueError(f"cov takes a vector or a matrix, not an array of shape {_shape(x)}")
-    x = astype(x, float) if _dtype(x).kind in "biu" else x
-    return x.T if not rowvar and len(_shape(x)) == 2 else atleast_2d(x)
+    if len(shape_of(x)) > 2:
+        raise ValueError(f"cov takes a vector or a matrix, not an array of shape {shape_of(x)}")
+    x = astype(x, float) if dtype_of(x).kind in "biu" else x
+    return x.T if not rowvar and len(shape_of(x)) == 2 else atleast_2d(x)
 
 
 def _weights(w: Any, n: int, name: str) -> Any:
     if w is None:
         return None
     w = np.asarray(raw(w)) if name == "fweights" else _array(w)
-    if _shape(w) != (n,) or np.any(raw(w) < 0):
+    if shape_of(w) != (n,) or np.any(raw(w) < 0):
         raise ValueError(
-            f"cov: {name} of shape {_shape(w)} for {n} samples; give one for each, not negative"
+            f"cov: {name} of shape {shape_of(w)} for {n} samples; give one for each, not negative"
         )
     return w
 
@@ -268,11 +268,11 @@ def _weights(w: Any, n: int, name: str) -> Any:
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """The correlations of variables: their covariances over their standard deviations."""
     C = cov(x, y, rowvar, dtype=dtype)
-    if not _shape(C):
+    if not shape_of(C):
         return C / C
     deviation = sqrt(real(diag(C)))
     C = C / deviation[:, None] / deviation[None, :]
-    return C if np.iscomplexobj(raw(C)) else clip(C, -1.0, 1.0)
+    return C if is_complex(C) else clip(C, -1.0, 1.0)
 
 
 # -- counts -------------------------------------------------------------------------------
@@ -295,8 +295,8 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     if weights is None:
         return _constant_like(x, counts)
     weights = _array(weights)
-    if _shape(weights) != bins.shape:
-        raise ValueError(f"bincount: weights of shape {_shape(weights)} for {bins.shape} numbers")
+    if shape_of(weights) != bins.shape:
+        raise ValueError(f"bincount: weights of shape {shape_of(weights)} for {bins.shape} numbers")
     dtype = np.result_type(raw(weights), np.float16)
     return scatter(weights, indices=(bins,), shape=counts.shape, dtype=dtype)
 

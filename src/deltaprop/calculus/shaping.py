@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..graph import Node, Selection, as_array, gathered, is_array, raw
+from ..graph import Node, Selection, as_array, dtype_of, gathered, is_array, raw, shape_of
 from ..graph import broadcast_to as _broadcast_to
 from ..graph.cotangent import scatter
 from ..graph.domains import case
@@ -49,21 +49,12 @@ def _array(x: Any) -> Array:
     return x if is_array(x) else x.astype(x.dtype)
 
 
-def _shape(x: Array) -> tuple[int, ...]:
-    return np.shape(raw(x))
-
-
 def _row(x: Array, axis: int | None) -> tuple[Array, int]:
     """An array and one of its axes; ravelled, if it is None. A number counts as a vector."""
     x = _array(x)
-    if axis is None or not _shape(x):
+    if axis is None or not shape_of(x):
         x, axis = ravel(x), axis or 0
-    return x, normalize_axis_index(axis, len(_shape(x)))
-
-
-def _dtype(x: Array) -> np.dtype[Any]:
-    dtype: np.dtype[Any] = as_array(raw(x)).dtype
-    return dtype
+    return x, normalize_axis_index(axis, len(shape_of(x)))
 
 
 def _part(x: Array, axis: int, index: Any) -> Array:
@@ -72,14 +63,14 @@ def _part(x: Array, axis: int, index: Any) -> Array:
 
 def _pieces(g: Array, *xs: Array, axis: int) -> list[Array]:
     """The parts of a concatenation that came from each array."""
-    stops = np.cumsum([0] + [_shape(x)[axis] for x in xs]).tolist()
+    stops = np.cumsum([0] + [shape_of(x)[axis] for x in xs]).tolist()
     return [_part(g, axis, slice(*ends)) for ends in pairwise(stops)]
 
 
 _reshape: Selection = Selection(
     "reshape",
     lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
-    lambda g, x, shape, order: _reshape(g, shape=_shape(x), order=order),
+    lambda g, x, shape, order: _reshape(g, shape=shape_of(x), order=order),
     silent=True,
     picks=True,
     cases=[
@@ -175,7 +166,7 @@ def _lengths(shape: Any) -> tuple[int, ...]:
 def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
     """Reshaped as NumPy's function does it, which an array of one byte is asked."""
     x = _array(x)
-    return reshape(x, function(np.broadcast_to(False, _shape(x)), *args).shape)
+    return reshape(x, function(np.broadcast_to(False, shape_of(x)), *args).shape)
 
 
 @of_array
@@ -225,7 +216,7 @@ def atleast_3d(*arrays: Array) -> Any:
 def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
     """Transposed as NumPy's function does it: a shape (0, 1, 2, ...) shows where axes go."""
     x = _array(x)
-    axes = function(np.empty(range(len(_shape(x)))), *args).shape
+    axes = function(np.empty(range(len(shape_of(x)))), *args).shape
     return _transpose(x, axes=axes)
 
 
@@ -234,7 +225,7 @@ def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
     """The axes in the order `axes`; reversed, if None."""
     x = _array(x)
     if axes is None:
-        return _transpose(x, axes=tuple(range(len(_shape(x)) - 1, -1, -1)))
+        return _transpose(x, axes=tuple(range(len(shape_of(x)) - 1, -1, -1)))
     return _reordered(np.transpose, x, axes)
 
 
@@ -269,7 +260,7 @@ def matrix_transpose(x: Array) -> Array:
 def flip(x: Array, axis: Axes | None = None) -> Array:
     """The entries reversed along all axes or those named."""
     x = _array(x)
-    ndim = len(_shape(x))
+    ndim = len(shape_of(x))
     named = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
     return x[tuple([slice(None, None, -1 if i in named else None) for i in range(ndim)])]
 
@@ -290,7 +281,7 @@ def flipud(x: Array) -> Array:
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
     """A quarter turn, `k` times, from the first of `axes` towards the second."""
     x = _array(x)
-    first, second = normalize_axis_tuple(axes, len(_shape(x)))
+    first, second = normalize_axis_tuple(axes, len(shape_of(x)))
     turned = (x, flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
     return swapaxes(turned, first, second) if k % 2 else turned
 
@@ -312,14 +303,14 @@ def broadcast_to(x: Array, shape: Axes) -> Array:
 
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     """All arrays, broadcast to the one shape that they share."""
-    shape = np.broadcast_shapes(*map(_shape, arrays))
+    shape = np.broadcast_shapes(*map(shape_of, arrays))
     return tuple([_broadcast_to(x, shape=shape) for x in arrays])
 
 
 @of_array
 def tile(x: Array, reps: Axes) -> Array:
     """The whole array repeated, `reps` times along each axis."""
-    counts, shape = _lengths(reps), _shape(x := _array(x))
+    counts, shape = _lengths(reps), shape_of(x := _array(x))
     ndim = max(len(counts), len(shape))
     counts, shape = (1,) * (ndim - len(counts)) + counts, (1,) * (ndim - len(shape)) + shape
     pairs = list(zip(counts, shape, strict=True))
@@ -346,7 +337,7 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
     array([1., 3.])
     """
     x, axis = _row(x, axis)
-    shape = _shape(x)
+    shape = shape_of(x)
     counts = as_array(raw(repeats))
     if counts.size != 1 or counts.item() < 0:
         return _part(x, axis, np.repeat(np.arange(shape[axis]), counts))
@@ -389,7 +380,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
     known = ("constant", "edge", "reflect", "symmetric", "wrap")
     if mode not in known:
         raise ValueError(f"pad knows the modes {', '.join(known)}, not {mode!r}")
-    shape = _shape(x := _array(x))
+    shape = shape_of(x := _array(x))
     widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
     if not shape:
         return +x
@@ -402,7 +393,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
 
 
 def _framed(x: Array, widths: Sequence[Sequence[int]], border: Any) -> Array:
-    shape, dtype = _shape(x), _dtype(x)
+    shape, dtype = shape_of(x), dtype_of(x)
     frame = np.pad(np.zeros(shape, dtype), widths, constant_values=border)
     inside = tuple([slice(a, a + n) for (a, _), n in zip(widths, shape, strict=True)])
     padded = scatter(_array(x), indices=(inside,), shape=frame.shape, dtype=dtype)
@@ -450,7 +441,7 @@ def concatenate(
     given = _in(dtype, casting, arrays)
     given = [ravel(x) for x in given] if axis is None else given
     if axis and given:
-        axis = normalize_axis_index(axis, len(_shape(given[0])))
+        axis = normalize_axis_index(axis, len(shape_of(given[0])))
     return _concatenate(*given, axis=axis or 0)
 
 
@@ -469,7 +460,7 @@ def stack(
     """
     given = _in(dtype, casting, arrays)
     if axis and given:
-        axis = normalize_axis_index(axis, len(_shape(given[0])) + 1)
+        axis = normalize_axis_index(axis, len(shape_of(given[0])) + 1)
     return _stack(*given, axis=axis)
 
 
@@ -477,7 +468,7 @@ def stack(
 def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
     """The arrays joined along the second axis (1-d arrays: along the only one)."""
     given = [atleast_1d(x) for x in arrays]
-    axis = 0 if given and len(_shape(given[0])) == 1 else 1
+    axis = 0 if given and len(shape_of(given[0])) == 1 else 1
     return concatenate(given, axis, dtype=dtype, casting=casting)
 
 
@@ -499,15 +490,15 @@ row_stack = vstack
 @of_sequence
 def column_stack(arrays: Iterable[Array]) -> Array:
     """The arrays joined along the second axis, 1-d arrays as columns."""
-    given = [x if len(_shape(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
+    given = [x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
     return concatenate(given, 1)
 
 
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     """Parts of `x`: a number of nearly equal ones, or those between the given indices."""
     x = _array(x)
-    axis = normalize_axis_index(axis, len(_shape(x)))
-    n = _shape(x)[axis]
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    n = shape_of(x)[axis]
     if np.ndim(indices_or_sections):
         cuts = list(indices_or_sections)
     else:
@@ -526,7 +517,7 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
         If it does not.
     """
     x = _array(x)
-    n = _shape(x)[normalize_axis_index(axis, len(_shape(x)))]
+    n = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
     if not np.ndim(indices_or_sections) and n % indices_or_sections:
         raise ValueError(
             f"an axis of length {n} does not split into {indices_or_sections} equal parts; "
@@ -538,7 +529,7 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
 def hsplit(x: Array, indices_or_sections: Any) -> list[Array]:
     """`split` along the second axis (1-d: along the only one)."""
     x = _of_axes(x, 1, "hsplit")
-    return split(x, indices_or_sections, 0 if len(_shape(x)) == 1 else 1)
+    return split(x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
 
 
 def vsplit(x: Array, indices_or_sections: Any) -> list[Array]:
@@ -552,38 +543,38 @@ def dsplit(x: Array, indices_or_sections: Any) -> list[Array]:
 
 
 def _of_axes(x: Array, count: int, name: str) -> Array:
-    if len(_shape(x := _array(x))) < count:
-        raise ValueError(f"{name} takes an array of {count} or more axes, got shape {_shape(x)}")
+    if len(shape_of(x := _array(x))) < count:
+        raise ValueError(f"{name} takes an array of {count} or more axes, got shape {shape_of(x)}")
     return x
 
 
 def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
     """The slices along an axis, one array each: what `stack` joined."""
     x = _array(x)
-    axis = normalize_axis_index(axis, len(_shape(x)))
-    return tuple([_part(x, axis, i) for i in range(_shape(x)[axis])])
+    axis = normalize_axis_index(axis, len(shape_of(x)))
+    return tuple([_part(x, axis, i) for i in range(shape_of(x)[axis])])
 
 
 # triangles and diagonals
 
 
 def _below(x: Array, k: int) -> Any:
-    if not _shape(x):
+    if not shape_of(x):
         raise TypeError("a triangle is one of a matrix or a vector, got a number")
-    rows, columns = (_shape(x) * 2)[-2:]  # a vector stands for a square matrix of it
+    rows, columns = (shape_of(x) * 2)[-2:]  # a vector stands for a square matrix of it
     return np.tri(rows, columns, k, bool)
 
 
 @of_array
 def tril(x: Array, k: int = 0) -> Array:
     """The lower triangles of the matrices `x`, zero above diagonal `k`."""
-    return where(_below(x := _array(x), k), x, np.zeros((), _dtype(x)))
+    return where(_below(x := _array(x), k), x, np.zeros((), dtype_of(x)))
 
 
 @of_array
 def triu(x: Array, k: int = 0) -> Array:
     """The upper triangles of the matrices `x`, zero below diagonal `k`."""
-    return where(_below(x := _array(x), k - 1), np.zeros((), _dtype(x)), x)
+    return where(_below(x := _array(x), k - 1), np.zeros((), dtype_of(x)), x)
 
 
 def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
@@ -604,7 +595,7 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
     array([2., 6.])
     """
     x = moveaxis(x, (axis1, axis2), (-2, -1))
-    *lead, rows, columns = _shape(x)
+    *lead, rows, columns = shape_of(x)
     flat = reshape(x, (*lead, rows * columns))
     return _part(flat, len(lead), _along_diagonal(rows, columns, offset))
 
@@ -624,14 +615,14 @@ def diag(x: Array, k: int = 0) -> Array:
     ValueError
         If `x` is neither a matrix nor a vector.
     """
-    shape = _shape(x := _array(x))
+    shape = shape_of(x := _array(x))
     if len(shape) == 2:
         return diagonal(x, k)
     if len(shape) != 1:
         raise ValueError(f"diag takes a vector or a matrix, not an array of shape {shape}")
     n = shape[0] + abs(k)
     place = _along_diagonal(n, n, k)
-    flat = scatter(_array(x), indices=(place,), shape=(n * n,), dtype=_dtype(x))
+    flat = scatter(_array(x), indices=(place,), shape=(n * n,), dtype=dtype_of(x))
     return reshape(flat, (n, n))
 
 
@@ -641,7 +632,7 @@ def diag(x: Array, k: int = 0) -> Array:
 @of_array
 def copy(x: Array) -> Array:
     """The same entries, with their gradient."""
-    return _astype(_array(x), dtype=_dtype(x))
+    return _astype(_array(x), dtype=dtype_of(x))
 
 
 @of_array
@@ -668,12 +659,12 @@ def astype(
     x, dtype = _array(x), np.dtype(dtype)
     if device not in (None, "cpu"):
         raise ValueError(f"there is only the device 'cpu', not {device!r}")
-    if casting != "unsafe" and not np.can_cast(_dtype(x), dtype, casting):
+    if casting != "unsafe" and not np.can_cast(dtype_of(x), dtype, casting):
         raise TypeError(
-            f"cannot cast an array of {_dtype(x)} to {dtype} with casting={casting!r}: "
+            f"cannot cast an array of {dtype_of(x)} to {dtype} with casting={casting!r}: "
             "convert it with .astype first, or say casting='unsafe'"
         )
-    if not copy and dtype == _dtype(x):
+    if not copy and dtype == dtype_of(x):
         return x
     if isinstance(x, Node) and dtype.kind not in "fc":
         return type(x).leaf(as_array(raw(x)).astype(dtype), constant=True)

@@ -20,6 +20,9 @@ from .elementwise import Elementwise as Elementwise
 from .elementwise import along as along
 from .elementwise import over as over
 from .node import Node as Node
+from .node import dtype_of as dtype_of
+from .node import is_complex as is_complex
+from .node import shape_of as shape_of
 from .node import topological_order as topological_order
 from .outside import outside as outside
 from .primitive import REGISTRY as REGISTRY

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .arrays import as_number
+from .arrays import as_array, as_number
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -304,6 +304,23 @@ def is_mutable(array: np.ndarray) -> bool:
         if not isinstance(base, np.ndarray):
             return base is not None and not isinstance(base, bytes)
         array = base
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a node, or of data."""
+    shape: tuple[int, ...] = np.shape(x._held if isinstance(x, Node) else x)
+    return shape
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """The dtype of the data of a node, or of data: of a number, that of an array of it."""
+    dtype: np.dtype[Any] = as_array(x._held if isinstance(x, Node) else x).dtype
+    return dtype
+
+
+def is_complex(x: Any) -> bool:
+    """Whether a node, or data, are complex numbers."""
+    return np.iscomplexobj(x._held if isinstance(x, Node) else x)
 
 
 def topological_order(*roots: Node, since: float = inf) -> list[Node]:

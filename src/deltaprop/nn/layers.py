@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus.contractions import affine_, matmul
-from ..graph import Node, as_array, frozen, outside, raw
+from ..graph import Node, as_array, frozen, outside, raw, shape_of
 from ..options import by_name, chosen, whole
 from ..value import Value
 from .activations import Activation
@@ -105,7 +105,7 @@ class Dense(Module):
                 return matmul(x, self.weight)
             return affine_(x, self.weight, self.bias)
         except ValueError as error:
-            shape = np.shape(raw(x))
+            shape = shape_of(x)
             if shape[-1:] == (self.n_in,):
                 raise
             raise ValueError(

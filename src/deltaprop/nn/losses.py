@@ -22,7 +22,7 @@ from ..calculus.reductions import mean as _mean
 from ..calculus.reductions import sum as _sum
 from ..calculus.shaping import astype
 from ..calculus.signatures import Binary, of_two
-from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, verify
+from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, shape_of, verify
 from ..graph.domains import POSITIVE, Domain, case
 from ..options import by_name, chosen
 
@@ -468,7 +468,7 @@ def softmax_cross_entropy(
             counted = q * weight
             divisor = _sum(astype(counted, np.float32) if _is_half(raw(counted)) else counted)
             verify(_is_positive, raw(divisor))
-    normal = weight is None and not label_smoothing and np.ndim(raw(target)) < len(shape)
+    normal = weight is None and not label_smoothing and len(shape_of(target)) < len(shape)
     if label_smoothing:
         if not 0 <= label_smoothing <= 1:
             raise ValueError(f"label_smoothing must be in [0, 1], not {label_smoothing!r}")
@@ -562,7 +562,7 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
         raise TypeError(
             f"weights need the loss of each row, but {loss!r}(..., reduction='none') fails: {error}"
         ) from error
-    shape, weights = np.shape(raw(values)), as_array(raw(weights), raw(values).dtype)
+    shape, weights = shape_of(values), as_array(raw(weights), raw(values).dtype)
     if np.shape(weights) != shape[:1] or not shape:
         raise ValueError(
             f"weights must have shape {shape[:1]}, a number for each row, but have "

@@ -13,7 +13,7 @@ import numpy as np
 from ..calculus.elementwise import where
 from ..calculus.shaping import astype, broadcast_to, expand_dims, reshape
 from ..data import rectangular
-from ..graph import Node, as_array, gathered, holds_nodes, raw, refuse_masks
+from ..graph import Node, as_array, gathered, holds_nodes, raw, refuse_masks, shape_of
 from ..value import Value
 
 __all__ = [
@@ -140,10 +140,10 @@ def linspace(
         return _constant(
             np.asarray(np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis)), device
         )
-    ndim = max(np.ndim(raw(start)), np.ndim(raw(stop)))
+    ndim = max(len(shape_of(start)), len(shape_of(stop)))
     kind = np.result_type(raw(start), raw(stop), 1.0)
     place = np.arange(num, dtype=kind).reshape((-1,) + (1,) * (ndim - axis % (ndim + 1)))
-    start, stop = (x if np.ndim(raw(x)) == 0 else expand_dims(x, axis) for x in (start, stop))
+    start, stop = (x if len(shape_of(x)) == 0 else expand_dims(x, axis) for x in (start, stop))
     start, gaps = start * 1.0, num - 1 if endpoint else num
     y = start + place * ((stop - start) / max(gaps, 1))
     if endpoint and num > 1:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..calculus.elementwise import kept
 from ..calculus.shaping import astype
-from ..graph import Elementwise, Node, Primitive, as_array, raw
+from ..graph import Elementwise, Node, Primitive, as_array, dtype_of, raw, shape_of
 from ..graph.domains import Domain
 from ..value import Value
 
@@ -284,7 +284,7 @@ def called(
 
     def finished(y: Any, i: int = 0) -> Any:
         if where is not True:
-            y = kept(where, y, as_array(raw(y)).dtype.type(0))
+            y = kept(where, y, dtype_of(y).type(0))
         return y if dtype is None else astype(y, loops[i], copy=False)
 
     y = function(*xs, **passed)
@@ -300,7 +300,7 @@ def _converted(
     name: str, ufunc: np.ufunc | int, xs: Sequence[Any], dtype: Any, casting: Any
 ) -> tuple[list[Any], Sequence[Any]]:
     """The operands, converted to the dtypes of NumPy's loop, and the dtypes of its results."""
-    kinds = [type(raw(x)) if _is_weak(x) else as_array(raw(x)).dtype for x in xs]
+    kinds = [type(raw(x)) if _is_weak(x) else dtype_of(x) for x in xs]
     wanted = None if dtype is None else np.dtype(dtype)
     if isinstance(ufunc, int):
         wanted = wanted or np.result_type(*map(raw, xs))
@@ -322,9 +322,9 @@ def _converted(
 
 def _left_out(mask: Any, x: Any, domain: Sequence[Domain]) -> Any:
     """An operand with a harmless number where the mask does not hold."""
-    if _is_weak(x) or not np.ndim(raw(x)):
+    if _is_weak(x) or not len(shape_of(x)):
         return x
-    kind = as_array(raw(x)).dtype
+    kind = dtype_of(x)
     number = _inside(domain[0]) if domain and kind.kind in "fc" else 1
     return kept(mask, x, kind.type(number))
 
@@ -372,7 +372,7 @@ def outer(function: Function) -> Function:
 
     def every(a: Any, b: Any, /, **keywords: Any) -> Any:
         a = a if isinstance(a, Node) else as_array(a)
-        shape = np.shape(raw(a)) + (1,) * np.ndim(raw(b))
-        return function(a if shape == np.shape(raw(a)) else a.reshape(shape), b, **keywords)
+        shape = shape_of(a) + (1,) * len(shape_of(b))
+        return function(a if shape == shape_of(a) else a.reshape(shape), b, **keywords)
 
     return every

@@ -10,6 +10,7 @@ from ..calculus.linalg import *  # noqa: F403
 from ..calculus.linalg import __all__ as _calculus
 from ..calculus.shaping import matrix_transpose as matrix_transpose
 from ..calculus.signatures import of_array, of_two
+from ..graph import shape_of
 
 __all__ = [
     *_calculus, "LinAlgError", "diagonal", "matmul", "matrix_transpose", "multi_dot", "outer",
@@ -27,7 +28,7 @@ def matmul(x1: Any, x2: Any, /) -> Any:
 def outer(x1: Any, x2: Any, /) -> Any:
     """The products of each entry of the vector `x1` with each of `x2`."""
     x1, x2 = shaping._array(x1), shaping._array(x2)
-    shapes = shaping._shape(x1), shaping._shape(x2)
+    shapes = shape_of(x1), shape_of(x2)
     if [*map(len, shapes)] != [1, 1]:
         raise ValueError(f"outer takes two vectors, got shapes {shapes[0]} and {shapes[1]}")
     return contractions.outer(x1, x2)

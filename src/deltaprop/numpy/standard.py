@@ -12,7 +12,7 @@ from ..calculus.indexing import nonzero, unique
 from ..calculus.reductions import cumprod, cumsum
 from ..calculus.shaping import _array, _row, concatenate
 from ..calculus.signatures import ArrayLike, Operand, of_array
-from ..graph import raw
+from ..graph import raw, shape_of
 from ..value import Value
 
 __all__ = [
@@ -79,16 +79,16 @@ r_, c_ = _Joined(np.r_), _Joined(np.c_)
 def _cumulative(
     running: Any, first: int, x: Any, axis: int | None, dtype: Any, include_initial: bool
 ) -> Any:
-    shape = np.shape(raw(x := _array(x)))
+    shape = shape_of(x := _array(x))
     if axis is None and len(shape) > 1:
         raise ValueError(f"an array of shape {shape} needs axis=, to say along which")
     x, axis = _row(x, 0 if axis is None else axis)
-    shape = list(np.shape(raw(x)))
+    ends = list(shape_of(x))
     y = running(x, axis, dtype)
     if not include_initial:
         return y
-    shape[axis] = 1
-    return concatenate([np.full(shape, first, np.result_type(raw(y))), y], axis)
+    ends[axis] = 1
+    return concatenate([np.full(ends, first, np.result_type(raw(y))), y], axis)
 
 
 @of_array

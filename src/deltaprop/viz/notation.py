@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import REGISTRY, Node, raw
+from ..graph import REGISTRY, Node, raw, shape_of
 from ..graph.node import SNAPSHOT, variable_of
 
 # how Python's operators are written, and how tightly they bind
@@ -152,7 +152,7 @@ def formula(x: Any, known: Mapping[int, str]) -> Term:
         mask = (x.params or {})["mask"]
         return applied("multiply", [*terms, term("mask" if np.ndim(mask) else str(int(mask)))])
     if name == "sum_to":  # what undoes broadcasting, mostly along the leading axes
-        shape, whole = np.shape(x._held), np.shape(raw(args[0]))
+        shape, whole = np.shape(x._held), shape_of(args[0])
         lead = tuple(range(len(whole) - len(shape)))
         if not shape or whole[len(lead) :] == shape:
             axis = {"axis": lead[0] if len(lead) == 1 else lead} if shape else {}

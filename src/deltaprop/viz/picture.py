@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graph import Node, raw, topological_order
+from ..graph import Node, raw, shape_of, topological_order
 from ..graph.node import parents, variable_of
 from .layers import Applied, absorbed, applications, target
 from .notation import applied, key, number, rows, summary, term
@@ -162,7 +162,7 @@ class Picture:
         # names are those of the whole graph, whatever part of it is shown
         self.order = topological_order(variable_of(root))
         self.used = [] if model is None else applications(self.order, model)
-        if (found := target(self.order)) and np.ndim(raw(found[1])):
+        if (found := target(self.order)) and len(shape_of(found[1])):
             called = [*called, (found[1], "T")]
         self.names = Names(self.order, self.used, model, called)
         self._only(at, depth)

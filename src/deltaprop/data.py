@@ -1,4 +1,4 @@
-"""What a Value may hold: conversions of what users give, and errors that say what is wrong."""
+"""What a Value may hold: conversion of input data, with errors that say what is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .graph import Node, as_array, is_known, raw
 
 
 def shown(held: Any) -> Any:
-    """The data for others to look at, not to write to."""
+    """Return the data for reading, not for writing."""
     if isinstance(held, np.ndarray):
         held = held.view()
         held.flags.writeable = False
@@ -22,7 +22,7 @@ def copied(held: Any) -> Any:
 
 
 def rectangular(data: Any) -> Any:
-    """An ndarray of nested lists, with an error that says what is wrong with them."""
+    """Return an ndarray of nested lists, or raise an error that says what is wrong with them."""
     if type(data) is np.ndarray:
         return data
     try:
@@ -35,7 +35,7 @@ def rectangular(data: Any) -> Any:
 
 
 def numbers(data: Any, dtype: Any) -> Any:
-    """A new array of another dtype, of real or complex numbers.
+    """Return a new array of another dtype, of real or complex numbers.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def _short(data: Any) -> str:
 
 
 def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
-    """`data` as a floating NumPy scalar, or as a floating ndarray of its own."""
+    """Return `data` as a floating NumPy scalar, or as a new floating ndarray."""
     if isinstance(data, Node):
         if not data.is_constant:
             raise TypeError("Value() of a Value would cut its gradient; say v.detach() to do so")

@@ -34,13 +34,13 @@ _options = attrgetter("options")
 
 
 class Optimizer:
-    """Parameters, a learning rate, and a rule that moves each parameter by its gradient.
+    """Parameters, a learning rate, and a rule that updates each parameter by its gradient.
 
     The rule is the pure function ``update(p, g, state, lr, **options)``, which returns the new
     p and state. It is written with operators and calculus functions, so it takes raw numbers,
     arrays and Values alike. Its keyword arguments, with their defaults, are the options.
-    `step` gives it real numbers alone: a complex p and its g as their real and imaginary parts,
-    along a last axis of length 2 (as `torch.view_as_real` does).
+    `step` passes only real numbers: a complex p and its g become their real and imaginary
+    parts along a new last axis of length 2 (as with `torch.view_as_real`).
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ class Optimizer:
     lr : float
         The learning rate; the attribute may be set at any time.
     **options
-        See the optimiser.
+        The options of the optimiser.
 
     Raises
     ------
     ValueError
-        For no parameters, the same one twice, or numbers out of range: a rate that is negative
-        or NaN, a momentum of 1, ...
+        If there are no parameters, if one comes twice, or if a number is out of range: a learning
+        rate that is negative or NaN, a momentum of 1, ...
     TypeError
-        For parameters that are no variables, and for unknown options.
+        If a parameter is not a variable, or an option is unknown.
     """
 
     update: Callable[..., tuple[Any, State]]
@@ -132,7 +132,7 @@ class Optimizer:
             p.forget_gradient()
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind, the learning rate, the options, and copies of the state as "0.mean", ..."""
+        """Return kind, learning rate, options, and copies of the state as "0.mean", ..."""
         self._track()
         state = {
             f"{i}.{slot}": np.array(entry)
@@ -148,8 +148,8 @@ class Optimizer:
         Raises
         ------
         ValueError
-            If the state is of another kind of optimiser, of parameters of other shapes, or
-            damaged; nothing is changed then.
+            If the state belongs to another kind of optimiser or to parameters of other shapes,
+            or is damaged. Nothing is changed then.
         """
         _same_kind(self, saved)
         here, state, count = self.state_dict(), saved["state"], 0.0
@@ -172,7 +172,7 @@ class Optimizer:
             )
         lr = _number("the learning rate", saved["lr"])
         self.lr, self.options = lr, options
-        # in place: a compiled step knows the list
+        # in place: a compiled step keeps a reference to the list
         self.state[:] = [
             tuple(
                 _like(entry, state[f"{i}.{slot}"])
@@ -187,10 +187,10 @@ class Optimizer:
 
 
 class SGD(Optimizer):
-    """Gradient descent: p - lr g, or with a momentum p - lr v, where v = momentum v + g.
+    """Gradient descent: p - lr g, or with momentum p - lr v, where v = momentum v + g.
 
-    With `nesterov`, g + momentum v takes the place of v. `weight_decay` adds weight_decay p to
-    g: the derivative of an L2 penalty.
+    With `nesterov`, the step uses g + momentum v instead of v. `weight_decay` adds
+    weight_decay p to g, the derivative of an L2 penalty.
 
     References
     ----------
@@ -234,7 +234,7 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """p - lr g / (sqrt(s) + eps) with the running mean square s = decay s + (1 - decay) g².
 
-    `momentum` and `weight_decay` are those of `SGD`; the velocity is that of the scaled gradient.
+    `momentum` and `weight_decay` are as in `SGD`; the velocity is that of the scaled gradient.
 
     References
     ----------
@@ -308,7 +308,7 @@ class Adam(Optimizer):
         count = count + 1.0
         mean = betas[0] * mean + (1 - betas[0]) * g
         mean_square = betas[1] * mean_square + (1 - betas[1]) * (g * g)
-        # both means start from 0; dividing by how much of g they hold undoes that bias
+        # both means start from 0; dividing by the sum of their weights removes this bias
         scale = sqrt(mean_square) / sqrt(1 - betas[1] ** count) + eps
         return p - lr / (1 - betas[0] ** count) * (mean / scale), (mean, mean_square, count)
 
@@ -359,7 +359,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     """
     limit = _number("max_norm", max_norm)
     graded = _graded(parameters)
-    # in float64, where the square of no float32 overflows
+    # in float64, where no square of a float32 overflows
     wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
     factor = where(norm > limit, limit / norm, 1.0)
@@ -370,9 +370,9 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 
 
 def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
-    """Limit every entry of every gradient to [-max_value, max_value].
+    """Clip every entry of every gradient to [-max_value, max_value].
 
-    The real and the imaginary part of a complex entry are limited apart.
+    The real and the imaginary part of a complex entry are clipped separately.
     """
     limit = _number("max_value", max_value)
     for p in _graded(parameters):
@@ -381,17 +381,17 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
 
 
 def _graded(parameters: Iterable[Value]) -> list[Value]:
-    """The parameters that have a gradient."""
+    """Return the parameters that have a gradient."""
     return [p for p in parameters if raw(p) is not None and p._grad is not None]
 
 
 class Schedule(ABC):
-    """A learning rate that changes: the optimiser's is set at once and after each `step()`.
+    """A learning rate that changes: that of the optimiser is set now and after each `step()`.
 
     Attributes
     ----------
     base : float
-        The rate that the optimiser had.
+        The learning rate of the optimiser when the schedule was made.
     count : int
         The number of steps done.
 
@@ -414,15 +414,15 @@ class Schedule(ABC):
 
     @abstractmethod
     def rate(self) -> float:
-        """The learning rate after `count` steps."""
+        """Return the learning rate after `count` steps."""
 
     def step(self, metric: float | None = None) -> None:  # noqa: ARG002 - ReduceOnPlateau's
-        """Count a step (of an epoch or a batch, as you like) and set the rate."""
+        """Count a step (an epoch or a batch, as you like) and set the rate."""
         self.count += 1
         self.optimizer.lr = self.rate()
 
     def state_dict(self) -> dict[str, Any]:
-        """The kind and all settings and numbers of the schedule."""
+        """Return the kind, the settings and the numbers of the schedule."""
         entries = {name: entry for name, entry in vars(self).items() if name != "optimizer"}
         return {"kind": type(self).__name__, **entries}
 
@@ -432,7 +432,8 @@ class Schedule(ABC):
         Raises
         ------
         ValueError
-            If the state is of another kind of schedule, or damaged; nothing is changed then.
+            If the state belongs to another kind of schedule, or is damaged. Nothing is changed
+            then.
         """
         _same_kind(self, saved)
         here = self.state_dict()
@@ -452,7 +453,7 @@ class Schedule(ABC):
 
 
 class StepDecay(Schedule):
-    """Times `factor` after every `every` steps."""
+    """Multiply the rate by `factor` after every `every` steps."""
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
         self.every, self.factor = whole("every", every), _number("factor", factor)
@@ -464,14 +465,14 @@ class StepDecay(Schedule):
 
 
 class ExponentialDecay(StepDecay):
-    """Times `factor` after every step."""
+    """Multiply the rate by `factor` after every step."""
 
     def __init__(self, optimizer: Optimizer, factor: float) -> None:
         super().__init__(optimizer, 1, factor)
 
 
 class CosineDecay(Schedule):
-    """Half a cosine from the base rate down to `final` in `steps` steps; there it stays.
+    """Decrease the rate along half a cosine, from the base rate to `final` in `steps` steps.
 
     References
     ----------
@@ -490,7 +491,7 @@ class CosineDecay(Schedule):
 class OneCycle(Schedule):
     """Cosine warm-up from peak / 25 to `peak`, then cosine decay to 1e-4 of the initial rate.
 
-    There are `steps` rates, of which the part `rising` goes up; the last one stays.
+    There are `steps` rates; the fraction `rising` of them increases. The last rate stays.
 
     References
     ----------
@@ -517,10 +518,11 @@ class OneCycle(Schedule):
 
 
 class ReduceOnPlateau(Schedule):
-    """Times `factor`, down to `final`, when a metric no longer improves.
+    """Multiply the rate by `factor`, down to `final`, when a metric no longer improves.
 
-    That is when for more than `patience` steps it was not better than its best by more than
-    ``threshold * abs(best)``. Less is better, or more with ``mode="max"``; NaN is never better.
+    This happens when the metric has not improved on its best value by more than
+    ``threshold * abs(best)`` for more than `patience` steps. Smaller is better, or larger with
+    ``mode="max"``; NaN is never better.
 
     Examples
     --------
@@ -552,11 +554,11 @@ class ReduceOnPlateau(Schedule):
         super().__init__(optimizer)
 
     def rate(self) -> float:
-        """The base rate, which this schedule itself lowers."""
+        """Return the base rate, which this schedule itself lowers."""
         return self.base
 
     def step(self, metric: float | None = None) -> None:
-        """Count a step at whose end the metric had this value."""
+        """Count a step, at the end of which the metric has this value."""
         if metric is None:
             raise TypeError("ReduceOnPlateau.step(metric) needs the metric that it watches")
         latest = float(raw(metric))
@@ -617,7 +619,7 @@ def _option(name: str, given: Any) -> Any:
 
 
 def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:
-    """A ValueError unless what was saved has the kind and the entries that its owner would save."""
+    """Raise a ValueError unless the saved state has the kind and the entries of its owner."""
     here = owner.state_dict()
     if saved.keys() != here.keys() or saved["kind"] != here["kind"]:
         raise ValueError(
@@ -627,19 +629,19 @@ def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:
 
 
 def _real(x: Any) -> Any:
-    """The same if it is real; else its parts along a new last axis, of length 2."""
+    """Return real data as they are, complex data as their parts along a new last axis."""
     return stack([real(x), imag(x)], -1) if np.iscomplexobj(x) else x
 
 
 def _as_before(new: Any, held: Any) -> Any:
-    """What `_real` took apart, put together again if what is held is complex."""
+    """Undo `_real` if the data held are complex."""
     if not np.iscomplexobj(held):
         return new
     return materialize(new[..., 0] + 1j * new[..., 1], held)
 
 
 def _like(entry: Any, new: Any) -> Any:
-    """A copy of `new` as a float, or as an array of the shape and dtype of `entry`."""
+    """Return a copy of `new` as a float, or as an array of the shape and dtype of `entry`."""
     return float(new) if type(entry) is float else np.full_like(entry, new)
 
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 class Structure(NamedTuple):
     """A tree without its leaves; equal and hashed by value.
 
-    `kind` is the container's type (None for a leaf), `keys` what its children are called,
-    in their order, `static` what belongs to the container besides its children: a
-    dataclass's static fields, a defaultdict's factory, a subclass's attributes.
+    `kind` is the type of the container (None for a leaf), `keys` are the names of its children
+    in their order, and `static` is what the container holds besides its children: the static
+    fields of a dataclass, the factory of a defaultdict, the attributes of a subclass.
     """
 
     kind: Any
@@ -24,7 +24,7 @@ class Structure(NamedTuple):
 
     @property
     def is_row(self) -> bool:
-        """Whether it is a tuple of leaves."""
+        """Whether the structure is a tuple of leaves."""
         return self.kind is tuple and all(part is LEAF for part in self.children)
 
 
@@ -32,10 +32,10 @@ LEAF = Structure(None)
 
 
 def flatten(tree: Any) -> tuple[list[Any], Structure]:
-    """The leaves of a tree, and its structure.
+    """Return the leaves of a tree, and its structure.
 
-    A dict's leaves come in the dict's own order, and dicts that differ in order differ in
-    structure: `matched` compares by key. A dataclass's field with the metadata
+    The leaves of a dict come in the order of the dict. Dicts that differ in order differ in
+    structure; `matched` compares them by key. A dataclass field with the metadata
     ``{"static": True}`` belongs to the structure. None has no leaves.
 
     Examples
@@ -77,7 +77,7 @@ def _walk(tree: Any, leaves: list[Any]) -> Structure:
 
 
 def _aside(tree: Any) -> tuple[tuple[str, Any], ...]:
-    """What a container of a subclass holds besides its children."""
+    """Return what a container of a subclass holds besides its children."""
     if getattr(tree, "__dict__", None) is tree:  # a dict whose keys are its attributes
         return (("__dict__", None),)
     state = object.__getstate__(tree)
@@ -89,7 +89,7 @@ def _aside(tree: Any) -> tuple[tuple[str, Any], ...]:
 
 
 def unflatten(structure: Structure, leaves: Sequence[Any] | Iterator[Any]) -> Any:
-    """The tree of that structure with these leaves."""
+    """Return the tree of a structure with these leaves."""
     leaves = iter(leaves)
     kind = structure.kind
     if kind is None:
@@ -109,7 +109,7 @@ def unflatten(structure: Structure, leaves: Sequence[Any] | Iterator[Any]) -> An
 
 
 def _subclass(structure: Structure, children: list[Any]) -> Any:
-    """A container made without its constructor, whose arguments nobody knows."""
+    """Make a container without its constructor, whose arguments are unknown."""
     kind = structure.kind
     made: Any
     if issubclass(kind, dict):
@@ -129,9 +129,9 @@ def _subclass(structure: Structure, children: list[Any]) -> Any:
 
 
 def matched(tree: Any, structure: Structure) -> list[Any] | None:
-    """The leaves of a tree in the order of another's structure, dicts matched by their keys.
+    """Return the leaves of a tree in the order of another structure; dicts are matched by key.
 
-    None if the tree is nested in another way. Dicts of any two classes match.
+    The result is None if the tree has another structure. Dicts of different classes match.
 
     Examples
     --------
@@ -166,13 +166,13 @@ def _match(tree: Any, structure: Structure, leaves: list[Any]) -> bool:
 
 
 def tree_map(function: Callable[..., Any], tree: Any) -> Any:
-    """The tree with the function applied to each leaf."""
+    """Return the tree with the function applied to each leaf."""
     leaves, structure = flatten(tree)
     return unflatten(structure, [function(x) for x in leaves])
 
 
 def paths(structure: Structure, prefix: str) -> list[str]:
-    """How each leaf is reached from `prefix`, as one would write it."""
+    """Return the expression by which each leaf is reached from `prefix`."""
     if structure.kind is None:
         return [prefix]
     out: list[str] = []
@@ -183,7 +183,7 @@ def paths(structure: Structure, prefix: str) -> list[str]:
 
 
 def described(structure: Structure) -> str:
-    """The structure with a * for each leaf, for errors."""
+    """Return the structure as text with a * for each leaf, for error messages."""
     return repr(unflatten(structure, iter(lambda: _STAR, None)))
 
 

@@ -1,4 +1,4 @@
-"""Proof of gradients: finite differences, `check_grads`, and Hypothesis strategies."""
+"""Gradient checks: finite differences, `check_grads`, and Hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "strategies":  # on demand, for they need Hypothesis
+    if name == "strategies":  # on demand, because they need Hypothesis
         return importlib.import_module(".strategies", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""What a failed check says: where, by how much, and a guess why."""
+"""The message of a failed check: where the derivative is wrong, by how much, and a guess why."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ class GradientError(AssertionError):
 
 @dataclass(frozen=True)
 class Comparison:
-    """The derivatives of a function in one argument, an entry of it at a time.
+    """The derivatives of a function with respect to one argument, one entry at a time.
 
     Attributes
     ----------
     title, name : str
-        The function and how it was differentiated, and the argument.
+        The function with the mode of differentiation, and the name of the argument.
     x, ys : ndarray, list of ndarray
         The argument and the outputs.
     labels : list
         The index of the entry for each number below.
     found, numeric, error, bound, exact : ndarray
-        The derivative, the one by differences, the latter's estimated error, by how much
-        they may differ, and by how much the derivatives of two modes may.
+        The derivative under test, the derivative by differences, the estimated error of the
+        latter, the distance allowed between the two, and the distance allowed between the
+        derivatives of the two modes.
     jump : ndarray
-        Half of what the slope changes by at the point itself.
+        Half of the jump of the slope at the point itself.
     columns, w : ndarray
         The derivative of each output by differences, and the cotangent:
         ``numeric = columns @ w``.
@@ -55,27 +56,27 @@ class Comparison:
 
     @property
     def wrong(self) -> np.ndarray:
-        return np.asarray(~(self.gap <= self.bound))  # NaN is no agreement
+        return np.asarray(~(self.gap <= self.bound))  # NaN does not agree with anything
 
     @property
     def distance(self) -> np.ndarray:
-        """The gaps in units of what is allowed."""
+        """The gaps, in units of the allowed distance."""
         gap = np.where(np.isnan(self.gap), np.inf, self.gap)
         return np.asarray(gap / np.fmax(self.bound, 1e-300))
 
     @property
     def whole(self) -> bool:
-        """Whether every entry of a real argument is here."""
+        """Whether every entry of a real argument was checked."""
         return len(self.labels) == self.x.size == len(self.found)
 
     def explained(self, guess: Any) -> bool:
-        """Whether a guess gives what was found where the differences do not."""
+        """Check whether a guess reproduces what was found, where the differences do not."""
         slack = 10 * self.bound + 1e-4 * (np.abs(guess) + self.gap)
         return bool(np.any(self.wrong) and np.all(np.abs(self.found - guess) <= slack))
 
 
 def report(c: Comparison, others: dict[str, np.ndarray]) -> str:
-    """The message for an argument; `others` are by differences the gradients in the others."""
+    """Return the message for an argument; `others` are the other gradients, by differences."""
     k = int(np.argmax(c.distance))
     index = f"[{', '.join(map(str, c.labels[k]))}]" if c.labels[k] else ""
     times = c.gap[k] / c.error[k] if c.error[k] else np.inf
@@ -94,7 +95,7 @@ def report(c: Comparison, others: dict[str, np.ndarray]) -> str:
 
 
 def causes(c: Comparison, k: int, others: dict[str, np.ndarray]) -> Iterator[str]:
-    """Guesses that explain the numbers, the likeliest first; k is the worst entry."""
+    """Return guesses that explain the numbers, the likeliest first; k is the worst entry."""
     found, numeric = c.found, c.numeric
     if c.jump[k]:
         left, right = numeric[k] - c.jump[k], numeric[k] + c.jump[k]
@@ -140,7 +141,7 @@ def _factor(factor: float, c: Comparison) -> str:
 
 
 def _partial_sums(c: Comparison) -> Iterator[str]:
-    """Does the cotangent of one slice of an output make up all that was found?"""
+    """Check whether the cotangent of one slice of an output explains all that was found."""
     start = 0
     for y in c.ys:
         count = y.size * (2 if y.dtype.kind == "c" else 1)
@@ -167,7 +168,7 @@ def _rearranged(c: Comparison) -> Iterator[str]:
 
 
 def _missing_term(c: Comparison) -> Iterator[str]:
-    """Is the difference the same everywhere, or a multiple of the argument or of an output?"""
+    """Check whether the gap is constant, or a multiple of the argument or of an output."""
     terms = [("the same number", np.ones(c.x.shape)), ("a multiple of the argument", c.x)]
     terms += [("a multiple of the output", y) for y in c.ys if y.shape == c.x.shape]
     off = (c.found - c.numeric).reshape(c.x.shape)

@@ -1,10 +1,10 @@
 """Derivatives by finite differences, each with an estimate of its error.
 
-A derivative is read off a whole ladder of steps. Large steps are wrong because the
-function bends, small ones because it is rounded. Extrapolation takes away most of the
-bend; how much the *smaller* steps scatter says what rounding does. So a large step is
-believed only where the small ones agree with it to within their scatter: a ladder that
-begins far too high, as on sin(500 x), costs time but not the answer.
+A derivative is estimated from a whole ladder of steps. Large steps are wrong because the
+function is curved, small steps because it is rounded. Extrapolation removes most of the
+error of curvature; the scatter of the *smaller* steps tells the error of rounding. So a
+large step is trusted only where the small steps agree with it, within their scatter. A
+ladder that begins far too high, as on sin(500 x), costs time but not accuracy.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ Direction = dict[int, np.ndarray]  # by the place of the array it moves
 
 
 class Difference(NamedTuple):
-    """A Jacobian by differences: its `value`, and the estimated `error` of each entry."""
+    """A Jacobian by finite differences: its `value`, and the estimated `error` of each entry."""
 
     value: Any
     error: Any
 
 
 class Slopes(NamedTuple):
-    """Derivatives along directions: of each output the value, its error and half its jump.
+    """Derivatives along directions: for each output the value, its error and half its jump.
 
-    At a kink the slopes to the left and right are ``value -+ jump``; elsewhere `jump` is 0.
-    Where the function itself jumps, or ends, the error is infinite.
+    At a kink the slopes on the left and on the right are ``value - jump`` and ``value + jump``;
+    elsewhere `jump` is 0. Where the function is discontinuous or undefined, the error is infinite.
     """
 
     value: np.ndarray
@@ -45,19 +45,20 @@ class Slopes(NamedTuple):
 
 
 def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> Difference:
-    """The Jacobian of `f` at `x` by finite differences, computed in double precision.
+    """Return the Jacobian of `f` at `x` by finite differences, computed in double precision.
 
     Parameters
     ----------
     f : callable
-        From plain numbers or arrays to a number or an array. It is called in float64 (or
-        complex128) also for a float32 `x`.
+        A function from plain numbers or arrays to a number or an array. It is called in
+        float64 (or complex128), also for a float32 `x`.
     x : float, array_like or tree of them
         Floating or complex.
     method : {"auto", "central", "complex", "ridders"}
-        Central differences; those extrapolated to step zero (Ridders 1982); the complex
-        step (Squire and Trapp 1998), exact where `f` is analytic and wrong elsewhere; or
-        the complex step where it agrees with the extrapolation, which stands elsewhere.
+        "central": central differences. "ridders": central differences, extrapolated to step zero
+        (Ridders 1982). "complex": the complex step (Squire and Trapp 1998), exact where `f` is
+        analytic and wrong elsewhere. "auto": the complex step where it agrees with the
+        extrapolation, and the extrapolation elsewhere.
 
     Returns
     -------
@@ -69,9 +70,9 @@ def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> 
     Raises
     ------
     TypeError
-        If `x` is not floating, or `method` "complex" and `f` takes no complex numbers.
+        If `x` is not floating, or if `method` is "complex" and `f` takes no complex numbers.
     ValueError
-        If `f(x)` is not finite, the method unknown, or not fit for a complex `x`.
+        If `f(x)` is not finite, or if the method is unknown or unsuitable for a complex `x`.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> 
 
     def g(at: Sequence[np.ndarray]) -> np.ndarray:
         plain = [a if np.ndim(x) else a.item() for a, x in zip(at, leaves, strict=True)]
-        # copied, for f may return a view of what it keeps changing
+        # copied, because f may return a view of an array that it goes on changing
         return np.array(f(tree.unflatten(structure, plain)))
 
     parts = [_jacobian(g, points, i, method) for i in range(len(points))]
@@ -95,7 +96,7 @@ def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> 
 
 
 def doubled(x: Any, name: str) -> np.ndarray:
-    """A copy of `x` in double precision."""
+    """Return a copy of `x` in double precision."""
     array = np.asarray(x)
     if array.dtype.kind not in "fc":
         raise TypeError(
@@ -106,7 +107,7 @@ def doubled(x: Any, name: str) -> np.ndarray:
 
 
 def finite(y: np.ndarray, what: str) -> np.ndarray:
-    """`y`, if it is made of finite numbers."""
+    """Return `y`; raise an error unless all its numbers are finite."""
     if y.dtype.kind not in "fciub":
         raise TypeError(f"{what} must be a number or an array of numbers; it is {y!r}")
     if not np.all(np.isfinite(y)):
@@ -119,7 +120,7 @@ def finite(y: np.ndarray, what: str) -> np.ndarray:
 
 
 def _jacobian(g: Function, points: list[np.ndarray], i: int, method: str) -> tuple[Any, Any]:
-    """Of g in its i-th point: the value and its error."""
+    """Return the Jacobian of g with respect to its i-th point, and its error."""
     x, y = points[i], finite(g(points), "f(x)")
     plane, complex_y = x.dtype.kind == "c", y.dtype.kind == "c"
     if method == "complex" and (plane or complex_y):
@@ -131,7 +132,7 @@ def _jacobian(g: Function, points: list[np.ndarray], i: int, method: str) -> tup
         part, doubt = _by_method(g, points, directions, y, method)
         if complex_y:
             part, doubt = part.view(complex), np.hypot(doubt[:, ::2], doubt[:, 1::2])
-        # of a real f dRe + i dIm, of a complex one (dRe - i dIm) / 2
+        # a real f: dRe + i dIm; a complex f: (dRe - i dIm) / 2
         weight = (turn.conjugate() / 2 if complex_y else turn) if plane else 1
         value += weight * part
         error += abs(weight) * doubt
@@ -142,7 +143,7 @@ def _jacobian(g: Function, points: list[np.ndarray], i: int, method: str) -> tup
 def _by_method(
     g: Function, points: list[np.ndarray], directions: list[Direction], y: np.ndarray, method: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The derivatives along some directions by a method, and their errors."""
+    """Return the derivatives along some directions by a method, and their errors."""
     if method == "complex":
         exact = _complex_steps(g, points, directions, y)
         return exact, 8 * EPS * np.abs(exact)
@@ -151,7 +152,7 @@ def _by_method(
         try:
             exact = _complex_steps(g, points, directions, y)
         except (TypeError, ValueError, ArithmeticError):
-            return value, error  # f takes no complex numbers
+            return value, error  # f does not accept complex numbers
         agrees = np.abs(exact - value) <= 2 * error
         sharper = np.minimum(error, 1e3 * EPS * np.max(np.abs(exact), initial=0))
         return np.where(agrees, exact, value), np.where(agrees, sharper, error)
@@ -161,18 +162,18 @@ def _by_method(
 def _complex_steps(
     g: Function, points: list[np.ndarray], directions: list[Direction], y: np.ndarray
 ) -> np.ndarray:
-    """Derivatives from a step along i, so small that it moves nothing else."""
+    """Return derivatives by an imaginary step, so small that the real part does not change."""
     step = 1e-100
     rows = np.zeros((len(directions), y.size))
     with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a cast drops the imaginary part shows in the value
+        warnings.simplefilter("ignore")  # if a cast drops the imaginary part, the value shows it
         for row, d in zip(rows, directions, strict=True):
             row[:] = np.imag(moved(g, points, d, 1j * step)).ravel() / step
     return rows
 
 
 def units(x: np.ndarray, places: Iterable[int]) -> list[np.ndarray]:
-    """The directions of some entries of `x`, by their places in a row."""
+    """Return the unit directions of some entries of `x`, given by their flat indices."""
     directions = []
     for place in places:
         d = np.zeros(x.shape, x.dtype)
@@ -182,16 +183,16 @@ def units(x: np.ndarray, places: Iterable[int]) -> list[np.ndarray]:
 
 
 def moved(g: Function, points: Sequence[np.ndarray], direction: Direction, t: Any) -> np.ndarray:
-    """g at the points, some of them moved by t times their direction."""
+    """Return g at the points, some of them moved by t times their direction."""
     return g([p + t * direction[i] if i in direction else p.copy() for i, p in enumerate(points)])
 
 
 def ladder(points: Sequence[np.ndarray], direction: Direction) -> tuple[float, ...]:
-    """Steps from large to small, for each scale that the moving entries may live on.
+    """Return steps from large to small, for each plausible scale of the moving entries.
 
-    Those are their own smallest and largest, that of their array, and one; which of them
-    is the function's, the outcome shows. A scale is rounded up to a power of 64, so that
-    most entries share their ladder.
+    The scales are: the smallest and the largest of the entries, the scale of their array, and 1.
+    The results show which scale fits the function. A scale is rounded up to a power of 64, so
+    that most entries share their ladder.
     """
     scales, largest = [1.0], 0.0
     for i, d in direction.items():
@@ -211,7 +212,7 @@ def slopes(
     directions: Sequence[Direction],
     columns: int = COLUMNS,
 ) -> Slopes:
-    """The derivatives of g along some directions; a complex output counts for two real ones."""
+    """Return the derivatives of g along directions; a complex output counts as two real ones."""
     here = reals(g(points))
     found = np.zeros((3, len(directions), here.size))
     groups: dict[tuple[float, ...], list[int]] = {}
@@ -236,7 +237,7 @@ def slopes(
 
 
 def reals(y: Any) -> np.ndarray:
-    """A flat array of real numbers; a complex one counts for two."""
+    """Return a flat array of real numbers; a complex number becomes two."""
     flat = np.asarray(y).ravel()
     return flat.view(np.float64) if flat.dtype.kind == "c" else flat.astype(np.float64)
 
@@ -244,7 +245,7 @@ def reals(y: Any) -> np.ndarray:
 def _tried(
     g: Function, points: Sequence[np.ndarray], direction: Direction, t: float, here: np.ndarray
 ) -> np.ndarray:
-    """The outputs at a step, NaN where the function has none."""
+    """Return the outputs at a step, NaN where the function is undefined."""
     try:
         return reals(moved(g, points, direction, t))
     except (ArithmeticError, ValueError):
@@ -254,9 +255,9 @@ def _tried(
 def _read_off(
     up: np.ndarray, down: np.ndarray, here: np.ndarray, steps: tuple[float, ...], columns: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Value, error and jump from the outputs on both sides, given step by step."""
+    """Return value, error and jump, from the outputs on both sides at each step."""
     h = np.array(steps)[:, None, None]
-    for side in (up, down):  # beyond the end of the domain nothing counts
+    for side in (up, down):  # outputs beyond the end of the domain are ignored
         side[::-1][np.logical_or.accumulate(~np.isfinite(side[::-1]))] = np.nan
     size = np.fmax(np.fmax(np.abs(up), np.abs(down)), np.abs(here))
     odd = up - down
@@ -269,7 +270,7 @@ def _read_off(
 
 
 def _jumps(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Which outputs change by as much at the finest steps as at larger ones."""
+    """Tell which outputs change by as much at the finest steps as at larger ones."""
     same = np.ptp(odd[-4:], axis=0) < 0.01 * odd[-1]
     large = np.fmax(
         1e-3 * np.fmax.reduce(odd), 1e4 * EPS * np.max(size[-1], axis=-1, keepdims=True, initial=0)
@@ -278,10 +279,10 @@ def _jumps(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
 
 
 def _quantum(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """How coarsely the outputs are rounded, if small steps do not change them at all.
+    """Return how coarsely the outputs are rounded, if small steps do not change them.
 
-    The first change, if it is small enough to be one rounding (of single precision, or of
-    large numbers that cancel); else what does not change is flat.
+    This is the first change of an output, if it is small enough to be one rounding (in single
+    precision, or where large numbers cancel). Otherwise, an output that does not change is flat.
     """
     first = np.argmax(odd[::-1] > 0, axis=0)[None]
     change = np.take_along_axis(odd[::-1], first, axis=0)[0]
@@ -291,12 +292,12 @@ def _quantum(odd: np.ndarray, size: np.ndarray) -> np.ndarray:
 def _limit(
     rows: np.ndarray, h: np.ndarray, noise: np.ndarray, power: int, columns: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Extrapolate rows, a series in h**power, to step zero; also its error.
+    """Extrapolate rows, a series in h**power, to step zero; return the limit and its error.
 
-    The error of an entry of the tableau is the larger of its distance to its neighbour,
-    which is what bend remains, and of the rounding that any smaller step has shown; and it
-    must contradict no smaller step, to within that one's own bend and rounding, nor the
-    finest, to within their scatter.
+    The error of an entry of the tableau is the larger of two numbers: its distance to its
+    neighbour (the error of curvature that remains), and the rounding error that smaller steps
+    have shown. An entry must agree with every smaller step, within the curvature and rounding
+    errors of that step, and with the finest steps, within their scatter.
     """
     best, least = np.zeros(rows.shape[1:]), np.full(rows.shape[1:], np.inf)
     fine = rows[-3:]
@@ -319,7 +320,7 @@ def _limit(
             below = np.fmax.accumulate(below[::-1])[::-1]
         error[:-1] += np.fmax(np.fmax(table[:-2] - above[c + 1 :], below[c + 1 :] - table[:-2]), 0)
         error += np.fmax(np.abs(table[:-1] - center) - spread, 0)
-        # the very same slope at a few small steps: of whole multiples of one rounding
+        # exactly the same slope at a few small steps: multiples of one rounding error
         same = np.logical_and.accumulate(gap[::-1] == 0)[::-1] & (table[:-1] != 0)
         error[(same & (same.sum(axis=0) < 4)) | np.isnan(gap)] = np.inf
         error[-2:] = np.inf  # too few smaller steps to tell chance from agreement

@@ -1,9 +1,9 @@
 """Random expressions: whole graphs with sharing and fan-out, as code that can be printed.
 
-An expression is built a step at a time. Each step is taken at once on the expression's
-point, so the next one knows shapes and values: an argument outside the domain of an
-operation goes through a map into it first, and a step that is steep, curved or near a
-kink there is not taken. What comes out is smooth around its point and of moderate size.
+An expression is built step by step. Each step is evaluated at once at the expression's point,
+so the next step knows shapes and values. An argument outside the domain of an operation is
+first mapped into the domain, and a step that is steep, curved or near a kink at the point is
+dropped. The result is smooth around its point and of moderate size.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ..graph import REGISTRY, Elementwise
 from ..graph.domains import Domain
 from .inputs import SHAPES, Shape, axes, indices, pieces
 
-_STEP = 0.01  # how far the arguments of a step are moved to see whether it is smooth
+_STEP = 0.01  # how far the arguments of a step are moved to test whether it is smooth
 _LARGEST, _MOST = 100.0, 64  # bounds for the entries of a value, and for their number
 
 
 class Term:
-    """A part of an expression: code with a gap for each argument, and its value."""
+    """A part of an expression: code with a gap for each argument, and the value of the part."""
 
     def __init__(self, code: str, args: Sequence[Term], value: Any) -> None:
         self.code = code
@@ -42,7 +42,7 @@ class Term:
         return np.shape(self.value)
 
     def written(self, names: dict[Term, str]) -> str:
-        """The code, with brackets around an operator's result in another operator."""
+        """Return the code, with brackets around the result of an operator inside another one."""
         parts = [names.get(x) or x.written(names) for x in self.args]
         if not self.code.startswith("dnp.") and not self.code.endswith("({})"):
             tight = [x in names or x.code.startswith(("dnp.", "{}[")) for x in self.args]
@@ -50,14 +50,14 @@ class Term:
         return self.code.format(*parts)
 
     def visit(self, uses: Counter[Term]) -> list[Term]:
-        """The terms below this one and itself, arguments first; counts how each is used."""
+        """Collect the terms of this term, arguments first, and count how often each is used."""
         uses[self] += 1
         below = [t for x in self.args for t in x.visit(uses)] if uses[self] == 1 else []
         return [*below, self] if uses[self] == 1 else []
 
 
 class Expression:
-    """A function of some arrays that prints as its own code.
+    """A function of arrays that prints as its own code.
 
     Call it with Values for a graph, with arrays for plain results, or hand it another
     array namespace: ``f.on(namespace)(*arrays)``.
@@ -86,7 +86,7 @@ class Expression:
         return compile(text if self._lines else f"f = {text}", "<expression>", "exec")
 
     def on(self, namespace: Any) -> Callable[..., Any]:
-        """The function, with `dnp` standing for another namespace of the same names."""
+        """Return the function with another namespace of the same names as `dnp`."""
         scope: dict[str, Any] = {"dnp": namespace}
         exec(self._program, scope)
         return scope["f"]
@@ -99,11 +99,11 @@ class Expression:
 
 
 class Builder:
-    """An expression in the making: the terms so far, and what chooses among them."""
+    """An expression under construction: the terms so far, and the source of random choices."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
-        # no two entries of the inputs are equal: nothing ties by accident
+        # no two entries of the inputs are equal, so there are no accidental ties
         grid = np.concatenate([np.arange(0.1, 2.0, 0.004), -np.arange(0.102, 2.0, 0.004)])
         rng = np.random.default_rng(draw(st.integers(0, 2**16)))
         self.numbers = itertools.cycle(rng.permutation(grid.round(3)).tolist())
@@ -117,9 +117,9 @@ class Builder:
         return Term("", (), np.reshape(numbers, shape) if shape else numbers[0])
 
     def pick(self, fits: Callable[[Shape], bool], *new: Shape) -> Term:
-        """One of the terms so far that fit, newest first, or else an input of a new shape."""
+        """Choose a suitable term, newest first, or else make an input of a new shape."""
         found = [t for t in self.terms[::-1] if fits(t.shape)]
-        # the newest as often as all others: graphs that are deep, not wide alone
+        # the newest as often as all others: so graphs become deep, not only wide
         term: Term | None = self.one_of(*found[:1] * len(found), *found[1:], None)
         if term is None:
             term = self.input(self.one_of(*new))
@@ -130,7 +130,7 @@ class Builder:
         return self.pick(lambda s: len(s) >= ndim, (2,) * ndim, (2, 3), (3, 1, 2))
 
     def add(self, code: str, *args: Term) -> None:
-        """Take the step, if it is a smooth one here."""
+        """Add the step, if it is smooth at the point."""
         f, xs = _function(code, len(args)), [x.value for x in args]
         with np.errstate(all="ignore"):
             y = f(*xs)
@@ -138,7 +138,7 @@ class Builder:
                 self.terms.append(Term(code, args, y))
 
     def into(self, domain: Domain, x: Term) -> Term:
-        """The term, or the term mapped into a domain where it is not inside it already."""
+        """Return the term, mapped into a domain unless it already lies inside."""
         size = float(np.max(np.abs(x.value)))
         if size > 3.0:
             x = _mapped(f"{2 / size:.1g} * {{}}", x)
@@ -149,7 +149,7 @@ class Builder:
         return _mapped(f"{shift}{(high - low) / 2:.3g} * dnp.tanh({{}})", x)
 
     def result(self) -> Term:
-        """The last term; others that nothing uses join it as their means."""
+        """Return the last term, plus the means of all terms that are not used otherwise."""
         last = self.terms[-1]
         last.visit(used := Counter[Term]())
         for t in self.terms[-2::-1]:
@@ -170,7 +170,7 @@ def _mapped(code: str, x: Term) -> Term:
 
 
 def _is_smooth(f: Callable[..., Any], xs: Sequence[Any], y: Any) -> bool:
-    """Whether small steps to both sides, in two directions, change `f` little and evenly."""
+    """Check that small steps to both sides, in two directions, change `f` little and evenly."""
     rng = np.random.default_rng(0)
     size = _STEP * (1 + np.abs(y))
     for _ in range(2):
@@ -205,7 +205,7 @@ def _elementwise(b: Builder) -> None:
 
 
 def elementwise_names() -> list[str]:
-    """The differentiable elementwise operations that the namespace offers, simplest first."""
+    """Return the differentiable elementwise operations of the namespace, simplest first."""
     return _names(len(REGISTRY))  # which grows, and is never rewritten
 
 
@@ -263,7 +263,7 @@ _GAPS: dict[str, Callable[[Shape], st.SearchStrategy[Any]]] = {
 
 
 def _of_one(b: Builder) -> None:
-    """A reduction, a running one, another shape, a part: what takes one array."""
+    """Return an operation on one array: a reduction, a cumulative one, a new shape, a part."""
     x = b.array()
     code = b.one_of(*_OF_ONE, *(_OF_A_MATRIX if len(x.shape) > 1 else ()))
 
@@ -277,7 +277,7 @@ def _of_one(b: Builder) -> None:
 
 
 def index_code(index: Any) -> str:
-    """An index as it is written between the brackets."""
+    """Return the code of an index, as it is written between the brackets."""
     if isinstance(index, tuple) and index:
         return ", ".join(map(index_code, index)) + ("," if len(index) == 1 else "")
     if isinstance(index, slice):
@@ -289,7 +289,7 @@ def index_code(index: Any) -> str:
 
 
 def _of_two(b: Builder) -> None:
-    """Two arrays joined, or contracted."""
+    """Return an operation that joins or contracts two arrays."""
     x = b.array()
     *lead, n = x.shape
     code = b.one_of(
@@ -323,7 +323,7 @@ def _multiplies(a: Shape, b: Shape) -> bool:
 
 
 def _einsum(b: Builder) -> None:
-    """A contraction of an array with another that shares some of its axes."""
+    """Return an einsum of an array and another one that shares some of its axes."""
     x = b.array()
     mine = string.ascii_lowercase[: len(x.shape)]
     if len(x.shape) > 1 and x.shape[0] == x.shape[-1] and b.draw(st.booleans()):
@@ -341,7 +341,7 @@ def _einsum(b: Builder) -> None:
 
 
 def _nothing(b: Builder) -> None:
-    """What any step shrinks to."""
+    """Do nothing: the step to which Hypothesis shrinks every other step."""
 
 
 _STEPS = (_nothing, *[_elementwise] * 4, *[_of_one] * 3, _of_two, _of_two, _einsum)
@@ -351,15 +351,15 @@ _STEPS = (_nothing, *[_elementwise] * 4, *[_of_one] * 3, _of_two, _of_two, _eins
 def expressions(
     draw: st.DrawFn, *, max_steps: int = 12
 ) -> tuple[Expression, tuple[float | np.ndarray, ...]]:
-    """Random expressions, and points at which they are smooth: ``f, xs``; ``f(*xs)``.
+    """Generate random expressions and points where they are smooth: pairs ``f, xs`` for ``f(*xs)``.
 
-    The whole table takes part: elementwise operations, reductions, contractions, shaping
-    and indexing; values are used more than once, and broadcast.
+    All families of operations take part: elementwise operations, reductions, contractions,
+    shaping and indexing. Values are used more than once, and they are broadcast.
 
     Parameters
     ----------
     max_steps : int
-        Operations at most, not counting maps into a domain and the sum at the end.
+        The largest number of operations, without maps into a domain and the final sum.
 
     Examples
     --------

@@ -31,35 +31,36 @@ def check_grads(
 ) -> None:
     """Check the derivatives of `f` at `args`; raise a GradientError if one is wrong.
 
-    One random cotangent is carried back, and the result compared with finite differences
-    and with forward mode: every entry in a small array, random directions of +1 and -1 in
-    a large one. The same is done to the derivatives, for the higher orders. All this runs
-    in double precision; single precision is then compared with double. What counts as
-    different is relative to the numbers at hand, and to the estimated errors of the
-    differences and of rounding. At a kink whatever lies between the slopes to its two
-    sides is right, and second derivatives are not checked.
+    The gradient for one random cotangent is compared with finite differences and with forward
+    mode: entry by entry in a small array, along random directions of +1 and -1 in a large one.
+    For higher orders the derivatives are checked in the same way. All checks run in double
+    precision; a gradient in single precision is then compared with the one in double precision.
+    Tolerances are relative to the numbers compared, plus the estimated errors of differences
+    and rounding. At a kink, any number between the slopes of the two sides is accepted, and
+    second derivatives are not checked.
 
     Parameters
     ----------
     f : callable
-        From numbers, arrays and trees of them to the same. It is called with Values.
+        A function from numbers, arrays and trees of them to the same. It is called with Values.
     *args
-        Where to check; floating or complex.
+        The point at which to check; floating or complex.
     order : int
         The highest order of derivative to check.
     modes : sequence of {"reverse", "forward"}
     rtol : float, optional
-        By default 1e-8, and 1e-4 for single precision.
+        The relative tolerance; 1e-8 by default, 1e-4 for single precision.
     rng : seed or numpy.random.Generator
-        Of the cotangents and directions.
+        The source of the random cotangents and directions.
 
     Raises
     ------
     GradientError
-        If a derivative is wrong or not finite. Says where, by how much, and its guess why.
+        If a derivative is wrong or not finite. The message says where, by how much, and
+        guesses why.
     TypeError, ValueError
-        If an argument is not floating, `f` not finite or not continuous there, or an option
-        unknown.
+        If an argument is not floating, if `f` is not finite or not continuous there, or if an
+        option is unknown.
 
     Examples
     --------
@@ -84,7 +85,7 @@ def check_grads(
         return tuple(flatten(f(*unflatten(structure, xs)))[0])
 
     if not isinstance(rng, np.random.Generator):
-        # not the stream that arguments made with the same seed come from
+        # another stream than that of arguments that were drawn with the same seed
         rng = np.random.default_rng([rng, 1986])
     with np.errstate(all="ignore"):
         first = Check(Subject(flat, points, names), modes, 1e-8 if rtol is None else rtol, rng)
@@ -111,7 +112,7 @@ class Subject:
     title: str = "f"
 
     def value(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The outputs; copies, for the function may return a view of what it changes."""
+        """Return copies of the outputs: the function may return a view of what it changes."""
         ys = self.function(*[constant(_plain(p)) for p in points])
         return [np.array(raw(y)) for y in ys]
 
@@ -119,12 +120,12 @@ class Subject:
         return _row(self.value(points))
 
     def gradient(self, points: Sequence[np.ndarray], ws: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The cotangents of the points for those of the outputs, by reverse mode."""
+        """Return the cotangents of the points for cotangents of the outputs, by reverse mode."""
         _, pullback = vjp(self.function, *points)
         return [np.asarray(g) for g in pullback(tuple(map(_plain, ws)))]
 
     def tangent(self, points: Sequence[np.ndarray], direction: Direction) -> np.ndarray:
-        """The change of the outputs along a direction, by forward mode."""
+        """Return the derivative of the outputs along a direction, by forward mode."""
         vs = [np.zeros_like(p) for p in points]
         for i, d in direction.items():
             vs[i] = d.astype(points[i].dtype)
@@ -164,7 +165,7 @@ class Check:
         return gs
 
     def run(self, higher: int) -> None:
-        """Check both modes in every argument, and that they agree."""
+        """Check both modes with respect to every argument, and that the modes agree."""
         for i, x in enumerate(self.subject.points):
             if not x.size:
                 continue
@@ -181,7 +182,7 @@ class Check:
                 _agree(found["reverse"], found["forward"])
 
     def _conclusive(self, c: Comparison) -> None:
-        """The function goes on to both sides, so that there are differences."""
+        """Raise a ValueError unless the function is continuous on both sides of the point."""
         if not np.all(np.isfinite(c.error)):
             k = int(np.argmax(c.error))
             raise ValueError(
@@ -191,7 +192,7 @@ class Check:
             )
 
     def compare(self, i: int, directions: list[Direction]) -> dict[str, Comparison]:
-        """The derivatives along directions in one argument, by each mode and differences."""
+        """Compare the derivatives with respect to one argument, by each mode and by differences."""
         subject, w = self.subject, self.w
         ds = np.stack([reals(d[i]) for d in directions])
         measured = slopes(subject.outputs, subject.points, directions)
@@ -212,9 +213,9 @@ class Check:
         apart = np.ptp(list(found.values()), axis=0) if found else np.zeros(1)
         off = [not np.all(np.abs(slope - numeric) <= bound) for slope in found.values()]
         if any(off) or not np.all(apart <= exact):
-            # what it does to those inside is asked only where it matters
+            # what rounding does inside the function is estimated only where it matters
             each = self.unsteadiness(i, EPS)
-            each = np.fmin(each, 1e-4 * np.max(size))  # more is no excuse
+            each = np.fmin(each, 1e-4 * np.max(size))  # a larger error is no excuse
             unsteady = np.array([np.sum(np.abs(d[i]) * each) for d in directions])
             bound, exact = bound + unsteady, exact + unsteady
         return {
@@ -237,7 +238,7 @@ class Check:
         }
 
     def _suspects(self, i: int, mode: str) -> list[Direction]:
-        """Some entries of a large argument, the first of them found wrong by bisection."""
+        """Return some entries of a large argument; bisection has found the first one wrong."""
         x = self.subject.points[i]
         signs, suspects = _signs(x, self.rng), np.arange(x.size)
         while suspects.size > 1:
@@ -254,7 +255,7 @@ class Check:
         return [{i: d} for d in units(x, each)]
 
     def _others(self, i: int, c: Comparison) -> dict[str, np.ndarray]:
-        """By differences the gradients in the other arguments, where they could be mistaken."""
+        """Return the gradients of other arguments by differences, if they could be confused."""
         subject, found = self.subject, {}
         for k, x in enumerate(subject.points):
             if k != i and c.whole and x.shape == c.x.shape and x.dtype == c.x.dtype:
@@ -264,7 +265,7 @@ class Check:
         return found
 
     def unsteadiness(self, i: int, eps: float) -> np.ndarray:
-        """By how much rounding the arguments to a precision moves the gradient in one."""
+        """Return how far the gradient moves if the arguments are rounded to a precision."""
         points, size = self.subject.points, np.zeros(self.subject.points[i].shape)
         if self.g is None:
             return size
@@ -275,7 +276,7 @@ class Check:
         return 8 * size
 
     def in_single(self, leaves: list[np.ndarray], rtol: float) -> None:
-        """Compare the gradient as computed in the arguments' own precision with this one."""
+        """Compare the gradient in the precision of the arguments with that in double precision."""
         if self.g is None:
             return
         eps = float(np.finfo(np.float32).eps)
@@ -283,7 +284,7 @@ class Check:
             x, name = np.abs(leaves[i]).astype(float), self.subject.names[i]
             if not x.size:
                 continue
-            # rounding of the outputs alone hides slopes smaller than that
+            # rounding of the outputs alone hides slopes smaller than this
             hidden = 16 * eps * self.scale / np.where(x > 0, x, x.max() or 1.0)
             size = np.abs(self.g[i])
             bound = rtol * size + hidden + 64 * eps * size.max() + self.unsteadiness(i, eps)
@@ -298,13 +299,13 @@ class Check:
                 )
 
     def derivative(self, mode: str) -> Subject:
-        """One derivative of the function, as a function."""
+        """Return one derivative of the function, as a function."""
         function, points = self.subject.function, self.subject.points
         ws = tuple(map(_plain, self.ws))
         vs = tuple(_plain(_signs(p, self.rng)) for p in points)
 
         if mode == "reverse" and "forward" not in self.modes:
-            # forward mode alone would notice what is wrong along the cotangent
+            # forward mode alone would notice an error along the cotangent
             count, names = len(points), [f"cotangent[{i}]" for i in range(len(ws))]
             title = f"the gradient of {self.subject.title}"
 
@@ -322,7 +323,7 @@ class Check:
 
 
 def _agree(back: Comparison, forth: Comparison) -> None:
-    """<g, d> by reverse mode is <w, J d> by forward mode, to within rounding."""
+    """Check that <g, d> by reverse mode equals <w, J d> by forward mode, up to rounding."""
     gap = np.abs(back.found - forth.found)
     if not np.all(gap <= back.exact):
         k = int(np.argmax(gap - back.exact))
@@ -333,7 +334,7 @@ def _agree(back: Comparison, forth: Comparison) -> None:
 
 
 def _row(ys: Sequence[Any]) -> np.ndarray:
-    """All the numbers, real ones, in a row."""
+    """Return all numbers in one flat array of real numbers."""
     return np.concatenate([np.zeros(0), *map(reals, ys)])
 
 
@@ -342,7 +343,7 @@ def _plain(x: np.ndarray) -> Any:
 
 
 def _signs(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A direction of +1 and -1; of +-1 +-i in the plane."""
+    """Return a random direction of +1 and -1; of +-1 +-i for complex numbers."""
     signs = rng.choice([-1.0, 1.0], (2, *x.shape))
     return np.asarray(signs[0] + 1j * signs[1] if x.dtype.kind == "c" else signs[0])
 
@@ -357,10 +358,10 @@ def _directions(
 
 
 def _cotangents(ys: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Random cotangents that give each output the same weight, whatever its scale.
+    """Return random cotangents that give each output the same weight, whatever its scale.
 
-    Their numbers are those of single precision. An output that is next to nothing beside the
-    others may be the rounding of a sum that cancels, and is not blown up to their size.
+    The cotangents are numbers of single precision. An output that is tiny beside the others may
+    be the rounding error of a sum that cancels, so it is not scaled up to their size.
     """
     sizes = [float(np.sqrt(np.mean(np.abs(y) ** 2))) if y.size else 0.0 for y in ys]
     least = 2.0**-12 * max(sizes)

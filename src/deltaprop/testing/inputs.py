@@ -25,7 +25,7 @@ SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, max_side=3)
 
 
 def pieces(domain: Domain) -> list[tuple[float, float]]:
-    """The intervals between a domain's ends, its kinks and 0, none touched, highest first."""
+    """Return the open intervals between a domain's ends, its kinks and 0, highest first."""
     low = max(domain.low, min(-3.0, domain.high - 3.0))
     high = min(domain.high, max(3.0, domain.low + 3.0))
     ends = [low, *(k for k in sorted({0.0, *domain.kinks}) if low < k < high), high]
@@ -33,7 +33,7 @@ def pieces(domain: Domain) -> list[tuple[float, float]]:
 
 
 def _edges(domain: Domain, dtype: Any) -> list[float]:
-    """Where numerical code breaks, so far as it is in the domain's closure."""
+    """Return numbers at which numerical code breaks, if they lie in the domain's closure."""
     info = np.finfo(dtype)
     sizes = [0.0, float(info.tiny), float(info.eps), 1.0, float(info.max) ** 0.5, float(info.max)]
     ends = [x for x in (domain.low, domain.high, *domain.kinks) if math.isfinite(x)]
@@ -50,7 +50,7 @@ def arrays(
     dtype: Any = np.float64,
     edges: bool = False,
 ) -> Any:
-    """Arrays within a domain, away from its ends, its kinks and 0; floats for the shape ().
+    """Generate arrays in a domain, away from its ends, its kinks and 0; floats for the shape ().
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def arrays(
     dtype : dtype
         float32 or float64. Subnormal numbers are never drawn.
     edges : bool
-        Also draw what is hard: the ends and kinks themselves, 0, -0, the smallest normal
+        Whether to draw hard cases as well: the ends and the kinks, 0, -0, the smallest normal
         number, epsilon, the square root of the largest number, and that number.
     """
     kind = np.dtype(dtype)
@@ -79,7 +79,7 @@ def arrays(
 def broadcastable(
     draw: st.DrawFn, domains: int | Sequence[Domain] = 2, *, dtype: Any = np.float64
 ) -> tuple[Any, ...]:
-    """Tuples of arrays that broadcast against each other: how many, or a domain for each."""
+    """Generate tuples of arrays that broadcast, given their number or a domain for each."""
     each = [REAL] * domains if isinstance(domains, int) else list(domains)
     shapes = hnp.mutually_broadcastable_shapes(num_shapes=len(each), max_dims=3, max_side=3)
     found = draw(shapes).input_shapes
@@ -90,9 +90,9 @@ def broadcastable(
 def operands(
     draw: st.DrawFn, operation: Primitive, *, dtype: Any = np.float64
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments and parameters that an operation of the table can be tested with.
+    """Generate arguments and parameters with which an operation of the table can be tested.
 
-    They come from its entry: an elementwise operation's `domain`, any other's `cases`.
+    They come from its entry: the `domain` of an elementwise operation, the `cases` of any other.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def operands(
         raise ValueError(f"{operation} names no cases: declare it with cases=[case((3, 4)), ...]")
     case = draw(st.sampled_from(operation.cases))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    # any numbers, never equal ones: the cases are smooth where they are generic
+    # any numbers, but no equal ones: the cases are smooth at generic points
     ends = np.array(pieces(case.domain))
     xs: list[Any] = []
     for shape in case.shapes:
@@ -124,7 +124,7 @@ def operands(
 
 
 def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
-    """An `axis` for an array of `ndim` axes: None, an int, or a tuple; negative ones too."""
+    """Generate an `axis` for an array of `ndim` axes: None, an int or a tuple, also negative."""
     kinds: list[Strategy] = [st.none()] if none else []
     if ndim:
         kinds.append(st.integers(-ndim, ndim - 1))
@@ -134,7 +134,7 @@ def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
 
 
 def indices(shape: Shape) -> Strategy:
-    """Anything that NumPy takes as an index: basic, integer arrays, a mask, or a mixture."""
+    """Generate anything that NumPy takes as an index: basic, integer arrays, a mask, or a mix."""
     kinds: list[Strategy] = [hnp.basic_indices(shape, allow_newaxis=True), hnp.arrays(bool, shape)]
     if shape and all(shape):
         kinds += [hnp.integer_array_indices(shape), _mixed(shape)]
@@ -143,7 +143,7 @@ def indices(shape: Shape) -> Strategy:
 
 @st.composite
 def _mixed(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
-    """Along each axis an int, a slice, a list of ints or (once) a mask; None in between."""
+    """Generate for each axis an int, a slice, a list of ints or (once) a mask; None between."""
     mask = draw(st.none() | hnp.arrays(bool, draw(st.sampled_from(shape))))
     count = draw(st.integers(1, 3)) if mask is None else int(mask.sum())
     index: list[Any] = []
@@ -166,10 +166,10 @@ def _mixed(draw: st.DrawFn, shape: Shape) -> tuple[Any, ...]:
 
 @st.composite
 def einsums(draw: st.DrawFn, max_operands: int = 3) -> tuple[str, tuple[Any, ...]]:
-    """An einsum expression and operands that fit it.
+    """Generate an einsum expression and operands that fit it.
 
-    Indices may repeat within an operand (a diagonal, a trace), be summed over in one
-    operand alone, or hide in an ellipsis whose axes broadcast; the output may be implicit.
+    An index may repeat within an operand (a diagonal, a trace), be summed over in a single
+    operand, or be part of an ellipsis whose axes broadcast. The output may be implicit.
 
     Examples
     --------

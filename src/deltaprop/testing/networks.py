@@ -15,7 +15,7 @@ from .. import nn
 
 @dataclass(frozen=True)
 class Problem:
-    """A multilayer perceptron, a batch, and a loss; calling it gives the loss as a Value."""
+    """A multilayer perceptron, a batch and a loss; a call returns the loss as a Value."""
 
     mlp: nn.MLP
     X: np.ndarray
@@ -26,7 +26,7 @@ class Problem:
         return nn.loss(self.loss)(self.mlp(self.X), self.T)
 
 
-# what an output must be for a loss, and its targets; for the others anything does
+# the range of outputs and targets that a loss needs; other losses take any number
 _OUTPUTS = {"binary_cross_entropy": "sigmoid", "kl_divergence": "softmax"}
 _KINKS = dict.fromkeys(("relu", "leaky_relu", "elu", "selu"), (0.0,)) | {"hard_tanh": (-1.0, 1.0)}
 
@@ -43,7 +43,7 @@ def _target(loss: str, Y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _near_a_kink(problem: Problem) -> bool:
-    """Whether a step of a finite difference could cross one."""
+    """Tell whether a step of a finite difference could cross a kink."""
     A: Any = problem.X
     for layer in problem.mlp.layers:
         Z = (A @ layer.weight._held) + (0.0 if layer.bias is None else layer.bias._held)
@@ -64,9 +64,9 @@ def mlps(
     losses: Sequence[str] = tuple(nn.LOSSES),
     dtype: Any = np.float64,
 ) -> Problem:
-    """Random networks with data: widths, activations, bias, loss and batch.
+    """Generate random networks with data: widths, activations, bias, loss and batch.
 
-    Pre-activations and errors keep a distance from the kinks of activation and loss.
+    Pre-activations and errors keep away from the kinks of the activation and the loss.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for property tests of gradients, of our operations and of yours.
+"""Hypothesis strategies for property tests of gradients, for built-in and your own operations.
 
 >>> from hypothesis import given
 >>> import deltaprop.numpy as dnp

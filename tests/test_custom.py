@@ -141,7 +141,7 @@ def test_a_checkpoint_passes_keywords_trees_and_constants() -> None:
 def test_a_checkpoint_of_a_random_function_is_refused() -> None:
     rng = np.random.default_rng(0)
     noisy = dp.checkpoint(lambda x: x * rng.normal(size=3))
-    with pytest.raises(RuntimeError, match="Generator that it makes itself"):
+    with pytest.raises(RuntimeError, match="Generator that the function makes itself"):
         dp.grad(lambda x: np.sum(noisy(x)))(A)
 
 

@@ -105,12 +105,12 @@ class Optimizer:
         if MODE.get() is not None:
             self._track()
         update, lr, options, states = self.update, self._lr, self.options, self.state
+        in_parts = self._complex
         for i, p in enumerate(self.parameters):
-            g = p._grad
-            if g is not None:
+            if (g := p._grad) is not None:
                 g = g if type(g) is np.ndarray else raw(g)
                 x = held = p._held
-                if apart := i in self._complex:
+                if apart := i in in_parts:
                     x, g = _real(held), _real(g)
                 new, states[i] = update(x, g, states[i], lr, **options)
                 p.write(_as_before(new, held) if apart else new)

@@ -158,7 +158,7 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
 def _lengths(shape: Any) -> tuple[int, ...]:
     """Integers as a tuple: one of them, arrays and constants too, or several."""
     try:
-        return (index(shape),)
+        return tuple(map(index, shape)) if isinstance(shape, tuple) else (index(shape),)
     except TypeError:
         return tuple(map(index, shape))
 

@@ -360,8 +360,6 @@ class _SourceWriter:
             return f"{self.named(first)}[{self.named(call.params['index'])}]"
         if call.function is entry:
             return f"{self.named(first)}[{call.args[1]}]"
-        if call.function is as_number:
-            return f"{self.named(first)}.item()"
         function = self.constant(getattr(call.function, "evaluate", call.function))
         args = [self.named(x) for x in call.args]
         args += [f"{key}={self.named(x)}" for key, x in call.params.items()]
@@ -379,7 +377,7 @@ class _SourceWriter:
         if symbol not in ("+", "-", "*") and (symbol != "/" or is_number(call.args[0])):
             return ""
         text = f" {symbol} ".join(args) if len(args) > 1 else f"{symbol}{args[0]}"
-        return f"({text}).item()" if call.item and arrays else text
+        return f"as_number({text})" if call.item and arrays else text
 
     # -- outputs -------------------------------------------------------------------------
 

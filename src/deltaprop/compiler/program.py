@@ -208,11 +208,11 @@ def symbols_in(x: Any) -> Iterator[Any]:
 
 def holds_array(x: Any) -> bool:
     """Whether an array is in nested containers."""
+    if isinstance(x, (Variable, np.ndarray)):
+        return not isinstance(x, Variable)
     if isinstance(x, (tuple, list)):
         return any(map(holds_array, x))
-    if isinstance(x, dict):
-        return any(map(holds_array, x.values()))
-    return isinstance(x, np.ndarray)
+    return isinstance(x, dict) and any(map(holds_array, x.values()))
 
 
 def mapped(x: Any, change: Callable[[Any], Any]) -> Any:

@@ -6,7 +6,7 @@ import pickle
 import random
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from functools import partial
 from types import CodeType, FunctionType, MethodType
 from typing import Any
@@ -58,22 +58,21 @@ class Watch:
                 )
 
 
-def _state(source: Any) -> bytes:
+def _state(source: Any) -> Hashable:
     if isinstance(source, random.Random):
-        return pickle.dumps(source.getstate())
+        return source.getstate()
     if isinstance(source, np.random.RandomState):
         return pickle.dumps(source.get_state(legacy=False))
     return pickle.dumps(getattr(source, "bit_generator", source).state)
 
 
-def _set(source: Any, state: bytes) -> None:
-    known = pickle.loads(state)
+def _set(source: Any, state: Any) -> None:
     if isinstance(source, random.Random):
-        source.setstate(known)
+        source.setstate(state)
     elif isinstance(source, np.random.RandomState):
-        source.set_state(known)
+        source.set_state(pickle.loads(state))
     else:
-        getattr(source, "bit_generator", source).state = known
+        getattr(source, "bit_generator", source).state = pickle.loads(state)
 
 
 def _sources(roots: Iterable[Any], levels: int, met: set[int]) -> Iterator[Any]:
@@ -129,10 +128,10 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
-def _first_draw(source: Any, run: Callable[[], Any]) -> tuple[str, bytes]:
+def _first_draw(source: Any, run: Callable[[], Any]) -> tuple[str, Hashable]:
     """Where in the user's code a run draws from a generator first, and its state then."""
     before, last = _state(source), ""
-    found: list[tuple[str, bytes]] = []
+    found: list[tuple[str, Hashable]] = []
 
     def look(frame: Any, event: str, _: Any) -> Any:
         nonlocal last

@@ -66,7 +66,7 @@ def refused(what: str, instead: str, at: str | None = None) -> TraceError:
 
 def _inside() -> bool:
     """Whether it is code of this package that asks; its own tests are elsewhere."""
-    return str(sys._getframe(2).f_globals.get("__name__")).startswith("deltaprop")
+    return sys._getframe(2).f_globals.get("__name__", "").startswith("deltaprop")
 
 
 class Traced(Variable):

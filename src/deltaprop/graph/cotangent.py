@@ -145,7 +145,7 @@ def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
 
 def sum_of_rows(x: np.ndarray) -> Any:
     """The sum of a matrix along its first axis."""
-    return np.dot(ones(len(x), x.dtype), x) if adds_by_product(x) else np.add.reduce(x, 0)
+    return ones(len(x), x.dtype).dot(x) if adds_by_product(x) else np.add.reduce(x, 0)
 
 
 def adds_by_product(x: Any) -> bool:

@@ -156,27 +156,26 @@ class Elementwise(Primitive):
         return False
 
     def __call__(self, *args: Array, **keywords: Any) -> Any:
-        if keywords:
+        if keywords or len(args) != self.count:
             return self.with_keywords(self, args, keywords)
         x = args[0]
-        kind = type(x)
-        if kind is np.ndarray and len(args) == 1:
+        if type(x) is np.ndarray and len(args) == 1:
             return self.forward(x)
         mode = MODE.get()
-        if mode is not None and len(args) == self.count:
+        if mode is not None:
             return mode.record(self, args, keywords)
-        if len(args) == 1 and isinstance(x, Node) and x.op is not None and self.smooth:
-            # the commonest call, an activation of a result, without the general way's loops
-            data = x._held
-            y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
-            if type(y) is float:
-                node = x.recorded(self, x, y)
-                return node if x._extra is None else remember(node, x)
-            node = x.recorded(self, (x,), y)
-            node.saved = (data,)
-            return node if x._extra is None else remember(node, x)
-        if len(args) != self.count:
-            return self.with_keywords(self, args, keywords)
+        if len(args) == 1 and isinstance(x, Node) and self.smooth:
+            extra: Any = x._extra
+            if x.op is not None or not (extra.constant or extra.exposed):
+                # the commonest call, an activation, without the general way's loops
+                data = x._held
+                y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
+                if type(y) is float and x.op is not None:
+                    node = x.recorded(self, x, y)
+                else:
+                    node = x.recorded(self, (x,), y)
+                    node.saved = (data,)
+                return node if extra is None else remember(node, x)
         return self.apply(args, keywords)
 
     def _evaluate(self, *data: Any) -> Any:

@@ -260,11 +260,11 @@ SNAPSHOT: Any = _Snapshot()
 
 
 def narrow(data: Any) -> Any:
-    """The dtype of 0-d data that no Python number tells, as float32, or None."""
+    """The dtype that no Python number tells, as float32, if the data are 0-d; else None."""
     if type(data) in _WIDE:
         return None
     dtype = getattr(data, "dtype", None)
-    return dtype if dtype is not None and dtype.char in "efF" else None
+    return dtype if dtype is not None and dtype.char in "efF" and not data.shape else None
 
 
 def as_scalar(held: Any, dtype: Any) -> Any:

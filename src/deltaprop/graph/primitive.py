@@ -210,7 +210,7 @@ def is_operand(x: Any) -> bool:
     return isinstance(x, _NUMBERS) and not isinstance(x, np.timedelta64)
 
 
-_NUMBERS = (float, int, complex, np.number, np.bool_, DuckArray, type(None))
+_NUMBERS = (DuckArray, float, int, complex, np.number, np.bool_, type(None))
 
 
 def _no_numbers(primitive: Primitive, array: np.ndarray) -> str:

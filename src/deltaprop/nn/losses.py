@@ -31,18 +31,17 @@ from ..options import by_name, chosen
 _PROBABILITY = Domain(0.0, 1.0)
 
 
+_HALF = np.dtype(np.float16)
+
+
 def _tiny(x: Any) -> Any:
     """The smallest normal number: a probability below it counts as it, to stay finite."""
     return np.finfo(np.result_type(raw(x))).tiny
 
 
-def _is_half(x: Any) -> bool:
-    return getattr(x, "dtype", None) == np.float16
-
-
 def _dot(x: Any, y: Any, divisor: Any) -> Any:
     """The sum of the products over a divisor; float16 is summed in float32, as NumPy's mean."""
-    if _is_half(x):
+    if getattr(x, "dtype", None) == _HALF:
         return (np.vdot(x.astype(np.float32), y.astype(np.float32)) / divisor).astype(np.float16)
     return np.vdot(x, y) / divisor
 
@@ -466,7 +465,7 @@ def softmax_cross_entropy(
         weight = _class_weights(class_weights, shape[-1], raw(logits).dtype)
         if reduction == "mean":
             counted = q * weight
-            divisor = _sum(astype(counted, np.float32) if _is_half(raw(counted)) else counted)
+            divisor = _sum(astype(counted, np.float32) if raw(counted).dtype == _HALF else counted)
             verify(_is_positive, raw(divisor))
     normal = weight is None and not label_smoothing and len(shape_of(target)) < len(shape)
     if label_smoothing:

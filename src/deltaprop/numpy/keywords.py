@@ -92,15 +92,16 @@ def public(name: str, function: Function, theirs: Any) -> Function:
     theirs : callable or Signature
         NumPy's function of this name.
     """
-    ours, known = signature(function), _signature_of(theirs)
-    if known is None:
-        known = ours
+    ours = signature(function)
+    known = _signature_of(theirs) or ours
     straight, renamed = compared(ours, known)
 
     @wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
         if len(args) <= straight and "out" not in keywords:
             try:
+                if len(args) == 1 and not keywords:
+                    return function(args[0])  # in half the time, and as most often
                 return function(*args, **keywords)
             except TypeError:
                 if _fits(ours, args, keywords):
@@ -131,8 +132,7 @@ def _signature_of(theirs: Any) -> Signature | None:
 
 
 def _positional(known: Signature) -> list[Parameter]:
-    kinds = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
-    return [p for p in known.parameters.values() if p.kind not in kinds]
+    return [p for p in known.parameters.values() if p.kind < Parameter.KEYWORD_ONLY]
 
 
 def compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:

@@ -15,8 +15,8 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 6_258, "graph": 1_688, "calculus": 2_449, "value": 724, "numpy": 660, "transforms": 737,
-    "engine": 2_494,
-    "school": 2_861, "nn": 1_079, "optim": 359, "deltas": 297, "training": 1_126,
+    "engine": 2_491,
+    "school": 2_839, "nn": 1_078, "optim": 359, "deltas": 297, "training": 1_105,
     "annexes": 5_428, "functions": 1_296, "xla": 622, "testing": 1_047, "viz": 1_351,
     "bridges": 1_112,
     "everything": 17_041,

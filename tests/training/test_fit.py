@@ -424,8 +424,11 @@ class Noisy(nn.Module):
         return self.inner(x) + self.rng.normal()
 
 
-def test_draws_that_would_be_repeated_are_an_error() -> None:
-    model = Noisy()
+@pytest.mark.parametrize("depth", [0, 9])
+def test_draws_that_would_be_repeated_are_an_error(depth: int) -> None:
+    model: Any = Noisy()
+    for _ in range(depth):
+        model = nn.Sequential(model)
     optimizer = optim.SGD(model.parameters(), lr=0.01)
     with pytest.raises(dp.TraceError, match="random numbers"):
         fit(model, (X, Y), "mse", optimizer, epochs=1)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 
-from ..compiler import Compiled, TraceError
+from ..compiler import TraceError
 from ..compiler import compile as compiled_function
 from ..graph import raw
 from ..graph.modes import no_grad
-from ..graph.node import MODE
 from ..nn import Ensemble, Module
 from ..nn.losses import loss as loss_by_name
 from ..nn.losses import weighted
@@ -252,14 +251,15 @@ class Steps:
         self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
         self.schedule_per = schedule_per
         self.batches_per_epoch = rows.batch_count(batch_size)
-        self.step = prepare(_step(run, clip_norm))
+        moved = {id(p) for p in run.optimizer.parameters}
+        has = run.model.parameters() if isinstance(run.model, Module) else ()
+        others = [p for p in has if id(p) not in moved]
+        self.step = prepare(partial(_step, run, others, clip_norm))
         self.hooks = [
             callback.on_batch_end
             for callback in run.callbacks
             if type(callback).on_batch_end is not Callback.on_batch_end
         ]
-        # under another mode, a compiled function itself runs
-        self.checked = not isinstance(self.step, Compiled) or MODE.get() is not None
 
     def epoch(self, bar: Bar) -> float:
         """Train for one epoch and return the mean loss of its rows."""
@@ -269,8 +269,6 @@ class Steps:
         order = self.rows.order(self.shuffle, run.rng) if isinstance(self.rows, Rows) else None
         total, count = 0.0, 0
         for number, batch in enumerate(bar(self.rows.batches(self.batch_size, order))):
-            if not self.checked:
-                self._check_draws(batch)
             value = step(*batch).item()
             if not math.isfinite(value):
                 run.set_weights(before[0])
@@ -290,43 +288,28 @@ class Steps:
                 hook(run, number, value)
         return total / count
 
-    def _check_draws(self, batch: Sequence[Any]) -> None:
-        """Raise an error if recording the step draws random numbers that replays would not draw."""
-        self.checked = True
-        generators = self.run.generators()
-        before = [g.bit_generator.state for g in generators]
-        self.step.program(*batch)  # recorded, not run
-        if any(
-            repr(g.bit_generator.state) != repr(b) for g, b in zip(generators, before, strict=True)
-        ):
-            raise TraceError(
-                "the model draws random numbers in a way that the recording knows nothing of: "
-                "each step would repeat those of the first"
-            )
+
+def _forward(run: Run, X: Any, Y: Any, weights: Any) -> tuple[Any, Any]:
+    """The prediction and the loss."""
+    prediction = run.model(X)
+    if weights is None:
+        return prediction, run.loss(prediction, Y)
+    return prediction, weighted(run.loss, prediction, Y, weights)
 
 
-def _step(run: Run, clip_norm: float | None) -> Callable[..., Any]:
-    model, loss, optimizer = run.model, run.loss, run.optimizer
-    moved = {id(p) for p in optimizer.parameters}
-    has = model.parameters() if isinstance(model, Module) else optimizer.parameters
-    others = [p for p in has if id(p) not in moved]
-
-    def step(X: Any, Y: Any, weights: Any = None) -> Any:
-        prediction = model(X)
-        if weights is None:
-            value = loss(prediction, Y)
-        else:
-            value = weighted(loss, prediction, Y, weights)
-        optimizer.zero_grad()
-        for p in others:
-            p.zero_grad()
-        value.backward(retain_grads=False)
-        if clip_norm is not None:
-            clip_grad_norm(optimizer.parameters, clip_norm)
-        optimizer.step()
-        return value
-
-    return step
+# The run is an argument, bound by `partial`: through it `compile` sees each module's generators.
+def _step(
+    run: Run, others: Iterable[Value], clip_norm: float | None, X: Any, Y: Any, weights: Any = None
+) -> Any:
+    _, value = _forward(run, X, Y, weights)
+    run.optimizer.zero_grad()
+    for p in others:
+        p.zero_grad()
+    value.backward(retain_grads=False)
+    if clip_norm is not None:
+        clip_grad_norm(run.optimizer.parameters, clip_norm)
+    run.optimizer.step()
+    return value
 
 
 class Judge:
@@ -344,12 +327,7 @@ class Judge:
 
         def judge(X: Any, Y: Any, weights: Any = None) -> Any:
             with no_grad():
-                prediction = run.model(X)
-                if not loss:
-                    return prediction, 0.0
-                if weights is None:
-                    return prediction, run.loss(prediction, Y)
-                return prediction, weighted(run.loss, prediction, Y, weights)
+                return _forward(run, X, Y, weights) if loss else (run.model(X), 0.0)
 
         self.judge = prepare(judge)
 

@@ -1,4 +1,4 @@
-"""Functions whose derivative the user writes, or that are computed again for it."""
+"""Functions whose derivative the user writes, or that are recomputed in the backward pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 class _Packed:
-    """A tree of results as one array, for an operation has one result."""
+    """A tree of results as one array, because an operation has one result."""
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
@@ -93,7 +93,7 @@ def _is_same(again: Any, before: Any) -> None:
 
 
 class _Checkpoint(Primitive):
-    """A call whose inside is not stored: whoever needs it computes it again."""
+    """A call whose intermediate results are not stored but recomputed when they are needed."""
 
     def _again(self, node: Node, graph: bool) -> Evaluation:
         assert node.params is not None
@@ -200,7 +200,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
 
 
 def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
-    """A function with a derivative of your own.
+    """Return a function with a derivative of your own.
 
     Parameters
     ----------
@@ -218,8 +218,8 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     Raises
     ------
     ValueError
-        If the vjp returns cotangents nested in another way than the arguments, or one of the
-        wrong shape.
+        If the vjp returns cotangents of another structure than the arguments, or one of the wrong
+        shape.
     TypeError
         If f returns anything else, or if a keyword argument is a variable.
 

@@ -1,4 +1,4 @@
-"""How others see a Value: as a number, as an array of NumPy's, of the standard's, by DLPack.
+"""How other libraries see a Value: as a number, a NumPy array, a standard array, by DLPack.
 
 No conversion here turns a Value that carries a gradient into plain data silently, because the
 gradient would be lost: each conversion raises an error that says what to write. `item()` and
@@ -31,7 +31,7 @@ class ArrayProtocols(Node):
     __array_priority__ = 1000.0
 
     # which function of ours stands for which of others', and the namespace of them all:
-    # floors above, and told to this class by `deltaprop.numpy.protocols`
+    # they live on higher floors, and `deltaprop.numpy.dispatch` sets them here
     _functions: ClassVar[dict[Any, Callable[..., Any]]] = {}
     _of_scipy: ClassVar[Any] = staticmethod(lambda ufunc: None)
     _namespace: ClassVar[Any] = None
@@ -39,12 +39,12 @@ class ArrayProtocols(Node):
     # -- as a number ---------------------------------------------------------------------
 
     def item(self) -> Any:
-        """The one entry as a Python number.
+        """Return the one entry as a Python number.
 
         Raises
         ------
         ValueError
-            If there is not exactly one entry.
+            If the Value does not have exactly one entry.
         """
         held = raw(self)
         if np.size(held) != 1:
@@ -73,11 +73,11 @@ class ArrayProtocols(Node):
 
     @property
     def _carries_gradient(self) -> bool:
-        """Whether plain data in place of this Value would lose a gradient."""
+        """Tell whether plain data instead of this Value would lose a gradient."""
         return not self.is_constant and is_recording()
 
     def _keep_gradient(self, what: str) -> None:
-        """Refuse to become plain data, if a gradient would be lost."""
+        """Raise a LostGradient if plain data instead of this Value would lose a gradient."""
         if self._carries_gradient:
             raise LostGradient(
                 f"a Value with a gradient cannot become {what}: the gradient would be lost. "
@@ -120,7 +120,7 @@ class ArrayProtocols(Node):
         raise TypeError(f"np.ma does not know gradients: {MASKED}")
 
     def _plain(self, what: str) -> Any:
-        """The data, read-only, if no gradient gets lost by giving them away."""
+        """Return the data, read-only; raise a LostGradient if a gradient would be lost."""
         self._keep_gradient(what)
         return shown(np.asarray(raw(self)))
 
@@ -170,7 +170,7 @@ class ArrayProtocols(Node):
     def _on_constants(
         cls, function: Callable[..., Any], name: str, args: Any, kwargs: dict[str, Any]
     ) -> Any:
-        """NumPy's own function, where nothing differentiable goes in."""
+        """Call NumPy's own function, if no variable is among the arguments."""
 
         def strip(x: Any) -> Any:
             if isinstance(x, Node):
@@ -201,7 +201,7 @@ class ArrayProtocols(Node):
         Raises
         ------
         ValueError
-            If there is no such version.
+            If the version is unknown.
         """
         versions = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
         if api_version not in (None, *versions):
@@ -213,11 +213,11 @@ class ArrayProtocols(Node):
 
     @property
     def device(self) -> str:
-        """Where the data lie: always "cpu"."""
+        """The device of the data: always "cpu"."""
         return "cpu"
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> Self:
-        """The Value on a device, which is the one it is on.
+        """Return the Value itself: its device is the only one.
 
         Raises
         ------

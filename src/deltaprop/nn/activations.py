@@ -1,4 +1,4 @@
-"""The activations by name; the functions and their derivatives are those of `calculus`."""
+"""The activations by name; `calculus` has the functions and their derivatives."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ ACTIVATIONS: dict[str, Activation] = {f.__name__: f for f in _NAMED} | {"swish":
 
 
 def activation(name: str | Activation) -> Activation:
-    """The activation of that name; a function stands for itself.
+    """Return the activation of that name; a function is returned as it is.
 
     Raises
     ------
     ValueError
-        For an unknown name, listing the known ones.
+        If the name is unknown; the message lists the known names.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""Initialisers: where training starts. Each is ``init(shape, rng, dtype) -> ndarray``.
+"""Initialisers of weights. Each is a function ``init(shape, rng, dtype) -> ndarray``.
 
 `rng` is a `numpy.random.Generator`, a seed for one, or None for an unpredictable one; NumPy's
-global state is never touched. Numbers are drawn in float64 and rounded, so that a seed means
-the same start in every dtype. The last axis of a shape counts outputs, the others inputs.
+global state is never used. Numbers are drawn in float64 and rounded, so that a seed gives the
+same start in every dtype. The last axis of a shape counts outputs, the other axes count inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Initializer: TypeAlias = Callable[..., Any]
 
 
 def zeros(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:  # noqa: ARG001
-    """All zero: for biases. (Weights that start equal stay equal for ever.)"""
+    """All zero: for biases. (Weights that start equal would stay equal.)"""
     return np.zeros(*_checked(shape, dtype))
 
 
@@ -32,7 +32,7 @@ def constant(
     dtype: Any = np.float64,
     value: float = 1.0,
 ) -> Any:
-    """All `value`; another one by ``functools.partial(constant, value=0.1)``."""
+    """All entries equal `value`; choose it with ``functools.partial(constant, value=0.1)``."""
     shape, dtype = _checked(shape, dtype)
     return np.full(shape, value, dtype)
 
@@ -54,7 +54,7 @@ def normal(
 
 
 def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: float = 1.0) -> Any:
-    """`gain` times a random matrix whose columns are orthonormal, or rows if those are fewer.
+    """`gain` times a random matrix with orthonormal columns, or rows if there are fewer rows.
 
     References
     ----------
@@ -88,7 +88,7 @@ def _checked(shape: Any, dtype: Any) -> tuple[Shape, Any]:
 
 
 def _fans(shape: Shape) -> tuple[int, int]:
-    """How many inputs feed an output, and how many outputs an input feeds."""
+    """Return the number of inputs of each output, and of outputs of each input."""
     shape, _ = _checked(shape, np.float64)
     if len(shape) < 2 or 0 in shape:
         raise ValueError(
@@ -136,12 +136,12 @@ _LIKE_RELU = {"relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "swish",
 
 
 def initializer(name: str | Initializer) -> Initializer:
-    """The initialiser of that name; a function stands for itself.
+    """Return the initialiser of that name; a function is returned as it is.
 
     Raises
     ------
     ValueError
-        For an unknown name, listing the known ones.
+        If the name is unknown; the message lists the known names.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def initializer(name: str | Initializer) -> Initializer:
 
 
 def suited_to(activation: str) -> Initializer:
-    """The customary initialiser of weights before an activation.
+    """Return the usual initialiser of weights before an activation.
 
     Examples
     --------

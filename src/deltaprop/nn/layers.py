@@ -29,17 +29,17 @@ class Dense(Module):
     activation : str or callable
         One of `ACTIVATIONS`, or any differentiable function of a Value.
     bias : bool
-        Whether there is a b, at first zero.
+        Whether the layer has a bias b, initially zero.
     init : str or callable, optional
-        One of `INITIALIZERS` or a function (shape, rng, dtype). By default what suits the
-        activation: He for those like relu, LeCun for selu, Glorot for the others.
+        One of `INITIALIZERS` or a function (shape, rng, dtype). The default suits the activation:
+        He for relu and its variants, LeCun for selu, Glorot for all others.
     rng : numpy.random.Generator, int or None
-        Where the weights come from; the same seed gives the same weights.
+        The source of the random weights; the same seed gives the same weights.
     dtype : dtype
-        Of the parameters: floating.
+        The floating dtype of the parameters.
     error_propagation : {"exact", "rashid", "linear"}
-        What the layer hands back: the gradient, or one of two pseudo-gradients that leave
-        out f' (see `deltaprop.nn.propagation`).
+        What the layer sends back to its input: the gradient, or one of two pseudo-gradients that
+        leave out f' (see `deltaprop.nn.propagation`).
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class Dense(Module):
     Raises
     ------
     ValueError, TypeError
-        For widths that are not positive integers, unknown names, a dtype that is not floating.
+        If a width is not a positive integer, a name is unknown, or the dtype is not floating.
 
     Examples
     --------
@@ -114,7 +114,7 @@ class Dense(Module):
             ) from error
 
     def activate(self, z: Any) -> Any:
-        """A = f(Z), for a Z that `linear` has made."""
+        """Return A = f(Z), for a Z that `linear` has returned."""
         if self.error_propagation == "exact":
             return self._function(z)
         return activate(z, self._function, self.error_propagation)
@@ -166,7 +166,7 @@ class Dropout(Module):
         self.rng = np.random.default_rng(rng)
 
     def __call__(self, x: Any) -> Any:
-        """x with some entries zeroed, or x itself in evaluation."""
+        """Return x with some entries zeroed, or x itself in evaluation mode."""
         if not self.training or not self.p:
             return x
         data, rng = as_array(raw(x)), outside().generator(self.rng)
@@ -194,7 +194,7 @@ class Sequential(Module):
         self.layers = list(layers)
 
     def __call__(self, x: Any) -> Any:
-        """The last layer's output."""
+        """Return the output of the last layer."""
         for layer in self.layers:
             x = layer(x)
         return x
@@ -212,15 +212,15 @@ class MLP(Module):
     sizes : sequence of int
         [n_0, n_1, ..., n_L]: the width of the input, of each hidden layer, of the output.
     activation, output : str or callable
-        Activation of the hidden layers and of the last.
+        The activation of the hidden layers, and that of the last layer.
     bias : bool
         Whether the layers have biases.
     init : str or callable, optional
-        For every layer's weight; by default what suits its activation.
+        The initialiser of every weight; the default suits the activation.
     rng : numpy.random.Generator, int or None
-        For weights and dropout; the same seed gives the same network.
+        The source of weights and dropout masks; the same seed gives the same network.
     dtype : dtype
-        Of the parameters: floating.
+        The floating dtype of the parameters.
     error_propagation : {"exact", "rashid", "linear"}
         See `Dense`.
     dropout : float
@@ -233,7 +233,7 @@ class MLP(Module):
     ----------
     layers : list of Dense
     norms : list of BatchNorm or LayerNorm, or None
-        Of each hidden layer.
+        The normalisation of each hidden layer.
 
     Examples
     --------
@@ -294,7 +294,7 @@ class MLP(Module):
             self.norms = [kind(n, dtype=dtype) for n in self.sizes[1:-1]]
 
     def __call__(self, x: Any) -> Any:
-        """The output A_L of shape (N, n_L) for X of shape (N, n_0)."""
+        """Return the output A_L of shape (N, n_L) for X of shape (N, n_0)."""
         if self.norms is None and (self.dropout is None or not self.training):
             for layer in self.layers:
                 x = layer(x)
@@ -306,7 +306,7 @@ class MLP(Module):
         return self.layers[-1](x)
 
     def normalized(self, k: int, z: Any) -> Any:
-        """What the activation of layer k, counted from 0, is given for this Z."""
+        """Return Z as normalised for the activation of layer k, counted from 0."""
         return self.norms[k](z) if self.norms and k < len(self.norms) else z
 
     def __repr__(self) -> str:

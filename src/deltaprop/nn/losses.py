@@ -1,9 +1,9 @@
 """Losses: ``loss(prediction, target, ..., reduction="mean")``.
 
-`prediction` and `target` have one shape, exactly: (N,) against (N, 1) is an error, never an
-(N, N) array. A raw target is converted to the prediction's dtype. With the reduction "mean" the
-result is the mean over all entries, or over rows where a loss belongs to a row (softmax
-cross-entropy, Kullback-Leibler); with "sum" their sum; with "none" all of them.
+`prediction` and `target` must have exactly the same shape: (N,) against (N, 1) is an error,
+never an (N, N) array. A raw target is converted to the dtype of the prediction. With the
+reduction "mean" the result is the mean over all entries, or over all rows if the loss is defined
+for rows (softmax cross-entropy, Kullback-Leibler). "sum" returns their sum, "none" all of them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _HALF = np.dtype(np.float16)
 
 
 def _tiny(x: Any) -> Any:
-    """The smallest normal number: a probability below it counts as it, to stay finite."""
+    """Return the smallest normal number, the lower limit of a probability whose log is taken."""
     return np.finfo(np.result_type(raw(x))).tiny
 
 
@@ -92,7 +92,7 @@ binary: Binary = Elementwise(
 
 def _binary_of_logits(z: Any, t: Any) -> Any:
     size, share = np.abs(z), np.where(z > 0, 1 - t, t)
-    with np.errstate(invalid="ignore"):  # what cannot be and is not adds 0, not 0 inf
+    with np.errstate(invalid="ignore"):  # an impossible outcome adds 0, not 0 inf
         return np.where(share, size * share, share) + np.log1p(np.exp(-size))
 
 
@@ -122,7 +122,7 @@ def _surprise(
     normal: bool,  # noqa: ARG001 - its derivative's
     log_p: Any = None,
 ) -> Any:
-    finite = np.where(q, _log_p(z, log_p), 0)  # a class that cannot be and is not adds 0
+    finite = np.where(q, _log_p(z, log_p), 0)  # an impossible class that does not occur adds 0
     return -np.add.reduce(finite * q, -1) if divisor is None else -_dot(finite, q, divisor)
 
 
@@ -173,7 +173,7 @@ cross_entropy = Custom(
 
 
 def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
-    """The two as they are, or as floating data of one dtype; an error unless of one shape."""
+    """Return both as floating data of one dtype; raise an error unless the shapes are equal."""
     p, t = raw(prediction), raw(target)
     alike = type(p) is type(t) is np.ndarray and p.shape == t.shape and p.dtype is t.dtype
     if alike and p.dtype.kind == "f" and p.size:
@@ -240,12 +240,12 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     ----------
     prediction, target : Value or array_like, of one shape
     reduction : {"mean", "sum", "none"}
-        Over all entries.
+        The reduction over all entries.
 
     Raises
     ------
     ValueError
-        If the shapes differ, there are no entries, or the reduction is unknown.
+        If the shapes differ, if there are no entries, or if the reduction is unknown.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 @of_two
 def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """Absolute error, ``|prediction - target|``; parameters and errors as of `mse`.
+    """Absolute error, ``|prediction - target|``; parameters and errors as in `mse`.
 
     Examples
     --------
@@ -277,9 +277,9 @@ def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 @of_two
 def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Any:
-    """d² / 2 where the error d is at most `delta`, and beyond that its tangent.
+    """d² / 2 where the error d is at most `delta`, and the tangent of this parabola beyond.
 
-    Parameters and errors as of `mse`; `delta` must be positive.
+    Parameters and errors as in `mse`; `delta` must be positive.
 
     References
     ----------
@@ -302,20 +302,20 @@ def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float
 def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """-t log p - (1 - t) log(1 - p) for probabilities p.
 
-    A probability nearer to 0 or 1 than the smallest normal number of its dtype counts as that
-    number, so that loss and gradient stay finite. What a target of exactly 0 or 1 rules out
-    adds nothing to either.
+    Probabilities are kept away from 0 and 1 by the smallest normal number of their dtype, so that
+    loss and gradient stay finite. With a target of exactly 0 or 1, the term of the impossible
+    outcome adds nothing to either.
 
     Parameters
     ----------
     prediction, target : Value or array_like, of one shape, entries in [0, 1]
     reduction : {"mean", "sum", "none"}
-        Over all entries.
+        The reduction over all entries.
 
     Raises
     ------
     ValueError
-        If the shapes differ, there are no entries, or entries lie outside [0, 1].
+        If the shapes differ, if there are no entries, or if entries lie outside [0, 1].
 
     Examples
     --------
@@ -337,8 +337,8 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") 
 def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """Binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
 
-    Its derivative by a logit is p - t: no sigmoid' that could vanish. Parameters and errors as
-    of `binary_cross_entropy`, but that any prediction will do.
+    Its derivative with respect to a logit is p - t, without a factor sigmoid' that could vanish.
+    Parameters and errors as in `binary_cross_entropy`, except that a prediction may be any number.
 
     Examples
     --------
@@ -355,7 +355,7 @@ def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: st
 
 @of_two
 def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as `mse`.
+    """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as in `mse`.
 
     Examples
     --------
@@ -383,15 +383,15 @@ def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     Parameters
     ----------
     prediction, target : Value or array_like (..., C), entries in [0, 1]
-        Probabilities (not their logarithms). A prediction below the smallest normal number
-        counts as it.
+        Probabilities (not their logarithms). A prediction is at least the smallest normal
+        number.
     reduction : {"mean", "sum", "none"}
-        Over rows.
+        The reduction over rows.
 
     Raises
     ------
     ValueError
-        If the shapes differ, there are no entries, or entries lie outside [0, 1].
+        If the shapes differ, if there are no entries, or if entries lie outside [0, 1].
 
     Examples
     --------
@@ -416,26 +416,26 @@ def softmax_cross_entropy(
 ) -> Any:
     """-sum of q log softmax(logits) over the classes of each row, for the distribution q.
 
-    Its derivative by the logits of a row is softmax(logits) - q.
+    Its derivative with respect to the logits of a row is softmax(logits) - q.
 
     Parameters
     ----------
     logits : Value or array_like (..., C)
     target : array_like of int (...,), or Value or array_like (..., C)
-        The number of each row's class, from 0 to C - 1; or one-hot rows or probabilities.
+        The class number of each row, from 0 to C - 1; or one-hot rows, or probabilities.
     reduction : {"mean", "sum", "none"}
-        Over rows. With class weights, "mean" divides by the sum of the targets' weights (as
-        PyTorch does for class numbers; here one-hot rows give the same).
+        The reduction over rows. With class weights, "mean" divides by the sum of the weights of
+        the targets (as PyTorch does for class numbers; here one-hot rows give the same).
     label_smoothing : float
-        In [0, 1]: the share of q that is spread evenly over the classes.
+        The share of q, in [0, 1], that is spread evenly over the classes.
     class_weights : array_like (C,), optional
-        Factors of the classes' terms, not negative.
+        The factor of each class's term, not negative.
 
     Raises
     ------
     ValueError
-        If shapes do not fit, classes lie outside 0 to C - 1, rows are no probabilities, or a
-        parameter is out of its range.
+        If shapes do not fit, if classes lie outside 0 to C - 1, if rows are no probabilities, or
+        if a parameter is out of range.
     TypeError
         If class numbers are not integers.
 
@@ -488,7 +488,7 @@ def _is_positive(total: Any) -> None:
 
 
 def _distribution(logits: Any, target: Any) -> Any:
-    """The target as rows of probabilities: class numbers become one-hot rows."""
+    """Return the target as rows of probabilities: class numbers become one-hot rows."""
     z = raw(logits)
     shape = np.shape(z)
     if not shape or not z.size:
@@ -543,7 +543,7 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
     Parameters
     ----------
     loss : callable
-        One of these, or another with the parameter `reduction`.
+        A loss of this module, or any function with the parameter `reduction`.
     prediction, target : Value or array_like (N, ...)
     weights : array_like (N,)
         If the weights average 1 over the data, losses with and without weights have the same
@@ -578,12 +578,12 @@ LOSSES: dict[str, Callable[..., Any]] = {function.__name__: function for functio
 
 
 def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
-    """The loss of that name; a function stands for itself.
+    """Return the loss of that name; a function is returned as it is.
 
     Raises
     ------
     ValueError
-        For an unknown name, listing the known ones.
+        If the name is unknown; the message lists the known names.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Module: what has parameters and buffers, its own or those of the modules it is made of."""
+"""Module: an object with parameters and buffers, its own and those of the modules inside."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _is_training = attrgetter("_training")
 
 
 class Module:
-    """Base of the layers: finds parameters among its attributes.
+    """Base class of the layers: finds parameters among its attributes.
 
-    A parameter is a variable `Value` that is an attribute of the module or of a module in it,
-    also in lists, tuples and dicts, however nested: "parts.0.key.weight" is the name of
-    ``module.parts[0]["key"].weight``. What is there twice has its first name. A buffer is an
-    array or a number that belongs to the state but is not trained, such as a running mean: an
-    attribute whose name the class lists in `buffers`. It is replaced and never written into.
+    A parameter is a variable `Value` that is an attribute of the module or of a module inside it,
+    also in nested lists, tuples and dicts: "parts.0.key.weight" is the name of
+    ``module.parts[0]["key"].weight``. A parameter that occurs twice has its first name. A buffer
+    is an array or a number that belongs to the state but is not trained, such as a running mean:
+    an attribute whose name the class lists in `buffers`. A buffer is replaced, never written into.
 
     Examples
     --------
@@ -42,7 +42,7 @@ class Module:
 
     @property
     def training(self) -> bool:
-        """Whether the module is being trained: some act otherwise in evaluation."""
+        """Whether the module is in training mode; some modules behave differently in evaluation."""
         outside().depend(_is_training, self)
         return self._training
 
@@ -51,7 +51,7 @@ class Module:
         self._training = mode
 
     def __call__(self, *_: Any, **__: Any) -> Any:
-        """Compute the module's output: a subclass defines what that is."""
+        """Compute the output of the module; subclasses define it."""
         name = type(self).__name__
         there = "; it has forward(): rename that" if hasattr(self, "forward") else ""
         raise TypeError(
@@ -59,16 +59,16 @@ class Module:
         )
 
     def modules(self) -> Iterator[Module]:
-        """This module and all those in it, each once."""
+        """Yield this module and all modules inside it, each once."""
         return (item for _, item in self._parts() if isinstance(item, Module))
 
     def named_parameters(self) -> list[tuple[str, Value]]:
-        """Names such as "layers.0.weight" and parameters, each parameter once.
+        """Yield names such as "layers.0.weight" with the parameters, each parameter once.
 
         Raises
         ------
         ValueError
-            If two have one name, or the key of a dict is empty or has a dot in it.
+            If two parameters have the same name, or the key of a dict is empty or contains a dot.
         """
         return _distinct(
             [
@@ -79,11 +79,11 @@ class Module:
         )
 
     def parameters(self) -> list[Value]:
-        """The parameters, each once: what an optimiser takes."""
+        """Return the parameters, each once, for an optimiser."""
         return [value for _, value in self.named_parameters()]
 
     def named_buffers(self) -> list[tuple[str, Any]]:
-        """Names such as "norms.0.running_mean" and the buffers: not to be written into."""
+        """Yield names such as "norms.0.running_mean" with the buffers; do not write into these."""
         return _distinct([(name, getattr(owner, key)) for name, owner, key in self._buffers()])
 
     def _buffers(self) -> Iterator[tuple[str, Module, str]]:
@@ -107,32 +107,32 @@ class Module:
             value.zero_grad()
 
     def train(self, mode: bool = True) -> Self:
-        """Switch to training (dropout drops), or with False to evaluation; returns itself."""
+        """Switch to training mode, or with False to evaluation mode; return the module."""
         for module in self.modules():
             module.training = mode
         return self
 
     def eval(self) -> Self:
-        """Switch to evaluation: dropout does nothing; returns the module itself."""
+        """Switch to evaluation mode, in which dropout does nothing; return the module."""
         return self.train(False)
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """The names of the parameters and buffers, and copies of their data."""
+        """Return copies of the data of all parameters and buffers, by name."""
         return self._state().copies()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Set every parameter and buffer; numbers are converted to the dtype that is there.
+        """Set every parameter and buffer; numbers are converted to the dtype of the old data.
 
         Parameters
         ----------
         state : mapping of str to array_like
-            As from `state_dict`: exactly the module's names, exactly their shapes.
+            What `state_dict` returns: exactly the names of the module, exactly their shapes.
 
         Raises
         ------
         ValueError
-            If names are missing or unexpected, shapes differ or entries are no numbers of the kind,
-            all of them listed; nothing is changed then.
+            If names are missing or unexpected, shapes differ, or entries are no numbers of the
+            same kind. The message lists all of these; nothing is changed then.
         """
         self._state().set(state, f"this {type(self).__name__}")
 
@@ -193,7 +193,7 @@ def _array(parameter: Value) -> np.ndarray:
 
 @contextmanager
 def evaluation(model: Any) -> Iterator[None]:
-    """In here a module and all modules in it are in evaluation mode."""
+    """Within this block, a module and all modules inside it are in evaluation mode."""
     training = [m for m in model.modules() if m.training] if isinstance(model, Module) else []
     try:
         for module in training:
@@ -205,7 +205,7 @@ def evaluation(model: Any) -> Iterator[None]:
 
 
 def layer_dtype(dtype: Any) -> np.dtype[Any]:
-    """The dtype of a layer's parameters, if it is a floating one."""
+    """Return the dtype of a layer's parameters; raise an error unless it is floating."""
     if (found := np.dtype(dtype)).kind != "f":
         raise TypeError(f"a layer's dtype must be floating, not {found}")
     return found

@@ -1,4 +1,4 @@
-"""Batch and layer normalisation: mean 0 and variance 1, then a scale and an offset to learn."""
+"""Batch and layer normalisation: mean 0 and variance 1, then a learnt scale and offset."""
 
 from __future__ import annotations
 
@@ -75,18 +75,18 @@ class Normalization(Module):
 
 
 class LayerNorm(Normalization):
-    """Each sample over its own features: ``(x - mean) / sqrt(var + eps) * weight + bias``.
+    """Normalise each sample over its features: ``(x - mean) / sqrt(var + eps) * weight + bias``.
 
     Parameters
     ----------
     n : int
-        Features: the length of the input's last axis.
+        The number of features: the length of the last axis of the input.
     eps : float
-        Added to the variance.
+        A small number that is added to the variance.
     affine : bool
-        Whether there are a weight, at first 1, and a bias, at first 0.
+        Whether the layer has a weight, initially 1, and a bias, initially 0.
     dtype : dtype
-        Of the parameters: floating.
+        The floating dtype of the parameters.
 
     Attributes
     ----------
@@ -95,8 +95,8 @@ class LayerNorm(Normalization):
     Raises
     ------
     ValueError, TypeError
-        For an n that is no positive integer, an eps that is not positive, inputs of another
-        width, a dtype that is not floating.
+        If n is not a positive integer, eps is not positive, an input has another width, or the
+        dtype is not floating.
 
     References
     ----------
@@ -116,47 +116,48 @@ class LayerNorm(Normalization):
         super().__init__(n, eps, affine, dtype)
 
     def __call__(self, x: Any) -> Any:
-        """The input normalised, of its shape (..., n)."""
+        """Return the input normalised, with its shape (..., n)."""
         return self._scaled(normalize(self._input(x), axis=-1, eps=self.eps))
 
 
 class BatchNorm(Normalization):
-    """Each feature over the batch: ``(x - mean) / sqrt(var + eps) * weight + bias``.
+    """Normalise each feature over the batch: ``(x - mean) / sqrt(var + eps) * weight + bias``.
 
     In training, mean and variance are those of the batch, and gradients flow through them.
     Running averages of both are kept, and used in evaluation:
 
         running = (1 - momentum) running + momentum (of this batch)
 
-    (`checkpoint` computes again what is in it, and so adds a batch twice.)
+    (Inside `checkpoint` the layer is computed twice, and so adds each batch twice.)
 
     Parameters
     ----------
     n : int
-        Features: the length of the input's last axis. All other axes count as samples.
+        The number of features: the length of the last axis of the input. All other axes
+        count as samples.
     eps : float
-        Added to the variance.
+        A small number that is added to the variance.
     momentum : float or None
-        The weight of the latest batch, in (0, 1]; None: all batches weigh the same.
+        The weight of the latest batch, in (0, 1]. None: all batches have the same weight.
     affine : bool
-        Whether there are a weight, at first 1, and a bias, at first 0.
+        Whether the layer has a weight, initially 1, and a bias, initially 0.
     dtype : dtype
-        Of the parameters and buffers: floating.
+        The floating dtype of the parameters and buffers.
 
     Attributes
     ----------
     weight, bias : Value (n,) or None
     running_mean, running_var : ndarray (n,)
-        Buffers, at first 0 and 1; the variance is that with N - 1, as in PyTorch.
+        Buffers, initially 0 and 1. The variance is divided by N - 1, as in PyTorch.
     num_batches_tracked : int
-        A buffer.
+        A buffer: the number of batches seen.
 
     Raises
     ------
     ValueError, TypeError
-        For an n that is no positive integer, an eps that is not positive, a momentum out of
-        range, inputs of another width, a batch of one in training (its variance is 0 and says
-        nothing), a dtype that is not floating.
+        If n is not a positive integer, eps is not positive, the momentum is out of range, an input
+        has another width, a training batch has one sample only (its variance would be 0), or the
+        dtype is not floating.
 
     References
     ----------
@@ -171,7 +172,7 @@ class BatchNorm(Normalization):
     [[-1.0], [1.0]]
     >>> norm.running_mean, norm.running_var
     (array([0.1]), array([1.1]))
-    >>> norm.eval()([[0.1]]).numpy()          # one sample is enough: nothing of it is averaged
+    >>> norm.eval()([[0.1]]).numpy()          # one sample is enough here
     array([[0.]])
     """
 
@@ -195,7 +196,7 @@ class BatchNorm(Normalization):
         self.num_batches_tracked = 0
 
     def __call__(self, x: Any) -> Any:
-        """The input normalised, of its shape (..., n)."""
+        """Return the input normalised, with its shape (..., n)."""
         x = self._input(x)
         if not self.training:
             s = np.sqrt(self.buffer("running_var") + self.eps)
@@ -217,7 +218,7 @@ class BatchNorm(Normalization):
         new = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
         mean = (1 - new) * self.buffer("running_mean") + new * m
         var = (1 - new) * self.buffer("running_var") + new * v
-        # of the layer's dtype, whatever the batch's is
+        # in the dtype of the layer, whatever the dtype of the batch
         self.running_mean = mean.astype(self._dtype, copy=False)
         self.running_var = var.astype(self._dtype, copy=False)
 

@@ -1,17 +1,17 @@
-"""What a dense layer hands back: the gradient, or what people take for it.
+"""What a dense layer sends back to its input: the gradient, or what is mistaken for it.
 
 With e = dL/dA, the error at a layer's output A = f(Z), Z = X W + b, backpropagation says
 
     delta = e * f'(Z)      dW = X^T delta      db = sum of delta      error to the input: delta W^T
 
-"exact"    is that.
-"rashid"   hands e W^T to the input, without f', and keeps f' in the layer's own dW and db
+"exact"    is this rule.
+"rashid"   sends e W^T to the input, without f', and keeps f' in the layer's own dW and db
            (T. Rashid, "Make Your Own Neural Network", 2016).
 "linear"   drops f' everywhere: delta = e.
 
-The operations below hold the two pseudo-gradients. What each hands back is linear in what it
-is handed, so second order and forward mode (the transpose of the reverse) are defined too.
-In every mode the gradient of Z is the layer's delta.
+The operations below define the two pseudo-gradients. What each operation sends back is linear in
+the error that it receives, so second order and forward mode (the transpose of the reverse) are
+defined too. In every mode the gradient of Z is the delta of the layer.
 """
 
 from __future__ import annotations

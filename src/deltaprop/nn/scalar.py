@@ -1,7 +1,7 @@
 """A network of scalar Values, one node for every sum and product: micrograd's API.
 
-Slow and transparent: nothing is hidden in an array. After A. Karpathy's micrograd, whose
-users change the import and no more.
+Slow and transparent: nothing is hidden in an array. After A. Karpathy's micrograd, whose users
+change only the import: ``from deltaprop.nn.scalar import ScalarMLP as MLP``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .initializers import Rng
 
 
 class ScalarModule:
-    """What has parameters."""
+    """Base class: an object with parameters."""
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
@@ -74,7 +74,7 @@ class Layer(ScalarModule):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def parameters(self) -> list[Value]:
-        """Those of the neurons, in order."""
+        """Return the parameters of the neurons, in order."""
         return [p for neuron in self.neurons for p in neuron.parameters()]
 
     def __repr__(self) -> str:
@@ -113,7 +113,7 @@ class ScalarMLP(ScalarModule):
         return self.layers[-1](x)
 
     def parameters(self) -> list[Value]:
-        """Those of the layers, in order."""
+        """Return the parameters of the layers, in order."""
         return [p for layer in self.layers for p in layer.parameters()]
 
     def __repr__(self) -> str:

@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_258, "graph": 1_688, "calculus": 2_449, "value": 724, "numpy": 660, "transforms": 737,
+    "core": 6_348, "graph": 1_755, "calculus": 2_460, "value": 724, "numpy": 660, "transforms": 749,
     "engine": 2_491,
     "school": 2_839, "nn": 1_078, "optim": 359, "deltas": 297, "training": 1_105,
     "annexes": 5_428, "functions": 1_296, "xla": 622, "testing": 1_047, "viz": 1_351,
     "bridges": 1_112,
-    "everything": 17_041,
+    "everything": 17_106,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -366,7 +366,7 @@ def test_a_masked_partial_of_a_wider_type() -> None:
     x = Value(np.array([1.0, 2.0], np.float32))
     wide = Elementwise(
         lambda x: x * 2,
-        lambda _y, _x: Masked(np.full(2, 2.0), mask),
+        lambda _y, _x: Masked(np.array([2.0, 0.0]), mask),
         name="wide",
         chooses=True,
     )

@@ -18,7 +18,9 @@ import numpy as np
 
 from ..graph import Elementwise, Masked, Node, as_array, dtype_of, gathered, is_complex, over, raw
 from ..graph import conj as _conj
+from ..graph.arrays import is_known
 from ..graph.domains import NONZERO, POSITIVE, REAL, UNIT, Domain
+from ..graph.elementwise import has_no_nan
 from ..graph.primitive import Rule
 from . import libm
 from .signatures import Binary, OfArray, OfThree, Unary, of_array
@@ -64,34 +66,39 @@ def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
     return y * log(where(raw(a) == 0, 1.0, a))
 
 
-def _share(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
+def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan) -> Any:
     """The part of a maximum or minimum that is `mine`: ties are split, NaN stays.
 
     `mine` is not compared with y: a number beside float32 is rounded in y, and equals it not.
     """
-    y = raw(y)
-    weight = np.where(raw(mine) == raw(other), 0.5, np.where(wins, 1.0, 0.0))
-    weight = np.where(np.isnan(y), np.nan, weight).astype(np.result_type(y), copy=False)
-    return Masked(weight, weight != 0)
-
-
-def _share_nan(y: Any, mine: Any, other: Any, wins: Any) -> Masked:
-    """As `_share`, for fmax and fmin, which prefer a number to NaN."""
-    y, other = raw(y), raw(other)
-    split = (raw(mine) == other) | np.isnan(y)
-    weight = np.where(split, 0.5, np.where(wins | np.isnan(other), 1.0, 0.0))
+    y, mine, other = raw(y), raw(mine), raw(other)
+    wins, loses = beats(mine, other), beats(other, mine)
+    if is_known(y) and np.all(wins | loses):
+        return wins  # all entries have a winner
+    one = np.int8(1)
+    weight = (wins * one - loses * one) * 0.5 + 0.5
+    if not has_no_nan(y):
+        weight = np.where(np.isnan(y), unknown, weight)
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
 
 
-def _extreme(function: np.ufunc, share: Rule, wins: Rule, doc: str) -> Elementwise:
-    """The operation that takes one of its two inputs, the one that wins."""
+def _extreme(function: np.ufunc, beats: Rule, doc: str, unknown: float = math.nan) -> Elementwise:
+    """The operation that takes one of its two inputs, the one that beats the other."""
     return Elementwise(
         function,
-        lambda y, a, b: share(y, a, b, wins(raw(a), raw(b))),
-        lambda y, a, b: share(y, b, a, wins(raw(b), raw(a))),
+        lambda y, a, b: _share(y, a, b, beats, unknown),
+        lambda y, a, b: _share(y, b, a, beats, unknown),
         chooses=True,
         doc=doc,
     )
+
+
+def _greater(a: Any, b: Any) -> Any:
+    return (a > b) | ((a == a) & (b != b))
+
+
+def _less(a: Any, b: Any) -> Any:
+    return (a < b) | ((a == a) & (b != b))
 
 
 def _bound(binds: Any, x: Any, low: Any, high: Any) -> Masked:
@@ -359,10 +366,10 @@ where: OfThree[...] = Elementwise(
     chooses=True,
     domain=(NONZERO, REAL, REAL),
 )
-maximum: Binary = _extreme(np.maximum, _share, operator.gt, doc="Larger; ties share the slope.")
-minimum: Binary = _extreme(np.minimum, _share, operator.lt, doc="Smaller; ties share the slope.")
-fmax: Binary = _extreme(np.fmax, _share_nan, operator.gt, doc="Larger, a number rather than NaN.")
-fmin: Binary = _extreme(np.fmin, _share_nan, operator.lt, doc="Smaller, a number rather than NaN.")
+maximum: Binary = _extreme(np.maximum, operator.gt, "Larger; ties share the slope.")
+minimum: Binary = _extreme(np.minimum, operator.lt, "Smaller; ties share the slope.")
+fmax: Binary = _extreme(np.fmax, _greater, "Larger, a number rather than NaN.", 0.5)
+fmin: Binary = _extreme(np.fmin, _less, "Smaller, a number rather than NaN.", 0.5)
 _clip: OfThree[...] = Elementwise(
     lambda x, low, high: np.minimum(np.maximum(x, low), high),
     lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),

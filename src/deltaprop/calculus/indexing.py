@@ -20,7 +20,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..graph import Masked, Node, Selection, as_array, dtype_of, holds_nodes, raw, shape_of
-from ..graph.cotangent import Scattered, restrict, scatter, unbroadcast
+from ..graph.cotangent import Scattered, may_repeat, restrict, scatter, unbroadcast
 from ..graph.domains import case
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
@@ -447,7 +447,7 @@ class At:
     def _updated(self, function: Callable[..., Array] | None, new: Array) -> Array:
         index, shape = self._place()
         new = _spread(new, shape)
-        if not _may_repeat(index):
+        if not may_repeat(index):
             return _assigned(self._x, index, function, new)
         # round k updates each entry with what is k-th for it; an assignment takes the last
         x, new, whole = ravel(self._x), ravel(new), shape_of(self._x)
@@ -484,13 +484,6 @@ def _assigned(x: Array, index: Any, function: Callable[..., Array] | None, new: 
     if function is not None:
         new = function(_getitem(x, index=index), new)
     return _set(x, new, index=index, dtype=_common_dtype(x, new))
-
-
-def _may_repeat(index: Any) -> bool:
-    """Whether the index could name an entry twice: with integer arrays only."""
-    entries = index if isinstance(index, tuple) else (index,)
-    arrays = [i for i in entries if isinstance(i, np.ndarray) and i.dtype != bool]
-    return max((i.size for i in arrays), default=0) > 1
 
 
 def _turns(flat: np.ndarray) -> np.ndarray:

@@ -67,6 +67,11 @@ def _pieces(g: Array, *xs: Array, axis: int) -> list[Array]:
     return [_part(g, axis, slice(*ends)) for ends in pairwise(stops)]
 
 
+def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes another."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
 _reshape: Selection = Selection(
     "reshape",
     lambda x, shape, order: np.asarray(x).reshape(shape, order=order),
@@ -84,7 +89,7 @@ _reshape: Selection = Selection(
 _transpose: Selection = Selection(
     "transpose",
     lambda x, axes: np.asarray(x).transpose(axes),
-    lambda g, x, axes: _transpose(g, axes=tuple(np.argsort(axes).tolist())),
+    lambda g, x, axes: _transpose(g, axes=_inverse(axes)),
     picks=True,
     cases=[case((2, 3, 4), axes=(2, 0, 1)), case((0, 3), axes=(1, 0)), case((), axes=())],
 )

@@ -17,8 +17,9 @@ conjugate (`as_gradient`), as in PyTorch: the direction in which L grows fastest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,56 @@ from .node import MODE, Node
 from .primitive import Linear, named
 
 
-class Masked:
-    """Values that are zero outside `mask`, where the output does not depend on the node."""
+class Mask:
+    """A mask that is worked out when a rule asks for it, which few do: only 0 * inf needs one.
 
-    __slots__ = ("mask", "values")
+    Parameters
+    ----------
+    function : callable
+        Makes the mask of other masks.
+    *sources : Mask or array
+    """
+
+    __slots__ = ("array", "function", "sources")
+
+    def __init__(self, function: Callable[..., Any], *sources: Any) -> None:
+        self.function = function
+        self.sources = sources
+        self.array: Any = None
+
+    def entries(self) -> Any:
+        """The mask as an array; nothing recurses, however long the way here was."""
+        stack = [self]
+        while stack:
+            mask = stack[-1]
+            waiting = [m for m in mask.sources if type(m) is Mask and m.array is None]
+            stack += waiting
+            if not waiting:
+                mask = stack.pop()
+                if mask.array is None:
+                    mask.array = mask.function(*map(entries_of, mask.sources))
+                    mask.sources = ()
+        return self.array
+
+
+def entries_of(mask: Any) -> Any:
+    """A mask as an array."""
+    return mask.entries() if type(mask) is Mask else mask
+
+
+class Masked:
+    """Values that are zero outside a mask, where the output does not depend on the node."""
+
+    __slots__ = ("lazy", "values")
 
     def __init__(self, values: Any, mask: Any) -> None:
         self.values = values
-        self.mask = mask
+        self.lazy = mask  # an array, or a `Mask`
+
+    @property
+    def mask(self) -> Any:
+        """The entries that the output depends on."""
+        return entries_of(self.lazy)
 
 
 ZERO = Masked(0.0, False)
@@ -51,11 +94,25 @@ class Scattered:
         self.dense: Any = None
 
     def mask(self, shape: tuple[int, ...]) -> Any:
-        """The entries that any contribution touches."""
-        whole = self.dense.mask if isinstance(self.dense, Masked) else self.dense is not None
+        """The entries that any contribution touches; None: all of them."""
+        if not (self.dense is None or type(self.dense) is Masked):
+            return None
         indices = tuple([index for index, _ in self.parts])
-        hits = scatter(*[True] * len(indices), indices=indices, shape=shape, dtype=np.bool_)
-        return hits | whole
+        values = [True] * len(indices)
+
+        def hits(whole: Any) -> Any:
+            return whole | scatter(*values, indices=indices, shape=shape, dtype=np.bool_)
+
+        return Mask(hits, False if self.dense is None else self.dense.lazy)
+
+
+def taken_apart(g: Any, like: Any) -> tuple[Any, Any]:
+    """A cotangent's values and its mask (None: no structural zeros)."""
+    if type(g) is Masked:
+        return g.values, g.lazy
+    if type(g) is Scattered:
+        return materialize(g, like), g.mask(like.shape)
+    return g, None
 
 
 def raw(x: Any) -> Any:
@@ -109,15 +166,19 @@ class Selection(Linear):
             if all(is_rooted(x) for x in xs):  # the same in other places
                 halves = super().vjp(materialize(half, node._held), node, True)
                 return [g.op(materialize(h, raw(x)), x) for h, x in zip(halves, xs, strict=True)]
+        g, mask = taken_apart(g, node._held)
         values = super().vjp(materialize(g, node._held), node, graph)
-        if not isinstance(g, Masked | Scattered):
+        if mask is None:
             return values
-        shape = np.shape(node._held)
-        mask = g.mask if isinstance(g, Masked) else g.mask(shape)
-        masks = super().vjp(np.broadcast_to(mask, shape), node, False)
+        xs, params, shape = node.operands(False), node.params or {}, np.shape(node._held)
+
+        def moved(i: int, mask: Any) -> Any:
+            back = self.transpose(np.broadcast_to(mask, shape), *xs, **params)
+            return _positive(back[i] if self.several else back, np.shape(xs[i]))
+
         return [
-            None if v is None else Masked(materialize(v, raw(x)), _positive(m, np.shape(raw(x))))
-            for v, m, x in zip(values, masks, node.args, strict=True)
+            None if v is None else Masked(materialize(v, x), Mask(partial(moved, i), mask))
+            for i, (v, x) in enumerate(zip(values, xs, strict=True))
         ]
 
     def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
@@ -184,11 +245,24 @@ def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
 def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
     out = np.zeros(shape, dtype)
     for index, value in zip(indices, values, strict=True):
-        if is_basic(index):
+        entries = np.size(value)
+        if not may_repeat(index, entries):
             out[index] += value
-        else:
+        elif entries < 200 or dtype != np.float64:
             np.add.at(out, index, value)
+        else:  # several times faster than `add.at`, and the same sums
+            places = np.arange(out.size).reshape(shape)[index]
+            out += np.bincount(places.ravel(), np.ravel(value), out.size).reshape(shape)
     return out
+
+
+_BITS: dict[int, Any] = {4: np.dtype(np.int32), 8: np.dtype(np.int64)}
+
+
+def _restrict(x: Any, mask: Any) -> Any:
+    if type(x) is np.ndarray and x.dtype.char in "fd":  # its bits times 1 or 0: no branches
+        return (x.view(_BITS[x.itemsize]) * mask).view(x.dtype)
+    return np.where(mask, x, 0)
 
 
 broadcast_to: Selection
@@ -220,7 +294,7 @@ broadcast_to = Selection(
 )
 restrict = Selection(
     "restrict",
-    lambda x, mask: np.where(mask, x, 0),
+    _restrict,
     lambda g, x, mask: _restricted(g, x, mask),
     fills=True,
     views=False,
@@ -263,14 +337,17 @@ def _restricted(g: Any, x: Any, mask: Any) -> Any:
     return Masked(unbroadcast(g, x), unbroadcast(seen, raw(x)) > 0)
 
 
-def is_basic(index: Any) -> bool:
-    """Whether NumPy takes `index` as basic indexing, which never repeats an entry."""
-    for i in index if isinstance(index, tuple) else (index,):
-        if type(i) is bool or not (
-            i is None or i is Ellipsis or isinstance(i, slice | int | np.integer)
-        ):
-            return False
-    return True
+def may_repeat(index: Any, entries: float = np.inf) -> bool:
+    """Whether `index` could name an entry twice: only integer arrays do.
+
+    Their numbers are compared if that is little work beside so many entries.
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    arrays = [i for i in items if type(i) is np.ndarray and i.size > 1 and i.dtype != bool]
+    if len(arrays) != 1 or 16 * arrays[0].size > entries:
+        return bool(arrays)
+    places = np.sort(arrays[0], axis=None)
+    return bool(places[0] < 0 <= places[-1] or (places[1:] == places[:-1]).any())
 
 
 def unbroadcast(g: Any, like: Any) -> Any:
@@ -353,6 +430,6 @@ def accumulate(a: Any, b: Any) -> Any:
             return named("along")(half + more, a.args[-1])
     if isinstance(a, Masked):
         if isinstance(b, Masked):
-            return Masked(a.values + b.values, a.mask | b.mask)
+            return Masked(a.values + b.values, Mask(or_, a.lazy, b.lazy))
         return a.values + b
     return a + (b.values if isinstance(b, Masked) else b)

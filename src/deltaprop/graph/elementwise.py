@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import Parameter, Signature
+from operator import and_
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -12,16 +14,19 @@ import numpy as np
 from .arrays import as_array, as_number, is_float, is_known
 from .cotangent import (
     ZERO,
+    Mask,
     Masked,
     Scattered,
     accumulate,
     broadcast_to,
     conj,
+    entries_of,
     half_of,
     is_rooted,
-    materialize,
     raw,
     restrict,
+    sum_to,
+    taken_apart,
     unbroadcast,
 )
 from .domains import NONZERO, REAL, Domain
@@ -263,11 +268,7 @@ class Elementwise(Primitive):
         """As `vjp`, with everything that can happen: masks, rules on nodes, complex numbers."""
         y, xs = node if graph else node._held, node.operands(graph)
         shape = np.shape(node._held)
-        mask: Any = None
-        if isinstance(g, Masked):
-            g, mask = g.values, g.mask
-        elif isinstance(g, Scattered):
-            g, mask = materialize(g, node._held), g.mask(shape)
+        g, mask = taken_apart(g, node._held)
         half = half_of(g, node) if graph else None
         out: list[Any] = []
         for i, (x, p) in enumerate(zip(node.args, self.partials, strict=True)):
@@ -290,11 +291,11 @@ class Elementwise(Primitive):
                     c = broadcast_to(c, shape=shape)
                 c = unbroadcast(c, x)
                 if allowed is not None:
-                    allowed = unbroadcast(np.broadcast_to(allowed, shape), x._held) > 0
+                    allowed = Mask(partial(_any_of, shape, np.shape(x._held)), allowed)
             if allowed is not None:
                 # of numbers of NumPy's a sum is rounded to their dtype, also if one is 0
-                number = type(c) is float and not shape
-                c = ZERO if number and is_known(allowed) and not allowed else Masked(c, allowed)
+                decided = type(c) is float and isinstance(allowed, bool | np.bool_)
+                c = Masked(c, allowed) if not decided else c if allowed else ZERO
             out.append(c)
         return out
 
@@ -355,7 +356,7 @@ class Elementwise(Primitive):
         total: Any = None
         for t, p in zip(tangents, self.partials, strict=True):
             if t is not None and p is not None and p is not _ZERO:
-                t, mask = (t.values, t.mask) if type(t) is Masked else (t, None)
+                t, mask = (t.values, t.lazy) if type(t) is Masked else (t, None)
                 t, mask = _times(t, p, y, xs, mask)
                 t = t if mask is None else Masked(t, mask)
                 total = t if total is None else accumulate(total, t)
@@ -374,7 +375,7 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
     derivative is the same on both sides of the jump. A jump at 0 of other variables is none.
     """
     data = x._held
-    zero = data == 0 if allowed is None else (data == 0) & allowed
+    zero = data == 0 if allowed is None else (data == 0) & entries_of(allowed)
     if (is_known(zero) and not np.any(zero)) or not isinstance(c, Node) or np.iscomplexobj(data):
         return False
     order = topological_order(c, since=node.serial)
@@ -406,28 +407,47 @@ def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
         return p(y, *xs)
 
 
-def _split(p: Any) -> tuple[Any, Any]:
-    """A partial's values and its mask (None: no structural zeros)."""
-    if isinstance(p, Masked):
-        return p.values, p.mask
-    data = raw(p)
-    if type(data) is bool or getattr(data, "dtype", None) == np.bool_:
-        return _ONE, data
-    return p, None
+def _any_of(shape: tuple[int, ...], own: tuple[int, ...], mask: Any) -> Any:
+    """The entries of an argument of shape `own`, broadcast to `shape`, that the mask allows."""
+    return sum_to(np.broadcast_to(mask, shape), shape=own) > 0
 
 
 def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, Any]:
-    """The product of a cotangent (or tangent) and a partial where both masks allow it."""
-    if p is not _ONE and p is not _MINUS_ONE:
-        p, allowed = _split(_partial(p, y, xs))
-        if allowed is not None:
-            mask = allowed if mask is None else mask & allowed
-    c = g if p is _ONE else -g if p is _MINUS_ONE else g * p
-    if mask is None:
-        return c, None
+    """The product of a cotangent (or tangent) and a partial where both masks allow it.
+
+    What has a mask is zero outside, and so are its products unless one of them is NaN: only
+    then is the mask asked.
+    """
+    if p is _ONE:
+        return g, mask
+    if p is _MINUS_ONE:
+        return -g, mask
+    p = _partial(p, y, xs)
+    data = raw(p)
+    chosen = type(data) is bool or getattr(data, "dtype", None) == np.bool_
+    p, allowed = (_ONE, data) if chosen else taken_apart(p, y)
+    c = g if chosen else g * p
+    if allowed is not None:
+        c = _where(entries_of(allowed), c, y)
+    if allowed is not None and mask is not None:
+        mask = Mask(and_, mask, allowed)
+    elif mask is None:
+        return c, allowed
+    return c if chosen or has_no_nan(c) else _where(entries_of(mask), c, y), mask
+
+
+def has_no_nan(c: Any) -> bool:
+    """Whether no entry is NaN, as far as that is quickly told."""
+    total = np.add.reduce(c, None) if type(c) is np.ndarray else c
+    return isinstance(total, float | complex | np.number) and total == total
+
+
+def _where(mask: Any, c: Any, y: Any) -> Any:
     if is_float(c) and np.shape(raw(y)):  # or the mask would make float64 of it
         c = as_array(c).astype(raw(y).dtype)
-    return restrict(c, mask=mask), mask
+    elif type(c) is float and isinstance(mask, bool | np.bool_):
+        return c if mask else 0.0
+    return restrict(c, mask=mask)
 
 
 def _over(q: Any, y: Any) -> Any:

@@ -46,7 +46,7 @@ def forward_sweep(
             continue
         t = op.jvp(given, node, graph)
         if type(t) is Masked:
-            known[node.serial] = Masked(materialize(t.values, node._held), t.mask)
+            known[node.serial] = Masked(materialize(t.values, node._held), t.lazy)
         elif t is not None:
             known[node.serial] = materialize(t, node._held)
     found = [known.get(variable_of(root).serial) for root in roots]

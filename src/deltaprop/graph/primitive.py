@@ -108,6 +108,8 @@ class Primitive:
     def __call__(self, *args: Array, **params: Any) -> Any:
         mode = MODE.get()
         if mode is None:
+            if len(args) == 1 and type(args[0]) is np.ndarray:
+                return self.evaluate(args[0], **params)  # as rules on raw data call it
             return self.apply(args, params)
         return mode.record(self, args, params)
 

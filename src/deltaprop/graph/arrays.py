@@ -75,7 +75,7 @@ for _name, _ufunc in (BINARY | _NOT_REFLECTED).items():
 for _name, _ufunc in BINARY.items():
     setattr(DuckArray, f"__r{_name}__", _operator(_ufunc, reflected=True))
 
-DATA = (np.ndarray, np.generic, float, int, complex, DuckArray)
+DATA = (float, np.ndarray, DuckArray, np.generic, int, complex)  # as often as they come
 
 
 def is_known(x: Any) -> bool:

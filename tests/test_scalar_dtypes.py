@@ -39,6 +39,7 @@ JOINED: dict[str, Callable[[Any], Any]] = {
 REAL: dict[str, Callable[[Any], Any]] = {
     "extrema": lambda v: dnp.stack([v.max(), v.min(), dnp.maximum(v[0], v[1])]),
     "norm": lambda v: dnp.stack([dnp.linalg.norm(v), v.std(), dnp.median(v)]),
+    "a range": lambda v: dnp.stack([dnp.ptp(v), dnp.ptp(v, 0)]),
     "a loss": lambda v: dnp.stack([nn.mse(v, np.zeros(2, v.dtype)), v.var()]),
 }
 

@@ -733,3 +733,11 @@ def test_rank_is_a_constant() -> None:
     rank = la.matrix_rank(dp.Value(np.ones((2, 2))))
     assert rank.is_constant
     assert rank.item() == 1
+
+
+@pytest.mark.parametrize("p", [None, 2, -2, 1, -1, np.inf, -np.inf, "fro", "nuc"])
+def test_the_condition_number_has_the_dtype_of_the_matrix(p: Any) -> None:
+    a = np.array([[1.0, 2.0], [3.0, 4.5]], np.float32)
+    y = la.cond(dp.Value(a), p)
+    assert y.numpy().dtype == np.float32
+    assert_allclose(y.numpy(), np.linalg.cond(a, p), rtol=1e-6)

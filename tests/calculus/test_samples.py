@@ -81,6 +81,23 @@ def test_the_slope_in_a_knot_is_the_one_of_least_norm(x: float, slope: float) ->
     assert dp.grad(lambda x: samples.interp(x, [0.0, 1.0, 2.0, 3.0, 4.0], fp))(x) == slope
 
 
+@pytest.mark.parametrize("period", [None, 2.5])
+def test_interp_of_several_dtypes_is_computed_in_the_widest(period: float | None) -> None:
+    x, wide, rng = np.linspace(-1, 3, 9), np.array([0.0, 0.7, 2.0]), np.random.default_rng(0)
+    for xp in (wide, wide.astype(np.float32)):
+        for fp in (rng.normal(size=3).astype(np.float32), np.array([1, 4, 2])):
+            want = np.interp(x, xp, fp, period=period)
+            y = samples.interp(Value(x), xp, fp, period=period)
+            np.testing.assert_allclose(y.numpy(), want, rtol=1e-14)
+
+
+def test_interp_compiled_takes_raw_knots() -> None:
+    knots, values, x = np.array([0.0, 1.0, 3.0]), np.array([0.0, 2.0, 1.0]), np.array([0.5, 2.0])
+    compiled = dp.compile(lambda x: samples.interp(x, knots, values))
+    for at in (x, x[::-1].copy()):
+        np.testing.assert_array_equal(compiled(at), np.interp(at, knots, values))
+
+
 def test_where_interp_jumps_no_derivative_is_infinite() -> None:
     x = Value([0.5, 1.0, 1.5, 2.0])
     y = samples.interp(x, [0.0, 1.0, 1.0, 2.0, 2.0], [0.0, 1.0, 5.0, 5.0, 9.0])

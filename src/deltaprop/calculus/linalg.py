@@ -518,16 +518,16 @@ def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any 
 @of_array
 def cond(x: Array, p: Any = None) -> Array:
     """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
-    x = matrices(x)
+    x = matrices(x)[None]  # a quotient of arrays keeps their dtype
     if not math.prod(shape_of(x)[-2:]):
-        raise LinAlgError(f"the condition number of an empty array, of shape {shape_of(x)}")
+        raise LinAlgError(f"the condition number of an empty array, of shape {shape_of(x)[1:]}")
     with np.errstate(divide="ignore", invalid="ignore"):
         if p in (None, 2, -2):
             s = svdvals(x)
             y = s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
         else:
             y = matrix_norm(x, ord=p) * _norm_of_inverse(x, p)
-    return where(isnan(y) & ~_any(isnan(x), (-2, -1)), np.inf, y)
+    return where(isnan(y) & ~_any(isnan(x), (-2, -1)), np.inf, y)[0]
 
 
 def _norm_of_inverse(x: Array, p: Any) -> Array:

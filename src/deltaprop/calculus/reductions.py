@@ -564,7 +564,8 @@ amax, amin = max, min
 @of_array
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The largest entry less the smallest."""
-    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+    y = max(x, axis, keepdims=True) - min(x, axis, keepdims=True)
+    return y if keepdims else y.squeeze(axis)
 
 
 @of_array

@@ -18,7 +18,7 @@ from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from . import reductions
 from .elementwise import clip, conj, equal, real, remainder, sqrt, where
-from .indexing import _constant_like, _constant_of
+from .indexing import _constant_like, _constant_of, take
 from .reductions import average, diff
 from .reductions import sum as _sum
 from .shaping import _array, astype, atleast_2d, concatenate, diag, moveaxis, ravel
@@ -61,6 +61,7 @@ def interp(
     array([1., 1., 3.])
     """
     x, xp, fp = map(_array, (x, xp, fp))
+    wide = np.result_type(*map(dtype_of, (x, xp, fp)), np.float16)
     if is_complex(x) or is_complex(xp):
         raise TypeError("interp: places x and xp must be real; only the values fp may be complex")
     if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp) or not shape_of(xp)[0]:
@@ -68,14 +69,15 @@ def interp(
             f"interp: xp of shape {shape_of(xp)} and fp of shape {shape_of(fp)}; "
             "they have to be sequences of one length, and not empty"
         )
+    xp, fp = astype(xp, np.finfo(wide).dtype, copy=False), astype(fp, wide, copy=False)
     if period is not None:
         x, xp, fp = _one_period(x, xp, fp, period)
         left = right = None
     at, knots = raw(x), raw(xp)
     before = np.clip(np.searchsorted(knots, at, "right") - 1, 0, len(knots) - 1)
-    y = fp[before]
+    y = take(fp, before)
     if len(knots) > 1:
-        y = y + _slope_at(at, xp, fp) * (x - xp[before])
+        y = y + _slope_at(at, xp, fp) * (x - take(xp, before))
     y = where(at > knots[-1], fp[-1] if right is None else right, y)
     return where(at < knots[0], fp[0] if left is None else left, y)
 
@@ -101,8 +103,8 @@ def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
         np.clip(np.searchsorted(raw(xp), at, side) - 1, 0, len(jump) - 1)
         for side in ("right", "left")
     )
-    ahead, behind = raw(slopes)[right], raw(slopes)[left]
-    slope = slopes[np.where(np.abs(behind) < np.abs(ahead), left, right)]
+    ahead, behind = take(raw(slopes), right), take(raw(slopes), left)
+    slope = take(slopes, np.where(np.abs(behind) < np.abs(ahead), left, right))
     return where(np.real(ahead * np.conj(behind)) < 0, 0.0, slope)
 
 

@@ -407,3 +407,13 @@ def test_what_data_gives_is_changed_in_place(again: bool) -> None:
     for x in (A, B, A):
         identical(compiled(x), step(twin, x))
         identical((w.data, w.grad), (twin.data, twin.grad))
+
+
+def test_a_recorded_index_picks_from_a_plain_table() -> None:
+    table = np.arange(5.0)
+    compiled = dp.compile(lambda i: np.take(dp.constant(table), i) + dp.numpy.take(table, i))
+    for i in ([1, 2], [4, 0]):
+        np.testing.assert_array_equal(compiled(np.array(i)), 2 * table[i])
+    alone = dp.compile(lambda i: dp.numpy.take(table, i))
+    for i in ([1, 2], [4, 0]):
+        np.testing.assert_array_equal(alone(np.array(i)), table[i])

@@ -257,7 +257,8 @@ class Memory:
     def _show(self, call: Call) -> None:
         """Do what only shows what is in a buffer."""
         y = call.result
-        if y not in self.buffers and self.can.view(call) and len(call.reads) == 1:
+        alone = len(call.reads) == 1 and call.reads[0] is call.args[0]
+        if y not in self.buffers and self.can.view(call) and alone:
             base = self.buffers.get(call.args[0])
             if base is None:
                 return

@@ -41,6 +41,17 @@ def containers(children: Any) -> Any:
 trees = st.recursive(st.floats(allow_nan=False), containers, max_leaves=8)
 
 
+def outline(tree: Any) -> Any:
+    """A tree without its leaves, to be compared with ==: tuples of other classes differ."""
+    if isinstance(tree, dict):
+        return {key: outline(child) for key, child in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree), [outline(child) for child in tree]
+    if isinstance(tree, Layer):
+        return Layer, outline(tree.weight), outline(tree.bias), tree.activation
+    return tree if tree is None else "leaf"
+
+
 @given(trees)
 def test_a_tree_comes_back_from_its_leaves_and_its_structure(tree: Any) -> None:
     leaves, structure = flatten(tree)
@@ -58,9 +69,8 @@ def test_paths_are_python_that_reaches_the_leaf(tree: Any) -> None:
 
 @given(trees, trees)
 def test_structures_differ_where_trees_differ_in_more_than_leaves(a: Any, b: Any) -> None:
-    same = tree_map(lambda leaf: 0.0, a) == tree_map(lambda leaf: 0.0, b)
-    if flatten(a)[1] == flatten(b)[1]:
-        assert same
+    in_order = repr(outline(a)) == repr(outline(b))
+    assert (flatten(a)[1] == flatten(b)[1]) == in_order
 
 
 class Sealed(dict):
@@ -151,8 +161,7 @@ def test_dicts_of_another_order_have_another_structure() -> None:
 def test_trees_match_where_they_are_nested_alike(a: Any, b: Any) -> None:
     leaves, structure = flatten(a)
     assert matched(a, structure) == leaves
-    order_free = tree_map(lambda leaf: 0.0, a) == tree_map(lambda leaf: 0.0, b)
-    assert (matched(b, structure) is not None) == order_free
+    assert (matched(b, structure) is not None) == (outline(a) == outline(b))
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_without_scipy(monkeypatch: Any) -> None:
         (lambda: Flip(1.5), ValueError, r"\[0, 1\], not 1.5"),
         (lambda: Noise(-1.0), ValueError, "not negative, but this is -1.0"),
         (lambda: Shift()(np.ones((3, 4)), None), ValueError, r"of shape \(3, 4\)"),
-        (lambda: Noise()(np.ones((2, 3, 4), int), None), TypeError, "floating numbers, not to int"),
+        (lambda: Noise()(np.ones((2, 3, 4), int), None), TypeError, "must be floating, not int"),
         (lambda: Rotate()(np.ones((2, 3, 4), int), None), TypeError, "must be floating, not int"),
         (lambda: Augmented(np.ones((3, 2, 2)), [1, 2], []), ValueError, "equally many"),
         (lambda: Augmented(np.ones((3, 4)), [1, 2, 3], []), ValueError, r"shape \(H, W\)"),

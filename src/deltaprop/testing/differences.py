@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import tree
+from ..options import chosen
 
 EPS = float(np.finfo(np.float64).eps)
 METHODS = ("auto", "central", "complex", "ridders")
@@ -80,8 +81,7 @@ def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> 
     >>> bool(abs(value - 12) <= error < 1e-11)
     True
     """
-    if method not in METHODS:
-        raise ValueError(f"method is one of {', '.join(METHODS)}; not {method!r}")
+    chosen("method", method, METHODS)
     leaves, structure = tree.flatten(x)
     points = [doubled(x, name) for x, name in zip(leaves, tree.paths(structure, "x"), strict=True)]
 

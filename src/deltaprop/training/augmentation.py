@@ -18,8 +18,11 @@ from ..options import whole
 Transform: TypeAlias = "Callable[[Any, np.random.Generator], Any]"
 
 
-def _checked(images: Any) -> Any:
+def _checked(images: Any, floating: str = "") -> Any:
+    """Images as an array; of floating numbers if there is something that only those allow."""
     images = np.asarray(images)
+    if floating and images.dtype.kind in "biu":
+        raise TypeError(f"{floating}, so images must be floating, not {images.dtype}")
     if images.ndim not in (3, 4) or images.dtype.kind not in "biuf":
         raise ValueError(
             "images must be numbers of shape (N, H, W) or (N, H, W, C), not of shape "
@@ -79,9 +82,7 @@ class Rotate:
         """Return the images, rotated."""
         with extra("special", "Rotate interpolates with SciPy"):
             from scipy.ndimage import map_coordinates
-        images = _checked(images)
-        if images.dtype.kind != "f":
-            raise TypeError(f"Rotate interpolates, so images must be floating, not {images.dtype}")
+        images = _checked(images, "Rotate interpolates")
         n, height, width = images.shape[:3]
         angle = np.radians(rng.uniform(-self.degrees, self.degrees, n))[:, None, None]
         # where in the old image each pixel of the new one is
@@ -132,9 +133,7 @@ class Noise:
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
         """Return the images with noise added."""
-        images = _checked(images)
-        if images.dtype.kind != "f":
-            raise TypeError(f"noise is added to floating numbers, not to {images.dtype}")
+        images = _checked(images, "Noise adds fractions")
         return images + rng.normal(0.0, self.std, images.shape).astype(images.dtype)
 
 

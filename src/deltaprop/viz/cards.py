@@ -79,21 +79,20 @@ class _LineWriter:
         self.names: dict[str, str] = {"T": of(T), "n": n}
         self.numbers: dict[str, str] = {"T": brief(raw(T)), "n": n}
         for k, (a, d) in enumerate(zip(self.used, layers, strict=True)):
-            W, before = a.layer.weight, a.X
-            self._know(k, "Z", of(a.Z), d.Z)
-            self._know(k, "A", of(a.A), d.A)
-            self._know(k, "X", of(before), raw(before))
-            self._know(k, "W", of(W), raw(W))
-            self._know(k, "delta", f"δ{k + 1}", d.delta)
+            for letter, name, data in (
+                ("Z", of(a.Z), d.Z),
+                ("A", of(a.A), d.A),
+                ("X", of(a.X), raw(a.X)),
+                ("W", of(a.layer.weight), raw(a.layer.weight)),
+                ("delta", f"δ{k + 1}", d.delta),
+            ):
+                self.names[f"{letter}_{k}"] = name
+                self.numbers[f"{letter}_{k}"] = brief(data)
         for k, (a, d) in enumerate(zip(self.used, layers, strict=True)):
             self._add(a.Z, f"δ{k + 1}", self._delta(k), d.delta)
             self._add(a.layer.weight, f"dW{k + 1}", f"{{X_{k}}}ᵀ @ {{delta_{k}}}", d.dW)
             if a.layer.bias is not None:
                 self._add(a.layer.bias, f"db{k + 1}", f"sum over rows of {{delta_{k}}}", d.db)
-
-    def _know(self, k: int, letter: str, name: str, data: Any) -> None:
-        self.names[f"{letter}_{k}"] = name
-        self.numbers[f"{letter}_{k}"] = brief(data)
 
     def _add(self, node: Node, left: str, right: str, value: Any) -> None:
         rule = f"{left} = {right.format_map(self.names)}"

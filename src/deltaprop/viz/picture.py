@@ -38,7 +38,7 @@ class Box:
     @property
     def grad(self) -> Any:
         """The gradient that the node has, or None."""
-        return None if self.node is None else raw_grad(self.node)
+        return raw(getattr(self.node, "grad", None))
 
     def lines(self) -> list[list[Span]]:
         """What stands in the box, line by line."""
@@ -67,12 +67,6 @@ class Box:
     def op(self) -> str:
         """The operation's name."""
         return self.node.op.name if self.node is not None and self.node.op else "given"
-
-
-def raw_grad(node: Node) -> Any:
-    """A node's gradient as raw data."""
-    grad: Any = getattr(node, "grad", None)
-    return grad._held if isinstance(grad, Node) else grad
 
 
 def _labelled(label: str, texts: list[str]) -> list[list[Span]]:

@@ -1,8 +1,8 @@
 """ONNX: networks as files that other runtimes read, without Python and without deltaprop.
 
-A model is recorded as for `deltaprop.compile`, and the operations of that program are written
-down in ONNX's terms. So not layers alone can be exported, but any function of arrays that is made
-of operations that `TABLE` has.
+A model is recorded as for `deltaprop.compile`, and the operations of its program are translated
+to ONNX. So not only layers can be exported, but any function of arrays whose operations are in
+`TABLE`.
 """
 
 from __future__ import annotations
@@ -37,37 +37,37 @@ _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the numb
 def export(
     model: Callable[[Any], Any], path: str | os.PathLike[str], example: Any = None
 ) -> onnx.ModelProto:
-    """Write a network as an ONNX file, to be run by ONNX Runtime and others.
+    """Write a network as an ONNX file, for ONNX Runtime and other runtimes.
 
-    The file's input "input" and output "output" have any number N of samples. Dropout does
-    nothing, and batch normalisation has its running statistics, as in evaluation. What was
-    written is checked before the file is made: by ONNX's own checker, and by comparing what
-    ONNX's reference implementation computes with what the model does.
+    The input "input" and the output "output" of the file take any number N of samples. The model
+    is exported in evaluation mode: dropout does nothing, and batch normalisation uses its running
+    statistics. The ONNX model is checked before the file is written: by ONNX's own checker, and by
+    comparing the results of ONNX's reference implementation with those of the model.
 
     Parameters
     ----------
     model : Module or callable
         A function of one array (N, ...) to another.
     path : str or path
-        Replaced as a whole once all is well.
+        The file, which is replaced only after all checks have passed.
     example : array_like (N, ...), optional
-        An input of the right width and dtype; what is in it does not matter. By default what
-        the first layer takes.
+        An input of the right width and dtype; its numbers do not matter. By default, an input
+        that fits the first layer.
 
     Returns
     -------
     onnx.ModelProto
-        What is in the file.
+        The model in the file.
 
     Raises
     ------
     NotImplementedError
-        For an operation that has no counterpart here, named.
+        If an operation has no counterpart in `TABLE`; the message names it.
     TraceError
-        If what the model does depends on its data otherwise than by `where`.
+        If the operations of the model depend on its data (use `where` for a choice).
     ValueError
-        If no example is given to a function without layers, or if what the model does depends
-        on the number of samples.
+        If no example is given for a function without layers, or if the operations of the model
+        depend on the number of samples.
     TypeError
         If the model does not return one real array.
 

@@ -1,13 +1,13 @@
 """SciPy's optimisers with exact derivatives, and trees of arrays as variables.
 
-`minimize`, `root` and `least_squares` call SciPy's functions of the same names. What SciPy would
-approximate by finite differences - gradients, Jacobians, Hessians and their products - is read
-off the graph of the function, which is called once at each point. (A derivative of your own: see
-`deltaprop.custom_gradient`.) The variables may be nested, dicts, lists, tuples and dataclasses of
-arrays; functions, callbacks and the result's ``x`` see them so. SciPy computes in float64: ``x``
-comes back in the shapes and floating dtypes of ``x0``, integers as float64. All
-other fields of the result refer to the vector of all variables, flattened in the order of
-`deltaprop.tree.flatten`.
+`minimize`, `root` and `least_squares` call SciPy's functions of the same names. Gradients,
+Jacobians, Hessians and their products, which SciPy would approximate by finite differences, are
+computed from the graph of the function, which is called once at each point. (For a derivative of
+your own, see `deltaprop.custom_gradient`.) The variables may be dicts, lists, tuples and
+dataclasses of arrays, also nested; functions, callbacks and ``x`` in the result have the same
+structure. SciPy computes in float64: ``x`` comes back in the shapes and floating dtypes of ``x0``,
+integers as float64. All other fields of the result refer to the vector of all variables, flattened
+in the order of `deltaprop.tree.flatten`.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def minimize(
     f : callable
         ``f(x, *args)`` returns one real number; x is nested and shaped as x0.
     x0 : array_like or tree
-        Where to start. A list of numbers is an array, as in SciPy.
+        The starting point. A list of numbers is an array, as in SciPy.
     args : tuple
-        More arguments of f.
+        Further arguments of f.
     method : str, optional
         As in SciPy.
     hess : optional

@@ -1,9 +1,9 @@
 """State dicts to and from PyTorch, whose linear layers keep their weights as (n_out, n_in).
 
-Modules are recognised by what they hold: a weight with two axes and a bias are a linear layer,
-running statistics belong to batch normalisation, and so on. The k-th of a kind here is the k-th
-of that kind there, whatever either is called: ``layers.1.weight`` of an `MLP` is ``2.weight`` of
-a ``torch.nn.Sequential`` that counts its activations, too.
+Modules are recognised by their entries: a weight with two axes and a bias belong to a linear layer,
+running statistics to batch normalisation, and so on. The k-th module of a kind here corresponds to
+the k-th of that kind in PyTorch, whatever their names are: ``layers.1.weight`` of an `MLP` is
+``2.weight`` of a ``torch.nn.Sequential`` that counts its activations, too.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from .nn import Module
 
 
 def load_state_dict(model: Module, state: Any) -> None:
-    """Set a module's parameters and buffers to those of PyTorch's module of its architecture.
+    """Set the parameters and buffers of a module to those of a PyTorch module.
 
     Parameters
     ----------
     model : Module
     state : torch.nn.Module or mapping of str to tensor or array_like
-        A module or its state dict, e.g. as it was read from a file.
+        A PyTorch module of the same architecture, or its state dict, e.g. read from a file.
 
     Raises
     ------
@@ -50,19 +50,19 @@ def load_state_dict(model: Module, state: Any) -> None:
 
 
 def state_dict(model: Module, like: Any = None) -> dict[str, Any]:
-    """A module's parameters and buffers as PyTorch's ``load_state_dict`` takes them.
+    """Return the parameters and buffers of a module for PyTorch's ``load_state_dict``.
 
     Parameters
     ----------
     model : Module
     like : torch.nn.Module or mapping, optional
-        The module that will take them, or its state dict: for its names and dtypes. Otherwise
-        names and dtypes are those of `model`.
+        The PyTorch module that will load the state, or its state dict: its names and dtypes are
+        used. Without `like`, names and dtypes are those of `model`.
 
     Returns
     -------
     dict of str to torch.Tensor
-        Copies.
+        Copies of the data.
 
     Raises
     ------

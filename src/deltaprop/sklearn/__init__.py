@@ -1,8 +1,8 @@
 """scikit-learn's multilayer perceptrons, trained on compiled steps.
 
-`MLPClassifier` and `MLPRegressor` take the parameters of scikit-learn's estimators of the same
-names and mean the same by them. So the same `random_state` gives the same start, the same order
-of samples and, to rounding, the same network. Beyond that there are all activations of
+`MLPClassifier` and `MLPRegressor` take the same parameters as scikit-learn's estimators of these
+names, with the same meaning. So the same `random_state` gives the same start, the same order of
+samples and, up to rounding, the same network. In addition there are all activations of
 `deltaprop.nn`, other losses, dropout and class weights.
 """
 

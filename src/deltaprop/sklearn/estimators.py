@@ -1,4 +1,4 @@
-"""The two estimators: what their targets, losses and predictions are."""
+"""The two estimators: their targets, losses and predictions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     Parameters
     ----------
     loss : str or callable
-        "log_loss": of softmax, or of the sigmoid for two classes and for several labels at
+        "log_loss": with softmax, or with the sigmoid for two classes and for several labels at
         once. "hinge": each class against the rest, without probabilities. "mse", "mae", "huber",
         "binary_cross_entropy": of the probabilities and one-hot targets. A callable takes those,
         of shape (n, n_outputs), and returns the losses of rows or entries or, if there are no
@@ -204,12 +204,12 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         A callable takes outputs and targets, (n, n_outputs), and returns the losses of rows or
         entries or, if there are no weights, one number.
     dropout, activation, ... : optional
-        As of `MLPClassifier`. In scikit-learn `loss` comes first, here it is given by name.
+        As in `MLPClassifier`. In scikit-learn `loss` comes first, here it is given by name.
 
     Attributes
     ----------
     coefs_, intercepts_, loss_, ...
-        As of `MLPClassifier`.
+        As in `MLPClassifier`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Pictures: of graphs by `draw`, of backpropagation by the page of `play`; and plots."""
+"""Drawings of graphs (`draw`), pages that play backpropagation (`play`), and plots."""
 
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw

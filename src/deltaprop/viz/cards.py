@@ -1,4 +1,4 @@
-"""The layer-delta formulas of an MLP, beside the steps of a sweep that compute the same."""
+"""The layer-delta formulas of an MLP, beside the steps of the backward pass that equal them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LAST = {
 
 @dataclass(frozen=True)
 class Card:
-    """One formula: in symbols, with its numbers in it, and the number that it gives."""
+    """One formula: in symbols, with its numbers, and its result."""
 
     rule: str
     numbers: str
     value: Any
 
     def compared(self, sweep: Any) -> dict[str, Any]:
-        """The formula, and how far from it the sweep's number is."""
+        """Return the formula, and how far the number of the backward pass is from it."""
         value = np.asarray(self.value)
         ulp = np.finfo(value.dtype).eps * max(np.abs(value).max(), np.finfo(value.dtype).tiny)
         distance = float(np.abs(value - sweep).max() / ulp)
@@ -45,7 +45,7 @@ class Card:
 
 
 def cards(picture: Picture, model: Any) -> dict[int, Card]:
-    """The formulas for delta, dW and db of each layer, by the serial number of Z, W and b."""
+    """Return the formulas for delta, dW and db of each layer, by the serials of Z, W and b."""
     order, used = picture.order, picture.used
     found, loss = target(order), float(raw(order[-1]))
     if not isinstance(model, nn.MLP) or [a.layer for a in used] != model.layers:

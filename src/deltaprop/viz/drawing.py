@@ -1,4 +1,4 @@
-"""Drawings: a graph as SVG, in a terminal as an indented tree."""
+"""Drawings: a graph as SVG, or as an indented tree in a terminal."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .picture import Box, Picture
 _CHARACTER, _LINE, _PAD, _MARGIN = 7.4, 16, 8, 12
 _TREE_LINES = 200
 _FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SHOWN_BY_ITSELF = 60  # nodes: a larger graph is drawn when somebody asks for it
+_SHOWN_BY_ITSELF = 60  # nodes: a larger graph is drawn only by `draw`
 
 
 @cache
 def asset(name: str) -> str:
-    """The text of a file that lies beside this one."""
+    """Return the text of a file in this folder."""
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
@@ -36,7 +36,7 @@ def draw(
     fold: Collection[str] = (),
     open: bool | Collection[str] = (),
 ) -> Drawing:
-    """A picture of the graph that computed a Value.
+    """Draw the graph that computed a Value.
 
     Parameters
     ----------
@@ -45,20 +45,20 @@ def draw(
     depth : int, optional
         How many operations back the picture goes.
     at : str, optional
-        The name of a Value, yours or one like v12 that a picture showed: what was computed for
-        that alone.
+        The name of a Value, yours or one like v12 from a drawing: draw only what was computed
+        for this Value.
     model : nn.Module, optional
-        Its dense layers become one box each, and their parts are called W1, b1, Z1, A1, ...
+        Each of its dense layers becomes one box, with parts named W1, b1, Z1, A1, ...
     fold : collection of str
-        Names of Values; each becomes one box with all that is needed for it alone.
+        Names of Values; each becomes one box that includes everything needed for it alone.
     open : collection of str, or True
         Layers of the model (as in "layers.0") to show in full; True: all of them.
 
     Returns
     -------
     Drawing
-        Shown by itself in Jupyter; `.svg` is its text, `.save(path)` writes a file, and `str()`
-        is an indented tree.
+        Jupyter shows it; `.svg` is its text, `.save(path)` writes a file, and `str()` returns an
+        indented tree.
 
     Examples
     --------
@@ -104,7 +104,7 @@ class Drawing:
 
 
 def mimebundle(value: Node) -> dict[str, str] | None:
-    """What Jupyter shows of a Value: itself, and its graph unless that is large."""
+    """Return what Jupyter shows of a Value: its repr, and its graph unless it is large."""
     seen, stack = {value.serial}, [value]
     while stack and len(seen) <= _SHOWN_BY_ITSELF:
         for x in stack.pop().args:
@@ -146,7 +146,7 @@ def svg(picture: Picture, *, style: bool, gap: float = GAP_X) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without what no document may hold: control characters and lone surrogates."""
+    """Return the text without control characters and lone surrogates, which XML forbids."""
     return _FORBIDDEN.sub("\ufffd", text)
 
 
@@ -178,7 +178,7 @@ def _drawn(
 
 
 def _tree(boxes: list[Box]) -> list[str]:
-    """The root, and below each box its inputs; what was shown above is only named."""
+    """Return the tree as text: below each box its inputs; a box shown above is only named."""
     found: list[str] = []
     shown: set[int] = set()
     stack = [(len(boxes) - 1, "", "")]

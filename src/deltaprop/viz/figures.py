@@ -1,4 +1,4 @@
-"""The figure of the plots; imported when one is drawn, for it needs matplotlib."""
+"""The figure of the plots; imported when a plot is drawn, because it needs matplotlib."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 
 class Plot(Figure):
-    """A figure without pyplot, which a notebook shows by itself all the same.
+    """A figure without pyplot, which a notebook shows nevertheless.
 
     Parameters
     ----------
     width, height : float
-        Inches.
+        The size in inches.
     """
 
     def __init__(self, width: float = 6.4, height: float = 4.8, **options: Any) -> None:

@@ -1,7 +1,7 @@
-"""Which part of a graph a dense layer made.
+"""Find the part of a graph that a dense layer recorded.
 
-Nothing is noted while a layer runs. Its weight is read by the one operation that makes Z;
-what the activation makes of Z is as many operations as it records when it is tried.
+Nothing is noted while a layer runs. Exactly one operation reads its weight: the one that makes
+Z. The number of operations of the activation is found by recording the activation again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Applied:
 
 
 def applications(order: list[Node], model: Any) -> list[Applied]:
-    """Where in a graph, inputs before consumers, the dense layers of a model were applied."""
+    """Return where the dense layers of a model were applied in a graph, inputs first."""
     dense = _dense(model)
     of_weight = {layer.weight.serial: (title, layer) for title, layer in dense}
     norms = {
@@ -73,14 +73,14 @@ def _dense(model: Any) -> list[tuple[str, nn.Dense]]:
 
 
 def _end(since: list[Node], layer: nn.Dense, norm: Any) -> Node:
-    """The node of A, if the operations that follow Z are those of norm and activation."""
+    """Return the node of A, if the operations after Z are those of norm and activation."""
     reached, chain = {since[0].serial}, [since[0]]
     for node in since[1:]:
         if any(x.serial in reached for x in parents(node)):
             reached.add(node.serial)
             chain.append(node)
     x = np.zeros((2, layer.n_in), layer.weight.dtype)
-    norm = copy.deepcopy(norm)  # or trying it would count as a batch
+    norm = copy.deepcopy(norm)  # otherwise recording it again would count as a batch
     for X in (Value(x), x):  # a layer may record less for a raw X
         tried = layer(X) if norm is None else layer.activate(norm(layer.linear(X)))
         made = [node.op for node in topological_order(tried) if node.op is not None]
@@ -91,7 +91,7 @@ def _end(since: list[Node], layer: nn.Dense, norm: Any) -> Node:
 
 
 def absorbed(order: list[Node], output: Node, stops: Iterable[Node]) -> list[Node]:
-    """`output` and all that is needed for it alone, back to the `stops`."""
+    """Return `output` and all nodes that only `output` needs, back to the `stops`."""
     consumers: dict[int, list[int]] = {}
     for node in order:
         for x in parents(node):
@@ -105,7 +105,7 @@ def absorbed(order: list[Node], output: Node, stops: Iterable[Node]) -> list[Nod
 
 
 def target(order: list[Node]) -> tuple[str, Any] | None:
-    """The name of the loss and its target, if it is a loss that the formulas know."""
+    """Return the name of the loss and its target, if the formulas know the loss."""
     for node in order:
         if node.op is not None and node.op.name in _LOSSES:
             return _LOSSES[node.op.name], node.args[1]

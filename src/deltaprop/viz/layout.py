@@ -1,9 +1,9 @@
-"""Where the boxes of a layered graph go: inputs on the left, the root on the right.
+"""The layout of a layered graph: inputs on the left, the root on the right.
 
-The steps of Sugiyama, Tagawa and Toda (1981): columns, an order within each column with
-few crossings, heights. An edge that skips columns gets a place in each of them, shared by
-all edges of the same box. Heights are a least-squares fit under the condition that
-nothing overlaps, which in one column is isotonic regression.
+The steps of Sugiyama, Tagawa and Toda (1981): columns, an order with
+few crossings within each column, and heights. An edge that skips columns gets a place in each
+of these columns, which all edges of the same box share. The heights are a least-squares fit
+without overlaps, which is isotonic regression within a column.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LONG = 5000  # columns that all edges cross together
 
 @dataclass(frozen=True)
 class Layout:
-    """Left upper corners of the boxes, paths of the edges in SVG's notation, the size."""
+    """The upper left corners of the boxes, the SVG paths of the edges, and the size."""
 
     corners: list[tuple[float, float]]
     paths: list[str]
@@ -68,7 +68,7 @@ class _Columns:
         return b
 
     def _fill(self, n: int) -> None:
-        """An order that draws a tree without crossings: depth first from the root."""
+        """Return an order that draws a tree without crossings: depth first from the root."""
         seen = [False] * len(self.column)
         for root in range(n - 1, -1, -1):
             stack = [root] if not self.right[root] else []
@@ -92,7 +92,7 @@ class _Columns:
         return total
 
     def untangle(self) -> None:
-        """Sort each column by where its neighbours are; keep the best order that was seen."""
+        """Sort each column by the positions of its neighbours; keep the best order found."""
         best, order = self.crossings(), [list(c) for c in self.columns]
         for sweep in range(_SWEEPS):
             if not best:
@@ -125,7 +125,7 @@ class _Columns:
         return [middle - top for middle in y]
 
     def _apart(self, column: list[int], wished: list[float]) -> list[float]:
-        """The middles nearest to those wished for at which nothing overlaps."""
+        """Return the middles nearest to the desired ones at which nothing overlaps."""
         gaps = [
             (self.heights[a] + self.heights[b]) / 2
             + (GAP_Y if max(self.heights[a], self.heights[b]) > WIRE else WIRE)
@@ -151,7 +151,7 @@ def _mean(values: list[float], default: float) -> float:
 def layered(
     sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]], gap: float = GAP_X
 ) -> Layout:
-    """Lay out boxes that are numbered so that inputs come before their consumers.
+    """Lay out boxes, which are numbered so that inputs come before their consumers.
 
     Parameters
     ----------

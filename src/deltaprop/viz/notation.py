@@ -1,7 +1,7 @@
 """Numbers and formulas as text: of a value, of an operation, of a derivative rule.
 
-A rule is not written down a second time to be shown. Run on nodes it records what it
-computes, and that small graph, printed, is the formula.
+The formula of a rule is not written a second time for display. A rule that runs on nodes records
+what it computes, and this small graph, printed, is the formula.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ Term = tuple[str, int]  # a text, and how tightly its outermost operation binds
 
 
 def number(x: Any) -> str:
-    """Four significant digits, and a minus sign that looks like one."""
+    """Return a number with four significant digits and a typographic minus sign."""
     if isinstance(x, bool | np.bool_):
         return str(x)
-    text = f"{x + 0:.4g}".replace("-", "−")  # + 0: a negative zero would only puzzle
+    text = f"{x + 0:.4g}".replace("-", "−")  # + 0: a negative zero would only confuse the reader
     return f"({text})" if isinstance(x, complex) else text
 
 
 def entries(data: Any) -> str:
-    """All entries in brackets, as nested lists are written."""
+    """Return all entries in brackets, like a nested list."""
     if np.ndim(data):
         return f"[{', '.join(entries(row) for row in data)}]"
     return number(np.asarray(data).item())
 
 
 def rows(data: Any, most: int = 12) -> list[str]:
-    """A value in a few lines: all entries of a small one, range and mean of a large one."""
+    """Return a value in a few lines: all entries if it is small, else range and mean."""
     size = np.size(data)
     if not size:
         return ["no entries"]
@@ -61,20 +61,20 @@ def rows(data: Any, most: int = 12) -> list[str]:
 
 
 def summary(data: Any, most: int = 12) -> str:
-    """A value in one line."""
+    """Return a value in one line."""
     lines = rows(data, most)
     return lines[0] if len(lines) == 1 else entries(data)
 
 
 def brief(data: Any) -> str:
-    """A value within a formula: its entries, or its shape if they are many."""
+    """Return a value within a formula: its entries, or its shape if there are many."""
     if np.size(data) <= 12 and np.ndim(data) <= 2:
         return entries(data)
     return f"({'×'.join(map(str, np.shape(data)))})"
 
 
 def applied(name: str, args: list[Term], params: dict[str, Any] | None = None) -> Term:
-    """An operation on operands that are text already."""
+    """Return the text of an operation, given the texts of its operands."""
     texts = [text for text, _ in args]
     symbol = getattr(REGISTRY.get(name), "symbol", "")
     if symbol and len(args) == 2:
@@ -123,13 +123,13 @@ def term(text: str) -> Term:
 
 
 def key(x: Any) -> int:
-    """What a node or an array is known by."""
+    """Return the key of a node or an array in a table of texts."""
     # serial numbers are 0 and below, the ids of objects above
     return variable_of(x).serial if isinstance(x, Node) else id(x)
 
 
 def formula(x: Any, known: Mapping[int, str]) -> Term:
-    """What computed `x`, down to what `known` has a text for, by its `key`."""
+    """Return the formula of `x`, down to the nodes that `known` has a text for, by `key`."""
     if key(x) in known:
         return term(known[key(x)])
     if not isinstance(x, Node) or x.op is None:
@@ -161,7 +161,7 @@ def formula(x: Any, known: Mapping[int, str]) -> Term:
 
 
 def operations(x: Any, known: Mapping[int, str]) -> int:
-    """How many operations `formula` would write."""
+    """Return the number of operations that `formula` would write."""
     total, stack = 0, [x]
     while stack and total < 100:
         x = stack.pop()

@@ -1,4 +1,4 @@
-"""What a drawing shows of a graph: its boxes, what they are called and what they say."""
+"""The contents of a drawing: the boxes of a graph, their names and their texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..graph.node import parents, variable_of
 from .layers import Applied, absorbed, applications, target
 from .notation import applied, key, number, rows, summary, term
 
-MOST = 2000  # boxes in a picture: more than anybody reads
+MOST = 2000  # boxes in a drawing: more would be unreadable
 _FEW = 4  # entries of a value that is written out where there is but one line
 _TITLE = 44  # characters of a formula in a box
 
@@ -37,11 +37,11 @@ class Box:
 
     @property
     def grad(self) -> Any:
-        """The gradient that the node has, or None."""
+        """Return the gradient of the node, or None."""
         return raw(getattr(self.node, "grad", None))
 
     def lines(self) -> list[list[Span]]:
-        """What stands in the box, line by line."""
+        """Return the text in the box, line by line."""
         title = self.name + (f" = {self.formula}" if self.formula else "")
         if len(title) > _TITLE:
             title = title[: _TITLE - 1] + "…"
@@ -58,7 +58,7 @@ class Box:
 
     @property
     def label(self) -> str:
-        """The box in one line, for trees, tooltips and screen readers."""
+        """Return the box in one line, for trees, tooltips and screen readers."""
         said = ["".join(text for _, text in line) for line in self.lines() if line[0][0] != "label"]
         values = [("data", self.data)] + ([] if self.grad is None else [("grad", self.grad)])
         return "  ".join(said + [f"{name} {summary(value, _FEW)}" for name, value in values])
@@ -76,9 +76,9 @@ def _labelled(label: str, texts: list[str]) -> list[list[Span]]:
 
 
 class Names:
-    """A name for every node and every array of constants, each given out once.
+    """A unique name for every node and every array of constants.
 
-    Those that the user gave come first; then T for the target of a loss; then W1, b1, Z1, A1 for
+    Names given by the user come first; then T for the target of a loss; then W1, b1, Z1, A1 for
     the parts of a model's dense layers; then x for variables, c for constants, and v for
     results, as in a Wengert list.
     """
@@ -115,7 +115,7 @@ class Names:
             self.of(node)
 
     def give(self, x: Any, name: str) -> None:
-        """Call `x` that, unless it has a name; a name that is taken gets a number."""
+        """Give `x` this name, unless it has one; a name already taken gets a number."""
         known_by, wanted, n = key(x), name, 1
         if known_by in self._of:
             return
@@ -126,7 +126,7 @@ class Names:
         self._of[known_by] = name
 
     def of(self, x: Any) -> str:
-        """The name of a node or an array; a plain number stands for itself."""
+        """Return the name of a node or an array; a plain number is its own name."""
         if not isinstance(x, Node) and np.ndim(x) == 0:
             return number(np.asarray(x).item())
         if key(x) not in self._of:
@@ -139,7 +139,7 @@ class Names:
 class Picture:
     """The boxes of a graph, inputs before consumers.
 
-    Parameters are those of `draw`; `called` has names for what the user gave none.
+    Parameters are those of `draw`; `called` has names for nodes that the user did not name.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Picture:
             self._add(node, inside.get(node.serial))
 
     def _only(self, at: str | None, depth: int | None) -> None:
-        """Forget what is not to be shown."""
+        """Drop the nodes that are not shown."""
         root = self.order[-1]
         if at is not None:
             named = {self.names.of(node): node for node in self.order}
@@ -191,7 +191,7 @@ class Picture:
         self.used = [a for a in self.used if a.Z.serial in shown and a.A.serial in shown]
 
     def at(self, x: Any) -> int | None:
-        """The number of the box of a node or an array, if it is shown."""
+        """Return the number of the box of a node or an array, if it is shown."""
         return self.place.get(key(x))
 
     def _folds(

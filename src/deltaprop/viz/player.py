@@ -1,7 +1,7 @@
-"""The backprop player: a page that steps through a graph, forward and back.
+"""The backprop player: a page that steps through a graph, forward and backward.
 
-The steps back are those of the sweep itself, watched while it runs; the formulas are what
-the rules record when they are run on nodes. So the page shows what the code does.
+The backward steps are those of the real backward pass, which is watched while it runs. The
+formulas are what the rules record when they run on nodes. So the page shows what the code does.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ Step = dict[str, Any]
 
 
 def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> Page:
-    """Write a page that plays the forward pass and the reverse sweep, node by node.
+    """Write a page that plays the forward pass and the backward pass, node by node.
 
-    Every step shows the rule that is applied with its numbers, as the sweep itself computes
-    them. The page is one file that needs no network; a link to page.html#7 opens it at step 7.
+    Every step shows the rule that is applied, with the numbers of the real backward pass. The
+    page is one file that needs no network; a link to page.html#7 opens it at step 7.
     Gradients that the graph has are kept.
 
     Parameters
     ----------
     loss : Value
-        A real scalar, not yet or already differentiated.
+        A real scalar; its gradients may exist already or not.
     path : str or Path
-        Of the HTML file to write.
+        The HTML file to write.
     model : nn.MLP, optional
-        The network that `loss` was computed with, once, with a loss that `dp.deltas` knows:
-        the layer-delta formulas then stand beside the steps that they describe.
+        The network that computed `loss` in one call, with a loss that `dp.deltas` knows. The
+        layer-delta formulas are then shown beside the steps that they describe.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def _check(loss: Any) -> None:
 
 
 def exact(data: Any) -> str | None:
-    """All digits of a small value; as text, for JSON has no NaN."""
+    """Return all digits of a small value, as text, because JSON has no NaN."""
     return None if data is None or np.size(data) > 16 else repr(np.asarray(data).tolist())
 
 
@@ -108,7 +108,7 @@ class Page(type(Path())):  # type: ignore[misc]
     """The path of a page; a notebook shows the page itself."""
 
     def _repr_html_(self) -> str | None:
-        """The page in a frame of its own, from which its script reaches nothing else."""
+        """Return the page in a sandboxed frame, from which its script reaches nothing else."""
         if not self.is_file():
             return None
         page = escape(self.read_text(encoding="utf-8"), {'"': "&quot;"})
@@ -119,7 +119,7 @@ class Page(type(Path())):  # type: ignore[misc]
 
 
 def _page(drawn: str, story: dict[str, Any]) -> str:
-    """The template with its parts. Names can hold anything: they are escaped, and not searched."""
+    """Fill the template in one pass: names may contain anything, and are escaped."""
     data = json.dumps(story, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     style, script = asset("drawing.css") + asset("player.css"), asset("player.js")
     parts = {
@@ -135,12 +135,12 @@ def _page(drawn: str, story: dict[str, Any]) -> str:
 
 
 def _hash(text: str) -> str:
-    """What the page's policy calls the one script, or style, that may run."""
+    """Return the hash by which the page's policy allows its one script or style."""
     return f"sha256-{b64encode(sha256(text.encode()).digest()).decode()}"
 
 
 class _Watch(Mode):
-    """Notes what each rule sends to its arguments, at once: the sweep adds up in place."""
+    """Notes what each rule sends to its arguments, at once, because sums are made in place."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.watched = {node.serial for node in nodes}
@@ -158,7 +158,7 @@ class _Watch(Mode):
 
 @contextmanager
 def _having(nodes: Iterable[Node], grads: Mapping[int, Any]) -> Iterator[None]:
-    """In here the nodes have these gradients, by serial number, and afterwards their own."""
+    """Within this block the nodes have these gradients, by serial number."""
     kept = [(node, node._grad) for node in nodes]
     try:
         for node, _ in kept:
@@ -170,14 +170,14 @@ def _having(nodes: Iterable[Node], grads: Mapping[int, Any]) -> Iterator[None]:
 
 
 class Sweep:
-    """One run of `backward()`, watched.
+    """One backward pass, watched.
 
     Attributes
     ----------
     seen : list of (Node, list)
-        The nodes in the order of the sweep, and what each sent to its arguments.
+        The nodes in the order of the pass, and what each sent to its arguments.
     grads : dict
-        The gradients it left, by serial number, as they travel: not conjugated.
+        The gradients of the pass, by serial number, not conjugated.
     """
 
     def __init__(self, picture: Picture) -> None:

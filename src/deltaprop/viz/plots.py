@@ -1,9 +1,9 @@
-"""Plots of trainings, networks and gradients, by matplotlib (the extra `viz`).
+"""Plots of training runs, networks and gradients, by matplotlib (the extra `viz`).
 
-Each function returns the figure that it drew, and a notebook shows it. With a `path` it also
-saves it, in the format that the ending names; with `axes` it draws into that panel of a picture
-of yours. Neither pyplot nor matplotlib's settings are touched. Colours are Okabe and Ito's, or
-perceptually uniform colormaps, and never the only thing that tells two lines apart.
+Each function returns the figure that it drew, and a notebook shows the figure. With a `path` the
+figure is saved, in the format of the file's ending. With `axes` the function draws into these axes
+of your own figure. Neither pyplot nor matplotlib's settings are touched. Colours are Okabe and
+Ito's, or perceptually uniform colormaps, and never the only thing that tells two lines apart.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WIDE = 30.0  # the ratio from which on positive numbers are drawn on a log scal
 
 
 def _panels(axes: Any, count: int, width: float, height: float, **options: Any) -> tuple[Any, Any]:
-    """A figure, in inches, and its panels in a row; or those that were given."""
+    """Return a new figure with panels in a row, or the axes that were given."""
     if axes is not None:
         given = np.atleast_1d(axes).ravel()
         if len(given) != count:
@@ -66,7 +66,7 @@ def _titled(panel: Any, title: str, x: str, y: str) -> None:
 
 
 def _log_if_wide(panel: Any, curves: Sequence[Any]) -> None:
-    """A log scale for positive numbers of very different sizes."""
+    """Use a log scale for positive numbers of very different sizes."""
     values = np.concatenate([np.ravel(c) for c in curves])
     values = values[np.isfinite(values)]
     if len(values) and values.min() > 0 and values.max() > _WIDE * values.min():
@@ -76,12 +76,12 @@ def _log_if_wide(panel: Any, curves: Sequence[Any]) -> None:
 def plot_history(
     history: Any, path: str | Path | None = None, *, axes: Axes | None = None
 ) -> Figure:
-    """Loss by epoch, for training and validation, and beside it the metrics, if there are any.
+    """Plot training and validation loss by epoch, and the metrics, if any, beside them.
 
     Parameters
     ----------
     history : training.History, or mapping of str to sequence
-        Columns with an entry an epoch: "loss", "validation_loss" and metrics of any name.
+        Columns with one entry for each epoch: "loss", "validation_loss" and metrics of any name.
     path : path, optional
         The file to save.
     axes : matplotlib.axes.Axes, optional
@@ -148,22 +148,22 @@ def plot_decision_boundary(
     levels: Sequence[float] = (),
     axes: Axes | None = None,
 ) -> Figure:
-    """What a model says over the plane, its boundary, and the points of the data.
+    """Plot the scores of a model over the plane, its decision boundary, and the data points.
 
     Parameters
     ----------
     model : nn.Module, estimator or callable
-        Takes points, shape (M, 2), and gives a score for each, shape (M,) or (M, 1), or the
-        scores of K classes, (M, K). Of an estimator its `predict_proba` is asked, or else
-        its `decision_function` or `predict`. A module is evaluated: no dropout.
+        A function of points, shape (M, 2), that returns a score for each, shape (M,) or (M, 1),
+        or the scores of K classes, (M, K). An estimator is called by `predict_proba`, or else
+        by `decision_function` or `predict`. A module is in evaluation mode: no dropout.
     X : array_like, shape (N, 2)
     y : array_like, shape (N,) or (N, 1)
-        The classes of the points. Sorted they belong to scores 0 to K - 1.
+        The classes of the points. In sorted order they belong to scores 0 to K - 1.
     path : path, optional
         The file to save.
     levels : sequence of float, optional
-        The score at the boundary, and others to be drawn dotted, such as those of margins. By
-        default the boundary is 1/2 if all scores are numbers from 0 to 1, and else 0.
+        The score at the boundary, and other scores to be drawn dotted, such as margins. By
+        default the boundary is 1/2 if all scores lie between 0 and 1, and 0 otherwise.
     axes : matplotlib.axes.Axes, optional
         A panel to draw into.
 
@@ -205,7 +205,7 @@ def plot_decision_boundary(
 
 
 def _scores(model: Any, points: Any, classes: Any) -> Any:
-    """What the model says of the points, shape (M, K)."""
+    """Return the scores of the points, shape (M, K)."""
     methods = ("predict_proba", "decision_function", "predict")
     method = next((name for name in methods if hasattr(model, name)), "")
     asked: Callable[..., Any] = getattr(model, method) if method else model
@@ -269,18 +269,18 @@ def plot_gradient_flow(
     quantity: str = "size of the gradient",
     axes: Any = None,
 ) -> Figure:
-    """How large the gradients (or activations) of each layer are, epoch by epoch.
+    """Plot the size of the gradients (or activations) of each layer, epoch by epoch.
 
     Parameters
     ----------
     flow : mapping of str to array_like, or mapping of str to such mappings
-        For each layer, from the first to the last, a size before the training and after each
-        epoch, shape (1 + E,): what `training.GradientFlow` records. Or several networks by
+        For each layer, from the first to the last, the size before training and after each
+        epoch, shape (1 + E,), as recorded by `training.GradientFlow`. Or several networks by
         name, to be compared panel by panel on one scale.
     path : path, optional
         The file to save.
     quantity : str
-        What the sizes are.
+        The label of the sizes.
     axes : sequence of matplotlib.axes.Axes, optional
         Panels to draw into, one for each network.
 
@@ -294,7 +294,7 @@ def plot_gradient_flow(
     >>> figure.axes[0].get_yscale()
     'log'
 
-    Recorded by a training::
+    Recorded during a training run::
 
         flow = dp.training.GradientFlow()
         dp.training.fit(model, data, "mse", optimizer, epochs=20, callbacks=[flow])
@@ -340,7 +340,7 @@ def _draw_layers(panel: Any, layers: Mapping[str, Any]) -> None:
 
 
 def _beside(panel: Any, title: str) -> None:
-    """A legend outside of the panel, in the order in which the lines mostly lie."""
+    """Put a legend outside the panel, in the order in which most of the lines lie."""
     handles, labels = panel.get_legend_handles_labels()
     few = slice(None, None, -max(1, len(labels) // 12))  # of many every second, or third, ...
     panel.legend(handles[few], labels[few], title=title, fontsize=8, edgecolor="none",
@@ -350,16 +350,16 @@ def _beside(panel: Any, title: str) -> None:
 def plot_deltas(
     comparison: Comparison, path: str | Path | None = None, *, axes: Any = None
 ) -> Figure:
-    """The layer deltas by the formulas and by autodiff, and how far apart the two are.
+    """Plot the layer deltas by the formulas and by autodiff, and the distance of the two.
 
     Parameters
     ----------
     comparison : deltas.Comparison
-        As `dp.deltas.compare` gives it.
+        The result of `dp.deltas.compare`.
     path : path, optional
         The file to save.
     axes : sequence of two matplotlib.axes.Axes, optional
-        Panels to draw into: of the sizes, and of the differences.
+        Axes for the sizes, and for the differences.
 
     Returns
     -------

@@ -114,9 +114,9 @@ def as_number(x: Any) -> Any:
     """A Python number for data without axes."""
     if isinstance(x, (float, np.float32)):
         return float(x)  # in a fifth of the time that item() takes
-    if isinstance(x, np.ndarray | np.generic):
-        return x if x.ndim else x.item()
-    return x.as_number() if isinstance(x, DuckArray) and not x.shape else x
+    if isinstance(x, DuckArray):
+        return x if x.shape else x.as_number()
+    return x.item() if isinstance(x, np.ndarray | np.generic) and not x.ndim else x
 
 
 def as_held(x: Any, dtype: Any) -> Any:
@@ -126,7 +126,7 @@ def as_held(x: Any, dtype: Any) -> Any:
 
 def frozen(x: Any) -> Any:
     """An array that nobody else holds, read-only: recording an operation need not copy it."""
-    if isinstance(x, np.ndarray):
+    if type(x) is np.ndarray:
         x.flags.writeable = False
     return x
 

@@ -66,11 +66,11 @@ class Optimizer:
     slots: ClassVar[tuple[str, ...]]
 
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
-        self.parameters = _variables(parameters)
+        self.parameters: list[Value] = _variables(parameters)
         # which are updated as their two parts; a variable's dtype never changes
         self._complex = {i for i, p in enumerate(self.parameters) if np.iscomplexobj(p._held)}
         self.lr = lr
-        self.options = self._checked(options)
+        self.options: dict[str, Any] = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
         self.state: list[State] = [
             tuple(0.0 if slot == "count" else _like(_real(p._held), 0.0) for slot in self._slots)
@@ -208,7 +208,7 @@ class SGD(Optimizer):
     array([0.8, 1.6])
     """
 
-    slots = ("velocity",)
+    slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
     @staticmethod
     def update(
@@ -241,7 +241,7 @@ class RMSprop(Optimizer):
     Tieleman and Hinton, 2012: Neural Networks for Machine Learning, lecture 6.5.
     """
 
-    slots = ("mean_square", "velocity")
+    slots: ClassVar[tuple[str, ...]] = ("mean_square", "velocity")
 
     @staticmethod
     def update(
@@ -288,7 +288,7 @@ class Adam(Optimizer):
     -2.0
     """
 
-    slots = ("mean", "mean_square", "count")
+    slots: ClassVar[tuple[str, ...]] = ("mean", "mean_square", "count")
 
     @staticmethod
     def update(
@@ -321,7 +321,7 @@ class AdamW(Optimizer):
     Loshchilov and Hutter, 2019: decoupled weight decay regularization.
     """
 
-    slots = Adam.slots
+    slots: ClassVar[tuple[str, ...]] = Adam.slots
 
     @staticmethod
     def update(
@@ -408,8 +408,8 @@ class Schedule(ABC):
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.base = optimizer.lr
-        self.count = 0
+        self.base: float = optimizer.lr
+        self.count: int = 0
         optimizer.lr = self.rate()
 
     @abstractmethod
@@ -456,7 +456,8 @@ class StepDecay(Schedule):
     """Multiply the rate by `factor` after every `every` steps."""
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
-        self.every, self.factor = whole("every", every), _number("factor", factor)
+        self.every: int = whole("every", every)
+        self.factor: float = _number("factor", factor)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -480,7 +481,8 @@ class CosineDecay(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, steps: int, final: float = 0.0) -> None:
-        self.steps, self.final = whole("steps", steps), _number("final", final)
+        self.steps: int = whole("steps", steps)
+        self.final: float = _number("final", final)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -499,8 +501,9 @@ class OneCycle(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, peak: float, steps: int, rising: float = 0.3) -> None:
-        self.peak, self.last = _number("peak", peak), whole("steps", steps) - 1
-        self.top = rising * steps - 1
+        self.peak: float = _number("peak", peak)
+        self.last: int = whole("steps", steps) - 1
+        self.top: float = rising * steps - 1
         if not 0 < self.top < self.last:
             raise ValueError(
                 f"rising={rising!r} of {steps} steps leaves no rising or no falling phase: give "
@@ -544,13 +547,13 @@ class ReduceOnPlateau(Schedule):
         final: float = 0.0,
         mode: Literal["min", "max"] = "min",
     ) -> None:
-        self.factor, self.final = _number("factor", factor, below=1.0), _number("final", final)
-        self.patience, self.threshold = (
-            _number("patience", patience),
-            _number("threshold", threshold),
-        )
-        self.mode, self.waited = chosen("mode", mode, ("min", "max")), 0
-        self.best = math.inf if mode == "min" else -math.inf
+        self.factor: float = _number("factor", factor, below=1.0)
+        self.final: float = _number("final", final)
+        self.patience: float = _number("patience", patience)
+        self.threshold: float = _number("threshold", threshold)
+        self.mode: str = chosen("mode", mode, ("min", "max"))
+        self.waited: int = 0
+        self.best: float = math.inf if mode == "min" else -math.inf
         super().__init__(optimizer)
 
     def rate(self) -> float:

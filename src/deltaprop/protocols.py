@@ -28,7 +28,7 @@ class ArrayProtocols(Node):
     """A node that NumPy and the libraries of the array API standard take for an array."""
 
     __slots__ = ()
-    __array_priority__ = 1000.0
+    __array_priority__: float = 1000.0
 
     # which function of ours stands for which of others', and the namespace of them all:
     # they live on higher floors, and `deltaprop.numpy.dispatch` sets them here

@@ -84,19 +84,22 @@ class Evaluation:
         has_aux: bool = False,
     ) -> None:
         chosen = [args[i] for i in where]
+        self.structure: Structure
         leaves, self.structure = flatten(chosen)
-        self.names = [
+        self.names: list[str] = [
             name
             for i, child in zip(where, self.structure.children, strict=True)
             for name in paths(child, f"argument {i}")
         ]
         self.function = function
-        self.wrap = any(isinstance(x, Node) for x in leaves)
-        self.inner = any(map(is_variable, leaves))  # a derivative in them may be asked for
+        self.wrap: bool = any(isinstance(x, Node) for x in leaves)
+        self.inner: bool = any(map(is_variable, leaves))  # a derivative in them may be asked for
         surrounded = depth() > 0
-        self.start = next(_serial)
+        self.start: int = next(_serial)
         with running(), recording():
-            self.inputs = [_variable(x, n) for x, n in zip(leaves, self.names, strict=True)]
+            self.inputs: list[Node] = [
+                _variable(x, n) for x, n in zip(leaves, self.names, strict=True)
+            ]
             given = list(args)
             for i, x in zip(where, unflatten(self.structure, self.inputs), strict=True):
                 given[i] = x
@@ -106,7 +109,7 @@ class Evaluation:
                 if isinstance(error.__cause__, LostGradient):
                     raise error.__cause__ from None
                 raise
-        self.aux = None
+        self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(
@@ -114,6 +117,8 @@ class Evaluation:
                     f"got {result!r}"
                 )
             result, self.aux = result
+        self.outputs: list[Any]
+        self.result_structure: Structure
         self.outputs, self.result_structure = flatten(result)
         for y in self.outputs:
             if not isinstance(raw(y), DATA):
@@ -123,7 +128,7 @@ class Evaluation:
                     + ("" if has_aux else ": return what else you need with has_aux=True")
                 )
         found = [*self.outputs, *flatten(self.aux)[0]]
-        self.nested = is_recording() and (
+        self.nested: bool = is_recording() and (
             self.inner or (surrounded and bool(_outward(found, self.start)))
         )
 

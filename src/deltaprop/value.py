@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -24,10 +24,8 @@ Operator: TypeAlias = Callable[["Value", Operand], "Value"]
 _OPERANDS = (Node, *DATA)
 
 
-def _operators(
-    primitive: Binary, on_floats: Callable[[float, float], Any]
-) -> tuple[Operator, Operator]:
-    """A binary operator and its reflection, with a short way for two scalars.
+def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Operator:
+    """A binary operator, with a short way for two scalars.
 
     The short way is `primitive(a, b)` written out: a graph of scalars is nothing but
     these calls, and each costs about a third of the general way.
@@ -80,7 +78,13 @@ def _operators(
                 result._held = float(result._held)  # Python's operators make floats of floats
         return result
 
-    def reflected(self: Value, other: Any) -> Value:
+    return method
+
+
+def _reflected(primitive: Binary) -> Operator:
+    """A binary operator whose Value stands on the right."""
+
+    def method(self: Value, other: Any) -> Value:
         if type(other) is list or type(other) is tuple:
             other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
@@ -88,10 +92,10 @@ def _operators(
         elif type(other) is int and type(self._held) is float:
             other = float(other)
             if primitive is elementwise.add and not self.is_constant:
-                return method(self, other)  # sum() starts from 0
+                return self + other  # sum() starts from 0
         return primitive(other, self)
 
-    return method, reflected
+    return method
 
 
 def _in_place(operate: Operator) -> Operator:
@@ -446,15 +450,24 @@ class Value(ArrayProtocols):
 
         return remove
 
-    __add__, __radd__ = _operators(elementwise.add, operator.add)
-    __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
-    __mul__, __rmul__ = _operators(elementwise.multiply, operator.mul)
-    __truediv__, __rtruediv__ = _operators(elementwise.divide, operator.truediv)
-    __pow__, __rpow__ = _operators(elementwise.power, elementwise.power_of_floats)
-    __mod__, __rmod__ = _operators(elementwise.remainder, operator.mod)
-    __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
-    __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
-    __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
+    __add__: ClassVar[Operator] = _operator(elementwise.add, operator.add)
+    __radd__: ClassVar[Operator] = _reflected(elementwise.add)
+    __sub__: ClassVar[Operator] = _operator(elementwise.subtract, operator.sub)
+    __rsub__: ClassVar[Operator] = _reflected(elementwise.subtract)
+    __mul__: ClassVar[Operator] = _operator(elementwise.multiply, operator.mul)
+    __rmul__: ClassVar[Operator] = _reflected(elementwise.multiply)
+    __truediv__: ClassVar[Operator] = _operator(elementwise.divide, operator.truediv)
+    __rtruediv__: ClassVar[Operator] = _reflected(elementwise.divide)
+    __pow__: ClassVar[Operator] = _operator(elementwise.power, elementwise.power_of_floats)
+    __rpow__: ClassVar[Operator] = _reflected(elementwise.power)
+    __mod__: ClassVar[Operator] = _operator(elementwise.remainder, operator.mod)
+    __rmod__: ClassVar[Operator] = _reflected(elementwise.remainder)
+    __floordiv__: ClassVar[Operator] = _operator(elementwise.floor_divide, operator.floordiv)
+    __rfloordiv__: ClassVar[Operator] = _reflected(elementwise.floor_divide)
+    __iadd__: ClassVar[Operator] = _in_place(__add__)
+    __isub__: ClassVar[Operator] = _in_place(__sub__)
+    __imul__: ClassVar[Operator] = _in_place(__mul__)
+    __itruediv__: ClassVar[Operator] = _in_place(__truediv__)
 
     def __divmod__(self, other: Operand) -> tuple[Value, Value]:
         return self // other, self % other
@@ -468,12 +481,17 @@ class Value(ArrayProtocols):
     __ge__: ClassVar[Operator] = _comparison(elementwise.greater_equal)
     __eq__: ClassVar[Operator] = _comparison(elementwise.equal)  # type: ignore[assignment]
     __ne__: ClassVar[Operator] = _comparison(elementwise.not_equal)  # type: ignore[assignment]
-    __and__ = __rand__ = _comparison(elementwise.bitwise_and)
-    __or__ = __ror__ = _comparison(elementwise.bitwise_or)
-    __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
-    __lshift__, __rlshift__ = _operators(elementwise.left_shift, operator.lshift)
-    __rshift__, __rrshift__ = _operators(elementwise.right_shift, operator.rshift)
-    __hash__ = object.__hash__
+    __and__: ClassVar[Operator] = _comparison(elementwise.bitwise_and)
+    __rand__: ClassVar[Operator] = _comparison(elementwise.bitwise_and)
+    __or__: ClassVar[Operator] = _comparison(elementwise.bitwise_or)
+    __ror__: ClassVar[Operator] = _comparison(elementwise.bitwise_or)
+    __xor__: ClassVar[Operator] = _comparison(elementwise.bitwise_xor)
+    __rxor__: ClassVar[Operator] = _comparison(elementwise.bitwise_xor)
+    __lshift__: ClassVar[Operator] = _operator(elementwise.left_shift, operator.lshift)
+    __rlshift__: ClassVar[Operator] = _reflected(elementwise.left_shift)
+    __rshift__: ClassVar[Operator] = _operator(elementwise.right_shift, operator.rshift)
+    __rrshift__: ClassVar[Operator] = _reflected(elementwise.right_shift)
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     def __matmul__(self, other: Operand) -> Value:
         return contractions.matmul(self, other)
@@ -550,43 +568,45 @@ class Value(ArrayProtocols):
                 "another result that the gradient flows through"
             )
 
-    conj = conjugate = elementwise.conj
-    sum = reductions.sum
-    mean = reductions.mean
-    prod = reductions.prod
-    var = reductions.var
-    std = reductions.std
-    max = reductions.max
-    min = reductions.min
-    cumsum = reductions.cumsum
-    cumprod = reductions.cumprod
-    dot = contractions.dot
-    ravel = flatten = shaping.ravel
-    swapaxes = shaping.swapaxes
-    squeeze = shaping.squeeze
-    repeat = shaping.repeat
-    diagonal = shaping.diagonal
-    trace = shaping.trace
-    astype = shaping.astype
-    take = indexing.take
-    sort = indexing.sort
-    argsort = indexing.argsort
-    argmax = indexing.argmax
-    argmin = indexing.argmin
-    searchsorted = indexing.searchsorted
-    nonzero = indexing.nonzero
-    any = indexing.any
-    all = indexing.all
-    clip = elementwise.clip
-    round = elementwise.round
-    exp = elementwise.exp
-    log = elementwise.log
-    sqrt = elementwise.sqrt
-    sin = elementwise.sin
-    cos = elementwise.cos
-    tanh = elementwise.tanh
-    sigmoid = elementwise.sigmoid
-    relu = activations.relu
+    conj: Final = elementwise.conj
+    conjugate: Final = elementwise.conj
+    sum: Final = reductions.sum
+    mean: Final = reductions.mean
+    prod: Final = reductions.prod
+    var: Final = reductions.var
+    std: Final = reductions.std
+    max: Final = reductions.max
+    min: Final = reductions.min
+    cumsum: Final = reductions.cumsum
+    cumprod: Final = reductions.cumprod
+    dot: Final = contractions.dot
+    ravel: Final = shaping.ravel
+    flatten: Final = shaping.ravel
+    swapaxes: Final = shaping.swapaxes
+    squeeze: Final = shaping.squeeze
+    repeat: Final = shaping.repeat
+    diagonal: Final = shaping.diagonal
+    trace: Final = shaping.trace
+    astype: Final = shaping.astype
+    take: Final = indexing.take
+    sort: Final = indexing.sort
+    argsort: Final = indexing.argsort
+    argmax: Final = indexing.argmax
+    argmin: Final = indexing.argmin
+    searchsorted: Final = indexing.searchsorted
+    nonzero: Final = indexing.nonzero
+    any: Final = indexing.any
+    all: Final = indexing.all
+    clip: Final = elementwise.clip
+    round: Final = elementwise.round
+    exp: Final = elementwise.exp
+    log: Final = elementwise.log
+    sqrt: Final = elementwise.sqrt
+    sin: Final = elementwise.sin
+    cos: Final = elementwise.cos
+    tanh: Final = elementwise.tanh
+    sigmoid: Final = elementwise.sigmoid
+    relu: Final = activations.relu
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Value:
         """The same entries in another shape, given as one tuple or as numbers."""

@@ -76,7 +76,7 @@ def _matmul_back_b(g: Any, a: Any, b: Any) -> Any:
     return unbroadcast(a.mT @ g, b)
 
 
-matmul_ = Bilinear(
+matmul_: Bilinear = Bilinear(
     "matmul",
     _matmul,
     _matmul_back_a,
@@ -161,7 +161,7 @@ def _affine_jvp(tangents: Sequence[Any], _y: Any, x: Any, w: Any, _b: Any) -> An
     return total
 
 
-affine_ = Custom(
+affine_: Custom = Custom(
     "affine",
     _affine,
     [
@@ -285,7 +285,7 @@ def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *xs, optimize=optimize)
 
 
-einsum_ = Multilinear(
+einsum_: Multilinear = Multilinear(
     "einsum",
     _einsum,
     cases=[

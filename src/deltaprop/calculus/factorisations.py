@@ -19,9 +19,8 @@ function V f(w) V^H there have no derivative that could be found from the factor
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -38,10 +37,35 @@ from .signatures import of_array
 
 __all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
 
-EigResult = namedtuple("EigResult", ["eigenvalues", "eigenvectors"])
-EighResult = namedtuple("EighResult", ["eigenvalues", "eigenvectors"])
-QRResult = namedtuple("QRResult", ["Q", "R"])
-SVDResult = namedtuple("SVDResult", ["U", "S", "Vh"])
+
+class EigResult(NamedTuple):
+    """What `eig` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EighResult(NamedTuple):
+    """What `eigh` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class QRResult(NamedTuple):
+    """What `qr` returns."""
+
+    Q: Any
+    R: Any
+
+
+class SVDResult(NamedTuple):
+    """What `svd` returns."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
 
 _APART = np.diag([5.0, 11.0, 18.0])  # well conditioned: eigenvalues, singular values apart
 SQUARES = [case((2, 2), near=_APART[:2, :2]), case((2, 3, 3), near=_APART), case((0, 0))]
@@ -136,7 +160,7 @@ class _Solve(Primitive):
         return self(a, t)
 
 
-solve_ = _Solve(
+solve_: _Solve = _Solve(
     "solve",
     np.linalg.solve,
     cases=[
@@ -145,7 +169,7 @@ solve_ = _Solve(
         case((3, 2, 2), (2, 1), near=_APART[:2, :2]),
     ],
 )
-inv_ = Custom(
+inv_: Custom = Custom(
     "inv",
     np.linalg.inv,
     [lambda g, y, _a: -(y.mT @ g @ y.mT)],

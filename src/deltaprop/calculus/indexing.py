@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from inspect import Signature, signature
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -434,11 +434,11 @@ class At:
         """x[index] - new there."""
         return self.add(negative(new))
 
-    multiply = _update("x[index] * new", operator.mul)
-    divide = _update("x[index] / new", operator.truediv)
-    power = _update("x[index] ** new", operator.pow)
-    min = _update("minimum(x[index], new)", minimum)
-    max = _update("maximum(x[index], new)", maximum)
+    multiply: Final = _update("x[index] * new", operator.mul)
+    divide: Final = _update("x[index] / new", operator.truediv)
+    power: Final = _update("x[index] ** new", operator.pow)
+    min: Final = _update("minimum(x[index], new)", minimum)
+    max: Final = _update("maximum(x[index], new)", maximum)
 
     def apply(self, function: Callable[[Value], Operand]) -> Value:
         """``function(x[index])`` there, for a function that keeps the shape."""

@@ -38,5 +38,5 @@ def _entrywise(function: Callable[[float], float], what: str) -> Callable[[Any],
     return on_array
 
 
-erf = _entrywise(math.erf, "The error function.")
-erfc = _entrywise(math.erfc, "1 - erf(x), accurate for large x.")
+erf: Callable[[Any], Any] = _entrywise(math.erf, "The error function.")
+erfc: Callable[[Any], Any] = _entrywise(math.erfc, "1 - erf(x), accurate for large x.")

@@ -8,10 +8,9 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections import namedtuple
 from collections.abc import Sequence
 from operator import index
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -58,7 +57,12 @@ __all__ = [
     "solve_sylvester", "solve_triangular", "sqrtm", "tensorinv", "tensorsolve", "vector_norm",
 ]  # fmt: skip
 
-SlogdetResult = namedtuple("SlogdetResult", ["sign", "logabsdet"])
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` returns."""
+
+    sign: Any
+    logabsdet: Any
 
 
 # -- equations ----------------------------------------------------------------------------

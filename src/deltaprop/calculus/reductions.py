@@ -122,7 +122,7 @@ def _mean(x: Any, axis: Axis, keepdims: Any) -> Any:
     return np.mean(x, axis, keepdims=keepdims)
 
 
-sum_ = Selection(
+sum_: Selection = Selection(
     "sum",
     lambda x, axis, keepdims: np.add.reduce(x, axis, keepdims=keepdims),
     lambda g, x, axis, keepdims: _kept(g, x, axis, keepdims),
@@ -131,7 +131,7 @@ sum_ = Selection(
     buffered=True,
     cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
 )
-mean_ = Selection(
+mean_: Selection = Selection(
     "mean",
     _mean,
     lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),
@@ -244,26 +244,28 @@ def _logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     return y if keepdims else y.squeeze(axis)
 
 
-max_ = _weighted(
+max_: Custom = _weighted(
     "max",
     lambda x, axis, keepdims: np.maximum.reduce(x, axis, keepdims=keepdims),
     _share_of_extreme,
     _reductions(),
 )
-min_ = _weighted(
+min_: Custom = _weighted(
     "min",
     lambda x, axis, keepdims: np.minimum.reduce(x, axis, keepdims=keepdims),
     _share_of_extreme,
     _reductions(),
 )
-var_ = _weighted(
+var_: Custom = _weighted(
     "var",
     lambda x, axis, ddof, keepdims: np.var(x, axis, ddof=ddof, keepdims=keepdims),
     _deviation,
     [*_reductions(ddof=0), *_reductions(ddof=0.5)[:3]],
 )
-logsumexp_ = _weighted("logsumexp", _logsumexp, _share_of_total, _reductions(), decomposed=True)
-prod_ = _weighted(
+logsumexp_: Custom = _weighted(
+    "logsumexp", _logsumexp, _share_of_total, _reductions(), decomposed=True
+)
+prod_: Custom = _weighted(
     "prod",
     lambda x, axis, keepdims: np.multiply.reduce(x, axis, keepdims=keepdims),
     _others,
@@ -313,14 +315,14 @@ def _softmax_slope(t: Any, y: Any, axis: Axis) -> Any:
     return y * (t - sum_(t * y, axis=axis, keepdims=True))
 
 
-cumprod_ = Custom(
+cumprod_: Custom = Custom(
     "cumprod",
     lambda x, axis: np.multiply.accumulate(x, axis),
     [_cumprod_vjp],
     _cumprod_jvp,
     cases=_RUNNING,
 )
-softmax_ = Custom(
+softmax_: Custom = Custom(
     "softmax",
     _softmax,
     [lambda g, y, _x, axis: _softmax_slope(g, y, axis)],
@@ -328,7 +330,7 @@ softmax_ = Custom(
     decomposed=True,
     cases=_NORMALISED,
 )
-log_softmax_ = Custom(
+log_softmax_: Custom = Custom(
     "log_softmax",
     _log_softmax,
     [lambda g, y, _x, axis: g - exp(y) * sum_(g, axis=axis, keepdims=True)],
@@ -558,7 +560,8 @@ def min(
     return _extreme(1, x, axis, keepdims, initial, where)
 
 
-amax, amin = max, min
+amax = max
+amin = min
 
 
 @of_array

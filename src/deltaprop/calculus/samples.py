@@ -303,7 +303,7 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     return scatter(weights, indices=(bins,), shape=counts.shape, dtype=dtype)
 
 
-digitize = _constant_of(np.digitize)
+digitize: Any = _constant_of(np.digitize)
 _bin_edges = _constant_of(np.histogram_bin_edges)
 _histogram = _constant_of(np.histogram)
 

@@ -302,7 +302,8 @@ kl_div: Binary = Elementwise(
 # -- what users call ----------------------------------------------------------------------
 
 digamma = psi
-expit, log_expit = sigmoid, log_sigmoid
+expit = sigmoid
+log_expit = log_sigmoid
 
 
 @of_array

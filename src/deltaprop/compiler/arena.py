@@ -38,7 +38,9 @@ class Arena:
         nodes: Mapping[str, Node],
         others: Sequence[str],
     ) -> None:
-        self.inside = [(names[x], at, x) for x, at in memory.at_home.items()]
+        self.inside: list[tuple[str, int, Variable]] = [
+            (names[x], at, x) for x, at in memory.at_home.items()
+        ]
         self.views: list[tuple[str, str, Call]] = []
         known = {name for name, _, _ in self.inside}
         for call in memory.views:
@@ -47,8 +49,10 @@ class Arena:
             if base in known and name not in known:
                 known.add(name)
                 self.views.append((name, base, call))
-        self.size = memory.arena.nbytes
-        self.rows, self.nodes, self.others = rows, nodes, others
+        self.size: int = memory.arena.nbytes
+        self.rows: Mapping[str, Sequence[Sequence[str]]] = rows
+        self.nodes: Mapping[str, Node] = nodes
+        self.others: Sequence[str] = others
         self.owner: Any = None
 
     def renew(self, space: dict[str, Any]) -> None:

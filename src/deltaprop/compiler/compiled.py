@@ -107,7 +107,7 @@ class Compiled(Generic[P, R]):
         update_wrapper(self, function)
         self.executor = executor
         self.function = function
-        self.static = frozenset(static)
+        self.static: frozenset[Any] = frozenset(static)
         self.maxsize = maxsize
         self._replays: OrderedDict[Any, list[Replay]] = OrderedDict()
         self._quick: dict[Any, Replay] = {}

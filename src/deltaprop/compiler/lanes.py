@@ -119,18 +119,18 @@ class Vector:
         self, calls: Sequence[Call], inputs: Sequence[Variable], outputs: Sequence[Variable]
     ) -> None:
         self._place: dict[Any, int] = {x: i for i, x in enumerate(inputs)}
-        self.inputs = len(inputs)
+        self.inputs: int = len(inputs)
         groups = _levels(_chained(calls, set(outputs)))
         terms = [x for _, items in groups for args, _ in items for x in args]
         constants = [x for x in terms if type(x) is float]
         for x in constants:
             self._place.setdefault(x, len(self._place))
         size = len(self._place) + sum(len(items) for _, items in groups)
-        self.numbers = np.zeros(size)
+        self.numbers: np.ndarray = np.zeros(size)
         for x in constants:
             self.numbers[self._place[x]] = x
-        self.steps = [self._step(function, items) for function, items in groups]
-        self.outputs = self._places(outputs)
+        self.steps: list[_Step] = [self._step(function, items) for function, items in groups]
+        self.outputs: Any = self._places(outputs)
         self._place = {}  # the program does not need it
 
     def __call__(self, *inputs: float) -> list[float]:

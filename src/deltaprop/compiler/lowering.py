@@ -46,8 +46,8 @@ class Lowered(DuckArray):
     __slots__ = ("array", "number")
 
     def __init__(self, array: Any, number: bool = False) -> None:
-        self.array = array
-        self.number = number
+        self.array: Any = array
+        self.number: bool = number
 
     def __getattr__(self, name: str) -> Any:
         if name[0] == "_":

@@ -93,12 +93,12 @@ class Memory:
         kept: Collection[Variable] = (),
     ) -> None:
         self.can = can
-        self.homes = dict(homes or {})
+        self.homes: dict[Variable, Variable] = dict(homes or {})
         self.buffers: dict[Variable, np.ndarray] = {}
         self.views: list[Call] = []
-        self.filled = {call.result for call in program.calls if can.fill(call)}
-        self.owners = _owners(program, self.filled)
-        self.last_use = _last_use(program, self.owners)
+        self.filled: set[Variable] = {call.result for call in program.calls if can.fill(call)}
+        self.owners: dict[Variable, frozenset[Variable]] = _owners(program, self.filled)
+        self.last_use: dict[Variable, int] = _last_use(program, self.owners)
         self._slots: dict[Variable, _Slot] = {}
         self._unsure = len(program.calls) - 1  # the last call that may raise an error
         while self._unsure >= 0 and can.succeed(program.calls[self._unsure]):
@@ -137,7 +137,7 @@ class Memory:
                     at_home[x] = size
                     size += x.nbytes
         self.at_home = at_home
-        self.arena = allocated(size)
+        self.arena: np.ndarray = allocated(size)
         for x, at in at_home.items():
             self.buffers[x] = shaped(self.arena, at, x)
 
@@ -245,8 +245,10 @@ class Memory:
             heappush(ends, (-slot.first, mine))
             if any(x in kept for x, _ in slot.members):
                 always.append(mine)
-        self.asked = sum([x.nbytes for slot in slots for x, _ in slot.members if not slot.packed])
-        self.taken = max([slot.offset + slot.nbytes for slot in slots], default=0)
+        self.asked: int = sum(
+            [x.nbytes for slot in slots for x, _ in slot.members if not slot.packed]
+        )
+        self.taken: int = max([slot.offset + slot.nbytes for slot in slots], default=0)
         block = allocated(self.taken)
         self.offsets: dict[Variable, int] = {}
         for slot in slots:

@@ -51,7 +51,7 @@ class Variable(DuckArray):
             return
         self.shape = self.strides = ()
         self.size, self.dense = 1, True
-        self.number = not isinstance(like, (tuple, list, np.random.Generator))
+        self.number: bool = not isinstance(like, (tuple, list, np.random.Generator))
         self.dtype = (
             None if not self.number else _FLOAT if type(like) is float else np.result_type(like)
         )

@@ -30,7 +30,9 @@ class Watch:
     def __init__(self, function: Callable[..., Any], static: Iterable[Any]) -> None:
         own = [random._inst, np.random.mtrand._rand]
         found = [*own, *_sources([function, *static], _LEVELS, set())]
-        self.seen = [(x, _state(x)) for x in {id(x): x for x in found}.values()]
+        self.seen: list[tuple[Any, Any]] = [
+            (x, _state(x)) for x in {id(x): x for x in found}.values()
+        ]
 
     def check(self, again: Callable[[], Any]) -> None:
         """Raise if the function drew from one, which is put back; `again` runs the function.

@@ -66,7 +66,8 @@ class Place:
     def __init__(self, owner: Any, name: Any) -> None:
         self.owner = owner
         self.name = name
-        self.before = self.symbols = self.get()
+        self.before: Any = self.get()
+        self.symbols: Any = self.before
         self.leaves: Any = ()
         self.structure = LEAF
 
@@ -107,7 +108,7 @@ class Trace(Mode, Outside):
     def __init__(self, empty: Iterable[Node] = (), whole: Collection[str] = ()) -> None:
         self.outside = self
         self.thread = get_ident()
-        self.empty = set(empty)
+        self.empty: set[Node] = set(empty)
         self.missing: set[Node] = set()
         self.present: set[Node] = set()
         self.whole = whole
@@ -117,7 +118,7 @@ class Trace(Mode, Outside):
         self.draws: dict[int, Draws] = {}
         self.aliases: dict[Any, tuple[Node, Any]] = {}
         self.given: list[Any] = []  # arrays that are arguments
-        self.recompute_id = 0
+        self.recompute_id: int = 0
         self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
         self._recompute_ids = count(1)
         self._met: set[Node] = set()
@@ -588,4 +589,4 @@ class Static:
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value: Any = value

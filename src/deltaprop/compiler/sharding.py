@@ -31,7 +31,7 @@ class Layout:
     """
 
     def __init__(self, shard: Mapping[str, int]) -> None:
-        self.shard = dict(shard)
+        self.shard: dict[str, int] = dict(shard)
 
     @cached_property
     def mesh(self) -> Any:

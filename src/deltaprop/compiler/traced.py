@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any
@@ -245,8 +245,9 @@ class Number(Traced):
 
     __slots__ = ()
 
-    shape = strides = ()
-    dtype = np.dtype(float)
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dtype: Any = np.dtype(float)
     size = 1
     dense = number = real_number = True
 
@@ -504,7 +505,7 @@ class Draws:
         self.trace = trace
         self.source = source
         self.generator = generator
-        self.state = generator.bit_generator.state
+        self.state: Mapping[str, Any] = generator.bit_generator.state
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(np.random.Generator, name)

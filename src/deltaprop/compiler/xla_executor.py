@@ -56,24 +56,24 @@ class Split:
     """
 
     def __init__(self, program: Program, places: set[Variable]) -> None:
-        self.made = {call.result: call for call in program.calls}
+        self.made: dict[Variable, Call] = {call.result: call for call in program.calls}
         effects = [call for call in program.calls if call.effect]
         draws = {call.result for call in effects if is_draw(call)}
         early: set[Variable] = set()
-        self.after = []
+        self.after: list[Any] = []
         for call in effects:
             if call.result in draws or self._light(call, draws | early, places):
                 early |= self._behind(call.reads, early) | {call.result}
             else:
                 self.after.append(call)
-        self.before = [call for call in program.calls if call.result in early]
+        self.before: list[Call] = [call for call in program.calls if call.result in early]
         known = {*program.inputs, *draws}
         wanted = [*symbols_in(program.outputs), *[x for c in self.after for x in c.reads]]
-        self.wanted = [x for x in dict.fromkeys(wanted) if x not in known]
+        self.wanted: list[Any] = [x for x in dict.fromkeys(wanted) if x not in known]
         needed = self._behind(self.wanted, known)
-        self.inside = [call for call in program.calls if call.result in needed]
+        self.inside: list[Call] = [call for call in program.calls if call.result in needed]
         reads = dict.fromkeys(x for call in self.inside for x in call.reads)
-        self.given = [x for x in reads if x in known]
+        self.given: list[Variable] = [x for x in reads if x in known]
 
     def _behind(self, xs: Any, known: set[Variable]) -> set[Variable]:
         """The results that `xs` depend on, themselves included, but for those known."""
@@ -108,7 +108,7 @@ class Xla:
     """
 
     def __init__(self, shard: Mapping[str, int]) -> None:
-        self.layout = Layout(shard)
+        self.layout: Layout = Layout(shard)
         self.held: dict[Any, tuple[Any, Any]] = {}
         self.options: dict[str, Any] = {}
 

@@ -7,7 +7,7 @@ Data are NumPy's arrays and scalars, Python's numbers, and what behaves like the
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class DuckArray:
     def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         """Call `check` with the arguments, of which this is one, when they are known."""

@@ -42,8 +42,8 @@ class Mask:
     __slots__ = ("array", "function", "sources")
 
     def __init__(self, function: Callable[..., Any], *sources: Any) -> None:
-        self.function = function
-        self.sources = sources
+        self.function: Callable[..., Any] = function
+        self.sources: tuple[Any, ...] = sources
         self.array: Any = None
 
     def entries(self) -> Any:
@@ -72,8 +72,8 @@ class Masked:
     __slots__ = ("lazy", "values")
 
     def __init__(self, values: Any, mask: Any) -> None:
-        self.values = values
-        self.lazy = mask  # an array, or a `Mask`
+        self.values: Any = values
+        self.lazy: Any = mask  # an array, or a `Mask`
 
     @property
     def mask(self) -> Any:
@@ -90,7 +90,7 @@ class Scattered:
     __slots__ = ("dense", "parts")
 
     def __init__(self, index: Any, values: Any) -> None:
-        self.parts = [(index, values)]
+        self.parts: list[tuple[Any, Any]] = [(index, values)]
         self.dense: Any = None
 
     def mask(self, shape: tuple[int, ...]) -> Any:
@@ -158,7 +158,9 @@ class Selection(Linear):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fills, self.rooted, self.moves = fills, picks, not adds
+        self.fills: bool = fills
+        self.rooted: bool = picks
+        self.moves: bool = not adds
 
     def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         if graph and self.rooted and (half := half_of(g, node)) is not None:
@@ -278,7 +280,7 @@ restrict: Selection
 
 # The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
 # each other's transposes: broadcasting is undone here and nowhere else.
-sum_to = Selection(
+sum_to: Selection = Selection(
     "sum_to",
     _sum_to,
     lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))),
@@ -299,7 +301,7 @@ restrict = Selection(
     fills=True,
     views=False,
 )
-scatter = Selection(
+scatter: Selection = Selection(
     "scatter",
     _scatter,
     lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],

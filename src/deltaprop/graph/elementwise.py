@@ -113,24 +113,30 @@ class Elementwise(Primitive):
         super().__init__(name, forward, **facts)
         if ufunc and scalar is None and any(map(callable, partials)):
             scalar = getattr(math, forward.__name__, None)
-        self.evaluate = self._evaluate if scalar is not None else forward
+        self.evaluate: Rule = self._evaluate if scalar is not None else forward
         self.partials = partials
-        self.count = len(partials)
+        self.count: int = len(partials)
         self.scalar = scalar
         self.chooses = chooses
-        self.strong = bool(chooses)
-        self.domain = (domain,) * self.count if isinstance(domain, Domain) else tuple(domain)
+        self.strong: bool = bool(chooses)
+        self.domain: tuple[Domain, ...] = (
+            (domain,) * self.count if isinstance(domain, Domain) else tuple(domain)
+        )
         self.ones = ones
-        self.even, self.squares, self.root, self.radical = even, squares, root, radical
-        self.half, self.jumps = half, jumps
-        self.rooted = bool(squares)
+        self.even: Sequence[Any] = even
+        self.squares: Sequence[Any] = squares
+        self.root: bool = root
+        self.radical: bool = radical
+        self.half: str | None = half
+        self.jumps: bool = jumps
+        self.rooted: bool = bool(squares)
         rows = [needed(p, 1, len(partials)) for p in partials]
-        self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
-        self.smooth = None not in partials
+        self.keeps: tuple[bool, ...] = tuple(any(column) for column in zip(*rows, strict=True))
+        self.smooth: bool = None not in partials
         # the one partial of an activation and its like
         alone = len(partials) == 1 and not chooses and callable(partials[0])
         self.slope: Any = partials[0] if alone else None
-        self.vjp_floats = self._written_for_floats()
+        self.vjp_floats: Rule = self._written_for_floats()
         if ufunc:  # NumPy's docstring speaks of more than we do
             gradient = "with its derivative" if self.smooth else "of Values a constant"
             more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
@@ -468,7 +474,9 @@ over: Elementwise
 
 
 # h * y, recorded where h is the cotangent of y**2 / 2
-along = Elementwise(np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, name="along", half="vjp")
+along: Elementwise = Elementwise(
+    np.multiply, lambda _z, _h, y: y, lambda _z, h, _y: h, name="along", half="vjp"
+)
 over = Elementwise(
     _over,
     lambda _z, _q, y: over(1.0, y),

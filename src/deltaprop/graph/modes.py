@@ -216,7 +216,7 @@ class Mode:
         self.where.set(_Entered(block, entered(self.where)))
         return self
 
-    __exit__ = _Exit()
+    __exit__: _Exit = _Exit()
 
     def __call__(self, function: F) -> F:
         """Decorate a function, a generator function or a coroutine function."""

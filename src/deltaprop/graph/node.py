@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import count
 from math import inf
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -57,15 +57,15 @@ class Extra:
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
         self.origin: str | None = None
         self.snapshot: weakref.ref[Node] | None = None
-        self.exposed = False
-        self.owns_grad = False
-        self.constant = False
+        self.exposed: bool = False
+        self.owns_grad: bool = False
+        self.constant: bool = False
         # for each `backward(create_graph=True)` that reached this leaf, the results whose
         # gradients it recorded: each is part of a cycle, from the result to its gradient and
         # from there, through the graph, back to the result
         self.recorded: tuple[list[Node], ...] = ()
         self.dtype: Any = None  # of a scalar, if it is another than its Python number's
-        self.argument = False  # whether it stands for an argument of a transformed function
+        self.argument: bool = False  # whether it stands for an argument of a transformed function
 
 
 class Node:
@@ -106,7 +106,7 @@ class Node:
     saved: Sequence[Any]
     serial: int
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     @classmethod
     def recorded(

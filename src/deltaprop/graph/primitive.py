@@ -87,9 +87,11 @@ class Primitive:
         self.name = name
         self.forward = forward
         self.evaluate = forward  # the operation on raw data; a kind may do more
-        self.cases = tuple(cases)
-        self.symbol, self.silent = symbol, silent
-        self.decomposed, self.buffered = decomposed, buffered
+        self.cases: tuple[Case, ...] = tuple(cases)
+        self.symbol: str = symbol
+        self.silent: bool = silent
+        self.decomposed: bool = decomposed
+        self.buffered: bool = buffered
         self.__name__ = name
         self.__doc__ = doc or getattr(forward, "__doc__", None)
         REGISTRY[name] = self
@@ -289,7 +291,7 @@ class Linear(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
-        self.keeps = _NONE
+        self.keeps: _Nothing = _NONE
         self.views = views
         self.transpose = transpose
         self.several = several
@@ -325,7 +327,7 @@ class Bilinear(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
-        self.transposes = (transpose_a, transpose_b)
+        self.transposes: tuple[Rule, Rule] = (transpose_a, transpose_b)
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         a, b = node.operands(graph)
@@ -365,11 +367,11 @@ class Custom(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
-        self.vjps = tuple(vjps)
+        self.vjps: tuple[Rule | None, ...] = tuple(vjps)
         self.jvp_rule = jvp
         rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps]
-        self.keeps = tuple(any(column) for column in zip(*rows, strict=True))
-        self.smooth = None not in self.vjps
+        self.keeps: tuple[bool, ...] = tuple(any(column) for column in zip(*rows, strict=True))
+        self.smooth: bool = None not in self.vjps
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         pairs = zip(args, self.vjps, strict=False)

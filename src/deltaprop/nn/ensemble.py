@@ -76,7 +76,7 @@ class Ensemble(MLP):
         dtype: Any = np.float64,
         dropout: float = 0.0,
     ) -> None:
-        self.members = whole("the number of members", members)
+        self.members: int = whole("the number of members", members)
         generator = np.random.default_rng(rng)
         super().__init__(sizes, activation, output, bias, init, generator, dtype, dropout=dropout)
         self._network = partial(MLP, sizes, activation, output, bias, dtype=dtype, dropout=dropout)

@@ -117,12 +117,18 @@ def _scaling(
 
 
 # Glorot and Bengio, 2010: understanding the difficulty of training deep feedforward networks
+glorot_uniform: Initializer
+glorot_normal: Initializer
 glorot_uniform, glorot_normal = _scaling(
     "glorot", "2 / (n_in + n_out)", lambda n_in, n_out: 2 / (n_in + n_out)
 )
 # He, Zhang, Ren and Sun, 2015: delving deep into rectifiers (relu halves the second moment)
+he_uniform: Initializer
+he_normal: Initializer
 he_uniform, he_normal = _scaling("he", "2 / n_in", lambda n_in, _: 2 / n_in)
 # LeCun, Bottou, Orr and Müller, 1998: efficient backprop
+lecun_uniform: Initializer
+lecun_normal: Initializer
 lecun_uniform, lecun_normal = _scaling("lecun", "1 / n_in", lambda n_in, _: 1 / n_in)
 
 INITIALIZERS: dict[str, Initializer] = {

@@ -73,19 +73,20 @@ class Dense(Module):
         dtype: Any = np.float64,
         error_propagation: str = "exact",
     ) -> None:
-        self.n_in, self.n_out = whole("n_in", n_in), whole("n_out", n_out)
+        self.n_in: int = whole("n_in", n_in)
+        self.n_out: int = whole("n_out", n_out)
         self._function = activation_by_name(activation)
-        self.activation = _name(self._function)
-        self.error_propagation = chosen("error propagation", error_propagation, PROPAGATIONS)
+        self.activation: str = _name(self._function)
+        self.error_propagation: Any = chosen("error propagation", error_propagation, PROPAGATIONS)
         self._dtype = layer_dtype(dtype)
         draw = suited_to(self.activation) if init is None else initializer(init)
         shape = self.n_in, self.n_out
-        self.weight = Value(draw(shape, np.random.default_rng(rng), self._dtype))
+        self.weight: Value = Value(draw(shape, np.random.default_rng(rng), self._dtype))
         if self.weight.shape != shape:
             raise ValueError(
                 f"the initialiser gave shape {self.weight.shape}, but was asked for {shape}"
             )
-        self.bias = Value(np.zeros(self.n_out, self._dtype)) if bias else None
+        self.bias: Value | None = Value(np.zeros(self.n_out, self._dtype)) if bias else None
 
     def __call__(self, x: Any) -> Any:
         """A = f(X W + b), of shape (..., n_out) for X of shape (..., n_in).
@@ -163,7 +164,7 @@ class Dropout(Module):
         if not 0 <= p < 1:
             raise ValueError(f"the probability of dropping must be in [0, 1), not {p!r}")
         self.p = p
-        self.rng = np.random.default_rng(rng)
+        self.rng: np.random.Generator = np.random.default_rng(rng)
 
     def __call__(self, x: Any) -> Any:
         """Return x with some entries zeroed, or x itself in evaluation mode."""
@@ -191,7 +192,7 @@ class Sequential(Module):
         for layer in layers:
             if not callable(layer):
                 raise TypeError(f"Sequential takes layers and functions, not {layer!r}")
-        self.layers = list(layers)
+        self.layers: list[Callable[[Any], Any]] = list(layers)
 
     def __call__(self, x: Any) -> Any:
         """Return the output of the last layer."""
@@ -264,12 +265,12 @@ class MLP(Module):
             raise TypeError(
                 f"sizes must be one list [n_in, ..., n_out], got {sizes!r}: write MLP([2, 4, 1])"
             )
-        self.sizes = [whole("a width", n) for n in sizes]
+        self.sizes: list[int] = [whole("a width", n) for n in sizes]
         if len(self.sizes) < 2:
             raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {list(sizes)}")
         generator = np.random.default_rng(rng)
         last = len(self.sizes) - 2
-        self.layers = [
+        self.layers: list[Dense] = [
             Dense(
                 self.sizes[i],
                 self.sizes[i + 1],
@@ -282,8 +283,9 @@ class MLP(Module):
             )
             for i in range(last + 1)
         ]
-        self.dropout = Dropout(dropout, rng=generator) if dropout else None
-        self.normalization, self.norms = normalization, None
+        self.dropout: Dropout | None = Dropout(dropout, rng=generator) if dropout else None
+        self.normalization: str | None = normalization
+        self.norms: list[Any] | None = None
         if normalization is not None:
             kind: Any = by_name("normalization", normalization, NORMALIZATIONS)
             if error_propagation != "exact":

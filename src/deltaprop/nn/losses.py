@@ -61,7 +61,7 @@ def _mean_square_change(tangents: Any, _y: Any, p: Any, t: Any) -> Any:
     return _sum((p - t) * change) * (2.0 / np.size(raw(p)))
 
 
-mean_square = Custom(
+mean_square: Custom = Custom(
     "mean_squared_error",
     _mean_square,
     [_mean_square_slope, lambda g, y, p, t: _mean_square_slope(g, y, t, p)],
@@ -153,7 +153,7 @@ def _surprise_change(
 
 # -sum of q log softmax(z) over the classes: of each row, or of all rows and then divided.
 # `normal`: all rows of q sum to 1. `log_p`: the log softmax of z, where it is known already.
-cross_entropy = Custom(
+cross_entropy: Custom = Custom(
     "cross_entropy",
     _surprise,
     [

@@ -34,7 +34,7 @@ def _through(g: Any, y: Any, x: Any, axis: Any, eps: float) -> Any:
     return g / sqrt(_deviation(x, axis)[2] + eps)
 
 
-normalize = Custom(
+normalize: Custom = Custom(
     "normalize",
     _normalize,
     [_through],
@@ -52,12 +52,13 @@ class Normalization(Module):
     """What both kinds have: ``y = (x - m) / sqrt(v + eps) * weight + bias``, n features last."""
 
     def __init__(self, n: int, eps: float, affine: bool, dtype: Any) -> None:
-        self.n, self.eps = whole("the number of features", n), eps
+        self.n: int = whole("the number of features", n)
+        self.eps: float = eps
         if not eps > 0:
             raise ValueError(f"eps must be positive (it prevents division by 0), got {eps!r}")
         self._dtype = layer_dtype(dtype)
-        self.weight = Value(np.ones(self.n, self._dtype)) if affine else None
-        self.bias = Value(np.zeros(self.n, self._dtype)) if affine else None
+        self.weight: Value | None = Value(np.ones(self.n, self._dtype)) if affine else None
+        self.bias: Value | None = Value(np.zeros(self.n, self._dtype)) if affine else None
 
     def _input(self, x: Any) -> Any:
         """x as it is, raw data in the layer's dtype."""
@@ -191,9 +192,9 @@ class BatchNorm(Normalization):
         if momentum is not None and not 0 < momentum <= 1:
             raise ValueError(f"momentum must be in (0, 1], or None, not {momentum!r}")
         self.momentum = momentum
-        self.running_mean = np.zeros(self.n, self._dtype)
-        self.running_var = np.ones(self.n, self._dtype)
-        self.num_batches_tracked = 0
+        self.running_mean: Any = np.zeros(self.n, self._dtype)
+        self.running_var: Any = np.ones(self.n, self._dtype)
+        self.num_batches_tracked: Any = 0
 
     def __call__(self, x: Any) -> Any:
         """Return the input normalised, with its shape (..., n)."""

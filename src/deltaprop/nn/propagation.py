@@ -30,7 +30,7 @@ PROPAGATIONS = ("exact", "rashid", "linear")
 # in which the pseudo-gradient is true: f is the identity, or the input has no entries.
 
 # "linear": the activation on the way forward, nothing on the way back
-pass_error = Custom(
+pass_error: Custom = Custom(
     "pass_error",
     lambda z, activation: activation(z),
     [lambda g, _y, z, activation: g],
@@ -41,7 +41,7 @@ pass_error = Custom(
 
 # "rashid": Z hands nothing to the input, whose gradient is `cut` off; instead the activation's
 # output hands it e W^T by the `bypass`. Z still gets the delta, and passes it to W and b.
-cut = Custom(
+cut: Custom = Custom(
     "cut",
     lambda x: x,
     [lambda _g, _y, x: ZERO],
@@ -49,7 +49,7 @@ cut = Custom(
     decomposed=True,
     cases=[case((3, 0))],
 )
-bypass = Custom(
+bypass: Custom = Custom(
     "bypass",
     lambda a, x, w: a,
     [lambda g, _y, a, _x, _w: g, lambda g, _y, _a, _x, w: g @ w.T, None],

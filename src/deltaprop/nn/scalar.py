@@ -40,8 +40,8 @@ class Neuron(ScalarModule):
 
     def __init__(self, nin: int, nonlin: bool = True, rng: Rng = None) -> None:
         generator = np.random.default_rng(rng)
-        self.w = [Value(w) for w in generator.uniform(-1.0, 1.0, nin).tolist()]
-        self.b = Value(0.0)
+        self.w: list[Value] = [Value(w) for w in generator.uniform(-1.0, 1.0, nin).tolist()]
+        self.b: Value = Value(0.0)
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
@@ -66,7 +66,7 @@ class Layer(ScalarModule):
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, rng: Rng = None) -> None:
         generator = np.random.default_rng(rng)
-        self.neurons = [Neuron(nin, nonlin, generator) for _ in range(nout)]
+        self.neurons: list[Neuron] = [Neuron(nin, nonlin, generator) for _ in range(nout)]
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The neurons' outputs as a list; the output itself if there is one neuron."""
@@ -100,7 +100,7 @@ class ScalarMLP(ScalarModule):
         generator = np.random.default_rng(rng)
         sizes = [nin, *nouts]
         last = len(nouts) - 1
-        self.layers = [
+        self.layers: list[Layer] = [
             Layer(sizes[i], sizes[i + 1], nonlin and i < last, generator) for i in range(len(nouts))
         ]
 

@@ -33,10 +33,10 @@ def register(namespace: ModuleType) -> None:
                     by_rule[function] = spoken
                 table[known] = spoken
                 setattr(ours, name, spoken)
+    by_rule[shaping.astype] = keywords.public("deltaprop.numpy.astype", shaping.astype, _ASTYPE)
     for name, method in list(vars(Value).items()):
         if callable(method) and method in by_rule:
             setattr(Value, name, by_rule[method])
-    Value.astype = keywords.public("deltaprop.numpy.astype", shaping.astype, _ASTYPE)
     table[np.i0] = special.i0
     table[np.linalg.pinv] = _pinv
     # what ndarray.clip calls

@@ -33,7 +33,11 @@ __all__ = [
     "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
 
-e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
+e: float = math.e
+pi: float = math.pi
+inf: float = math.inf
+nan: float = math.nan
+newaxis = None
 
 
 def _dtype(x: Any) -> np.dtype[Any]:

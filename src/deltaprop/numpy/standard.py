@@ -73,7 +73,8 @@ class _Joined:
         return _moved(lambda *numbers: self._theirs[(*how, *numbers)], *parts)
 
 
-r_, c_ = _Joined(np.r_), _Joined(np.c_)
+r_: _Joined = _Joined(np.r_)
+c_: _Joined = _Joined(np.c_)
 
 
 def _cumulative(

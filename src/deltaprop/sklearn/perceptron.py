@@ -195,8 +195,9 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         for layer, limit in zip(self._network.layers, limits, strict=True):
             for p in layer.parameters():
                 p.assign(rng.uniform(-limit, limit, p.shape))
-        self.n_layers_, self.n_outputs_ = len(sizes), sizes[-1]
-        self.out_activation_ = self._out_activation()
+        self.n_layers_: int = len(sizes)
+        self.n_outputs_: Any = sizes[-1]
+        self.out_activation_: str = self._out_activation()
         self.n_iter_ = self.t_ = 0
         for name in ("_step", "_optimizer"):
             self.__dict__.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -29,8 +29,8 @@ class Adam(Optimizer):
     they are left to the rate and to eps.
     """
 
-    slots = ("sum", "sum_of_squares")
-    count = 0
+    slots: ClassVar[tuple[str, ...]] = ("sum", "sum_of_squares")
+    count: int = 0
 
     @staticmethod
     def update(
@@ -106,7 +106,8 @@ class Step:
                 optimizer.step()
             return loss / outputs + penalty
 
-        self.plain, self.compiled = step, compile(step, maxsize=2 * _SIZES)
+        self.plain: Callable[..., Any] = step
+        self.compiled: Callable[..., Any] = compile(step, maxsize=2 * _SIZES)
         self.seen: Counter[int] = Counter()
         self.sizes: set[int] = set()
 

@@ -13,7 +13,7 @@ import math
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -34,7 +34,7 @@ class Term:
 
     def __init__(self, code: str, args: Sequence[Term], value: Any) -> None:
         self.code = code
-        self.args = tuple(args)
+        self.args: tuple[Term, ...] = tuple(args)
         self.value = value
 
     @property
@@ -70,7 +70,7 @@ class Expression:
         shared = [t for t in terms if t.args and uses[t] > 1]
         names = {t: f"x{i}" for i, t in enumerate(inputs)}
         names |= {t: f"y{i}" for i, t in enumerate(shared)}
-        self.points = tuple(t.value for t in inputs)
+        self.points: tuple[Any, ...] = tuple(t.value for t in inputs)
         self._inputs = ", ".join(names[t] for t in inputs)
         self._lines = [f"{names[t]} = {t.written(names)}" for t in shared]
         self._result = names.get(root) or root.written(names)
@@ -106,8 +106,8 @@ class Builder:
         # no two entries of the inputs are equal, so there are no accidental ties
         grid = np.concatenate([np.arange(0.1, 2.0, 0.004), -np.arange(0.102, 2.0, 0.004)])
         rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-        self.numbers = itertools.cycle(rng.permutation(grid.round(3)).tolist())
-        self.terms = [self.input(draw(SHAPES))]
+        self.numbers: Iterator[Any] = itertools.cycle(rng.permutation(grid.round(3)).tolist())
+        self.terms: list[Term] = [self.input(draw(SHAPES))]
 
     def one_of(self, *choices: Any) -> Any:
         return self.draw(st.sampled_from(choices))

@@ -138,18 +138,22 @@ class Check:
     def __init__(
         self, subject: Subject, modes: Sequence[str], rtol: float, rng: np.random.Generator
     ) -> None:
-        self.subject, self.modes, self.rtol, self.rng = subject, modes, rtol, rng
-        self.ys = ys = subject.value(subject.points)
+        self.subject: Subject = subject
+        self.modes: Sequence[str] = modes
+        self.rtol: float = rtol
+        self.rng: np.random.Generator = rng
+        self.ys: list[np.ndarray] = subject.value(subject.points)
+        ys = self.ys
         if not ys:
             raise TypeError(f"{subject.title} returned nothing to differentiate")
         for y in ys:
             finite(y, f"the value of {subject.title}")
         if any(map(np.any, map(np.not_equal, ys, subject.value(subject.points)))):
             raise GradientError(f"{subject.title} gives different results for the same arguments")
-        self.ws = _cotangents(ys, rng)
-        self.w = _row(self.ws)
-        self.scale = float(np.abs(self.w) @ np.abs(_row(ys)))
-        self.g = self._gradient() if "reverse" in modes else None
+        self.ws: list[np.ndarray] = _cotangents(ys, rng)
+        self.w: np.ndarray = _row(self.ws)
+        self.scale: float = float(np.abs(self.w) @ np.abs(_row(ys)))
+        self.g: list[np.ndarray] | None = self._gradient() if "reverse" in modes else None
 
     def _gradient(self) -> list[np.ndarray]:
         title, points = self.subject.title, self.subject.points

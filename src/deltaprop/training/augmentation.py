@@ -190,15 +190,15 @@ class Augmented:
                 f"there must be equally many images and targets, and some: X has shape "
                 f"{self.X.shape}, T {self.T.shape}"
             )
-        self.shape = tuple(self.X.shape[1:] if shape is None else shape)
+        self.shape: tuple[int, ...] = tuple(self.X.shape[1:] if shape is None else shape)
         if len(self.shape) not in (2, 3) or np.prod(self.shape) != np.prod(self.X.shape[1:]):
             raise ValueError(
                 f"an image has a shape (H, W) or (H, W, C), but X has shape {self.X.shape} and "
                 f"shape={shape}"
             )
-        self.transforms = tuple(transforms)
-        self.batch_size = whole("batch_size", batch_size)
-        self.rng = np.random.default_rng(rng)
+        self.transforms: tuple[Transform, ...] = tuple(transforms)
+        self.batch_size: int = whole("batch_size", batch_size)
+        self.rng: np.random.Generator = np.random.default_rng(rng)
 
     def __len__(self) -> int:
         """Return the number of batches."""

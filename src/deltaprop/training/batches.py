@@ -30,7 +30,7 @@ class Rows:
     """
 
     def __init__(self, data: Any, what: str) -> None:
-        self.arrays = [as_array(raw(x)) for x in data]
+        self.arrays: list[Any] = [as_array(raw(x)) for x in data]
         lengths = [x.shape[:1] for x in self.arrays]
         if any(not n for n in lengths) or len({*lengths}) > 1:
             shapes = " and ".join(str(x.shape) for x in self.arrays)
@@ -38,7 +38,8 @@ class Rows:
                 f"the {what} must be arrays with a row for each sample, equally many, but have "
                 f"shapes {shapes}"
             )
-        self.count = self.used = len(self.arrays[0])
+        self.count: int = len(self.arrays[0])
+        self.used: int = self.count
         if not self.count:
             raise ValueError(f"the {what} are empty: X has shape {self.arrays[0].shape}")
         for x in self.arrays:
@@ -121,7 +122,8 @@ class Stream:
                 f"the {what} are an iterator, which ends after an epoch: give the function that "
                 "makes it, to be called for each epoch"
             )
-        self.data, self.what = data, what
+        self.data: Any = data
+        self.what: str = what
 
     def batch_count(self, size: int) -> int | None:  # noqa: ARG002
         """Return the number of batches in an epoch, or None if the data do not tell."""

@@ -89,8 +89,9 @@ class Best(Callback):
             raise ValueError(f"min_delta must not be negative, but is {min_delta!r}")
         self.monitor = monitor
         self.min_delta = min_delta
-        self.sign = -1.0 if mode == "max" else 1.0
-        self.best, self.best_epoch = math.inf, 0
+        self.sign: float = -1.0 if mode == "max" else 1.0
+        self.best: float = math.inf
+        self.best_epoch: int = 0
         self.before: dict[str, np.ndarray] = {}
 
     def on_train_begin(self, run: Run) -> None:  # noqa: ARG002 - subclasses look at it

@@ -71,10 +71,12 @@ class Checkpoint(Best):
         super().__init__(monitor, mode, min_delta)
         if every < 1:
             raise ValueError(f"a checkpoint every {every!r} epochs: say 1 or more")
-        self.folder, self.every, self.generators = Path(folder), every, list(generators)
-        self.last, self.previous, self.best_file = (
-            self.folder / f"{name}.safetensors" for name in ("last", "previous", "best")
-        )
+        self.folder: Path = Path(folder)
+        self.every: int = every
+        self.generators: list[Any] = list(generators)
+        self.last: Path = self.folder / "last.safetensors"
+        self.previous: Path = self.folder / "previous.safetensors"
+        self.best_file: Path = self.folder / "best.safetensors"
 
     def on_train_begin(self, run: Run) -> None:
         """Resume the run, or save its start."""

@@ -248,14 +248,17 @@ class Steps:
         clip_norm: float | None,
         prepare: Callable[[Any], Any],
     ) -> None:
-        self.run, self.rows, self.batch_size, self.shuffle = run, rows, batch_size, shuffle
+        self.run: Run = run
+        self.rows: Rows | Stream = rows
+        self.batch_size: int = batch_size
+        self.shuffle: bool | str = shuffle
         self.schedule_per = schedule_per
-        self.batches_per_epoch = rows.batch_count(batch_size)
+        self.batches_per_epoch: int | None = rows.batch_count(batch_size)
         moved = {id(p) for p in run.optimizer.parameters}
         has = run.model.parameters() if isinstance(run.model, Module) else ()
         others = [p for p in has if id(p) not in moved]
-        self.step = prepare(partial(_step, run, others, clip_norm))
-        self.hooks = [
+        self.step: Any = prepare(partial(_step, run, others, clip_norm))
+        self.hooks: list[Any] = [
             callback.on_batch_end
             for callback in run.callbacks
             if type(callback).on_batch_end is not Callback.on_batch_end
@@ -323,13 +326,16 @@ class Judge:
         loss: bool,
         prepare: Callable[[Any], Any],
     ) -> None:
-        self.run, self.rows, self.metrics, self.loss = run, rows, metrics, loss
+        self.run: Run = run
+        self.rows: Rows | Stream = rows
+        self.metrics: Mapping[str, Any] = metrics
+        self.loss: bool = loss
 
         def judge(X: Any, Y: Any, weights: Any = None) -> Any:
             with no_grad():
                 return _forward(run, X, Y, weights) if loss else (run.model(X), 0.0)
 
-        self.judge = prepare(judge)
+        self.judge: Any = prepare(judge)
 
     def __call__(self) -> tuple[float | None, dict[str, Any]]:
         """Return the mean loss, if it is wanted, and the metrics."""

@@ -25,7 +25,7 @@ class Bar:
 
     def __init__(self, show: bool | None, epochs: int, done: int, batches: int | None) -> None:
         self.bar: Any = None
-        self.per_batch = batches is not None
+        self.per_batch: bool = batches is not None
         watched = "ipykernel" in sys.modules or sys.stderr.isatty()
         if not (watched if show is None else show):
             return

@@ -47,6 +47,8 @@ class Run:
     history: History = field(default_factory=History)
 
     def __post_init__(self) -> None:
+        self.modules: list[Module]
+        self.state: State
         # looked up once: in each epoch that would cost more than a step of a small network
         if isinstance(self.model, Module):
             self.modules, self._state = list(self.model.modules()), self.model._state()

@@ -154,11 +154,11 @@ class Picture:
         called: Sequence[tuple[Any, str]] = (),
     ) -> None:
         # names are those of the whole graph, whatever part of it is shown
-        self.order = topological_order(variable_of(root))
-        self.used = [] if model is None else applications(self.order, model)
+        self.order: list[Node] = topological_order(variable_of(root))
+        self.used: list[Applied] = [] if model is None else applications(self.order, model)
         if (found := target(self.order)) and len(shape_of(found[1])):
             called = [*called, (found[1], "T")]
-        self.names = Names(self.order, self.used, model, called)
+        self.names: Names = Names(self.order, self.used, model, called)
         self._only(at, depth)
         self.boxes: list[Box] = []
         self.place: dict[int, int] = {}  # of a node's serial or an array's id, in `boxes`

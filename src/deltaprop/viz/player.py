@@ -186,8 +186,10 @@ class Sweep:
             with watch:
                 nodes[-1].backward()  # type: ignore[attr-defined]
             graded = [node for node in nodes if node._grad is not None]
-            self.grads = {node.serial: materialize(node._grad, node._held) for node in graded}
-        self.seen = watch.seen
+            self.grads: dict[int, Any] = {
+                node.serial: materialize(node._grad, node._held) for node in graded
+            }
+        self.seen: list[tuple[Node, list[Any]]] = watch.seen
 
 
 def _edges(picture: Picture) -> list[int]:

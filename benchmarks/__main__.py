@@ -21,6 +21,7 @@ from benchmarks import (
     index_loop,
     machine,
     micrograd_demo,
+    operations,
     picture,
     report,
     scalar_chain,
@@ -44,6 +45,7 @@ WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
         compile_cost,
         scalar_chain,
         index_loop,
+        operations,
         transforms,
         import_time,
     )

@@ -84,7 +84,7 @@ OPERATIONS: dict[str, Operation] = {
     "clip(x, 0.6, 1.4)": lambda np, x, c: np.clip(x, 0.6, 1.4),
     "where(c, x, -x)": lambda np, x, c: np.where(c.condition, x, -x),
     "where(c, x, matrix)": lambda np, x, c: np.where(c.condition, x, c.matrix),
-    "log(where(c, x, 1)) + x": lambda np, x, c: np.log(np.where(c.condition, x, 1.0)) + x,
+    "log(where(c, x, 1) + 1)": lambda np, x, c: np.log(np.where(c.condition, x, 1.0) + 1.0),
     "x.T": lambda np, x, c: x.T,
     "reshape": lambda np, x, c: np.reshape(np.reshape(x, (-1,)), (c.n, c.n)),
     "x[:, ::-1]": lambda np, x, c: x[:, ::-1],
@@ -100,7 +100,7 @@ OPERATIONS: dict[str, Operation] = {
     "dot(mixing, x)": lambda np, x, c: np.dot(c.mixing, x),
     "x @ x / norm": lambda np, x, c: x @ x / c.n,
     "einsum": lambda np, x, c: np.einsum("ij,kj->ik", x, c.mixing),
-    "outer": lambda np, x, c: np.outer(x[0], x[:, 0]),
+    "outer": lambda np, x, c: np.outer(x[0], c.row),
     "cumsum": lambda np, x, c: np.cumsum(x, 0) / c.n,
     "sort": lambda np, x, c: np.sort(-x, axis=0),
     "diff": lambda np, x, c: np.concatenate([np.diff(x, axis=0), x[:1]]),
@@ -124,8 +124,8 @@ def gradient(library: str, operation: str, n: int) -> tuple[Callable[[Array], Ar
         import autograd.numpy as np
         from autograd import grad
     else:
-        import deltaprop.numpy as np  # type: ignore[no-redef]
-        from deltaprop import grad  # type: ignore[assignment]
+        import deltaprop.numpy as np
+        from deltaprop import grad
 
     def chain(x: Any) -> Any:
         for _ in range(SHORTER.get(operation, LENGTH)):
@@ -133,6 +133,12 @@ def gradient(library: str, operation: str, n: int) -> tuple[Callable[[Array], Ar
         return np.sum(x * operands.matrix)
 
     return grad(chain), operands.x
+
+
+def begin() -> None:
+    """Begin a process: the memory of a freed array is kept, not handed back at each turn."""
+    numpy.seterr(all="ignore")
+    numpy.ones(3 << 20)
 
 
 def differentiated(library: str, operation: str, n: int) -> Array:

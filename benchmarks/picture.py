@@ -37,7 +37,7 @@ def save(results: Sequence[WorkloadResult], machine: dict[str, Any], path: Path)
 
     panels: list[tuple[str, list[Comparison]]] = []
     for result in results:
-        if not any(comparison.timings for comparison in result.comparisons):
+        if result.worst or not any(c.timings for c in result.comparisons):
             continue
         if all(comparison.size > 1 for comparison in result.comparisons):
             panels.append((result.title, result.comparisons))

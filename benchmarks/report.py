@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from benchmarks.results import Comparison, Spread, WorkloadResult
@@ -24,14 +25,13 @@ def facts(machine: dict[str, Any]) -> list[str]:
 def as_text(result: WorkloadResult) -> str:
     """Return one workload's tables and verdicts for a terminal."""
     lines = ["", result.title, "=" * len(result.title)]
-    for comparison in result.comparisons:
-        rows = _table(comparison)
+    for caption, rows, remarks in _tables(result):
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines += ["", comparison.case]
+        lines += ["", caption]
         for name, *cells in rows:
             aligned = [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
             lines.append("   ".join(["  " + name.ljust(widths[0]), *aligned]).rstrip())
-        lines += [f"  {remark}" for remark in _remarks(comparison)]
+        lines += [f"  {remark}" for remark in remarks]
     lines += ["", *(f"  {line}" for line in _verdicts(result))]
     lines += [f"  ({note})" for note in result.notes]
     return "\n".join(lines)
@@ -43,12 +43,11 @@ def as_markdown(results: Sequence[WorkloadResult], machine: dict[str, Any]) -> s
     for result in results:
         lines += ["", f"## {result.title}"]
         lines += [line for note in result.notes for line in ("", note)]
-        for comparison in result.comparisons:
-            header, *rows = _table(comparison)
-            lines += ["", f"**{comparison.case}**", "", _markdown(header)]
+        for caption, (header, *rows), remarks in _tables(result):
+            lines += ["", f"**{caption}**", "", _markdown(header)]
             lines.append("|---" + "|---:" * (len(header) - 1) + "|")
             lines += [_markdown(row) for row in rows]
-            lines += [line for remark in _remarks(comparison) for line in ("", remark)]
+            lines += [line for remark in remarks for line in ("", remark)]
         lines += ["", *(f"- {line}" for line in _verdicts(result))]
     return "\n".join(lines) + "\n"
 
@@ -60,6 +59,27 @@ def duration(seconds: float) -> str:
     """Write a time with three digits, in the unit that suits it."""
     unit, factor = _unit(seconds)
     return f"{_digits(seconds * factor)} {unit}"
+
+
+def _tables(result: WorkloadResult) -> list[tuple[str, list[Row], list[str]]]:
+    """Return each table with its caption and remarks: one a comparison, or one of the worst."""
+    if not result.worst:
+        return [(c.case, _table(c), _remarks(c)) for c in result.comparisons]
+    tables: list[tuple[str, list[Row], list[str]]] = []
+    for group, members in groupby(result.comparisons, lambda c: c.case.partition(": ")[0]):
+        ranked = sorted(members, key=_ratio_of_first, reverse=True)[: result.worst]
+        rows: list[Row] = [("case", ranked[0].timings[0].contender, ranked[0].baseline, "ratio")]
+        for comparison in ranked:
+            first, second = (duration(timing.spread.median) for timing in comparison.timings)
+            name = comparison.case.partition(": ")[2]
+            rows.append((name, first, second, f"{_ratio_of_first(comparison):.2f}"))
+        tables.append((f"{group}, the worst {len(ranked)}", rows, []))
+    return tables
+
+
+def _ratio_of_first(comparison: Comparison) -> float:
+    ratio = comparison.ratio(comparison.timings[0].contender, comparison.baseline)
+    return ratio.median if ratio else 0.0
 
 
 def _table(comparison: Comparison) -> list[Row]:

@@ -139,13 +139,17 @@ class Verdict:
 
 @dataclass
 class WorkloadResult:
-    """Everything that one workload measured."""
+    """Everything that one workload measured.
+
+    Where there are many comparisons of two contenders, `worst` says how many of them are shown.
+    """
 
     name: str
     title: str
     comparisons: list[Comparison]
     verdicts: list[Verdict]
     notes: list[str] = field(default_factory=list)
+    worst: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Return plain data: every round's time too, so that any statistic can be redone."""

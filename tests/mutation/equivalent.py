@@ -154,17 +154,12 @@ _REASONS: dict[str, list[str]] = {
         "linalg._expm_slope: t -> a",
     ],
     "the same number, of another type that NumPy takes as well": [
-        "elementwise._share: np.where(wins, 1.0, 0.0) -> wins",
-        "elementwise._share_nan: np.where(wins | np.isnan(other), 1.0, 0.0) -> wins | np.isnan(other)",
         "elementwise._bound: np.where(binds, 1.0, 0.0) -> binds",
         "fft._inside: raw(spectrum).real -> raw(spectrum)",
         "real, partial 0: 1 + 0j -> 1",
         "real, partial 0: 1 + 0j -> 1 - 0j",
-        "cotangent.Selection.vjp: np.broadcast_to(mask, shape) -> mask",
     ],
     "only the dtype of the one is asked, and the other has the same": [
-        "elementwise._share: y -> mine #3",
-        "elementwise._share_nan: y -> mine #3",
         "elementwise._bound: high -> binds #3",
         "elementwise._bound: low -> high #4",
         "elementwise._bound: x -> low #3",

@@ -300,7 +300,7 @@ KINDS: list[Any] = [
     cotangent.accumulate,
     elementwise.Elementwise.vjp, elementwise.Elementwise._vjp_masked,
     elementwise.Elementwise.jvp, elementwise.Elementwise._written_for_floats,
-    elementwise._partial, elementwise._split, elementwise._times,
+    elementwise._partial, elementwise._times,
     primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,
     primitive.Bilinear.jvp, primitive.Custom.vjp, primitive.Custom.jvp,
     reverse.sweep, reverse._vjp, forward.forward_sweep,

@@ -296,11 +296,13 @@ RESULTS: dict[str, Callable[[Any], Any]] = {
 
 KINDS: list[Any] = [
     cotangent.Selection.vjp, cotangent.Selection.jvp, cotangent._positive, cotangent.Scattered.mask,
+    cotangent.Mask.entries, cotangent.taken_apart, cotangent.may_repeat,
     cotangent.unbroadcast, cotangent.materialize, cotangent._fit, cotangent._gather,
     cotangent.accumulate,
     elementwise.Elementwise.vjp, elementwise.Elementwise._vjp_masked,
     elementwise.Elementwise.jvp, elementwise.Elementwise._written_for_floats,
-    elementwise._partial, elementwise._times,
+    elementwise._partial, elementwise._times, elementwise._where, elementwise._any_of,
+    elementwise.has_no_nan,
     primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,
     primitive.Bilinear.jvp, primitive.Custom.vjp, primitive.Custom.jvp,
     reverse.sweep, reverse._vjp, forward.forward_sweep,

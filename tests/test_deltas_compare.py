@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop.deltas import compare, formulas, layer_deltas
-from deltaprop.deltas.comparison import _ulps
+from deltaprop.deltas.comparison import ulps_apart
 
 ACTIVATIONS = [*formulas._ELEMENTWISE, *formulas._ROWWISE]
 LOSSES = list(formulas._LOSSES)
@@ -143,8 +143,8 @@ def test_three_way(scalar, activation):
     errors = [(network(x) - t) ** 2 for x, (t,) in zip(X.tolist(), T.tolist(), strict=True)]
     (sum(errors) / len(X)).backward()
     for W, b, layer in zip(weights, biases, comparison.formulas.layers, strict=True):
-        assert _ulps(layer.dW, np.array([[w.grad for w in row] for row in W])) <= 16
-        assert _ulps(layer.db, np.array([v.grad for v in b])) <= 16
+        assert ulps_apart(layer.dW, np.array([[w.grad for w in row] for row in W])) <= 16
+        assert ulps_apart(layer.db, np.array([v.grad for v in b])) <= 16
 
 
 def test_the_gradients_of_the_model_are_left_alone():
@@ -227,4 +227,4 @@ def test_a_wrong_derivative_is_noticed(monkeypatch, factor):
     ],
 )
 def test_units_in_the_last_place(ours, theirs, ulps):
-    assert _ulps(ours, theirs) == pytest.approx(ulps, abs=0, nan_ok=True)
+    assert ulps_apart(ours, theirs) == pytest.approx(ulps, abs=0, nan_ok=True)

@@ -13,6 +13,8 @@ import numpy as np
 from .. import nn
 from .formulas import Array, Deltas, LayerDeltas, checked, layer_deltas
 
+LIMIT = 16  # units in the last place up to which the formulas and autodiff agree
+
 
 class Row(NamedTuple):
     """How far autodiff is from the formulas in one layer, in units in the last place (ulp)."""
@@ -46,7 +48,7 @@ class Comparison:
     @property
     def agree(self) -> bool:
         """Whether no difference is larger than 16 ulp."""
-        return self.largest <= 16
+        return self.largest <= LIMIT
 
     def __str__(self) -> str:
         dtype = self.formulas.layers[0].dW.dtype
@@ -61,7 +63,9 @@ class Comparison:
             cells = ["-" if x is None else f"{x:.2g}" for x in ulps[: 3 + normalized]]
             lines.append(f"{layer:<32}" + "".join(f"{cell:>10}" for cell in cells))
         verdict = "agree" if self.agree else "DISAGREE"
-        return "\n".join([*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is 16"])
+        return "\n".join(
+            [*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is {LIMIT}"]
+        )
 
     __repr__ = __str__
 
@@ -94,18 +98,15 @@ def compare(
     rows: list[Row] = []
     for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
         name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
-        of_norm = [
-            _ulps(getattr(ours, part), getattr(theirs, part))
-            for part in ("dgamma", "dbeta")
-            if getattr(ours, part) is not None
-        ]
-        delta, dW = _ulps(ours.delta, theirs.delta), _ulps(ours.dW, theirs.dW)
-        db = None if ours.db is None else _ulps(ours.db, theirs.db)
-        rows.append(Row(name, delta, dW, db, max(of_norm, default=None)))
+        pairs = [*zip(vars(ours).values(), vars(theirs).values(), strict=True)][2:]  # but Z and A
+        apart: list[Any] = [None if x is None else ulps_apart(x, y) for x, y in pairs]
+        of_norm = [x for x in apart[3:] if x is not None]
+        rows.append(Row._make([name, *apart[:3], max(of_norm, default=None)]))
     return Comparison(f"{loss}, {built_with}", formulas, autodiff, tuple(rows))
 
 
-def _ulps(ours: Array, theirs: Any) -> float:
+def ulps_apart(ours: Array, theirs: Any) -> float:
+    """The largest difference in units in the last place of the largest entry of `ours`."""
     if np.shape(theirs) != ours.shape or theirs.dtype != ours.dtype:
         return math.inf  # NumPy would broadcast or promote, and hide it
     info = np.finfo(ours.dtype)

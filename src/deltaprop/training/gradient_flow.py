@@ -69,7 +69,6 @@ def gradient_flow(
     if not isinstance(model, Module):
         raise TypeError(f"gradient_flow looks into a dp.nn.Module such as an MLP, not {model!r}")
     twin: Any = copy.deepcopy(model).train()
-    twin.zero_grad()
     with np.errstate(all="ignore"):
         prediction = twin(X)
         value = loss_by_name(loss)(prediction, T)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import deltas, nn
+from ..deltas.comparison import LIMIT, ulps_apart
 from ..graph import Node, raw
 from .layers import target
 from .notation import brief, summary
@@ -33,14 +34,13 @@ class Card:
     def compared(self, sweep: Any) -> dict[str, Any]:
         """Return the formula, and how far the number of the backward pass is from it."""
         value = np.asarray(self.value)
-        ulp = np.finfo(value.dtype).eps * max(np.abs(value).max(), np.finfo(value.dtype).tiny)
-        distance = float(np.abs(value - sweep).max() / ulp)
+        distance = ulps_apart(value, np.asarray(sweep, value.dtype))
         return {
             "rule": self.rule,
             "numbers": self.numbers,
             "result": summary(value),
             "ulps": f"{distance:.2g}",
-            "agree": distance <= 16,
+            "agree": distance <= LIMIT,
         }
 
 

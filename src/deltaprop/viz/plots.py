@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import nn
-from ..deltas import Comparison
+from ..deltas.comparison import LIMIT, Comparison
 from ..extras import extra
 from ..graph import raw
 from ..graph.modes import no_grad
@@ -395,7 +395,7 @@ def plot_deltas(
         apart.plot(at, ulps, marker, color=colour, label=label)
     _titled(size, "gradients, by both ways", "layer", "root mean square")
     _log_if_wide(size, [line.get_ydata() for line in size.lines])
-    apart.axhline(16, color=GREY, linestyle="--", label="limit: 16")
+    apart.axhline(LIMIT, color=GREY, linestyle="--", label=f"limit: {LIMIT}")
     verdict = "agree" if comparison.agree else "DISAGREE"
     _titled(apart, f"the two ways {verdict}", "layer", "difference in ulp")
     apart.set_ylim(-0.8, None)  # nought is worth seeing

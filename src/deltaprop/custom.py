@@ -121,10 +121,10 @@ class _CustomGradient(Primitive):
             _, pullback = node.params["call"](*node.operands(True))
         found = pullback(as_gradient(g))
         for i, (c, x) in enumerate(zip(found, node.args, strict=True)):
-            if c is not None and shape_of(c) not in ((), np.shape(x._held)):
+            if c is not None and shape_of(c) not in ((), shape_of(x)):
                 raise ValueError(
                     f"the vjp of a custom_gradient gave a cotangent of shape {shape_of(c)} "
-                    f"for variable {i}, of shape {np.shape(x._held)}; they must be equal"
+                    f"for variable {i}, of shape {shape_of(x)}; they must be equal"
                 )
         return [None if c is None else as_gradient(c) for c in found]
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from .calculus.elementwise import imag, maximum, minimum, real, sqrt, square, where
 from .calculus.shaping import astype, stack
-from .graph import as_number, outside, raw
+from .graph import as_number, is_complex, outside, raw
 from .graph.cotangent import materialize
 from .graph.node import MODE
 from .options import chosen, whole
@@ -68,7 +68,7 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
         self.parameters: list[Value] = _variables(parameters)
         # which are updated as their two parts; a variable's dtype never changes
-        self._complex = {i for i, p in enumerate(self.parameters) if np.iscomplexobj(p._held)}
+        self._complex = {i for i, p in enumerate(self.parameters) if is_complex(p)}
         self.lr = lr
         self.options: dict[str, Any] = self._checked(options)
         self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])

@@ -13,7 +13,7 @@ import numpy as np
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .calculus.signatures import Binary, Operand
 from .data import copied, numbers, rectangular, shown, variable_data
-from .graph import DATA, Node, as_array, as_number, is_known, outside, raw
+from .graph import DATA, Node, as_array, as_number, is_complex, is_known, outside, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents
 from .graph.reverse import backward
@@ -244,7 +244,7 @@ class Value(ArrayProtocols):
         g = self._grad
         if g is None or (type(g) is float and type(self._held) is float):
             return g
-        if self.op is not None and np.iscomplexobj(self._held):
+        if self.op is not None and is_complex(self):
             return shown(as_gradient(materialize(g, self._held)))
         if isinstance(g, Node):
             return g
@@ -379,7 +379,7 @@ class Value(ArrayProtocols):
         if self.op is None and self.extra.constant:
             raise TypeError("backward() on a constant: it does not depend on any variable")
         if gradient is None:
-            if type(self._held) is not float and np.iscomplexobj(self._held):
+            if type(self._held) is not float and is_complex(self):
                 raise ValueError(
                     "backward() of a complex Value needs the gradient of the output: take a real "
                     "loss, e.g. abs(v) or v.real, or give backward(gradient)"
@@ -404,7 +404,7 @@ class Value(ArrayProtocols):
             raise ValueError(
                 f"{what} must have the shape of its Value, {self.shape}, got {np.shape(given)}"
             )
-        if np.iscomplexobj(given) and not np.iscomplexobj(self._held):
+        if np.iscomplexobj(given) and not is_complex(self):
             raise TypeError(
                 f"{what} must be real because its Value is real, got a complex one: {gradient!r}"
             )

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import as_held
-from .node import MODE, Node
+from .node import MODE, Node, is_complex, shape_of
 from .primitive import Linear, named
 
 
@@ -172,7 +172,7 @@ class Selection(Linear):
         values = super().vjp(materialize(g, node._held), node, graph)
         if mask is None:
             return values
-        xs, params, shape = node.operands(False), node.params or {}, np.shape(node._held)
+        xs, params, shape = node.operands(False), node.params or {}, shape_of(node)
 
         def moved(i: int, mask: Any) -> Any:
             back = self.transpose(np.broadcast_to(mask, shape), *xs, **params)
@@ -195,11 +195,11 @@ class Selection(Linear):
         ):
             return total
         masks = [
-            np.broadcast_to(t.mask if type(t) is Masked else t is not None, np.shape(raw(x)))
+            np.broadcast_to(t.mask if type(t) is Masked else t is not None, shape_of(x))
             for t, x in zip(tangents, node.args, strict=True)
         ]
         moved = super().jvp(masks, node, False)
-        return Masked(total, _positive(moved, np.shape(node._held)))
+        return Masked(total, _positive(moved, shape_of(node)))
 
 
 def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
@@ -283,7 +283,7 @@ restrict: Selection
 sum_to: Selection = Selection(
     "sum_to",
     _sum_to,
-    lambda g, x, shape: broadcast_to(g, shape=np.shape(raw(x))),
+    lambda g, x, shape: broadcast_to(g, shape=shape_of(x)),
     views=False,
     adds=True,
     buffered=True,
@@ -320,7 +320,7 @@ def as_gradient(g: Any) -> Any:
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c"):
         return g
-    return conj(g) if np.iscomplexobj(raw(g)) else g
+    return conj(g) if is_complex(g) else g
 
 
 def is_excess(g: Any, like: Any) -> bool:
@@ -328,14 +328,14 @@ def is_excess(g: Any, like: Any) -> bool:
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
         return False
-    return np.iscomplexobj(raw(g.values if kind is Masked else g)) and not np.iscomplexobj(like)
+    return is_complex(g.values if kind is Masked else g) and not np.iscomplexobj(like)
 
 
 def _restricted(g: Any, x: Any, mask: Any) -> Any:
     g = restrict(g, mask=mask)
-    if np.shape(mask) == np.shape(raw(x)):
+    if np.shape(mask) == shape_of(x):
         return Masked(g, mask)
-    seen = np.broadcast_to(mask, np.shape(raw(g)))
+    seen = np.broadcast_to(mask, shape_of(g))
     return Masked(unbroadcast(g, x), unbroadcast(seen, raw(x)) > 0)
 
 
@@ -354,10 +354,10 @@ def may_repeat(index: Any, entries: float = np.inf) -> bool:
 
 def unbroadcast(g: Any, like: Any) -> Any:
     """Sum a full cotangent back to the shape of what was broadcast to it."""
-    shape = like.shape if type(like) is np.ndarray else np.shape(raw(like))
+    shape = like.shape if type(like) is np.ndarray else shape_of(like)
     if type(g) is np.ndarray:
         return g if g.shape == shape else _sum_to(g, shape)
-    return g if np.shape(raw(g)) == shape else sum_to(g, shape=shape)
+    return g if shape_of(g) == shape else sum_to(g, shape=shape)
 
 
 def materialize(g: Any, like: Any) -> Any:
@@ -393,9 +393,9 @@ def _gather(g: Scattered, like: Any) -> Any:
 
 def _fit(g: Any, like: Any) -> Any:
     shape, dtype = np.shape(like), np.result_type(like)
-    if np.iscomplexobj(raw(g)) and dtype.kind != "c":
+    if is_complex(g) and dtype.kind != "c":
         g = g.real
-    given = np.shape(raw(g))
+    given = shape_of(g)
     if given != shape:
         if len(given) > len(shape) or np.broadcast_shapes(given, shape) != shape:
             raise AssertionError(

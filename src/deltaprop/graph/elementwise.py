@@ -30,7 +30,7 @@ from .cotangent import (
     unbroadcast,
 )
 from .domains import NONZERO, REAL, Domain
-from .node import MODE, Node, remember, topological_order
+from .node import MODE, Node, is_complex, remember, shape_of, topological_order
 from .primitive import Array, Primitive, Rule, needed
 
 Partial: TypeAlias = Rule | int | None
@@ -273,7 +273,7 @@ class Elementwise(Primitive):
     def _vjp_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         """As `vjp`, with everything that can happen: masks, rules on nodes, complex numbers."""
         y, xs = node if graph else node._held, node.operands(graph)
-        shape = np.shape(node._held)
+        shape = shape_of(node)
         g, mask = taken_apart(g, node._held)
         half = half_of(g, node) if graph else None
         out: list[Any] = []
@@ -292,12 +292,12 @@ class Elementwise(Primitive):
             c, allowed = _times(g, p, y, xs, mask)
             if graph and self.jumps and _jumps(c, node, xs[i], allowed):
                 c = c + over(0.0, xs[i])  # a zero that has no derivative
-            if np.shape(x._held) != shape:
-                if np.shape(raw(c)) != shape:
+            if shape_of(x) != shape:
+                if shape_of(c) != shape:
                     c = broadcast_to(c, shape=shape)
                 c = unbroadcast(c, x)
                 if allowed is not None:
-                    allowed = Mask(partial(_any_of, shape, np.shape(x._held)), allowed)
+                    allowed = Mask(partial(_any_of, shape, shape_of(x)), allowed)
             if allowed is not None:
                 # of numbers of NumPy's a sum is rounded to their dtype, also if one is 0
                 decided = type(c) is float and isinstance(allowed, bool | np.bool_)
@@ -308,7 +308,7 @@ class Elementwise(Primitive):
     def _around(self, i: int, g: Any, half: Any, y: Any, xs: Sequence[Any]) -> Any:
         """The cotangent of an input as that of squares; None if it is not to be had so."""
         x = xs[i]
-        if np.shape(x._held) != np.shape(y._held):
+        if shape_of(x) != shape_of(y):
             return None
         if not (self.root or is_rooted(x)):
             return None  # nor is its data kept where the partial does not need it
@@ -395,13 +395,13 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
 
 
 def _conjugated(x: Any) -> Any:
-    return conj(x) if np.iscomplexobj(raw(x)) else x
+    return conj(x) if is_complex(x) else x
 
 
 def _real_product(x: Any, t: Any) -> Any:
     """The tangent of x**2 / 2, of abs(x)**2 / 2 if x is complex."""
     q = _conjugated(x) * t
-    return q.real if np.iscomplexobj(raw(q)) else q
+    return q.real if is_complex(q) else q
 
 
 def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
@@ -449,7 +449,7 @@ def has_no_nan(c: Any) -> bool:
 
 
 def _where(mask: Any, c: Any, y: Any) -> Any:
-    if is_float(c) and np.shape(raw(y)):  # or the mask would make float64 of it
+    if is_float(c) and shape_of(y):  # or the mask would make float64 of it
         c = as_array(c).astype(raw(y).dtype)
     elif type(c) is float and isinstance(mask, bool | np.bool_):
         return c if mask else 0.0

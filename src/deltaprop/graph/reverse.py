@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize, raw
-from .node import MODE, SNAPSHOT, Node, variable_of
+from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize
+from .node import MODE, SNAPSHOT, Node, is_complex, shape_of, variable_of
 
 
 def sweep(
@@ -157,12 +157,12 @@ def _hooked(node: Node, g: Any) -> Any:
 
 
 def _checked(replaced: Any, node: Node) -> Any:
-    if np.shape(raw(replaced)) != np.shape(node._held):
+    if shape_of(replaced) != shape_of(node):
         raise ValueError(
-            f"a hook returned a gradient of shape {np.shape(raw(replaced))} for a Value of shape "
-            f"{np.shape(node._held)}; they must be equal"
+            f"a hook returned a gradient of shape {shape_of(replaced)} for a Value of shape "
+            f"{shape_of(node)}; they must be equal"
         )
-    if np.iscomplexobj(raw(replaced)) and not np.iscomplexobj(node._held):
+    if is_complex(replaced) and not is_complex(node):
         raise TypeError("a hook's gradient must be real for a real Value, got a complex one")
     g = materialize(replaced, node._held)
     return g.copy() if isinstance(g, np.ndarray) else g

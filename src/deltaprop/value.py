@@ -15,7 +15,7 @@ from .calculus.signatures import Binary, Operand
 from .data import copied, numbers, rectangular, shown, variable_data
 from .graph import DATA, Node, as_array, as_number, is_complex, is_known, outside, raw
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, Extra, _serial, is_mutable, narrow, parents
+from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, narrow, parents
 from .graph.reverse import backward
 from .protocols import ArrayProtocols
 
@@ -65,6 +65,7 @@ def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Op
                     node._held = data
                     node._grad = None
                     node._extra = None
+                    node.twin = None
                     return node
                 return Value.leaf(data, constant=True)
         if kind is list or kind is tuple:
@@ -103,7 +104,7 @@ def _in_place(operate: Operator) -> Operator:
 
     def method(self: Value, other: Any) -> Value:
         # w -= lr * w.grad once more: w came of such a step, and of one more backward()
-        if self._grad is not None and self.op in _STEPS:
+        if in_graph(self)._grad is not None and self.op in _STEPS:
             alone = not isinstance(other, Node)
             if alone and not all(isinstance(x, Node) for x in self.args):
                 raise TypeError(
@@ -241,7 +242,8 @@ class Value(ArrayProtocols):
         """
         if (mode := MODE.get()) is not None:
             mode.outside.gradient_read(self)
-        g = self._grad
+        node = in_graph(self)
+        g = node._grad
         if g is None or (type(g) is float and type(self._held) is float):
             return g
         if self.op is not None and is_complex(self):
@@ -251,14 +253,15 @@ class Value(ArrayProtocols):
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
             g = materialize(g, self._held)
-            self._grad = g = g.copy() if isinstance(g, np.ndarray) else g
+            node._grad = g = g.copy() if isinstance(g, np.ndarray) else g
             self.extra.owns_grad = True
         return g
 
     @grad.setter
     def grad(self, new: Any) -> None:
         raw(self)
-        if new is self._grad:
+        node = in_graph(self)
+        if new is node._grad:
             return
         if new is None or (isinstance(new, int | float) and new == 0):
             self.forget_gradient()
@@ -267,7 +270,7 @@ class Value(ArrayProtocols):
         if not isinstance(new, Node):
             new = as_number(numbers(new, self.dtype))
             outside().gradient_written(new)
-        self._grad = new if self.op is None else as_gradient(new)
+        node._grad = new if self.op is None else as_gradient(new)
 
     @property
     def name(self) -> str | None:
@@ -281,7 +284,7 @@ class Value(ArrayProtocols):
     @property
     def inputs(self) -> tuple[Value, ...]:
         """The Values this one was computed from."""
-        return tuple(parents(self))
+        return tuple([complete(x).result() for x in parents(self)])
 
     @property
     def shape(self) -> tuple[int, ...]:

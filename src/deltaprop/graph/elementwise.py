@@ -31,7 +31,7 @@ from .cotangent import (
 )
 from .domains import NONZERO, REAL, Domain
 from .node import MODE, Node, is_complex, remember, shape_of, topological_order
-from .primitive import Array, Primitive, Rule, needed
+from .primitive import Array, Primitive, Rule, reads
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
@@ -130,8 +130,8 @@ class Elementwise(Primitive):
         self.half: str | None = half
         self.jumps: bool = jumps
         self.rooted: bool = bool(squares)
-        rows = [needed(p, 1, len(partials)) for p in partials]
-        self.keeps: tuple[bool, ...] = tuple(any(column) for column in zip(*rows, strict=True))
+        rules = (*partials, *even, *squares)
+        self.keeps_result, self.keeps = reads(rules, 0, self.count)
         self.smooth: bool = None not in partials
         # the one partial of an activation and its like
         alone = len(partials) == 1 and not chooses and callable(partials[0])
@@ -177,8 +177,8 @@ class Elementwise(Primitive):
             return mode.record(self, args, keywords)
         if len(args) == 1 and isinstance(x, Node) and self.smooth:
             extra: Any = x._extra
-            if x.op is not None or not (extra.constant or extra.exposed):
-                # the commonest call, an activation, without the general way's loops
+            if x.twin is None and (x.op or not (extra.constant or extra.exposed)):
+                # the commonest call, an activation of a small result, without the general way's loops
                 data = x._held
                 y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
                 if type(y) is float and x.op is not None:

@@ -34,6 +34,11 @@ _serial = count(-1, -1)
 MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
 
 
+# so many bytes of a result are worth a record, which takes some hundred
+LARGE = 1 << 16
+TO_COME: Any = object()
+
+
 class Extra:
     """What few nodes have: a name, hooks, an origin; and the state of a leaf."""
 
@@ -83,6 +88,9 @@ class Node:
         scalar graph, and half of what the garbage collector looks at.
     saved : sequence
         The data of `args` as the operation saw it; not of operations on scalars.
+    twin : Node, weakref, TO_COME or None
+        Of a large result, the record that takes its place in the graph once another operation
+        uses it; of a record, the result, as long as somebody holds it; of all else None.
     """
 
     __slots__ = (
@@ -95,6 +103,7 @@ class Node:
         "saved",
         "second",
         "serial",
+        "twin",
     )
 
     _held: Any
@@ -105,6 +114,7 @@ class Node:
     second: Any
     saved: Sequence[Any]
     serial: int
+    twin: Any
 
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
@@ -113,10 +123,12 @@ class Node:
         cls, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
     ) -> Self:
         """A node that `op` made; a 0-d result is held as a Python number."""
-        dtype = None
+        dtype = twin = None
         if type(data) is not np.ndarray or not data.ndim:
             dtype = narrow(data)
             data = as_number(data)
+        elif data.nbytes >= LARGE:
+            twin = TO_COME
         node = object.__new__(cls)
         node.op = op
         node.first = args
@@ -125,6 +137,7 @@ class Node:
         node._held = data
         node._grad = None
         node._extra = None
+        node.twin = twin
         if dtype is not None:
             node.extra.dtype = dtype
         return node
@@ -151,6 +164,7 @@ class Node:
         self.serial = next(_serial)
         self._held = data
         self._grad = None
+        self.twin = None
         self._extra = extra = Extra()
         extra.constant = constant
         extra.exposed = exposed
@@ -173,7 +187,34 @@ class Node:
         """The node's extras, made on first use."""
         if self._extra is None:
             self._extra = Extra()
+            for twin in (in_graph(self), self.result()):
+                twin._extra = self._extra
         return self._extra
+
+    def result(self) -> Node:
+        """The result that a record stands for, while somebody holds it; any other node itself."""
+        result = self.twin() if type(self.twin) is weakref.ref else None
+        return self if result is None else result
+
+    def record(self) -> Node:
+        """What stands in the graph for a result, with the numbers that its own rule reads.
+
+        A graph keeps an array as long as a rule reads it, whoever made it; the result itself
+        lives as long as its user holds it. What nobody keeps, `complete` computes again.
+        """
+        if self.twin is not TO_COME:
+            return in_graph(self)
+        op: Any = self.op
+        node = object.__new__(type(self))
+        node.op = op
+        node.first, node.second, node.saved = self.first, self.second, self.saved
+        node.serial = self.serial
+        keeps = op.keeps_result or not _repeatable(self)
+        node._held = self._held if keeps else absent(self._held)
+        node._grad, node._extra = self._grad, self._extra
+        node.twin = weakref.ref(self)
+        self.twin = node
+        return node
 
     @property
     def is_constant(self) -> bool:
@@ -212,6 +253,7 @@ class Node:
         if current and extra.exposed:
             saved = data.copy() if saved is None else data
         snapshot = type(self).recorded(SNAPSHOT, self, data if saved is None else saved)
+        snapshot.twin = None
         if extra.dtype is not None:
             snapshot.extra.dtype = extra.dtype
         if current and not extra.exposed:
@@ -229,7 +271,7 @@ class Node:
 
     def forget_gradient(self) -> None:
         """Let go of the gradient, and of those that were recorded on the way to this leaf."""
-        self._grad = None
+        in_graph(self)._grad = None
         extra = self._extra
         if extra is not None and extra.recorded:
             for nodes in extra.recorded:
@@ -283,9 +325,67 @@ def remember(node: Node, x: Node) -> Node:
 _WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 
 
+_NAN: dict[Any, np.ndarray] = {}
+
+
+def absent(data: np.ndarray) -> np.ndarray:
+    """An array of this shape and dtype that takes no memory: all of its entries are one NaN."""
+    dtype = data.dtype
+    if dtype not in _NAN:
+        _NAN[dtype] = np.array(np.nan, dtype)
+        _NAN[dtype].flags.writeable = False
+    return np.ndarray(data.shape, dtype, _NAN[dtype], strides=(0,) * data.ndim)
+
+
+def is_absent(data: Any) -> bool:
+    """Whether it stands for an array that nobody keeps."""
+    return type(data) is np.ndarray and data.base is not None and data.base is _NAN.get(data.dtype)
+
+
+def _repeatable(node: Node) -> bool:
+    """Whether the operation would give the same again, for nobody can write to what it read."""
+    keeps: Any = node.op.keeps  # type: ignore[union-attr]
+    for i, x in enumerate(node.args):
+        if keeps is None or keeps[i]:
+            continue
+        if isinstance(x, Node) and x.op is None and x.extra.exposed:
+            return False
+        if isinstance(x, np.ndarray) and is_mutable(x):
+            return False
+    return True
+
+
+@np.errstate(all="ignore")
+def complete(node: Node) -> Any:
+    """The node with its numbers and its operands', computed again where nobody kept them."""
+    stack = [node]
+    while stack:
+        node = stack[-1]
+        if type(node.first) is tuple and node.op is not None:
+            missing = [i for i, data in enumerate(node.saved) if is_absent(data)]
+            before = [x for i in missing if is_absent((x := node.first[i])._held)]
+            if before:
+                stack += before
+                continue
+            if missing:
+                node.saved = [
+                    node.first[i]._held if i in missing else data
+                    for i, data in enumerate(node.saved)
+                ]
+            if is_absent(node._held):
+                node._held = node.op.evaluate(*node.saved, **(node.params or {}))
+        stack.pop()
+    return node
+
+
 def variable_of(node: Node) -> Node:
     """The variable behind a snapshot, or the node itself."""
     return node.first if node.op is SNAPSHOT else node
+
+
+def in_graph(root: Node) -> Node:
+    """The node that stands in the graph for a root: its record, if it has one."""
+    return root.twin if isinstance(root.twin, Node) else root
 
 
 def parents(node: Node) -> Iterator[Any]:
@@ -335,8 +435,8 @@ def topological_order(*roots: Node, since: float = inf) -> list[Node]:
     >>> [node.op for node in topological_order(x * x + x)]
     [None, multiply, add]
     """
-    seen = {node.serial: node for node in roots}
-    stack = list(roots)
+    seen = {node.serial: in_graph(node) for node in roots}
+    stack = list(seen.values())
     while stack:
         for x in parents(stack.pop()):
             if x.serial not in seen and x.serial <= since:

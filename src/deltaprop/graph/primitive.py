@@ -19,7 +19,19 @@ import numpy as np
 
 from .arrays import DuckArray, as_array, as_number
 from .domains import Case
-from .node import MODE, Node, _serial, as_scalar, is_mutable, narrow, remember
+from .node import (
+    LARGE,
+    MODE,
+    TO_COME,
+    Node,
+    _serial,
+    as_scalar,
+    complete,
+    is_absent,
+    is_mutable,
+    narrow,
+    remember,
+)
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
 Rule: TypeAlias = Callable[..., Any]
@@ -58,6 +70,8 @@ class Primitive:
 
     # which arguments' values the derivative needs; None: all of them
     keeps: tuple[bool, ...] | _Nothing | None = None
+    # whether it needs the value of the result
+    keeps_result = True
     # whether the result may share memory with an argument
     views = False
     # whether a scalar that comes from a float32 array counts as float32, or as a Python number
@@ -123,7 +137,8 @@ class Primitive:
         keeps = self.keeps
         variable: Node | None = None
         leaf: Node | None = None
-        arrays: list[int] = []  # which arguments are raw arrays
+        arrays: Any = ()  # which arguments are raw arrays
+        large: Any = ()  # which are results that take memory
         sources: Any = args
         data: list[Any] = []
         for x in args:
@@ -134,6 +149,10 @@ class Primitive:
                     held = as_scalar(held, extra.dtype)
                 if x.op is not None:
                     variable = x
+                    if x.twin is not None:
+                        if is_absent(held):
+                            held = complete(x)._held
+                        large = (*large, len(data))
                 else:
                     leaf = x
                     if extra.constant:
@@ -146,13 +165,13 @@ class Primitive:
                 continue
             kind = type(x)
             if kind is np.ndarray:
-                arrays.append(len(data))
+                arrays = (*arrays, len(data))
             elif kind is not float and not is_operand(x):
                 x = gathered(x)
                 if isinstance(x, Node):
                     return self.apply(_replaced(args, len(data), x), params)
                 sources = _replaced(sources, len(data), x)
-                arrays.append(len(data))
+                arrays = (*arrays, len(data))
             data.append(x)
         if variable is None:
             result = self.evaluate(*data, **params) if params else self.evaluate(*data)
@@ -168,10 +187,14 @@ class Primitive:
             result = result.copy()
         if not self.smooth and not self.differentiable(sources):
             return variable.leaf(result, constant=True)
-        dtype = None
+        for i in large:
+            sources = _replaced(sources, i, kept(sources[i], data, i, keeps is None or keeps[i]))
+        dtype = twin = None
         if type(result) is not np.ndarray or not result.ndim:
             dtype = narrow(result)
             result = as_number(result)
+        elif result.nbytes >= LARGE:
+            twin = TO_COME
         # Node.recorded written out: this is the line every operation passes
         node = object.__new__(type(variable))
         node.op = self
@@ -182,6 +205,7 @@ class Primitive:
         node._held = result
         node._grad = None
         node._extra = None
+        node.twin = twin
         if dtype is not None:
             node.extra.dtype = dtype
         elif type(result) is not np.ndarray and not self.strong and len(data) == 1:
@@ -207,6 +231,16 @@ class Primitive:
     def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
         """The tangent of `node` from those of its arguments (None: zero)."""
         raise NotImplementedError
+
+
+def kept(x: Node, data: list[Any], i: int, needed: bool) -> Node:
+    """The record of an argument, which keeps its data if they are needed; else `data` do not."""
+    record = x.record()
+    if needed:
+        record._held = data[i]
+    else:
+        data[i] = record._held
+    return record
 
 
 def is_operand(x: Any) -> bool:
@@ -262,6 +296,13 @@ def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
     return [not name.startswith("_") for name in names]
 
 
+def reads(rules: Sequence[Rule | Any], y: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+    """Whether any rule needs the result, its positional parameter `y`, and which arguments."""
+    rows = [needed(rule, y, 1 + count) for rule in rules]
+    result, *args = [any(column) for column in zip(*rows, strict=True)]
+    return result, tuple(args)
+
+
 class _Nothing:
     """False for any argument, however many there are."""
 
@@ -292,6 +333,7 @@ class Linear(Primitive):
     ) -> None:
         super().__init__(name, forward, **facts)
         self.keeps: _Nothing = _NONE
+        self.keeps_result = False
         self.views = views
         self.transpose = transpose
         self.several = several
@@ -327,6 +369,7 @@ class Bilinear(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
+        self.keeps_result = False
         self.transposes: tuple[Rule, Rule] = (transpose_a, transpose_b)
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
@@ -369,8 +412,8 @@ class Custom(Primitive):
         super().__init__(name, forward, **facts)
         self.vjps: tuple[Rule | None, ...] = tuple(vjps)
         self.jvp_rule = jvp
-        rows = [needed(rule, 2, len(self.vjps)) for rule in self.vjps]
-        self.keeps: tuple[bool, ...] = tuple(any(column) for column in zip(*rows, strict=True))
+        rules = (*self.vjps, jvp)
+        self.keeps_result, self.keeps = reads(rules, 1, len(self.vjps))
         self.smooth: bool = None not in self.vjps
 
     def differentiable(self, args: Sequence[Any]) -> bool:

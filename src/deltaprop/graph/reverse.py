@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize
-from .node import MODE, SNAPSHOT, Node, is_complex, shape_of, variable_of
+from .node import MODE, SNAPSHOT, Node, in_graph, is_complex, shape_of, variable_of
 
 
 def sweep(
@@ -46,13 +46,13 @@ def sweep(
         The leaves or targets reached and their cotangents, materialised.
     """
     mode = MODE.get()
-    root = variable_of(root)
+    root = in_graph(variable_of(root))
     # what scalar nodes hold: floats, or the numbers of a recording, which are used like them
     number: Any = float if mode is None else mode.number
     plain = mode is None and not graph
     floats = number is not None and not graph
     leaves: dict[Node, Any] = {}
-    stops = {node.serial for node in targets}
+    stops = {node.serial: node for node in targets}
     oldest = max(stops, default=0)
     if root.op is None:
         return _completed({root: seed})
@@ -69,7 +69,7 @@ def sweep(
         serial += 1  # mostly the next older node is the next to visit
         if stops and (node.serial in stops or node.serial > oldest):
             if node.serial in stops:
-                leaves[node] = g
+                leaves[stops[node.serial]] = g
             continue
         if node._extra is not None:
             node._extra.owns_grad = False

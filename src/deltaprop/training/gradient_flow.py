@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import Node, raw, topological_order
-from ..graph.node import variable_of
+from ..graph.node import complete, variable_of
 from ..nn import Module
 from ..nn.losses import loss as loss_by_name
 from .callbacks import Callback
@@ -73,7 +73,7 @@ def gradient_flow(
         prediction = twin(X)
         value = loss_by_name(loss)(prediction, T)
         value.backward()
-        layers = list(_layers(twin, topological_order(value)))
+        layers = list(_layers(twin, [complete(node) for node in topological_order(value)]))
         if not layers:
             raise ValueError(f"{model!r} has no layer with a matrix of weights: nothing to show")
         received = [x for _, _, _, x in layers[1:]] + [prediction]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node, raw, shape_of, topological_order
-from ..graph.node import parents, variable_of
+from ..graph.node import complete, parents, variable_of
 from .layers import Applied, absorbed, applications, target
 from .notation import applied, key, number, rows, summary, term
 
@@ -154,7 +154,8 @@ class Picture:
         called: Sequence[tuple[Any, str]] = (),
     ) -> None:
         # names are those of the whole graph, whatever part of it is shown
-        self.order: list[Node] = topological_order(variable_of(root))
+        order = topological_order(variable_of(root))
+        self.order: list[Node] = [complete(node) for node in order]
         self.used: list[Applied] = [] if model is None else applications(self.order, model)
         if (found := target(self.order)) and len(shape_of(found[1])):
             called = [*called, (found[1], "T")]

@@ -178,7 +178,7 @@ class Elementwise(Primitive):
         if len(args) == 1 and isinstance(x, Node) and self.smooth:
             extra: Any = x._extra
             if x.twin is None and (x.op or not (extra.constant or extra.exposed)):
-                # the commonest call, an activation of a small result, without the general way's loops
+                # the commonest call, an activation, without the general way's loops
                 data = x._held
                 y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
                 if type(y) is float and x.op is not None:

@@ -42,3 +42,8 @@ def test_a_mutant_changes_what_is_computed() -> None:
 
 def test_the_list_of_equivalent_mutants_gives_reasons() -> None:
     assert all(reason.strip() for reason in EQUIVALENT.values())
+
+
+def test_listed_mutants_exist() -> None:
+    gone = EQUIVALENT.keys() - {m.name for m in generate()}
+    assert not gone, f"take from tests/mutation/equivalent.py what is no longer there: {gone}"

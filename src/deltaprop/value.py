@@ -13,7 +13,7 @@ import numpy as np
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .calculus.signatures import Binary, Operand
 from .data import copied, numbers, rectangular, shown, variable_data
-from .graph import DATA, Node, as_array, as_number, is_complex, is_known, outside, raw
+from .graph import DATA, Node, as_array, as_number, is_complex, is_float, is_known, outside, raw
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, narrow, parents
 from .graph.reverse import backward
@@ -73,10 +73,10 @@ def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Op
         elif kind is not Value and not isinstance(other, _OPERANDS):
             return NotImplemented
         result = primitive(self, other)
-        if mode is not None and type(a) is float and type(result._held) is np.float64:
+        if mode is not None and is_float(a) and not is_float(result._held):
             b = other._held if kind is Value else other
-            if type(b) is float or type(b) is int:
-                result._held = float(result._held)  # Python's operators make floats of floats
+            if is_float(b) or type(b) is int:
+                result._held = as_number(result._held)  # Python's operators make floats of floats
         return result
 
     return method

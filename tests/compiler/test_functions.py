@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -287,3 +288,15 @@ def test_a_numbers_gradient_stays_a_number_among_arrays(name: str) -> None:
     draw = np.random.default_rng(0)
     x, w = (np.abs(draw.standard_normal((3, 4))).astype(np.float32) for _ in range(2))
     identical(dp.compile(slopes)(x, w), slopes(x, w))
+
+
+@pytest.mark.parametrize("name", ["tanh", "exp", "log1p", "sin"])
+def test_a_checkpoint_of_numbers_computes_with_numbers(name: str) -> None:
+    """What operators make of Python's numbers are numbers, of which math's functions are taken."""
+    function = getattr(dnp, name)
+    w = dp.Value(0.0)
+    piece = dp.checkpoint(lambda a: function(a * 2.0) * a)
+    compiled = dp.compile(lambda: piece(w) * 1.0)
+    for x in np.linspace(0.01, 0.99, 99).tolist():
+        w.data = x
+        assert compiled().item() == piece(w).item() == getattr(math, name)(2.0 * x) * x

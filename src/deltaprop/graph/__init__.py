@@ -7,6 +7,7 @@ from .arrays import as_held as as_held
 from .arrays import as_number as as_number
 from .arrays import frozen as frozen
 from .arrays import is_array as is_array
+from .arrays import is_float as is_float
 from .arrays import is_known as is_known
 from .arrays import refuse_masks as refuse_masks
 from .arrays import verify as verify

@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_348, "graph": 1_755, "calculus": 2_460, "value": 724, "numpy": 660, "transforms": 749,
-    "engine": 2_491,
-    "school": 2_835, "nn": 1_078, "optim": 359, "deltas": 296, "training": 1_102,
-    "annexes": 5_425, "functions": 1_296, "xla": 622, "testing": 1_047, "viz": 1_348,
-    "bridges": 1_112,
-    "everything": 17_103,
+    "core": 6_325, "graph": 1_764, "calculus": 2_402, "value": 740, "numpy": 665, "transforms": 754,
+    "engine": 2_502,
+    "school": 2_860, "nn": 1_087, "optim": 362, "deltas": 296, "training": 1_115,
+    "annexes": 5_430, "functions": 1_293, "xla": 622, "testing": 1_051, "viz": 1_350,
+    "bridges": 1_114,
+    "everything": 17_117,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

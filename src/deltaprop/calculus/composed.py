@@ -28,12 +28,13 @@ from .shaping import (
     astype,
     concatenate,
     expand_dims,
+    floating,
     moveaxis,
     ravel,
     reshape,
     squeeze,
 )
-from .signatures import of_array, of_sequence, of_two
+from .signatures import like, of_array, of_sequence, of_two
 
 __all__ = [
     "append", "block", "cross", "delete", "float_power", "insert", "matvec", "nanmax", "nanmean",
@@ -46,16 +47,8 @@ def _counts(x: Any, condition: Any) -> Any:
     return ~np.isnan(as_array(raw(_array(x)))) & as_array(raw(condition))
 
 
-@of_array
-def nansum(
-    x: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+@like(_sum)
+def nansum(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
     """The sum of the entries that are not NaN; 0 if there are none.
 
     Examples
@@ -67,101 +60,52 @@ def nansum(
     >>> x.grad
     array([8., 0., 8.])
     """
-    seen = _counts(x, where)
-    return _sum(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
+    return _sum(x, *args, where=_counts(x, where), **how)
 
 
-@of_array
-def nanprod(
-    x: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+@like(prod)
+def nanprod(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
     """The product of the entries that are not NaN; 1 if there are none."""
-    seen = _counts(x, where)
-    return prod(x, axis, dtype, keepdims=keepdims, initial=initial, where=seen)
+    return prod(x, *args, where=_counts(x, where), **how)
 
 
-@of_array
-def nanmean(
-    x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
-) -> Any:
+@like(mean)
+def nanmean(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
     """The mean of the entries that are not NaN; NaN if there are none."""
-    return mean(x, axis, dtype, keepdims=keepdims, where=_counts(x, where))
+    return mean(x, *args, where=_counts(x, where), **how)
 
 
-@of_array
-def nanvar(
-    x: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    where: Any = True,
-    mean: Any = None,
-    correction: float = 0,
-) -> Any:
+@like(var)
+def nanvar(x: Any, axis: Axis = None, *args: Any, where: Any = True, **how: Any) -> Any:
     """The variance of the entries that are not NaN; NaN if there are no more than `ddof`."""
-    seen = _counts(x, where)
-    known: dict[str, Any] = {"ddof": ddof, "correction": correction, "mean": mean}
+    seen, free = _counts(x, where), how.get("correction") or how.get("ddof", 0)
     with np.errstate(invalid="ignore"):
-        y = var(x, axis, dtype, keepdims=keepdims, where=seen, **known)
-    enough = number(x, seen, axis, keepdims) > (correction or ddof)
-    return choose(enough, y, np.nan)
+        y = var(x, axis, *args, where=seen, **how)
+    return choose(number(x, seen, axis, how.get("keepdims", False)) > free, y, np.nan)
 
 
-@of_array
-def nanstd(
-    x: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    *,
-    ddof: float = 0,
-    keepdims: bool = False,
-    where: Any = True,
-    mean: Any = None,
-    correction: float = 0,
-) -> Any:
+@like(var)
+def nanstd(x: Any, *args: Any, **how: Any) -> Any:
     """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
-    known: dict[str, Any] = {"ddof": ddof, "correction": correction, "mean": mean, "where": where}
-    return root(nanvar(x, axis, dtype, keepdims=keepdims, **known))
+    return root(nanvar(x, *args, **how))
 
 
-@of_array
-def nanmax(
-    x: Any,
-    axis: Axis = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+@like(_max)
+def nanmax(x: Any, axis: Axis = None, **how: Any) -> Any:
     """The largest entry that is not NaN; NaN if there is none."""
-    return _extreme(_max, x, -np.inf, axis, keepdims, initial, _counts(x, where))
+    return _extreme(_max, -np.inf, x, axis, **how)
 
 
-@of_array
-def nanmin(
-    x: Any,
-    axis: Axis = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+@like(_min)
+def nanmin(x: Any, axis: Axis = None, **how: Any) -> Any:
     """The smallest entry that is not NaN; NaN if there is none."""
-    return _extreme(_min, x, np.inf, axis, keepdims, initial, _counts(x, where))
+    return _extreme(_min, np.inf, x, axis, **how)
 
 
 @of_array
 def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The median of the entries that are not NaN; NaN if there are none."""
-    x = _array(x) if _inexact(x) else astype(x, float)
+    x = floating(x)
     axes, shape = _axes(x, axis), shape_of(x)
     rest = [n for i, n in enumerate(shape) if i not in axes]
     ends = tuple(range(-len(axes), 0))
@@ -177,20 +121,15 @@ def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 
 
 def _extreme(
-    reduction: Callable[..., Any],
-    x: Any,
-    least: float,
-    axis: Axis,
-    keepdims: bool,
-    initial: Any,
-    seen: Any,
+    reduction: Any, least: float, x: Any, axis: Axis, *, where: Any = True, **how: Any
 ) -> Any:
-    if not _inexact(x) and initial is None:
-        return reduction(x, axis, keepdims=keepdims)
-    if initial is not None:
-        return reduction(x, axis, keepdims=keepdims, initial=initial, where=seen)
-    found = np.any(seen, axis, keepdims=keepdims)
-    return choose(found, reduction(kept(seen, x, least), axis, keepdims=keepdims), np.nan)
+    if not _inexact(x):
+        return reduction(x, axis, where=where, **how)
+    seen = _counts(x, where)
+    if how.get("initial") is not None:
+        return reduction(x, axis, where=seen, **how)
+    found = np.any(seen, axis, keepdims=how.get("keepdims", False))
+    return choose(found, reduction(kept(seen, x, least), axis, **how), np.nan)
 
 
 def _inexact(x: Any) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, is_complex, raw, shape_of
+from ..graph import Bilinear, Custom, Masked, Node, Primitive, conjugated, is_complex, raw, shape_of
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array
@@ -423,7 +423,7 @@ def inner(a: Array, b: Array) -> Array:
 def vdot(a: Array, b: Array) -> Array:
     """The inner product of all entries of `a` (conjugated, if complex) and of `b`."""
     a = ravel(a)
-    return matmul(a.conj() if is_complex(a) else a, ravel(b))
+    return matmul(conjugated(a), ravel(b))
 
 
 @of_two
@@ -437,7 +437,7 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
         raise ValueError(
             f"vecdot: vectors must be of one length, got {shape_of(a)[-1]} and {shape_of(b)[-1]}"
         )
-    products = (a.conj() if is_complex(a) else a) * b
+    products = conjugated(a) * b
     return _sum(products, -1, np.result_type(raw(products)))
 
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, Primitive, conj, is_complex, over, raw, shape_of
+from ..graph import Custom, Node, Primitive, conjugated, is_complex, over, raw, shape_of
 from ..graph.cotangent import unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array, Rule
@@ -82,10 +82,6 @@ def matrices(x: Any, *, square: bool = False) -> Array:
         wanted = "(..., n, n)" if square else "(..., m, n)"
         raise LinAlgError(f"expected a matrix or a stack of them, {wanted}; got shape {shape}")
     return x
-
-
-def conjugated(x: Array) -> Array:
-    return conj(x) if is_complex(x) else x
 
 
 def star(x: Array) -> Array:

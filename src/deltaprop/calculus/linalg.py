@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.linalg import LinAlgError
 
-from ..graph import Custom, Node, as_array, dtype_of, is_complex, is_known, raw, shape_of, verify
+from ..graph import (
+    Custom,
+    Node,
+    as_array,
+    conjugated,
+    is_complex,
+    is_known,
+    raw,
+    shape_of,
+    verify,
+)
 from ..graph.domains import case
 from ..graph.primitive import Array
 from . import factorisations, reductions
@@ -23,7 +33,6 @@ from .elementwise import absolute, imag, isnan, kept, real, root_of_power, squar
 from .factorisations import *  # noqa: F403
 from .factorisations import (
     SQUARES,
-    conjugated,
     identity,
     inv_,
     matrices,
@@ -42,6 +51,7 @@ from .shaping import (
     astype,
     concatenate,
     expand_dims,
+    floating,
     moveaxis,
     reshape,
     roll,
@@ -90,10 +100,6 @@ _pinv = Custom(
 )
 
 
-def _floating(x: Array) -> Array:
-    return x if dtype_of(x).kind in "fc" else astype(x, float)
-
-
 @of_two
 def solve(a: Array, b: Array) -> Array:
     """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
@@ -116,7 +122,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
     triangle of `a`. Where `rtol` cuts singular values off that are no rounding errors, the
     derivative is that of the truncated inverse; a compiled function refuses this.
     """
-    a, rtol = _floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
+    a, rtol = floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
     if rtol is not None:
         if not is_known(raw(a)):
@@ -157,7 +163,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
 
     As NumPy's. All but the rank can be differentiated, the solution at constant rank.
     """
-    a, b = _floating(matrices(a)), _array(b)
+    a, b = floating(matrices(a)), _array(b)
     wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
     a, b = astype(a, wide, copy=False), astype(b, wide, copy=False)
     m, n = shape_of(a)
@@ -515,7 +521,7 @@ def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
 def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
     """The norm of vectors that lie along an axis, along several or along all of them."""
     axes = _axes(x := _array(x), axis)
-    x = _floating(x)
+    x = floating(x)
     return reductions._vector_norm(absolute(x), 2.0 if ord is None else float(ord), axes, keepdims)
 
 

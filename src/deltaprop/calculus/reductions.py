@@ -24,7 +24,7 @@ from ..graph import (
     Selection,
     as_array,
     broadcast_to,
-    conj,
+    conjugated,
     dtype_of,
     is_complex,
     is_known,
@@ -52,8 +52,8 @@ from .elementwise import (
     where,
 )
 from .indexing import sort
-from .shaping import _array, _row, astype, concatenate, moveaxis, reshape, transpose
-from .signatures import of_array
+from .shaping import _array, _row, astype, concatenate, floating, moveaxis, reshape, transpose
+from .signatures import like, of_array
 
 __all__ = [
     "amax", "amin", "average", "cumprod", "cumsum", "diff", "log_softmax", "logsumexp", "max",
@@ -189,7 +189,7 @@ def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
 def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
     free = _count(x, y) - ddof
     away = x - mean_(x, axis=axis, keepdims=True)
-    return (2 / free if free > 0 else math.inf) * (conj(away) if is_complex(x) else away)
+    return (2 / free if free > 0 else math.inf) * conjugated(away)
 
 
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
@@ -505,28 +505,31 @@ def prod(
     return _with_initial(multiply, astype(x, dtype, copy=False), initial)
 
 
-def _extreme(which: int, x: Any, axis: Axis, keepdims: bool, initial: Any, condition: Any) -> Any:
-    if initial is None and condition is not True:
+def _extreme(
+    reduction: Any,
+    both: Any,
+    x: Any,
+    axis: Axis,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    if initial is None:
+        if where is True:
+            return reduction(x, axis=axis, keepdims=keepdims)
         raise ValueError(
             "the largest or smallest entry with where= needs initial= too, the result where "
             "no entry is left: give initial=-numpy.inf for max, numpy.inf for min, say"
         )
-    if initial is not None and not np.size(raw(x)):  # a sum of nothing, which has its shape
+    if not np.size(raw(x)):  # a sum of nothing, which has its shape
         return sum(x, axis, keepdims=keepdims, initial=initial)
-    reduction, both = ((max_, maximum), (min_, minimum))[which]
-    if condition is not True:
-        x = _chosen(condition, x, astype(initial, dtype_of(x), copy=False))
+    x = _chosen(where, x, astype(initial, dtype_of(x), copy=False))
     return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
 
 
 @of_array
 def max(
-    x: Any,
-    axis: Axis = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
+    x: Any, axis: Axis = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
     """The largest entry; tied entries share the derivative evenly, NaN stays NaN.
 
@@ -540,24 +543,13 @@ def max(
     >>> x.grad
     array([0. , 0.5, 0.5])
     """
-    if initial is None and where is True:
-        return max_(x, axis=axis, keepdims=keepdims)
-    return _extreme(0, x, axis, keepdims, initial, where)
+    return _extreme(max_, maximum, x, axis, keepdims, initial, where)
 
 
-@of_array
-def min(
-    x: Any,
-    axis: Axis = None,
-    *,
-    keepdims: bool = False,
-    initial: Any = None,
-    where: Any = True,
-) -> Any:
+@like(max)
+def min(x: Any, axis: Axis = None, **how: Any) -> Any:
     """The smallest entry, with the conventions of `max`."""
-    if initial is None and where is True:
-        return min_(x, axis=axis, keepdims=keepdims)
-    return _extreme(1, x, axis, keepdims, initial, where)
+    return _extreme(min_, minimum, x, axis, **how)
 
 
 amax = max
@@ -599,7 +591,7 @@ def var(
     x = _array(x)
     mean = _mean_of(x, axis, keepdims=True, where=where) if mean is None else mean
     away = _chosen(where, x - mean, 0)
-    squares = square(real(away)) + square(imag(away)) if is_complex(away) else square(away)
+    squares = _squares(away)
     count = np.maximum(np.nan_to_num(number(squares, where, axis, keepdims)) - free, 0)
     with np.errstate(divide="ignore"):
         return sum(squares, axis, keepdims=keepdims) / count
@@ -608,21 +600,10 @@ def var(
 _mean_of = mean  # under a name that no parameter hides
 
 
-@of_array
-def std(
-    x: Any,
-    axis: Axis = None,
-    dtype: Any = None,
-    *,
-    correction: float = 0,
-    ddof: float = 0,
-    keepdims: bool = False,
-    mean: Any = None,
-    where: Any = True,
-) -> Any:
+@like(var)
+def std(x: Any, *args: Any, mean: Any = None, **how: Any) -> Any:
     """The square root of `var`; its derivative is 0 where all entries are equal."""
-    known: dict[str, Any] = {"correction": correction, "ddof": ddof, "mean": mean, "where": where}
-    spread = var(x := _array(x), axis, dtype, keepdims=keepdims, **known)
+    spread = var(x := _array(x), *args, mean=mean, **how)
     # one entry deviates by 0 from its own mean, whatever it is: that is smooth, a root is not
     return spread if mean is None and _count(x, spread) == 1 else root(spread)
 
@@ -657,8 +638,7 @@ def norm(
     >>> x.grad
     array([0.6, 0.8])
     """
-    x = _array(x)
-    x = x if dtype_of(x).kind in "fc" else astype(x, float)
+    x = floating(x)
     axes = _axes(x, axis)
     if ord is None or (ord, len(axes)) in ((2, 1), ("fro", 2)):
         return root(sum(_squares(x), axes, keepdims=keepdims))

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from ..graph import Node, dtype_of, is_complex, raw, shape_of
+from ..graph import Node, conjugated, dtype_of, is_complex, raw, shape_of
 from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from . import reductions
-from .elementwise import clip, conj, equal, real, remainder, sqrt, where
+from .elementwise import clip, equal, real, remainder, sqrt, where
 from .indexing import _constant_like, _constant_of, take
 from .reductions import average, diff
 from .reductions import sum as _sum
-from .shaping import _array, astype, atleast_2d, concatenate, diag, moveaxis, ravel
+from .shaping import _array, astype, atleast_2d, concatenate, diag, floating, moveaxis, ravel
 from .signatures import of_array, of_three, of_two
 
 __all__ = [
@@ -161,8 +161,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
     Differentiable in the samples and in `varargs`, their distance or their places.
     """
-    f = _array(f)
-    f = astype(f, float) if dtype_of(f).kind in "biu" else f
+    f = floating(f)
     ndim = len(shape_of(f))
     axes = normalize_axis_tuple(range(ndim) if axis is None else axis, ndim)
     spaces = varargs or (1.0,)
@@ -241,17 +240,15 @@ def cov(
         warnings.warn("cov: no degrees of freedom are left", RuntimeWarning, stacklevel=2)
         count = 0.0
     X = X - average(X, 1, w, keepdims=True)
-    other = conj(X) if is_complex(X) else X
-    C = X @ (other if w is None else other * w).T / count
+    C = X @ (conjugated(X) if w is None else conjugated(X) * w).T / count
     return C.reshape(()) if shape_of(C) == (1, 1) else C
 
 
 def _rows(x: Any, rowvar: bool) -> Array:
     """Variables as rows, samples as columns; floating."""
-    x = _array(x)
+    x = floating(x)
     if len(shape_of(x)) > 2:
         raise ValueError(f"cov takes a vector or a matrix, not an array of shape {shape_of(x)}")
-    x = astype(x, float) if dtype_of(x).kind in "biu" else x
     return x.T if not rowvar and len(shape_of(x)) == 2 else atleast_2d(x)
 
 

@@ -57,6 +57,12 @@ def _row(x: Array, axis: int | None) -> tuple[Array, int]:
     return x, normalize_axis_index(axis, len(shape_of(x)))
 
 
+def floating(x: Array) -> Array:
+    """An array or a node of floating or complex numbers: integers become float64."""
+    x = _array(x)
+    return x if dtype_of(x).kind in "fc" else astype(x, float)
+
+
 def _part(x: Array, axis: int, index: Any) -> Array:
     return _array(x)[(slice(None),) * axis + (index,)]
 

@@ -11,6 +11,7 @@ the parameters after them. A decorator such as `of_array` hands its function on 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -19,6 +20,7 @@ from typing import (
     Protocol,
     TypeAlias,
     TypedDict,
+    TypeVar,
     Unpack,
     overload,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from ..value import Value
 
 P = ParamSpec("P")
+F = TypeVar("F")
 
 # data without a Value, with one or more, and either
 ArrayLike: TypeAlias = "np.ndarray | np.generic | complex | Sequence[ArrayLike]"
@@ -136,6 +139,16 @@ class OfSequence(Protocol[P]):
     def __call__(
         self, arrays: Value | Iterable[Operand], /, *args: P.args, **kwargs: P.kwargs
     ) -> Value: ...
+
+
+def like(known: F) -> Callable[[Callable[..., Any]], F]:
+    """Give a function the parameters of a known one."""
+
+    def decorated(function: Any) -> Any:
+        function.__signature__ = signature(known)  # type: ignore[arg-type]
+        return function
+
+    return decorated
 
 
 def of_array(function: Callable[Concatenate[Any, P], Any]) -> OfArray[P]:

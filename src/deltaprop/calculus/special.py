@@ -115,16 +115,10 @@ rgamma: Unary = _scipy("rgamma", _rgamma_slope)
 gammasgn: Unary = _scipy("gammasgn", 0, domain=POSITIVE)
 gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=POSITIVE)
 betaln: Binary = _scipy(
-    "betaln",
-    lambda _y, a, b: _psi_gap(a, b),
-    lambda _y, a, b: _psi_gap(b, a),
-    domain=POSITIVE,
+    "betaln", lambda _y, a, b: _psi_gap(a, b), lambda _y, a, b: _psi_gap(b, a), domain=POSITIVE
 )
 beta: Binary = _scipy(
-    "beta",
-    lambda y, a, b: y * _psi_gap(a, b),
-    lambda y, a, b: y * _psi_gap(b, a),
-    domain=POSITIVE,
+    "beta", lambda y, a, b: y * _psi_gap(a, b), lambda y, a, b: y * _psi_gap(b, a), domain=POSITIVE
 )
 
 
@@ -147,16 +141,10 @@ betainc: OfThree[...] = _scipy(
 # -- Bessel functions ---------------------------------------------------------------------
 
 jv: Binary = _scipy(
-    "jv",
-    None,
-    lambda _y, v, x: 0.5 * (jv(v - 1, x) - jv(v + 1, x)),
-    domain=POSITIVE,
+    "jv", None, lambda _y, v, x: 0.5 * (jv(v - 1, x) - jv(v + 1, x)), domain=POSITIVE
 )
 yv: Binary = _scipy(
-    "yv",
-    None,
-    lambda _y, v, x: 0.5 * (yv(v - 1, x) - yv(v + 1, x)),
-    domain=POSITIVE,
+    "yv", None, lambda _y, v, x: 0.5 * (yv(v - 1, x) - yv(v + 1, x)), domain=POSITIVE
 )
 j0: Unary = _scipy("j0", lambda _y, x: -j1(x))
 j1: Unary = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - jv(2.0, x)))
@@ -171,10 +159,7 @@ def _i1e_slope(y: Any, x: Any) -> Any:
 
 
 iv: Binary = _scipy(
-    "iv",
-    None,
-    lambda _y, v, x: 0.5 * (iv(v - 1, x) + iv(v + 1, x)),
-    domain=POSITIVE,
+    "iv", None, lambda _y, v, x: 0.5 * (iv(v - 1, x) + iv(v + 1, x)), domain=POSITIVE
 )
 ive: Binary = _scipy(
     "ive",
@@ -354,10 +339,4 @@ def multigammaln(a: Any, d: int) -> Any:
     return total + d * (d - 1) * 0.25 * math.log(math.pi)
 
 
-@of_two
-def yn(n: Any, x: Any) -> Any:
-    """The Bessel function of the second kind, of an integer order."""
-    return yv(n, x)
-
-
-jn = jv
+jn, yn = jv, yv

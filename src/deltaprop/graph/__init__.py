@@ -15,6 +15,7 @@ from .cotangent import Masked as Masked
 from .cotangent import Selection as Selection
 from .cotangent import broadcast_to as broadcast_to
 from .cotangent import conj as conj
+from .cotangent import conjugated as conjugated
 from .cotangent import raw as raw
 from .cotangent import sum_to as sum_to
 from .elementwise import Elementwise as Elementwise

@@ -315,12 +315,16 @@ scatter: Selection = Selection(
 conj = Selection("conj", _conjugate, lambda g, x: conj(g), views=False)
 
 
-def as_gradient(g: Any) -> Any:
-    """A full cotangent as users see it, or what they see as a cotangent."""
-    kind = type(g)
-    if kind is float or (kind is np.ndarray and g.dtype.kind != "c"):
-        return g
-    return conj(g) if is_complex(g) else g
+def conjugated(x: Any) -> Any:
+    """The complex conjugate; what is real as it is."""
+    kind = type(x)
+    if kind is float or (kind is np.ndarray and x.dtype.kind != "c"):
+        return x
+    return conj(x) if is_complex(x) else x
+
+
+# a full cotangent as users see it, or what they see as a cotangent
+as_gradient = conjugated
 
 
 def is_excess(g: Any, like: Any) -> bool:

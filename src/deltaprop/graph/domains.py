@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 INF = float("inf")
@@ -26,42 +26,36 @@ class Domain:
     kinks: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
 class Case:
     """Arguments for a generated test: shapes to fill with random numbers, and parameters.
 
     Parameters
     ----------
-    shapes : tuple of int, ...
+    *shapes : tuple of int
         One shape for each array argument.
-    params : dict
-        The operation's static arguments.
     domain : Domain
         Where the numbers lie.
     near : array_like
         What is added to the first argument, for operations that want a structure.
     seen : callable, optional
         A function of the result, where only that is determined and not the result itself.
+    **params
+        The operation's static arguments.
     """
 
-    shapes: tuple[tuple[int, ...], ...]
-    params: dict[str, Any] = field(default_factory=dict)
-    domain: Domain = Domain()
-    near: Any = 0.0
-    seen: Callable[[Any], Any] | None = None
+    def __init__(
+        self,
+        *shapes: tuple[int, ...],
+        domain: Domain = Domain(),
+        near: Any = 0.0,
+        seen: Callable[[Any], Any] | None = None,
+        **params: Any,
+    ) -> None:
+        self.shapes, self.params = shapes, params
+        self.domain, self.near, self.seen = domain, near, seen
 
 
-def case(
-    *shapes: tuple[int, ...],
-    domain: Domain = Domain(),
-    near: Any = 0.0,
-    seen: Callable[[Any], Any] | None = None,
-    **params: Any,
-) -> Case:
-    """A `Case`, written the way the operation is called."""
-    return Case(shapes, params, domain, near, seen)
-
-
+case = Case  # an entry writes it the way the operation is called
 REAL = Domain()
 POSITIVE = Domain(0.0)
 NONZERO = Domain(kinks=(0.0,))

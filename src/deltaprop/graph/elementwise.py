@@ -19,7 +19,7 @@ from .cotangent import (
     Scattered,
     accumulate,
     broadcast_to,
-    conj,
+    conjugated,
     entries_of,
     half_of,
     is_rooted,
@@ -313,7 +313,7 @@ class Elementwise(Primitive):
         if not (self.root or is_rooted(x)):
             return None  # nor is its data kept where the partial does not need it
         if half is not None and (f := _rule(self.squares, i, y, xs)) is not None:
-            return half * f if self.radical else along(half * f, _conjugated(x))
+            return half * f if self.radical else along(half * f, conjugated(x))
         if half is None and is_rooted(x) and (f := _rule(self.even, i, y, xs)) is not None:
             return along(g * f, x)
         return None
@@ -394,13 +394,9 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
     return any(n.serial in own for n in topological_order(*others))
 
 
-def _conjugated(x: Any) -> Any:
-    return conj(x) if is_complex(x) else x
-
-
 def _real_product(x: Any, t: Any) -> Any:
     """The tangent of x**2 / 2, of abs(x)**2 / 2 if x is complex."""
-    q = _conjugated(x) * t
+    q = conjugated(x) * t
     return q.real if is_complex(q) else q
 
 

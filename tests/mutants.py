@@ -89,6 +89,10 @@ KINDS = ("scalars", "float32", "float64")
 # what cannot be generated, for it is no derivative, or the matter of one point
 OWN_TESTS: dict[str, list[Check]] = {
     **{
+        name: [partial(test_rules.test_ties_keep_the_dtype, name)]
+        for name in ("maximum", "minimum", "fmax", "fmin")
+    },
+    **{
         name: [test_edges.test_pseudo_gradients_of_propagations]
         for name in ("cut", "bypass", "pass_error")
     },

@@ -70,6 +70,18 @@ ROWS = [
     row("minimum(x, y) at x = y: 0.5, 0.5", dnp.minimum, (2.0, 2.0), (0.5, 0.5)),
     row("maximum(x, y) at inf = inf: 0.5, 0.5", dnp.maximum, (INF, INF), (0.5, 0.5)),
     row("fmax(x, y) at x = y: 0.5, 0.5", dnp.fmax, (2.0, 2.0), (0.5, 0.5)),
+    row(
+        "maximum(log(x), 0) at 0 and at 1: 0, 0.5",
+        lambda x: dnp.maximum(dnp.log(x), 0.0).sum(),
+        [0.0, 1.0, 2.0],
+        [0.0, 0.5, 0.5],
+    ),
+    row(
+        "fmin(-log(x), 0) at 0 and at 1: 0, -0.5",
+        lambda x: dnp.fmin(-dnp.log(x), 0.0).sum(),
+        [0.0, 1.0, 2.0],
+        [0.0, -0.5, -0.5],
+    ),
     row("maximum(x, x): 1", lambda x: dnp.maximum(x, x), 2.0, 1.0),
     row("minimum(x, x): 1", lambda x: dnp.minimum(x, x), 2.0, 1.0),
     row("max of ties, whole", dnp.max, [2.0, 2.0, 1.0], [0.5, 0.5, 0.0]),

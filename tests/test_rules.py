@@ -55,7 +55,11 @@ MORE: dict[str, list[Case]] = {
         case((3,), mask=np.array([[True, False, True], [False, False, True]])),
     ],
     "scatter": [
-        case((2,), (3,), indices=(slice(1, 3), [0, 0, 2]), shape=(4,), dtype=np.dtype(float))
+        case((2,), (3,), indices=(slice(1, 3), [0, 0, 2]), shape=(4,), dtype=np.dtype(float)),
+        *[
+            case((9, 30), (9, 30), indices=(Ellipsis, rows), shape=(9, 30), dtype=np.dtype(float))
+            for rows in (np.arange(9)[::-1], np.arange(9) // 2, np.arange(9) - 5, -np.arange(1, 10))
+        ],
     ],
     "conj": [case((2, 3)), case(())],
 }
@@ -289,6 +293,12 @@ def rules_keep_the_dtype(trial: Trial, dtype: Any) -> None:
         values = values_of(c)
         if isinstance(values, np.ndarray | np.generic):
             assert values.real.dtype == dtype, f"{trial.op} gave {values.dtype} for {dtype}"
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum", "fmax", "fmin"])
+def test_ties_keep_the_dtype(name: str) -> None:
+    x = np.ones((2, 3), np.float32)
+    rules_keep_the_dtype(Trial(OWN[name], [x, x.copy()], {}, [False, False]), np.float32)
 
 
 USES: dict[str, Callable[[Any], Any]] = {

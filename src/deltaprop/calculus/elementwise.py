@@ -73,10 +73,9 @@ def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan
     """
     y, mine, other = raw(y), raw(mine), raw(other)
     wins, loses = beats(mine, other), beats(other, mine)
-    if is_known(y) and np.all(wins | loses):
+    if is_known(y) and np.count_nonzero(wins | loses) == np.size(wins):
         return wins  # all entries have a winner
-    one = np.int8(1)
-    weight = (wins * one - loses * one) * 0.5 + 0.5
+    weight = (wins * np.int8(1) - loses) * 0.5 + 0.5
     if not has_no_nan(y):
         weight = np.where(np.isnan(y), unknown, weight)
     return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)

@@ -349,7 +349,8 @@ def may_repeat(index: Any, entries: float = np.inf) -> bool:
     Their numbers are compared if that is little work beside so many entries.
     """
     items = index if isinstance(index, tuple) else (index,)
-    arrays = [i for i in items if type(i) is np.ndarray and i.size > 1 and i.dtype != bool]
+    arrays = [np.asarray(i) for i in items if isinstance(i, np.ndarray | list)]
+    arrays = [i for i in arrays if i.size > 1 and i.dtype != bool]
     if len(arrays) != 1 or 16 * arrays[0].size > entries:
         return bool(arrays)
     places = np.sort(arrays[0], axis=None)

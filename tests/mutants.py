@@ -42,7 +42,7 @@ SECONDS = 60  # of computing: a mutant that runs on and on is dead too
 # whose tests look after the kinds themselves: each kind, one and several arguments, masks
 USERS = (
     "exp", "multiply", "subtract", "power", "where", "clip", "copysign", "matmul", "affine",
-    "reshape", "sum", "stack", "getitem", "set", "max", "einsum", "cross_entropy",
+    "reshape", "sum", "stack", "getitem", "set", "max", "einsum", "cross_entropy", "scatter",
 )  # fmt: skip
 ROOTS = test_second_order.SQUARES
 Check = Callable[[], None]
@@ -89,10 +89,6 @@ KINDS = ("scalars", "float32", "float64")
 # what cannot be generated, for it is no derivative, or the matter of one point
 OWN_TESTS: dict[str, list[Check]] = {
     **{
-        name: [partial(test_rules.test_ties_keep_the_dtype, name)]
-        for name in ("maximum", "minimum", "fmax", "fmin")
-    },
-    **{
         name: [test_edges.test_pseudo_gradients_of_propagations]
         for name in ("cut", "bypass", "pass_error")
     },
@@ -102,8 +98,12 @@ OWN_TESTS: dict[str, list[Check]] = {
     },
     **{
         name: [
-            partial(test_edges.test_a_number_wins_beside_a_number_of_float32, name, x)
-            for x in (np.float32(0.3), np.array(0.3, np.float32))
+            partial(test_rules.test_ties_keep_the_dtype, name),
+            partial(test_table.test_elementwise, test_rules.OWN[name], np.float64),
+            *[
+                partial(test_edges.test_a_number_wins_beside_a_number_of_float32, name, x)
+                for x in (np.float32(0.3), np.array(0.3, np.float32))
+            ],
         ]
         for name in ("maximum", "minimum", "fmax", "fmin")
     },

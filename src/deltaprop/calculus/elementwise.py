@@ -73,7 +73,7 @@ def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan
     """
     y, mine, other = raw(y), raw(mine), raw(other)
     wins, loses = beats(mine, other), beats(other, mine)
-    if is_known(y) and np.count_nonzero(wins | loses) == np.size(wins):
+    if is_known(wins) and np.count_nonzero(wins | loses) == np.size(wins):
         return wins  # all entries have a winner
     weight = (wins * np.int8(1) - loses) * 0.5 + 0.5
     if not has_no_nan(y):

@@ -297,15 +297,15 @@ class MLP(Module):
 
     def __call__(self, x: Any) -> Any:
         """Return the output A_L of shape (N, n_L) for X of shape (N, n_0)."""
-        if self.norms is None and (self.dropout is None or not self.training):
-            for layer in self.layers:
+        last = len(self.layers) - 1
+        for k, layer in enumerate(self.layers):
+            if self.norms and k < last:
+                x = layer.activate(self.norms[k](layer.linear(x)))
+            else:
                 x = layer(x)
-            return x
-        for k, layer in enumerate(self.layers[:-1]):
-            x = layer.activate(self.normalized(k, layer.linear(x)))
-            if self.dropout is not None:
+            if self.dropout is not None and k < last:
                 x = self.dropout(x)
-        return self.layers[-1](x)
+        return x
 
     def normalized(self, k: int, z: Any) -> Any:
         """Return Z as normalised for the activation of layer k, counted from 0."""

@@ -14,10 +14,10 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_325, "graph": 1_764, "calculus": 2_402, "value": 740, "numpy": 665, "transforms": 754,
+    "core": 6_325, "graph": 1_764, "calculus": 2_401, "value": 740, "numpy": 665, "transforms": 754,
     "engine": 2_502,
     "school": 2_860, "nn": 1_087, "optim": 362, "deltas": 296, "training": 1_115,
-    "annexes": 5_430, "functions": 1_293, "xla": 622, "testing": 1_051, "viz": 1_350,
+    "annexes": 5_427, "functions": 1_293, "xla": 622, "testing": 1_051, "viz": 1_347,
     "bridges": 1_114,
     "everything": 17_117,
 }  # fmt: skip

@@ -101,12 +101,8 @@ class Names:
         for i, a in enumerate(used, 1):
             if i == 1:
                 self.give(a.X, "X")
-            for part, letter in [
-                (a.layer.weight, "W"),
-                (a.layer.bias, "b"),
-                (a.Z, "Z"),
-                (a.A, "A"),
-            ]:
+            parts = a.layer.weight, a.layer.bias, a.Z, a.A
+            for part, letter in zip(parts, "WbZA", strict=True):
                 if part is not None:
                     self.give(part, f"{letter}{i}")
         for name, value in model.named_parameters() if model is not None else ():

@@ -261,11 +261,11 @@ def _reverse(picture: Picture, sweep: Sweep, beside: dict[int, Card]) -> list[St
                     line["card"] = beside[variable_of(x).serial].compared(totals[place])
             step["lines"].append(line)
         steps.append(step)
-    leaves = [box for box in picture.boxes if box.node is not None and box.node.op is None]
+    given = [box.node for box in picture.boxes if box.node is not None and box.node.op is None]
     grads = [
-        {"rule": f"d{name}/d{box.name}", "result": summary(sweep.grads[box.node.serial])}
-        for box in leaves
-        if box.node is not None and box.node.serial in sweep.grads
+        {"rule": f"d{name}/d{picture.names.of(x)}", "result": summary(sweep.grads[x.serial])}
+        for x in given
+        if x.serial in sweep.grads
     ]
     end = {"phase": "reverse", "at": [], "rule": "All gradients are complete"}
     return [*steps, end | {"totals": grads[:_LISTED]}]

@@ -56,7 +56,6 @@ _REASONS: dict[str, list[str]] = {
         "matmul, transpose 1: b.ndim > 1 -> b.ndim >= 1",
         "matmul, transpose 1: if a.ndim == 2 and b.ndim > 1: return a.T @ g if b.ndim == 2 else u... -> pass",
         "matmul, transpose 1: if b.ndim == 2: return _rows(a).T @ _rows(g) -> pass",
-        "reductions._deviation: conj(away) if is_complex(x) else away -> conj(away)",
         "slogdet, jvp: 1j * imag(t) * y[..., 0] if is_complex(y) else np.zeros_like(raw(t)) -> 1j * imag(t) * y[..., 0]",
         "factorisations._turned: p - 1j * imag(p) * identity(p) if is_complex(p) else p -> p - 1j * imag(p) * identity(p)",
     ],

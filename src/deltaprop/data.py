@@ -17,10 +17,6 @@ def shown(held: Any) -> Any:
     return held
 
 
-def copied(held: Any) -> Any:
-    return held.copy() if isinstance(held, np.ndarray) else held
-
-
 def rectangular(data: Any) -> Any:
     """Return an ndarray of nested lists, or raise an error that says what is wrong with them."""
     if type(data) is np.ndarray:

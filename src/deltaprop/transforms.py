@@ -30,6 +30,7 @@ from .graph import (
     as_array,
     as_held,
     as_number,
+    copied,
     dtype_of,
     is_complex,
     raw,
@@ -156,7 +157,7 @@ class Evaluation:
             if self.nested and is_variable(x) and (self.inner or x.serial in outward)
             else Value.leaf(raw(x), constant=True)
             if self.wrap
-            else _own(raw(x))
+            else copied(raw(x))
             for x in leaves
         ]
 
@@ -221,10 +222,6 @@ def _outward(roots: Sequence[Any], start: int) -> set[int]:
         ):
             found.add(node.serial)
     return found
-
-
-def _own(x: Any) -> Any:
-    return x.copy() if isinstance(x, np.ndarray) else x
 
 
 def _named(function: Any) -> str:

@@ -12,8 +12,19 @@ import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
 from .calculus.signatures import Binary, Operand
-from .data import copied, numbers, rectangular, shown, variable_data
-from .graph import DATA, Node, as_array, as_number, is_complex, is_float, is_known, outside, raw
+from .data import numbers, rectangular, shown, variable_data
+from .graph import (
+    DATA,
+    Node,
+    as_array,
+    as_number,
+    copied,
+    is_complex,
+    is_float,
+    is_known,
+    outside,
+    raw,
+)
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, narrow, parents
 from .graph.reverse import backward
@@ -253,7 +264,7 @@ class Value(ArrayProtocols):
         if not self.extra.owns_grad:
             # the sweep shares arrays freely; who asks for one gets a copy of his own
             g = materialize(g, self._held)
-            node._grad = g = g.copy() if isinstance(g, np.ndarray) else g
+            node._grad = g = copied(g)
             self.extra.owns_grad = True
         return g
 

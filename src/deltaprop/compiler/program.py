@@ -215,22 +215,22 @@ def holds_array(x: Any) -> bool:
     return isinstance(x, dict) and any(map(holds_array, x.values()))
 
 
-def mapped(x: Any, change: Callable[[Any], Any]) -> Any:
-    """The containers `x` with `change` applied to the symbols in them."""
+def mapped(x: Any, change: Callable[[Any], Any], wanted: type = DuckArray) -> Any:
+    """The containers `x` with `change` applied to the symbols (or whatever is wanted) in them."""
     kind = type(x)
     if kind is tuple:
-        return tuple([mapped(item, change) for item in x])
-    if isinstance(x, DuckArray):
+        return tuple([mapped(item, change, wanted) for item in x])
+    if isinstance(x, wanted):
         return change(x)
     if kind is float or kind is int or kind is np.ndarray:
         return x
     if isinstance(x, (tuple, list)):
-        items = [mapped(item, change) for item in x]
+        items = [mapped(item, change, wanted) for item in x]
         return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
     if isinstance(x, dict):
-        return {key: mapped(item, change) for key, item in x.items()}
+        return {key: mapped(item, change, wanted) for key, item in x.items()}
     if isinstance(x, slice):
-        return slice(*[mapped(i, change) for i in (x.start, x.stop, x.step)])
+        return slice(*[mapped(i, change, wanted) for i in (x.start, x.stop, x.step)])
     return x
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus import indexing, shaping
+from ..data import shown
 from ..graph import REGISTRY, Node, as_number
 from ..graph.arrays import BINARY
 from ..graph.modes import caller
@@ -326,7 +327,7 @@ def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
         name = getattr(function, "__name__", function)
         data = values(args), values(params)
         try:
-            y = _tried(function, data, _read_only)
+            y = _tried(function, data, shown)
         except ValueError:
             # for its own reasons, if it says so again
             _tried(function, data, np.array)
@@ -340,24 +341,8 @@ def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
 
 
 def _tried(function: Any, data: Any, change: Callable[[Any], Any]) -> Any:
-    args, params = _mapped_arrays(data, change)
+    args, params = mapped(data, change, np.ndarray)
     return run(function, args, params, False)
-
-
-def _mapped_arrays(x: Any, change: Callable[[Any], Any]) -> Any:
-    """The containers `x` with `change` applied to the arrays in them."""
-    if isinstance(x, (tuple, list)):
-        items = [_mapped_arrays(item, change) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-    if isinstance(x, dict):
-        return {key: _mapped_arrays(item, change) for key, item in x.items()}
-    return change(x) if isinstance(x, np.ndarray) else x
-
-
-def _read_only(x: np.ndarray) -> np.ndarray:
-    x = x.view()
-    x.flags.writeable = False
-    return x
 
 
 def _is_data(y: Any) -> bool:

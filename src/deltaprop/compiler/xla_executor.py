@@ -22,7 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..graph import Node
+from ..graph import Node, copied
 from ..graph.node import is_mutable
 from ..tree import LEAF, Structure, flatten, unflatten
 from ..value import Value
@@ -296,7 +296,7 @@ class _HostWriter:
         self.replay = replay
         self.names: dict[Any, str] = {}
         self.space: dict[str, Any] = {
-            "computed": replay.computed, "copied": _copied, "errstate": np.errstate,
+            "computed": replay.computed, "copied": copied, "errstate": np.errstate,
             "flatten": flatten, "given": _given, "held": replay.executor.held, "leaf": Value.leaf,
             "run": run, "unflatten": unflatten,
         }  # fmt: skip
@@ -429,11 +429,6 @@ def _given(call: Call, *data: Any) -> Any:
     """What a call on the host is given."""
     known = dict(zip(call.reads, data, strict=True))
     return substituted(call.args, known), substituted(call.params, known)
-
-
-def _copied(data: Any) -> Any:
-    """The same in memory that nobody else holds."""
-    return data.copy() if isinstance(data, np.ndarray) else data
 
 
 def _is_fixed(data: Any) -> bool:

@@ -5,6 +5,7 @@ from .arrays import DuckArray as DuckArray
 from .arrays import as_array as as_array
 from .arrays import as_held as as_held
 from .arrays import as_number as as_number
+from .arrays import copied as copied
 from .arrays import frozen as frozen
 from .arrays import is_array as is_array
 from .arrays import is_float as is_float

@@ -124,6 +124,11 @@ def as_held(x: Any, dtype: Any) -> Any:
     return as_array(x).astype(dtype) if np.shape(x) else as_number(as_array(x, dtype))
 
 
+def copied(x: Any) -> Any:
+    """The same data in memory that nobody else holds."""
+    return x.copy() if isinstance(x, np.ndarray) else x
+
+
 def frozen(x: Any) -> Any:
     """An array that nobody else holds, read-only: recording an operation need not copy it."""
     if type(x) is np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import copied
 from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize
 from .node import MODE, SNAPSHOT, Node, in_graph, is_complex, shape_of, variable_of
 
@@ -150,7 +151,7 @@ def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
 def _hooked(node: Node, g: Any) -> Any:
     for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
         full = as_gradient(materialize(g, node._held))
-        replaced = hook(full.copy() if isinstance(full, np.ndarray) else full)
+        replaced = hook(copied(full))
         if replaced is not None:
             g = as_gradient(_checked(replaced, node))
     return g
@@ -165,7 +166,7 @@ def _checked(replaced: Any, node: Node) -> Any:
     if is_complex(replaced) and not is_complex(node):
         raise TypeError("a hook's gradient must be real for a real Value, got a complex one")
     g = materialize(replaced, node._held)
-    return g.copy() if isinstance(g, np.ndarray) else g
+    return copied(g)
 
 
 def _retain(node: Node, g: Any, graph: bool) -> None:

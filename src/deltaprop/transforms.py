@@ -1,15 +1,15 @@
-"""Transforms: functions from functions to their derivatives.
+"""Transforms: functions that turn a function into a function of its derivatives.
 
-Each calls the function with `Value`s in place of its arguments, which records a graph,
-and sweeps that graph, backward or forward. Arguments and results are numbers, arrays and
-`Value`s, or trees of them (see `deltaprop.tree`). Plain arguments give plain results;
-where an argument is a variable `Value`, or inside another transform, the derivative is
-recorded itself, so that transforms nest in any order. No two levels can be confused:
-a sweep ends at the very nodes it was asked about.
+Each transform calls the function with `Value`s instead of its arguments. This call records a
+graph, and the transform differentiates the graph by a backward or forward pass. Arguments and
+results are numbers, arrays and `Value`s, or trees of these (see `deltaprop.tree`). Plain
+arguments give plain results. If an argument is a variable `Value`, or inside another transform,
+the derivative is recorded too, so transforms nest in any order. Two levels are never confused,
+because each backward pass ends at exactly the nodes of its own transform.
 
-Complex numbers follow PyTorch: the gradient of a real function is the direction in which
-it grows fastest, the conjugate of the derivative; `vjp` takes and gives cotangents in
-the same convention, and a tangent is the change itself.
+Complex numbers follow PyTorch: the gradient of a real function is the direction of steepest
+ascent, which is the conjugate of the derivative. `vjp` takes and returns cotangents in this
+convention. A tangent is the plain differential.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ from .value import Value
 Function: TypeAlias = Callable[..., Any]
 P = ParamSpec("P")
 R = TypeVar("R")
-X = TypeVar("X", bound=Any)  # the bound says to checkers that a lambda may do anything with it
+X = TypeVar("X", bound=Any)  # Any lets type checkers accept any lambda
 Aux = TypeVar("Aux")
 
-# stands between a transform's argument and the function, so that a sweep knows where to end
+# separates the argument of a transform from the function, so that a pass knows where to end
 _same = Selection(
     "same",
     lambda x: x.view() if isinstance(x, np.ndarray) else x,
@@ -62,18 +62,18 @@ _same = Selection(
 
 
 class Evaluation:
-    """One recorded call of a function, and the derivatives read off its graph.
+    """One recorded call of a function, and the derivatives computed from its graph.
 
     Parameters
     ----------
     function : callable
     args : sequence
-        All its positional arguments.
+        All positional arguments of the function.
     where : sequence of int
-        The arguments to differentiate in.
+        The positions of the arguments to differentiate with respect to.
     kwargs : dict
     has_aux : bool
-        Whether the function returns a pair whose second member is handed on as it is.
+        Whether the function returns a pair whose second member is returned as it is.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Evaluation:
         ]
         self.function = function
         self.wrap: bool = any(isinstance(x, Node) for x in leaves)
-        self.inner: bool = any(map(is_variable, leaves))  # a derivative in them may be asked for
+        self.inner: bool = any(map(is_variable, leaves))  # derivatives of these may be asked for
         surrounded = depth() > 0
         self.start: int = next(_serial)
         with running(), recording():
@@ -106,7 +106,7 @@ class Evaluation:
                 given[i] = x
             try:
                 result = function(*given, **(kwargs or {}))
-            except ValueError as error:  # NumPy's own, where a Value was written into an array
+            except ValueError as error:  # raised by NumPy where a Value was written into an array
                 if isinstance(error.__cause__, LostGradient):
                     raise error.__cause__ from None
                 raise
@@ -126,7 +126,7 @@ class Evaluation:
                 raise TypeError(
                     f"{_named(function)} must return numbers and arrays, or lists, tuples, dicts "
                     f"and dataclasses of them, got {y!r}"
-                    + ("" if has_aux else ": return what else you need with has_aux=True")
+                    + ("" if has_aux else ": return anything else as aux, with has_aux=True")
                 )
         found = [*self.outputs, *flatten(self.aux)[0]]
         self.nested: bool = is_recording() and (
@@ -134,21 +134,21 @@ class Evaluation:
         )
 
     def value(self) -> Any:
-        """What the function returned."""
+        """Return the value of the function."""
         return unflatten(self.result_structure, self.out(self.outputs))
 
     def auxiliary(self) -> Any:
-        """What the function returned besides."""
+        """Return the auxiliary result of the function."""
         leaves, structure = flatten(self.aux)
         return unflatten(
             structure, [self.out([x])[0] if isinstance(x, Node) else x for x in leaves]
         )
 
     def out(self, leaves: Sequence[Any]) -> list[Any]:
-        """Results for the caller.
+        """Return results as the caller expects them.
 
-        What depends on a variable outside is a Value with its gradient, all else is plain data
-        of the caller's own, or constants if the arguments were Values.
+        A result that depends on an outer variable is a Value with its gradient. Any other result
+        is plain data that the caller may change, or a constant if the arguments were Values.
         """
         if self.nested and not self.inner:
             outward = _outward(leaves, self.start)
@@ -162,7 +162,7 @@ class Evaluation:
         ]
 
     def reverse(self, root: Any, seed: Any, graph: bool | None = None) -> list[Any]:
-        """The cotangent of every input for the cotangent `seed` of `root`."""
+        """Return the cotangent of every input, given the cotangent `seed` of `root`."""
         found: dict[Node, Any] = {}
         graph = self.nested if graph is None else graph
         if is_variable(root):
@@ -176,7 +176,7 @@ class Evaluation:
         outputs: Sequence[Any] | None = None,
         graph: bool | None = None,
     ) -> list[Any]:
-        """The tangent of every output (or of other nodes) for these tangents of the inputs."""
+        """Return the tangents of all outputs (or of other nodes), given these of the inputs."""
         outputs = self.outputs if outputs is None else outputs
         graph = self.nested if graph is None else graph
         given = {x: t for x, t in zip(self.inputs, tangents, strict=True) if t is not None}
@@ -187,34 +187,34 @@ class Evaluation:
         return [zeros_of(y) if t is None else t for t, y in zip(found, outputs, strict=True)]
 
     def like_inputs(self, leaves: Sequence[Any]) -> list[Any]:
-        """One result for each argument differentiated in."""
+        """Return one result for each argument differentiated with respect to."""
         trees: list[Any] = unflatten(self.structure, self.out(leaves))
         return trees
 
     def scalar(self, what: str) -> Any:
-        """The function's result, which must be one real number."""
+        """Return the result of the function, which must be one real number."""
         (y, *more) = self.outputs or [None]
         if more or y is None or shape_of(y) != () or self.result_structure.kind is not None:
             leaf = self.result_structure.kind is None
             got = f"shape {shape_of(y)}" if leaf else described(self.result_structure)
             raise TypeError(
-                f"{what} needs a function that returns one real number, this one returned {got}: "
-                "reduce it, e.g. with .sum(), or use jacobian or vjp"
-                + ("; has_aux=True is for a pair (value, aux)" if len(self.outputs) > 1 else "")
+                f"{what} needs a function that returns one real number, but this function returned "
+                f"{got}: reduce it, e.g. with .sum(), or use jacobian or vjp"
+                + ("; has_aux=True expects a pair (value, aux)" if len(self.outputs) > 1 else "")
             )
         kind = dtype_of(y).kind
         if kind == "c":
             raise TypeError(
-                f"{what} needs a real function, this one returned a complex number: "
-                "take abs(y), y.real or y.imag"
+                f"{what} needs a real function, but this function returned a complex number: "
+                "return abs(y), y.real or y.imag"
             )
         if kind not in "fiu":
-            raise TypeError(f"{what} needs a function that returns one real number, not {y!r}")
+            raise TypeError(f"{what} needs a function that returns one real number, got {y!r}")
         return y
 
 
 def _outward(roots: Sequence[Any], start: int) -> set[int]:
-    """The serial numbers of nodes that depend on a variable older than `start`."""
+    """Return the serial numbers of nodes that depend on a variable older than `start`."""
     found: set[int] = set()
     for node in topological_order(*filter(is_variable, roots), since=start):
         if node.serial > start or any(
@@ -229,11 +229,11 @@ def _named(function: Any) -> str:
 
 
 def checked(function: Any, what: str) -> None:
-    """A TypeError unless the function can be called."""
+    """Raise a TypeError unless the function can be called."""
     if not callable(function):
         raise TypeError(
-            f"{what} takes a function, got {function!r}: give the function itself, {what}(f), "
-            "not what it returned"
+            f"{what} takes a function, got {function!r}: pass the function itself, {what}(f), "
+            "not its result"
         )
 
 
@@ -242,7 +242,7 @@ def is_variable(x: Any) -> bool:
 
 
 def _variable(x: Any, name: str) -> Node:
-    """A variable with the data of `x`; recorded as the same as `x` if that is one itself."""
+    """Return a variable with the data of `x`, recorded as a copy of `x` if `x` is a variable."""
     if is_variable(x):
         node: Node = _same(x)
         return node
@@ -250,8 +250,8 @@ def _variable(x: Any, name: str) -> Node:
     kind = as_array(data).dtype.kind
     if kind not in "fc":
         raise TypeError(
-            f"cannot differentiate in {name}: it is {_described(data, kind)}, and only floating "
-            "and complex numbers have derivatives; convert it, or leave it out of argnums"
+            f"cannot differentiate with respect to {name}, which is {_described(data, kind)}: only "
+            "floating and complex numbers have derivatives; convert it, or leave it out of argnums"
         )
     leaf = Value.leaf(as_number(data))
     leaf.extra.argument = True
@@ -274,7 +274,7 @@ Positions: TypeAlias = int | tuple[int, ...]
 
 
 def _positions(argnums: Any, what: str) -> Positions:
-    """The argument `argnums` of a transform: one position or several."""
+    """Return the argument `argnums` of a transform: one position or several."""
     several = np.ndim(argnums) > 0 if not isinstance(argnums, set | dict) else True
     given = list(argnums) if several else [argnums]
     for i in given:
@@ -320,16 +320,17 @@ def value_and_grad(
     Parameters
     ----------
     f : callable
-        Returns one real number (and something else besides, if `has_aux`).
+        The function. It returns one real number, or a pair if `has_aux`.
     argnums : int or sequence of int
-        The positional arguments to differentiate in; a sequence gives a tuple of gradients.
+        The positions of the arguments to differentiate with respect to; a sequence gives a tuple
+        of gradients.
     has_aux : bool
-        f returns ``(value, aux)``; the result is ``((value, aux), gradient)``.
+        Whether f returns ``(value, aux)``; the result is then ``((value, aux), gradient)``.
 
     Raises
     ------
     TypeError
-        If f returns anything else, if `argnums` names no argument, or an integer one.
+        If f returns anything else, or if `argnums` names a missing or an integer argument.
 
     Examples
     --------
@@ -376,9 +377,10 @@ def grad(
     f: Callable[P, Any], argnums: int | Sequence[int], *, has_aux: bool = False
 ) -> Callable[P, Any]: ...
 def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Function:
-    """The gradient function of f; parameters as of `value_and_grad`.
+    """Return a function that computes the gradient of f.
 
-    With `has_aux` it returns ``(gradient, aux)``.
+    Parameters and errors are those of `value_and_grad`. With `has_aux`, the function returns
+    ``(gradient, aux)``.
 
     Examples
     --------
@@ -398,7 +400,7 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 
 
 def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> list[Any]:
-    """The leaves of a tree of (co)tangents, checked against what they belong to."""
+    """Return the leaves of a tree of (co)tangents, checked against the leaves they belong to."""
     given = matched(tree, structure)
     if given is None:
         raise ValueError(
@@ -409,10 +411,10 @@ def _like(tree: Any, leaves: Sequence[Any], structure: Structure, what: str) -> 
     for t, x in zip(given, leaves, strict=True):
         shape, data = shape_of(x), as_array(raw(x))
         if shape_of(t) != shape:
-            raise ValueError(f"{what} have shape {shape_of(t)} where {shape} is expected")
+            raise ValueError(f"{what} must have shape {shape}, got {shape_of(t)}")
         if not is_variable(t):
             if is_complex(t) and data.dtype.kind != "c":
-                raise TypeError(f"{what} are complex where {data.dtype} is expected")
+                raise TypeError(f"{what} must be real ({data.dtype}), got complex ones")
             kind = data.dtype if data.dtype.kind in "fc" else np.dtype(float)
             t = as_held(raw(t), kind)
         out.append(t)
@@ -436,8 +438,8 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     Returns
     -------
     value, pullback[, aux]
-        ``pullback(cotangent)``, of the structure and shapes of `value`, gives a tuple, the
-        cotangent of each primal; it can be called again.
+        ``pullback(cotangent)`` takes a cotangent with the structure and shapes of `value`, and
+        returns a tuple with the cotangent of each primal. It can be called again.
 
     Examples
     --------
@@ -472,16 +474,16 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
 def _arguments(
     f: Function, primals: Any, tangents: Any, what: str
 ) -> tuple[Function, Sequence[Any], range]:
-    """The function, all of its arguments, and their positions."""
+    """Return the function, all its arguments and their positions."""
     checked(f, what)
     for given in (primals, tangents):
         if not isinstance(given, list | tuple):
-            raise TypeError(f"{what} takes tuples, {what}(f, (x,), (v,)), not {given!r}")
+            raise TypeError(f"{what} takes tuples, {what}(f, (x,), (v,)), got {given!r}")
     return f, primals, range(len(primals))
 
 
 def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
-    """f's value at `primals` and its change along `tangents`, in forward mode.
+    """Return the value of f at `primals` and its change along `tangents`, by a forward pass.
 
     Examples
     --------
@@ -503,8 +505,8 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any: ..
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the Hessian of f times a vector, forward over reverse, without forming the Hessian.
 
-    `primals` and `tangents` are tuples with f's arguments; so is the result, unless f has
-    one argument alone.
+    `primals` and `tangents` are tuples of the arguments of f and of their directions. The result
+    is a tuple too, unless f has only one argument.
 
     Examples
     --------
@@ -528,15 +530,15 @@ def jacobian(
 ) -> Callable[P, Any]:
     """Return a function that computes the Jacobian of f.
 
-    For each result of shape S and argument of shape T an array of shape S + T; for trees
-    the result's tree with the argument's tree at each leaf.
+    A result of shape S and an argument of shape T give an array of shape S + T. For trees, the
+    Jacobian is the tree of the results with the tree of the arguments at each leaf.
 
     Parameters
     ----------
     mode : {"auto", "reverse", "forward"}
         "reverse" runs one pass for each entry of the results, "forward" one for each entry
-        of the arguments; "auto" takes the fewer. A complex result needs real arguments and
-        forward mode, complex arguments need a real result and reverse mode.
+        of the arguments; "auto" takes the mode with fewer passes. A complex result needs real
+        arguments and forward mode; complex arguments need a real result and reverse mode.
 
     Examples
     --------
@@ -547,7 +549,7 @@ def jacobian(
            [0., 4.]])
     """
     if mode not in ("auto", "reverse", "forward"):
-        raise ValueError(f"mode is 'auto', 'reverse' or 'forward', not {mode!r}")
+        raise ValueError(f"mode must be 'auto', 'reverse' or 'forward', got {mode!r}")
     return _jacobian("jacobian", f, argnums, mode)
 
 
@@ -566,7 +568,7 @@ def _jacobian(what: str, f: Function, argnums: int | Sequence[int], mode: str) -
 
 
 def jacobians(run: Evaluation, mode: str = "auto") -> Iterator[list[Any]]:
-    """For each output a row: its derivatives in each input."""
+    """Yield a row for each output: its derivatives with respect to each input."""
     return (_rows if _in_reverse(run, mode) else _columns)(run)
 
 
@@ -575,8 +577,8 @@ def _in_reverse(run: Evaluation, mode: str) -> bool:
     complex_out = any(is_complex(y) for y in run.outputs)
     if (complex_in and (complex_out or mode == "forward")) or (complex_out and mode == "reverse"):
         raise TypeError(
-            "jacobian does not support functions from complex to complex numbers: it needs real "
-            "arguments (forward mode) or real results (reverse mode). Take real and imaginary "
+            "jacobian does not support functions from complex to complex numbers: use real "
+            "arguments (forward mode) or real results (reverse mode). Or take real and imaginary "
             "parts, or use vjp and jvp"
         )
     if complex_in or complex_out or mode != "auto":
@@ -586,7 +588,7 @@ def _in_reverse(run: Evaluation, mode: str) -> bool:
 
 
 def _units(like: Any) -> Iterator[Any]:
-    """For each entry, an array that is 1 there and 0 elsewhere: structural zeros."""
+    """Yield, for each entry, an array that is 1 there and a structural zero elsewhere."""
     zeros = np.asarray(zeros_of(like))
     if not zeros.ndim:
         yield zeros.dtype.type(1).item()
@@ -598,7 +600,7 @@ def _units(like: Any) -> Iterator[Any]:
 
 
 def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:
-    """The slices joined along axes of shape `lead`, in front or behind."""
+    """Return the slices joined along axes of shape `lead`, which come first or last."""
     shape = shape_of(slices[0]) if slices else ()
     joined = shaping.stack(slices, -1 if last else 0)
     return shaping.reshape(joined, (*shape, *lead) if last else (*lead, *shape))
@@ -620,7 +622,7 @@ def _rows(run: Evaluation) -> Iterator[list[Any]]:
 
 
 def _columns(run: Evaluation) -> Iterator[list[Any]]:
-    pushed = []  # for each input, for each of its entries, the tangents of all outputs
+    pushed = []  # the tangents of all outputs, for each entry of each input
     for i, x in enumerate(run.inputs):
         tangents: list[Any] = [None] * len(run.inputs)
         for unit in _units(x):
@@ -641,7 +643,7 @@ def _columns(run: Evaluation) -> Iterator[list[Any]]:
 
 
 def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
-    """The function that returns all second derivatives of f: a forward sweep per entry.
+    """Return a function that computes the Hessian of f: one forward pass per entry.
 
     Examples
     --------
@@ -661,7 +663,7 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P
 
 
 def stop_gradient(x: R) -> R:
-    """The same values, as constants: no derivative flows through.
+    """Return the same values as constants: no derivative flows through them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Value: the node users hold. Its data, its gradient, operators and methods."""
+"""Value, the node that users hold: its data, its gradient, its operators and its methods."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _OPERANDS = (Node, *DATA)
 
 
 def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Operator:
-    """A binary operator, with a short way for two scalars.
+    """Return the method of a binary operator, which has a shortcut for two scalars.
 
-    The short way is `primitive(a, b)` written out: a graph of scalars is nothing but
-    these calls, and each costs about a third of the general way.
+    The shortcut is `primitive(a, b)` written out. A graph of scalars consists of such calls only,
+    and the shortcut takes about a third of the time of the general call.
     """
-    is_operator = on_floats.__module__ == "_operator"  # and does what it does to symbols too
+    is_operator = on_floats.__module__ == "_operator"  # so it accepts symbols too
 
     def method(self: Value, other: Any) -> Value:
         a = self._held
@@ -61,7 +61,7 @@ def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Op
                     other = other.snapshot()
                 if number is not float and (type(left) is number or type(other) is number):
                     if isinstance(left, Node) or isinstance(other, Node):
-                        return primitive(self, other)  # a recorded constant has no place in a slot
+                        return primitive(self, other)  # a slot cannot hold a recorded constant
                     return Value.leaf(on_floats(a, b), constant=True)
                 try:
                     data = on_floats(a, b)
@@ -87,14 +87,14 @@ def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Op
         if mode is not None and is_float(a) and not is_float(result._held):
             b = other._held if kind is Value else other
             if is_float(b) or type(b) is int:
-                result._held = as_number(result._held)  # Python's operators make floats of floats
+                result._held = as_number(result._held)  # Python operators turn floats into floats
         return result
 
     return method
 
 
 def _reflected(primitive: Binary) -> Operator:
-    """A binary operator whose Value stands on the right."""
+    """Return the method of a binary operator whose Value is the right operand."""
 
     def method(self: Value, other: Any) -> Value:
         if type(other) is list or type(other) is tuple:
@@ -104,23 +104,23 @@ def _reflected(primitive: Binary) -> Operator:
         elif type(other) is int and type(self._held) is float:
             other = float(other)
             if primitive is elementwise.add and not self.is_constant:
-                return self + other  # sum() starts from 0
+                return self + other  # the first addition of sum()
         return primitive(other, self)
 
     return method
 
 
 def _in_place(operate: Operator) -> Operator:
-    """``v += x``, which makes another Value, but for what looks like a step of descent."""
+    """Return ``v += x``: it makes another Value, but refuses what looks like a step of descent."""
 
     def method(self: Value, other: Any) -> Value:
-        # w -= lr * w.grad once more: w came of such a step, and of one more backward()
+        # a second w -= lr * w.grad: this w is the result of such a step, and has a gradient again
         if in_graph(self)._grad is not None and self.op in _STEPS:
             alone = not isinstance(other, Node)
             if alone and not all(isinstance(x, Node) for x in self.args):
                 raise TypeError(
                     f"w must be a variable to be updated in a loop, got a result (of {self.op}): "
-                    "w -= step makes another Value, and the graph grows with each step. Write "
+                    "w -= step makes another Value, and the graph grows at each step. Write "
                     "w.data -= step, or use an optimiser of deltaprop.optim"
                 )
         return operate(self, other)
@@ -153,19 +153,20 @@ class Value(ArrayProtocols):
     Parameters
     ----------
     data : float, array_like or Value
-        A number is held as a Python float, anything else as an ndarray. Integers become
-        float64, floating and complex dtypes stay.
+        A number becomes a Python float, anything else an ndarray. Integers become float64;
+        floating and complex dtypes are kept.
     name : str, optional
-        Shown in drawings and errors.
+        The name shown in drawings and errors.
     dtype : dtype, optional
         A floating or complex dtype to convert to.
     copy : bool
-        False adopts a floating ndarray as it is: writing to it writes to the Value.
+        Whether to copy the data. False uses a floating ndarray itself: writing to the array
+        changes the Value.
 
     Raises
     ------
     TypeError
-        If the data is bool, text, objects, ragged, or a list of Values.
+        If the data is bool, text, objects, lists of unequal lengths, or a list of Values.
 
     Examples
     --------
@@ -179,7 +180,7 @@ class Value(ArrayProtocols):
 
     __slots__ = ()
 
-    _repr_mimebundle_: ClassVar[Callable[..., Any]]  # for Jupyter; the package sets it
+    _repr_mimebundle_: ClassVar[Callable[..., Any]]  # for Jupyter; set by the package
 
     def __init__(
         self,
@@ -203,7 +204,7 @@ class Value(ArrayProtocols):
 
     @property
     def data(self) -> Any:
-        """The float or ndarray. A variable's can be written to; a result's is read-only."""
+        """The float or ndarray: writable for a variable, read-only for a result."""
         held = raw(self)
         if not getattr(held, "shape", ()):
             return held
@@ -217,19 +218,20 @@ class Value(ArrayProtocols):
             self.assign(new)
 
     def assign(self, new: Any) -> Self:
-        """Replace a variable's data; graphs recorded before keep the old.
+        """Replace the data of a variable; graphs recorded before keep the old data.
 
         Parameters
         ----------
         new : float or array_like
-            Of the variable's shape; converted to its dtype and copied.
+            The new data, with the shape of the variable. The data is converted to the dtype of
+            the variable and copied.
 
         Raises
         ------
         TypeError
-            If this is a result or a constant.
+            If this Value is a result or a constant.
         ValueError
-            If the shape differs.
+            If the shape of `new` differs.
         """
         if self.op is not None or self.extra.constant:
             what = "a constant" if self.op is None else f"a result (of {self.op})"
@@ -237,7 +239,7 @@ class Value(ArrayProtocols):
         if isinstance(new, Node):
             new = raw(new)
         if np.shape(new) != self.shape:
-            raise ValueError(f"cannot assign data of shape {np.shape(new)} to shape {self.shape}")
+            raise ValueError(f"the new data must have shape {self.shape}, got {np.shape(new)}")
         raw(self)
         number = not self.shape
         self.write(
@@ -249,7 +251,8 @@ class Value(ArrayProtocols):
     def grad(self) -> Any:
         """The derivative, with respect to this Value, of what `backward()` was called on.
 
-        None before the first `backward()`, and after `zero_grad()`.
+        Several calls of `backward()` add up. The gradient is None before the first call and after
+        `zero_grad()`.
         """
         if (mode := MODE.get()) is not None:
             mode.outside.gradient_read(self)
@@ -262,7 +265,7 @@ class Value(ArrayProtocols):
         if isinstance(g, Node):
             return g
         if not self.extra.owns_grad:
-            # the sweep shares arrays freely; who asks for one gets a copy of his own
+            # the backward pass shares arrays; a user who reads a gradient gets a copy
             g = materialize(g, self._held)
             node._grad = g = copied(g)
             self.extra.owns_grad = True
@@ -285,7 +288,7 @@ class Value(ArrayProtocols):
 
     @property
     def name(self) -> str | None:
-        """What the user called it."""
+        """The name that the user gave, if any."""
         return None if self._extra is None else self._extra.name
 
     @name.setter
@@ -294,7 +297,7 @@ class Value(ArrayProtocols):
 
     @property
     def inputs(self) -> tuple[Value, ...]:
-        """The Values this one was computed from."""
+        """The Values that this Value was computed from."""
         return tuple([complete(x).result() for x in parents(self)])
 
     @property
@@ -340,20 +343,20 @@ class Value(ArrayProtocols):
 
     @property
     def at(self) -> indexing.At:
-        """``v.at[index].set(x)``, ``.add(x)``, ...: an updated copy, differentiable."""
+        """``v.at[index].set(x)``, ``.add(x)``, ...: a differentiable, updated copy."""
         return indexing.At(self)
 
     def numpy(self) -> np.ndarray:
-        """The values as an ndarray of your own, without the gradient."""
+        """Return the values as a new ndarray, without the gradient."""
         return np.array(raw(self), self._extra and self._extra.dtype)
 
     def tolist(self) -> Any:
-        """The values as nested Python lists, or one number."""
+        """Return the values as nested Python lists, or as one number."""
         return np.asarray(raw(self)).tolist()
 
     def detach(self) -> Value:
-        """The same values as a constant: no gradient flows through it."""
-        # a result's data never changes, a variable's may
+        """Return the same values as a constant: no gradient flows through it."""
+        # the data of a result never changes, the data of a variable may
         held = self._held if self.op is not None else copied(raw(self))
         return self.constant(held)
 
@@ -369,18 +372,18 @@ class Value(ArrayProtocols):
         gradient : float or array_like, optional
             The upstream gradient, with the shape of this Value; 1 for a scalar.
         create_graph : bool
-            Record the derivatives, so that `.grad` is a Value to differentiate again.
-            Intermediate Values keep such a gradient until `zero_grad()` of one of the
-            variables, which frees the recorded graph.
+            Whether to record the derivatives, so that `.grad` is a Value to differentiate again.
+            Intermediate Values keep such gradients until `zero_grad()` of one of the variables
+            frees the recorded graph.
         retain_grads : bool
-            Keep the gradients of intermediate Values too, not of the variables alone.
+            Whether to keep the gradients of intermediate Values too, not only of variables.
 
         Raises
         ------
         ValueError
-            If this Value is no scalar and no gradient is given, or its shape differs.
+            If this Value is not a scalar and `gradient` is missing, or if their shapes differ.
         TypeError
-            If this Value is a constant, or real and the gradient complex.
+            If this Value is a constant, or if it is real and `gradient` is complex.
 
         Examples
         --------
@@ -395,17 +398,17 @@ class Value(ArrayProtocols):
         if gradient is None:
             if type(self._held) is not float and is_complex(self):
                 raise ValueError(
-                    "backward() of a complex Value needs the gradient of the output: take a real "
-                    "loss, e.g. abs(v) or v.real, or give backward(gradient)"
+                    "backward() of a complex Value needs the upstream gradient: take a real "
+                    "loss, e.g. abs(v) or v.real, or pass it: backward(gradient)"
                 )
             if self.shape:
                 raise ValueError(
-                    f"backward() of a Value of shape {self.shape} needs the gradient of the "
-                    "output: backward(gradient), or reduce it first, e.g. with .sum()"
+                    f"backward() of a Value of shape {self.shape} needs the upstream "
+                    "gradient: reduce it first, e.g. with .sum(), or pass backward(gradient)"
                 )
             gradient = 1.0
         else:
-            self._verify_fits(gradient, "the output gradient")
+            self._verify_fits(gradient, "the upstream gradient")
             if create_graph and isinstance(gradient, Node):
                 gradient = gradient.snapshot() if gradient.op is None else gradient
             else:
@@ -424,23 +427,23 @@ class Value(ArrayProtocols):
             )
 
     def zero_grad(self) -> None:
-        """Forget the gradient.
+        """Set the gradient to None.
 
-        Of a variable that ``backward(create_graph=True)`` reached: also the recorded gradients
-        of the intermediate Values on the way, which would keep the graph in memory.
+        If ``backward(create_graph=True)`` reached this variable, the recorded gradients of the
+        intermediate Values on the way are freed too: they would keep the graph in memory.
         """
         raw(self)
         self.forget_gradient()
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call `hook(gradient)` in each sweep when this Value's gradient is complete.
+        """Call `hook(gradient)` in each backward pass when the gradient of this Value is complete.
 
-        What the hook returns, unless None, replaces the gradient.
+        If the hook returns a gradient (not None), that gradient replaces this one.
 
         Returns
         -------
         callable
-            Removes the hook.
+            A function that removes the hook.
 
         Examples
         --------
@@ -530,7 +533,7 @@ class Value(ArrayProtocols):
 
     def __setitem__(self, index: Any, new: Any) -> None:
         raise TypeError(
-            "a Value's entries cannot be assigned: graphs would lose what they recorded. "
+            "entries of a Value cannot be assigned, because graphs would lose what they recorded. "
             "Write v = v.at[index].set(new), or v.data[index] = new for a variable's data"
         )
 
@@ -579,7 +582,7 @@ class Value(ArrayProtocols):
             whose = "the argument of a transform" if self.op is None else "a result"
             raise TypeError(
                 f"{whose} cannot be {what} apart from its graph: take v.detach(), or +v for "
-                "another result that the gradient flows through"
+                "a copy that the gradient flows through"
             )
 
     conj: Final = elementwise.conj
@@ -623,23 +626,23 @@ class Value(ArrayProtocols):
     relu: Final = activations.relu
 
     def reshape(self, *shape: Any, order: str = "C", copy: bool | None = None) -> Value:
-        """The same entries in another shape, given as one tuple or as numbers."""
+        """Return the same entries in another shape, given as one tuple or as numbers."""
         if not shape:
-            raise TypeError("reshape() takes a shape, got none: v.reshape(()) is one number")
+            raise TypeError("reshape() needs a shape, got none: v.reshape(()) gives a scalar")
         lengths = shape[0] if len(shape) == 1 else shape
         return shaping.reshape(self, lengths, order=order, copy=copy)
 
     def transpose(self, *axes: Any) -> Value:
-        """The axes in another order, given as one tuple or as numbers; reversed if none."""
+        """Return the Value with its axes in the given order (one tuple or numbers), or reversed."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
         return shaping.transpose(self, order)
 
 
-_new_value = partial(object.__new__, Value)  # faster than the call with an argument
+_new_value = partial(object.__new__, Value)  # faster than to call it with an argument
 
 
 def constant(data: Any, dtype: Any = None) -> Value:
-    """A Value that is not differentiated, of any dtype.
+    """Return a Value that is not differentiated, of any dtype.
 
     Examples
     --------

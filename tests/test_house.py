@@ -15,9 +15,9 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 6_325, "graph": 1_764, "calculus": 2_401, "value": 740, "numpy": 665, "transforms": 754,
-    "engine": 2_502,
+    "engine": 2_492,
     "school": 2_860, "nn": 1_087, "optim": 362, "deltas": 296, "training": 1_115,
-    "annexes": 5_427, "functions": 1_293, "xla": 622, "testing": 1_051, "viz": 1_347,
+    "annexes": 5_425, "functions": 1_293, "xla": 620, "testing": 1_051, "viz": 1_347,
     "bridges": 1_114,
     "everything": 17_117,
 }  # fmt: skip

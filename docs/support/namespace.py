@@ -15,6 +15,7 @@ from typing import Any
 from sphinx.application import Sphinx
 
 import deltaprop.numpy as dnp
+from deltaprop import calculus
 from deltaprop.calculus import (
     activations,
     composed,
@@ -52,9 +53,9 @@ def rules(module: ModuleType) -> dict[str, list[str]]:
     makers = {f.name: f for f in body if isinstance(f, ast.FunctionDef)}
     found = {}
     for node in body:
-        if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
+        if not (isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call)):
             continue
-        operation = getattr(module, getattr(node.targets[0], "id", ""), None)
+        operation = getattr(module, getattr(node.target, "id", ""), None)
         if isinstance(operation, Elementwise):
             call, maker = node.value, makers.get(getattr(node.value.func, "id", ""))
             if maker:  # of several operations: the rules are in it, or among its arguments
@@ -107,7 +108,7 @@ def page(title: str, module: ModuleType, namespace: str) -> Iterator[str]:
         yield from (f".. autofunction:: {namespace}.{name}", "")
 
 
-SOURCES = (elementwise, activations, special)
+SOURCES = (elementwise, activations, calculus.special)
 
 
 def write(app: Sphinx) -> None:

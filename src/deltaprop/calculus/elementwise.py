@@ -5,7 +5,9 @@ name that begins with an underscore is not needed. `1`, `-1` and `0` stand for
 themselves, None for an input that is not differentiated, and a boolean partial for a
 choice: where it is False, the output does not depend on the input at all.
 
-To add an operation, add its line. The tests find it in the table by itself.
+To add an operation, add its line. The tests find it in the table by itself. An operation has
+the name of its function; on Python floats it is `math`'s function of that name, except where
+NumPy's is more accurate (``scalar=False``).
 """
 
 from __future__ import annotations
@@ -230,7 +232,9 @@ absolute: Unary = _size(np.absolute, doc="|x|; its derivative at 0 is 0.")
 fabs: Unary = _size(np.fabs, doc="|x| of real numbers.")
 square: Unary = Elementwise(np.square, lambda _y, x: 2 * x, even=(2.0,), doc="Square x * x.")
 sqrt: Unary = Elementwise(np.sqrt, lambda y, _x: 0.5 / y, domain=POSITIVE, doc="Square root.")
-cbrt: Unary = Elementwise(np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=NONZERO, doc="Cube root.")
+cbrt: Unary = Elementwise(
+    np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=NONZERO, scalar=False, doc="Cube root."
+)
 reciprocal: Unary = Elementwise(np.reciprocal, lambda y, _x: -y * y, domain=NONZERO, doc="1 / x.")
 hypot: Binary = Elementwise(
     np.hypot,
@@ -306,7 +310,9 @@ exp2: Unary = Elementwise(np.exp2, lambda y, _x: y * LN2, doc="2**x.")
 expm1: Unary = Elementwise(np.expm1, lambda _y, x: exp(x), doc="exp(x) - 1, accurate near 0.")
 log: Unary = Elementwise(np.log, lambda _y, x: 1 / x, domain=POSITIVE, doc="Natural log of x.")
 log2: Unary = Elementwise(np.log2, lambda _y, x: 1 / (x * LN2), domain=POSITIVE, doc="log₂ x.")
-log10: Unary = Elementwise(np.log10, lambda _y, x: 1 / (x * LN10), domain=POSITIVE, doc="log₁₀ x.")
+log10: Unary = Elementwise(
+    np.log10, lambda _y, x: 1 / (x * LN10), domain=POSITIVE, scalar=False, doc="log₁₀ x."
+)
 log1p: Unary = Elementwise(np.log1p, lambda _y, x: 1 / (1 + x), domain=Domain(-1.0), doc="ln(1+x).")
 logaddexp: Binary = Elementwise(
     np.logaddexp,
@@ -335,7 +341,7 @@ arctan2: Binary = Elementwise(
     domain=NONZERO,
     doc="Angle of the point (x2, x1), from -pi to pi; at 0 its derivative is 0.",
 )
-sinh: Unary = Elementwise(np.sinh, lambda _y, x: cosh(x), doc="Hyperbolic sine.")
+sinh: Unary = Elementwise(np.sinh, lambda _y, x: cosh(x), scalar=False, doc="Hyperbolic sine.")
 cosh: Unary = Elementwise(np.cosh, lambda _y, x: sinh(x), doc="Hyperbolic cosine.")
 tanh: Unary = Elementwise(np.tanh, lambda y, _x: 1 - y * y, doc="Hyperbolic tangent.")
 arcsinh: Unary = Elementwise(np.arcsinh, _arcsinh_slope, doc="Inverse sinh.")

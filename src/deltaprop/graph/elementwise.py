@@ -51,9 +51,9 @@ class Elementwise(Primitive):
         input that is no number to be differentiated (a condition).
     name : str, optional
         By default that of `forward`, without underscores in front.
-    scalar : callable, optional
+    scalar : callable or bool
         The same on Python floats, faster; where it raises, `forward` is asked. By default,
-        where a ufunc has a derivative, the function of that name in `math`.
+        where a ufunc has a derivative, the function of that name in `math`; False: none.
     chooses : bool
         The output is, entry by entry, one of the inputs. The partials then return a
         boolean array (1 where True; where False, the output does not depend on the input
@@ -93,7 +93,7 @@ class Elementwise(Primitive):
         forward: Rule,
         *partials: Partial,
         name: str = "",
-        scalar: Callable[..., Any] | None = None,
+        scalar: Callable[..., Any] | bool = True,
         chooses: bool = False,
         domain: Domain | Sequence[Domain] = REAL,
         ones: Sequence[int] = (),
@@ -111,12 +111,13 @@ class Elementwise(Primitive):
         ufunc = isinstance(forward, np.ufunc)
         facts.setdefault("buffered", ufunc)
         super().__init__(name, forward, **facts)
-        if ufunc and scalar is None and any(map(callable, partials)):
-            scalar = getattr(math, forward.__name__, None)
-        self.evaluate: Rule = self._evaluate if scalar is not None else forward
+        if scalar is True:
+            known = ufunc and any(map(callable, partials))
+            scalar = getattr(math, forward.__name__, False) if known else False
+        self.scalar: Rule | None = scalar if callable(scalar) else None
+        self.evaluate: Rule = self._evaluate if scalar else forward
         self.partials = partials
         self.count: int = len(partials)
-        self.scalar = scalar
         self.chooses = chooses
         self.strong: bool = bool(chooses)
         self.domain: tuple[Domain, ...] = (

@@ -18,11 +18,11 @@ from .calculus.activations import SQRT_HALF
 from .compiler.program import Call, Variable
 from .compiler.recording import Recorded, record
 from .extras import extra
+from .files import replacing
 from .graph import as_array, raw
 from .graph.modes import no_grad
 from .nn import Module
 from .nn.module import evaluation
-from .training.storage import replacing
 from .tree import LEAF, flatten
 
 with extra("onnx", "deltaprop.onnx needs ONNX"):

@@ -476,14 +476,11 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     if min is None or max is None:
         given = [raw(_listed(a)) for a in (x, min, max) if a is not None]
         kind = np.result_type(as_array(given[0]), *given[1:])
-        low, high = (-math.inf, math.inf) if kind.kind not in "iu" else _range(kind)
+        low, high = -math.inf, math.inf
+        if kind.kind in "iu":
+            low, high = int(np.iinfo(kind).min), int(np.iinfo(kind).max)
         min, max = low if min is None else min, high if max is None else max
     return _clip(x, min, max)
-
-
-def _range(integers: np.dtype[Any]) -> tuple[int, int]:
-    info = np.iinfo(integers)
-    return int(info.min), int(info.max)
 
 
 def kept(condition: Any, x: Any, fill: Any) -> Any:

@@ -25,7 +25,7 @@ from ..graph.domains import case
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
 from .elementwise import maximum, minimum, negative, where
-from .shaping import _array, _row, broadcast_to, ravel, reshape
+from .shaping import _array, _line, _row, broadcast_to, ravel, reshape
 from .signatures import OfArray, Operand, of_array, of_two
 
 if TYPE_CHECKING:
@@ -206,9 +206,7 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     array([[2.],
            [3.]])
     """
-    x = _array(x)
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _line(x, axis)
     shape = shape_of(x)
     axis = normalize_axis_index(axis, len(shape))
     at = _static_entry(indices)
@@ -267,18 +265,14 @@ def sort(
     array([100.,   1.,  10.])
     """
     del kind, stable
-    x = _array(x)
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _line(x, axis)
     return take_along_axis(x, argsort(x, axis, descending=descending), axis)
 
 
 @of_array
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
     """The entries with the `kth` in its sorted place, lesser before, greater after it."""
-    x = _array(x)
-    if axis is None:
-        x, axis = ravel(x), 0
+    x, axis = _line(x, axis)
     return take_along_axis(x, np.argpartition(raw(x), kth, axis), axis)
 
 

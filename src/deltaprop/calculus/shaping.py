@@ -49,11 +49,15 @@ def _array(x: Any) -> Array:
     return x if is_array(x) else x.astype(x.dtype)
 
 
+def _line(x: Array, axis: int | None) -> tuple[Array, int]:
+    """An array and one of its axes; ravelled, if it is None."""
+    return (ravel(x), 0) if axis is None else (_array(x), axis)
+
+
 def _row(x: Array, axis: int | None) -> tuple[Array, int]:
-    """An array and one of its axes; ravelled, if it is None. A number counts as a vector."""
-    x = _array(x)
-    if axis is None or not shape_of(x):
-        x, axis = ravel(x), axis or 0
+    """As `_line`, where a number counts as a vector, and the axis is counted from 0."""
+    x, axis = _line(x, axis)
+    x = x if shape_of(x) else ravel(x)
     return x, normalize_axis_index(axis, len(shape_of(x)))
 
 

@@ -1,7 +1,7 @@
-"""The array namespace: NumPy's functions, on Values and arrays alike.
+"""The array namespace: NumPy's functions, for Values and arrays alike.
 
-It follows the Python array API standard: `Value.__array_namespace__()` returns it, and
-code written for the standard runs on Values and can be differentiated.
+The namespace follows the Python array API standard: `Value.__array_namespace__()` returns it.
+Code written for the standard runs on Values and can be differentiated.
 
 >>> import deltaprop as dp
 >>> import deltaprop.numpy as dnp
@@ -36,7 +36,7 @@ from .dtypes import *  # noqa: F403
 from .standard import *  # noqa: F403
 from .standard import ArrayNamespaceInfo as _ArrayNamespaceInfo
 
-if _t.TYPE_CHECKING:  # what `__getattr__` finds
+if _t.TYPE_CHECKING:  # these names are found by `__getattr__`
     from numpy import allclose as allclose
     from numpy import array_equal as array_equal
     from numpy import iscomplexobj as iscomplexobj
@@ -56,16 +56,16 @@ __array_namespace_info__ = _ArrayNamespaceInfo
 _register(_sys.modules[__name__])
 
 
-if not _t.TYPE_CHECKING:  # who checks types knows every name, and that any other is wrong
+if not _t.TYPE_CHECKING:  # type checkers know every name, and report any other
 
     def __getattr__(name: str) -> _t.Any:
         theirs = getattr(_np, name, None)
         if callable(theirs):
-            if theirs in _Value._functions:  # a question, such as size and isclose
+            if theirs in _Value._functions:  # such as size or isclose, without derivative
                 return _Value._functions[theirs]
             raise AttributeError(
                 f"deltaprop.numpy has no {name} (no derivative rule): use numpy.{name} on "
-                "constants, or define it with deltaprop.custom_gradient"
+                "constants, or define {name} with deltaprop.custom_gradient"
             )
         raise AttributeError(f"deltaprop.numpy has no {name}")
 

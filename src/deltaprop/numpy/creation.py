@@ -1,7 +1,7 @@
-"""Arrays out of numbers: constants of any dtype, but Values among the numbers stay Values.
+"""Arrays from numbers: constants of any dtype. Values among the numbers stay Values.
 
-Arguments are those of the array API standard, and NumPy's where it has more. A constant
-without axes keeps its dtype and promotes as an array does; a Python number does not.
+Arguments are those of the array API standard, plus those that NumPy adds. A constant without axes
+keeps its dtype and promotes like an array; a Python number does not.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ __all__ = [
 
 def _constant(data: np.ndarray, device: Any = None) -> Value:
     if device not in (None, "cpu"):
-        raise ValueError(f"there is only the device 'cpu', not {device!r}")
+        raise ValueError(f"device must be 'cpu', got {device!r}")
     return Value.leaf(data if data.ndim else data[()], constant=True)
 
 
 def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
-    """A constant of numbers or arrays; Values, and lists of Values, keep their gradients.
+    """Return a constant of numbers or arrays; Values, and lists of Values, keep their gradients.
 
     Parameters
     ----------
     obj : array_like, Value, or nested lists of numbers and Values
     dtype : dtype, optional
-        That of `obj`, if None.
+        The dtype of the result; None keeps the dtype of `obj`.
     device : "cpu", optional
     copy : bool, optional
-        False adopts an ndarray: whoever writes to it afterwards changes the constant. Else
-        it is copied; a Value only if True.
+        Whether to copy the data. None copies anything but a Value. False uses an ndarray itself:
+        writing to the array changes the constant.
 
     Raises
     ------
     TypeError
-        If the rows of lists differ in length.
+        If the rows of nested lists differ in length.
     ValueError
-        If ``copy=False`` and there is no way without.
+        If ``copy=False`` and the result requires a copy.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def array(
     copy: bool | None = None,
     ndmin: int = 0,
 ) -> Any:
-    """As `asarray`, with axes of length 1 before the others if there are fewer than `ndmin`."""
+    """Return `asarray` of `obj`, with leading axes of length 1 up to `ndmin` axes."""
     x = asarray(obj, dtype, device=device, copy=copy)
     return reshape(x, (1,) * (ndmin - x.ndim) + x.shape) if x.ndim < ndmin else x
 
@@ -90,7 +90,7 @@ def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
-    """A constant of another library's array, without copying if it can be."""
+    """Return a constant of the array of another library, without a copy if possible."""
     return _constant(np.from_dlpack(x, device=device, copy=copy))
 
 
@@ -102,9 +102,9 @@ def arange(
     *,
     device: Any = None,
 ) -> Value:
-    """The numbers from `start` (0, if there is no other end) up to but excluding `stop`."""
+    """Return the numbers from `start` (default 0) up to but excluding `stop`."""
     if start is None and stop is None:
-        raise TypeError("arange() takes an end, got none: arange(3) is [0, 1, 2]")
+        raise TypeError("arange() needs an end, got none: arange(3) is [0, 1, 2]")
     ends = (0, start, step) if stop is None else (0 if start is None else start, stop, step)
     return _constant(np.arange(*ends, dtype=dtype), device)
 
@@ -120,9 +120,9 @@ def linspace(
     *,
     device: Any = None,
 ) -> Any:
-    """`num` numbers from `start` to `stop`, evenly spaced, along a new axis.
+    """Return `num` evenly spaced numbers from `start` to `stop`, along a new axis.
 
-    If `retstep`, a pair: the numbers, and the step from one to the next.
+    If `retstep`, return a pair: the numbers, and the step between neighbours.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def linspace(
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
-    """An array of one value; of a Value, that Value broadcast."""
+    """Return an array filled with one value; a Value is broadcast."""
     if isinstance(fill_value, Node):
         return broadcast_to(asarray(fill_value, dtype), shape)
     return _constant(np.full(shape, fill_value, dtype), device)
@@ -161,7 +161,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
 ) -> Any:
-    """As `full`, of the shape and dtype of `x` unless others are given."""
+    """Return `full` with the shape and dtype of `x`, unless others are given."""
     like = x if isinstance(x, Value) else as_array(x)
     shape = like.shape if shape is None else shape
     return full(shape, fill_value, dtype or like.dtype, device=device)
@@ -170,40 +170,40 @@ def full_like(
 def eye(
     n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None
 ) -> Value:
-    """Ones on the diagonal `k`, zeros elsewhere."""
+    """Return an array with ones on the diagonal `k` and zeros elsewhere."""
     return _constant(np.eye(n_rows, n_cols, k, dtype or float), device)
 
 
 def identity(n: int, dtype: Any = None) -> Value:
-    """The square matrix with ones on its diagonal."""
+    """Return the square matrix with ones on its diagonal."""
     return eye(n, dtype=dtype)
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """An array of zeros, float64 unless said otherwise."""
+    """Return an array of zeros, float64 by default."""
     return _constant(np.zeros(shape, dtype or float), device)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """An array of ones, float64 unless said otherwise."""
+    """Return an array of ones, float64 by default."""
     return _constant(np.ones(shape, dtype or float), device)
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """An array of zeros: what is in a constant cannot be written later."""
+    """Return an array of zeros, because the entries of a constant cannot be written later."""
     return zeros(shape, dtype, device=device)
 
 
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Zeros of the shape and dtype of `x`."""
+    """Return zeros of the shape and dtype of `x`."""
     return full_like(x, 0, dtype, shape, device=device)
 
 
 def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Ones of the shape and dtype of `x`."""
+    """Return ones of the shape and dtype of `x`."""
     return full_like(x, 1, dtype, shape, device=device)
 
 
 def empty_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Zeros of the shape and dtype of `x`."""
+    """Return zeros of the shape and dtype of `x`."""
     return full_like(x, 0, dtype, shape, device=device)

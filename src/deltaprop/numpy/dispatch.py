@@ -1,4 +1,4 @@
-"""Which function of ours stands for which of NumPy's, when that is handed a Value."""
+"""The table of our functions, by the NumPy function that is called with a Value."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _NOT_GIVEN = object()
 
 
 def register(namespace: ModuleType) -> None:
-    """Tell Values what to answer: their namespace, and our function for each of the others'."""
+    """Tell Values their namespace, and our function for each function of NumPy and SciPy."""
     Value._namespace = namespace
     Elementwise.with_keywords = staticmethod(keywords.of_operation)
     Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
-    by_rule: dict[Any, Any] = {}  # what users call, by the function that computes it
+    by_rule: dict[Any, Any] = {}  # the public function, by the function that computes it
     for theirs, ours in ((np, namespace), (np.linalg, linalg), (np.fft, fft)):
         for name, function in list(vars(ours).items()):
             known = getattr(theirs, name, None)
@@ -39,7 +39,7 @@ def register(namespace: ModuleType) -> None:
             setattr(Value, name, by_rule[method])
     table[np.i0] = special.i0
     table[np.linalg.pinv] = _pinv
-    # what ndarray.clip calls
+    # ndarray.clip calls this ufunc
     table[np._core.umath.clip] = table[np.clip]  # type: ignore[attr-defined]
     for ufunc, function in list(table.items()):
         if isinstance(ufunc, np.ufunc) and ufunc.nin == 2 and not ufunc.signature:
@@ -65,7 +65,7 @@ _RUNNING = {np.add: reductions.cumsum, np.multiply: reductions.cumprod}
 
 
 def _public(name: str, function: Any, theirs: Any) -> Any:
-    """A function of ours as users call it, by the arguments of NumPy's `theirs`."""
+    """Return the public form of our function, which takes the arguments of NumPy's `theirs`."""
     if function is elementwise.clip:
         return keywords.public(name, _clip, _CLIP)
     if isinstance(function, Elementwise) or function is theirs:
@@ -90,20 +90,20 @@ def _clip(x: Any, min: Any = None, max: Any = None, **how: Any) -> Any:
     return keywords.called("deltaprop.numpy.clip", clip, len(operands), operands, how)
 
 
-del _clip.__wrapped__  # its signature is its own
+del _clip.__wrapped__  # _clip has its own signature
 _CLIP = keywords.arguments("a", "**kwargs", a_min=None, a_max=None, out=None)
-# an array's method has more arguments than NumPy's function of this name
+# the method of an array takes more arguments than NumPy's function of this name
 _ASTYPE = keywords.arguments("x", "dtype", order="K", casting="unsafe", subok=True, copy=True)
 
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = _NOT_GIVEN) -> Any:
-    """With the tolerance that is NumPy's, where none is given."""
+    """Return `pinv`, with NumPy's tolerance as default."""
     if rcond is None:
         rcond = 1e-15 if rtol is _NOT_GIVEN else rtol
     return linalg.pinv(a, rcond, hermitian)
 
 
-# functions whose answers have no derivative
+# functions whose results have no derivative
 _QUESTIONS = (
     "allclose",
     "array_equal",
@@ -120,7 +120,7 @@ _QUESTIONS = (
 
 
 def _of_data(function: Callable[..., Any]) -> Callable[..., Any]:
-    """NumPy's own function, on the data of Values."""
+    """Return NumPy's own function, applied to the data of Values."""
 
     def on_data(*args: Any, **kwargs: Any) -> Any:
         args = tuple([gathered(x) if holds_nodes(x) and isinstance(x, list) else x for x in args])

@@ -1,4 +1,4 @@
-"""Data types and what can be asked about them: NumPy's dtypes are ours."""
+"""Data types and functions about them: the dtypes are NumPy's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ newaxis = None
 
 
 def _dtype(x: Any) -> np.dtype[Any]:
-    """The dtype of an array or a Value, or the one that is meant."""
+    """Return the dtype of an array or a Value, or the dtype that `x` names."""
     if isinstance(x, Value):
         return x.dtype
     return x.dtype if isinstance(x, np.ndarray | np.generic) else np.dtype(x)
@@ -60,27 +60,27 @@ class FloatInfo:
 
     @property
     def tiny(self) -> float:
-        """NumPy's other name for `smallest_normal`."""
+        """The same number as `smallest_normal`, under NumPy's other name."""
         return self.smallest_normal
 
 
 def finfo(type: Any, /) -> FloatInfo:
-    """The limits of a floating or complex dtype, or of an array's."""
+    """Return the limits of a floating or complex dtype, or of the dtype of an array."""
     info = np.finfo(_dtype(type))
     eps, largest, least = float(info.eps), float(info.max), float(info.min)
     return FloatInfo(info.bits, eps, largest, least, float(info.smallest_normal), info.dtype)
 
 
 def iinfo(type: Any, /) -> np.iinfo[Any]:
-    """The limits of an integer dtype, or of an array's."""
+    """Return the limits of an integer dtype, or of the dtype of an array."""
     return np.iinfo(_dtype(type))
 
 
 def can_cast(from_: Any, to: Any, /, casting: Any = "safe") -> Any:
-    """Whether a dtype, or an array's, converts to another without loss."""
+    """Return whether a dtype, or the dtype of an array, converts to another without loss."""
     return np.can_cast(_dtype(from_), np.dtype(to), casting)
 
 
 def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
-    """The dtype of a result of these arrays, dtypes and Python numbers."""
+    """Return the dtype of a result of these arrays, dtypes and Python numbers."""
     return np.result_type(*[raw(x) for x in arrays_and_dtypes])

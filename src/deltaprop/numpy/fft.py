@@ -1,4 +1,4 @@
-"""Discrete Fourier transforms: `numpy.fft` and the Array API's extension, on Values too."""
+"""Discrete Fourier transforms: `numpy.fft` and the array API's `fft` extension, also on Values."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ __all__ = [*_transforms, "fftfreq", "rfftfreq"]
 
 
 def fftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
-    """The sample frequencies for `fft` of n points with spacing `d`: a constant."""
+    """Return the sample frequencies for `fft` of n points with spacing `d`: a constant."""
     return constant(np.fft.fftfreq(n, d, device=device), dtype)
 
 
 def rfftfreq(n: int, d: float = 1.0, dtype: Any = None, device: Any = None) -> Value:
-    """The frequencies that `rfft` of n numbers, `d` apart, is of: a constant."""
+    """Return the sample frequencies for `rfft` of n points with spacing `d`: a constant."""
     return constant(np.fft.rfftfreq(n, d, device=device), dtype)
 
 

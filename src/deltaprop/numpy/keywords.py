@@ -1,9 +1,9 @@
-"""NumPy's arguments: passed on, of no consequence, or refused by the function's public name.
+"""NumPy's arguments: passed on, dropped, or refused with the public name of the function.
 
-A function of ours is called as it stands. Only a call that does not fit it is compared with
-the signature of NumPy's function: positions and names are translated, defaults dropped, and
-any other argument is a TypeError that says what to write. Ufuncs have one set of keywords,
-and one function that serves them all.
+A call of our function first runs as it is. Only a call that does not fit is compared with the
+signature of NumPy's function: positions and names are translated, and defaults are dropped. Any
+other argument raises a TypeError that says what to write. All ufuncs share one set of keywords,
+which one function handles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Function = Callable[..., Any]
 
 _MANY = 1 << 30
 
-# values that ask for nothing which a Value does not do anyhow
+# arguments that ask for nothing beyond what a Value does anyhow
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "casting": ("same_kind",),
     "copy": (True,),
@@ -45,13 +45,12 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 }
 
 _WAYS_OUT = {
-    "out": "a Value is not written into an array, which would lose its gradient: take what is "
-    "returned, y = {name}(...), and copy y.numpy() if no gradient is needed",
-    "order": "Values keep no order in memory: convert at the end, "
-    "numpy.asarray(v.numpy(), order=...)",
-    "like": "leave it off: the result is an array or a Value already",
-    "copy": "Values are not changed in place: leave it off and take what is returned",
-    "signature": "say dtype=, or convert with .astype(dtype) first",
+    "out": "a Value written into an array would lose its gradient: use the result, "
+    "y = {name}(...), and copy y.numpy() if no gradient is needed",
+    "order": "Values have no memory order: convert at the end, numpy.asarray(v.numpy(), order=...)",
+    "like": "leave like= off: the result is an array or a Value already",
+    "copy": "Values are not changed in place: leave copy= off and use the result",
+    "signature": "use dtype=, or convert with .astype(dtype) first",
     "axes": "move the axes first, with numpy.moveaxis",
     "weights": "average with numpy.average, or sort and sum the weights with numpy.cumsum",
 }
@@ -59,19 +58,19 @@ _WAY_OUT = "leave it off, or call NumPy's function on v.numpy() if no gradient i
 
 
 def refused(name: str, key: str, value: Any) -> TypeError:
-    """The error of an argument that NumPy's function takes and ours does not."""
+    """Return the error for an argument that NumPy's function takes and ours does not."""
     way = _WAYS_OUT.get(key, _WAY_OUT).format(name=name)
     given = repr(value) if isinstance(value, str | int | float | None) else type(value).__name__
     return TypeError(f"{name}() takes no {key}=, got {given}: {way}")
 
 
 def unknown(name: str, key: str, names: Sequence[str]) -> TypeError:
-    """The error of an argument that nobody knows."""
+    """Return the error for an argument that neither function has."""
     return TypeError(f"{name}() has no argument {key!r}; its arguments are {', '.join(names)}")
 
 
 def is_neutral(key: str, value: Any, default: Any = Parameter.empty) -> bool:
-    """Whether an argument asks for nothing more than its absence."""
+    """Return whether an argument has the same effect as its absence."""
     choices = (default, *_NEUTRAL.get(key, ()))
     if type(value) is np.bool:
         value = bool(value)
@@ -82,15 +81,15 @@ def is_neutral(key: str, value: Any, default: Any = Parameter.empty) -> bool:
 
 
 def public(name: str, function: Function, theirs: Any) -> Function:
-    """Our function under its public name, which takes arguments as NumPy's takes them.
+    """Return our function under its public name, with the arguments of NumPy's function.
 
     Parameters
     ----------
     name : str
-        What errors call it: ``deltaprop.numpy.sum``.
+        The name in error messages, such as ``deltaprop.numpy.sum``.
     function : callable
     theirs : callable or Signature
-        NumPy's function of this name.
+        The NumPy function of this name.
     """
     ours = signature(function)
     known = _signature_of(theirs) or ours
@@ -101,7 +100,7 @@ def public(name: str, function: Function, theirs: Any) -> Function:
         if len(args) <= straight and "out" not in keywords:
             try:
                 if len(args) == 1 and not keywords:
-                    return function(args[0])  # in half the time, and as most often
+                    return function(args[0])  # the most common call, in half the time
                 return function(*args, **keywords)
             except TypeError:
                 if _fits(ours, args, keywords):
@@ -114,7 +113,7 @@ def public(name: str, function: Function, theirs: Any) -> Function:
 
 
 def arguments(*names: str, **defaults: Any) -> Signature:
-    """A signature of arguments without defaults, with them, and maybe of any keywords."""
+    """Return a signature: `names` have no default, and ``**name`` accepts any keyword."""
     kind = Parameter.POSITIONAL_OR_KEYWORD
     plain = [Parameter(name, kind) for name in names if name[0] != "*"]
     more = [Parameter(name, kind, default=default) for name, default in defaults.items()]
@@ -127,7 +126,7 @@ def _signature_of(theirs: Any) -> Signature | None:
         return theirs
     try:
         return signature(theirs)
-    except ValueError:  # before NumPy 2.4, what is written in C has none
+    except ValueError:  # before NumPy 2.4, functions written in C have no signature
         return None
 
 
@@ -136,7 +135,7 @@ def _positional(known: Signature) -> list[Parameter]:
 
 
 def compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
-    """How many positions mean the same in both, and which of their names are others of ours."""
+    """Return how many positions mean the same in both, and our names by the names of theirs."""
     renamed: dict[str, str] = {}
     mine, given = _positional(ours), _positional(theirs)
     for i, (p, q) in enumerate(zip(mine, given, strict=False)):
@@ -144,7 +143,7 @@ def compared(ours: Signature, theirs: Signature) -> tuple[int, dict[str, str]]:
             renamed[q.name] = p.name
             return _MANY, renamed
         if p.name != q.name:
-            meant = q.name in ours.parameters or q.name in _NEUTRAL  # by that name alone
+            meant = q.name in ours.parameters or q.name in _NEUTRAL  # meant by this name only
             if meant or p.name in theirs.parameters:
                 return i, renamed
             renamed[q.name] = p.name
@@ -167,7 +166,7 @@ def _translated(
     args: Any,
     keywords: dict[str, Any],
 ) -> BoundArguments:
-    """A call of NumPy's function as one of ours."""
+    """Return a call of NumPy's function as a call of ours."""
     own = {k: v for k, v in keywords.items() if k in ours.parameters and k not in theirs.parameters}
     rest = {k: v for k, v in keywords.items() if k not in own}
     try:
@@ -206,11 +205,11 @@ def _translated(
 # -- ufuncs -------------------------------------------------------------------------------
 
 _UFUNC = ("out", "where", "casting", "order", "dtype", "subok", "signature")
-_OF_SEVERAL_AXES = ("axes", "axis", "keepdims")  # those of matmul and its like
+_OF_SEVERAL_AXES = ("axes", "axis", "keepdims")  # of matmul and similar ufuncs
 
 
 def public_ufunc(name: str, function: Function, theirs: np.ufunc) -> Function:
-    """A function of ours that stands for a ufunc, with the keywords of ufuncs."""
+    """Return our function for a ufunc, with the keywords of ufuncs."""
 
     @wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
@@ -225,7 +224,7 @@ def public_ufunc(name: str, function: Function, theirs: np.ufunc) -> Function:
 
 
 def of_operation(operation: Elementwise, args: Any, keywords: dict[str, Any]) -> Any:
-    """What an elementwise operation does when it gets more than its operands."""
+    """Return an elementwise operation called with more than its operands."""
     theirs = getattr(np, operation.name, operation.forward)
     ufunc = theirs if isinstance(theirs, np.ufunc) else len(operation.partials)
     space = "" if operation.name in vars(Value._namespace) else "special."
@@ -241,19 +240,19 @@ def called(
     keywords: dict[str, Any],
     domain: Sequence[Domain] = (),
 ) -> Any:
-    """A ufunc with keywords: `dtype` and `casting` convert the operands, `where` leaves out.
+    """Call a ufunc with keywords: `dtype` and `casting` convert operands, `where` skips entries.
 
     Parameters
     ----------
     name : str
     function : callable
-        Of the operands alone.
+        Our function, which takes the operands alone.
     ufunc : ufunc or int
-        NumPy's, or how many operands there are.
+        NumPy's ufunc, or the number of operands.
     args, keywords
-        Of the call.
+        The arguments of the call.
     domain : sequence of Domain
-        Where the function is smooth: left-out entries are computed there.
+        The domains of the operands: skipped entries are computed there.
     """
     nin, gufunc = (ufunc, False) if isinstance(ufunc, int) else (ufunc.nin, bool(ufunc.signature))
     several = _OF_SEVERAL_AXES if gufunc else ()
@@ -292,14 +291,14 @@ def called(
 
 
 def _is_weak(x: Any) -> bool:
-    """Whether it gives way to the dtype of others."""
+    """Return whether the dtype of `x` gives way to the dtypes of other operands."""
     return type(raw(x)) in (int, float, complex)
 
 
 def _converted(
     name: str, ufunc: np.ufunc | int, xs: Sequence[Any], dtype: Any, casting: Any
 ) -> tuple[list[Any], Sequence[Any]]:
-    """The operands, converted to the dtypes of NumPy's loop, and the dtypes of its results."""
+    """Return the operands in the dtypes of NumPy's loop, and the dtypes of its results."""
     kinds = [type(raw(x)) if _is_weak(x) else dtype_of(x) for x in xs]
     wanted = None if dtype is None else np.dtype(dtype)
     if isinstance(ufunc, int):
@@ -321,7 +320,7 @@ def _converted(
 
 
 def _left_out(mask: Any, x: Any, domain: Sequence[Domain]) -> Any:
-    """An operand with a harmless number where the mask does not hold."""
+    """Return an operand with a harmless number in the entries that the mask excludes."""
     if _is_weak(x) or not len(shape_of(x)):
         return x
     kind = dtype_of(x)
@@ -346,7 +345,7 @@ _ACCUMULATE = arguments("array", axis=0, dtype=None, out=None)
 
 
 def reduces(ufunc: np.ufunc, function: Function) -> Function:
-    """A reduction as a ufunc's method: along the first axis unless said otherwise."""
+    """Return a reduction as a method of a ufunc, along the first axis by default."""
 
     @wraps(function)
     def along_first(x: Any, axis: Any = 0, *further: Any, **keywords: Any) -> Any:
@@ -359,7 +358,7 @@ def reduces(ufunc: np.ufunc, function: Function) -> Function:
 
 
 def accumulates(ufunc: np.ufunc, function: Function) -> Function:
-    """A running total as a ufunc's method."""
+    """Return a running total as a method of a ufunc."""
 
     def running(x: Any, axis: int = 0, dtype: Any = None) -> Any:
         return function(x, axis, dtype)
@@ -368,7 +367,7 @@ def accumulates(ufunc: np.ufunc, function: Function) -> Function:
 
 
 def outer(function: Function) -> Function:
-    """Each entry of one array with each of another, as a ufunc's method."""
+    """Return a ufunc's method for each entry of one array with each entry of another."""
 
     def every(a: Any, b: Any, /, **keywords: Any) -> Any:
         a = a if isinstance(a, Node) else as_array(a)

@@ -1,4 +1,4 @@
-"""`numpy.linalg` and the Array API's extension of that name, on Values too; and `expm`."""
+"""`numpy.linalg`, the array API's `linalg` extension and `expm`, also on Values."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ __all__ = [
 
 @of_two
 def matmul(x1: Any, x2: Any, /) -> Any:
-    """The matrix product ``x1 @ x2``."""
+    """Return the matrix product ``x1 @ x2``."""
     return contractions.matmul(x1, x2)
 
 
 @of_two
 def outer(x1: Any, x2: Any, /) -> Any:
-    """The products of each entry of the vector `x1` with each of `x2`."""
+    """Return the products of each entry of the vector `x1` with each entry of `x2`."""
     x1, x2 = shaping._array(x1), shaping._array(x2)
     shapes = shape_of(x1), shape_of(x2)
     if [*map(len, shapes)] != [1, 1]:
@@ -36,25 +36,25 @@ def outer(x1: Any, x2: Any, /) -> Any:
 
 @of_two
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    """The product over several axes."""
+    """Return the product of two arrays, summed over one or several axes."""
     return contractions.tensordot(x1, x2, axes)
 
 
 @of_two
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    """The inner products of the vectors along one axis; those of `x1` are conjugated."""
+    """Return the inner products of vectors along one axis; the vectors of `x1` are conjugated."""
     return contractions.vecdot(x1, x2, axis)
 
 
 @of_array
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
-    """The diagonals of the matrices that the last two axes hold."""
+    """Return the diagonals of the matrices in the last two axes."""
     return shaping.diagonal(x, offset, -2, -1)
 
 
 @of_array
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
-    """The sums of `diagonal`, of entries converted to `dtype`."""
+    """Return the sums of `diagonal(x)`, whose entries are converted to `dtype`."""
     return diagonal(x, offset=offset).sum(axis=-1, dtype=dtype)
 
 

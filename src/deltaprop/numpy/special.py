@@ -1,4 +1,4 @@
-"""Special functions, with the names of `scipy.special`, on Values and arrays alike.
+"""Special functions, under the names of `scipy.special`, for Values and arrays alike.
 
 >>> import deltaprop as dp
 >>> x = dp.Value([1.0, 2.0, 3.0])
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def of_scipy(ufunc: Any) -> Callable[..., Any] | None:
-    """Our function for one of `scipy.special`, None for any other; SciPy is not imported."""
+    """Return our function for a function of `scipy.special`, else None; SciPy is not imported."""
     name = getattr(ufunc, "__name__", "")
     theirs = getattr(sys.modules.get("scipy.special"), name, None)
     return globals()[name] if name in __all__ and theirs is ufunc else None

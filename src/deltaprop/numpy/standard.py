@@ -1,4 +1,4 @@
-"""What the array API standard has under names of its own, written with NumPy's."""
+"""Functions of the array API standard that NumPy does not have or names differently."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ concat = concatenate
 
 
 class ArrayNamespaceInfo(np.__array_namespace_info__):  # type: ignore[misc]
-    """What the namespace offers: NumPy's dtypes and capabilities, on one device."""
+    """The capabilities of the namespace: NumPy's dtypes, on one device."""
 
     def devices(self) -> Any:
-        """The devices: the standard wants a tuple of them."""
+        """Return the devices, as a tuple, which the standard demands."""
         return ("cpu",)
 
 
 def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """``x1 // x2`` and ``x1 % x2``."""
+    """Return ``x1 // x2`` and ``x1 % x2``."""
     return elementwise.floor_divide(x1, x2), elementwise.remainder(x1, x2)
 
 
@@ -43,7 +43,7 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> np.ndarray: 
 @overload
 def where(condition: Operand, x1: Operand, x2: Operand, /) -> Value: ...
 def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
-    """Entry by entry, one or the other of two branches; alone, where the condition holds.
+    """Return `x1` where the condition holds, else `x2`; without both, the indices where it holds.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
 
 
 class _Joined:
-    """Arrays, numbers and slices in brackets, joined as NumPy's object of the same name does it."""
+    """An object that joins arrays, numbers and slices in brackets, like NumPy's `r_` and `c_`."""
 
     def __init__(self, theirs: Any) -> None:
         self._theirs = theirs
@@ -82,7 +82,7 @@ def _cumulative(
 ) -> Any:
     shape = shape_of(x := _array(x))
     if axis is None and len(shape) > 1:
-        raise ValueError(f"an array of shape {shape} needs axis=, to say along which")
+        raise ValueError(f"an array of shape {shape} needs axis=: the axis to run along")
     x, axis = _row(x, 0 if axis is None else axis)
     ends = list(shape_of(x))
     y = running(x, axis, dtype)
@@ -96,7 +96,7 @@ def _cumulative(
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """The sums of the entries up to each, after a 0 if `include_initial`."""
+    """Return the sums of the entries up to each entry, after a 0 if `include_initial`."""
     return _cumulative(cumsum, 0, x, axis, dtype, include_initial)
 
 
@@ -104,12 +104,12 @@ def cumulative_sum(
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """The products of the entries up to each, after a 1 if `include_initial`."""
+    """Return the products of the entries up to each entry, after a 1 if `include_initial`."""
     return _cumulative(cumprod, 1, x, axis, dtype, include_initial)
 
 
 class UniqueAll(NamedTuple):
-    """The distinct entries, where each stands first, where each entry is among them, how often."""
+    """The distinct entries, their first positions, the number of each entry among them, counts."""
 
     values: Any
     indices: Any
@@ -118,35 +118,35 @@ class UniqueAll(NamedTuple):
 
 
 class UniqueCounts(NamedTuple):
-    """The distinct entries and how often each occurs."""
+    """The distinct entries and how often each of them occurs."""
 
     values: Any
     counts: Any
 
 
 class UniqueInverse(NamedTuple):
-    """The distinct entries and where each entry is among them."""
+    """The distinct entries, and the position of each entry of the array among them."""
 
     values: Any
     inverse_indices: Any
 
 
 def unique_all(x: Any, /) -> UniqueAll:
-    """Everything about the distinct entries; each NaN is one of its own."""
+    """Return the distinct entries, with positions and counts; each NaN is distinct."""
     return UniqueAll(*unique(x, True, True, True, equal_nan=False))
 
 
 def unique_counts(x: Any, /) -> UniqueCounts:
-    """The distinct entries and how often each occurs."""
+    """Return the distinct entries and how often each of them occurs."""
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
 
 
 def unique_inverse(x: Any, /) -> UniqueInverse:
-    """The distinct entries and where each entry is among them."""
+    """Return the distinct entries, and the position of each entry of `x` among them."""
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @of_array
 def unique_values(x: Any, /) -> Any:
-    """The distinct entries, sorted."""
+    """Return the distinct entries, sorted."""
     return unique(x, equal_nan=False)

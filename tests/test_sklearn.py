@@ -192,7 +192,7 @@ def test_partial_fit_and_warm_start_are_scikit_learns() -> None:
     ours, other = both("MLPClassifier", warm_start=True, max_iter=3, random_state=3)
     for _ in range(3):
         agree(ours.fit(X, y), other.fit(X, y), X)
-    with pytest.raises(ValueError, match="knows the classes"):
+    with pytest.raises(ValueError, match="must have the classes of the network"):
         ours.fit(X[y != "so"], y[y != "so"])
 
 
@@ -333,7 +333,7 @@ def test_a_loss_of_ones_own() -> None:
             np.testing.assert_allclose(mine, its, 1e-9)
         # reported is the sum over the outputs, as it is differentiated
         np.testing.assert_allclose(own.loss_curve_, 3 * np.array(known.loss_curve_))
-    with pytest.raises(ValueError, match="one for the batch"):
+    with pytest.raises(ValueError, match="one number for the batch"):
         MLPRegressor(loss=mean_of_batch, **parameters).fit(X, y, sample_weight=np.ones(40))
 
 
@@ -412,7 +412,7 @@ def test_it_says_how_it_goes(capsys: Any) -> None:
     network.fit(X, y)
     told = capsys.readouterr().out
     assert told.count("Iteration") == network.n_iter_ < 60
-    assert "the learning rate is 0.0002 now" in told
+    assert "the learning rate is now 0.0002" in told
     assert told.rstrip().endswith("stopping")
     MLPRegressor(solver="lbfgs", verbose=True, max_iter=3).fit(X, y)
     assert capsys.readouterr().out.count("loss = ") == 3
@@ -451,15 +451,15 @@ def test_trainings_that_end_early_warn() -> None:
     [
         ({"solver": "newton"}, "unknown solver 'newton'; known: lbfgs, sgd, adam"),
         ({"learning_rate": "fast"}, "unknown learning_rate"),
-        ({"alpha": -1}, "alpha must be a number, at least 0, not -1"),
-        ({"max_iter": 0}, "max_iter must be a number, at least 1"),
-        ({"batch_size": 0}, "batch_size must be a number, at least 1"),
+        ({"alpha": -1}, "alpha must be a number >= 0, got -1"),
+        ({"max_iter": 0}, "max_iter must be a number >= 1"),
+        ({"batch_size": 0}, "batch_size must be a number >= 1"),
         ({"hidden_layer_sizes": (5, 0)}, "whole number, at least 1"),
         ({"activation": "logistik"}, "unknown activation 'logistik'; known: .*sigmoid"),
         ({"loss": "log"}, "unknown loss 'log'; known: log_loss, hinge, mse"),
         ({"momentum": 1.0, "solver": "sgd"}, "momentum must be below 1 and not negative"),
         ({"dropout": 1.0}, r"in \[0, 1\)"),
-        ({"dropout": 0.5, "solver": "lbfgs"}, "lbfgs takes no random loss"),
+        ({"dropout": 0.5, "solver": "lbfgs"}, "lbfgs needs a fixed loss"),
         ({"learning_rate_init": 1e300, "max_iter": 3, "solver": "sgd"}, "not finite"),
     ],
 )
@@ -473,24 +473,24 @@ def test_parameters_out_of_range(parameters: dict[str, Any], message: str) -> No
 def test_calls_that_cannot_be() -> None:
     X, y = data(np.random.default_rng(21), "two classes", 20, 2)
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit")
-    with pytest.raises(ValueError, match="first call to partial_fit must name all classes"):
+    with pytest.raises(ValueError, match="first call of partial_fit needs classes="):
         MLPClassifier().partial_fit(X, y)
     network = MLPClassifier().partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="not those of the first call"):
+    with pytest.raises(ValueError, match="must be those of the first call"):
         network.partial_fit(X, y, classes=[0, 1, 2])
-    with pytest.raises(ValueError, match="has the classes"):
+    with pytest.raises(ValueError, match="must have the classes"):
         network.partial_fit(X, y + 1)
     with pytest.raises(ValueError, match="does not support early_stopping"):
         MLPClassifier(early_stopping=True).partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="it cannot balance"):
+    with pytest.raises(ValueError, match="cannot be 'balanced'"):
         MLPClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1])
-    with pytest.raises(ValueError, match="not be negative, and not all zero"):
+    with pytest.raises(ValueError, match="must be non-negative and not all zero"):
         MLPClassifier().fit(X, y, sample_weight=-np.ones(20))
     with pytest.raises(ValueError, match="one axis"):
         MLPClassifier().fit(X, y, sample_weight=np.ones((20, 2)))
     with pytest.raises(ValueError, match="leaves only 1 of 20 samples"):
         MLPRegressor(early_stopping=True, validation_fraction=0.05).fit(X, y)
-    with pytest.raises(ValueError, match="needs y >= 0, but y goes down to -1"):
+    with pytest.raises(ValueError, match="needs y >= 0, got -1"):
         MLPRegressor(loss="poisson").fit(X, y - 1.0)
 
 

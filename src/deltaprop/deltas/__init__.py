@@ -1,4 +1,4 @@
-"""Layer deltas: the closed-form formulas of backpropagation, and autodiff beside them."""
+"""Layer deltas: the closed-form formulas of backpropagation, compared with autodiff."""
 
 from .comparison import Comparison as Comparison
 from .comparison import Row as Row

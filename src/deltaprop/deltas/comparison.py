@@ -1,4 +1,4 @@
-"""The formulas beside autodiff: how far apart they are, layer by layer."""
+"""The closed-form formulas compared with autodiff, layer by layer."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ LIMIT = 16  # units in the last place up to which the formulas and autodiff agre
 
 
 class Row(NamedTuple):
-    """How far autodiff is from the formulas in one layer, in units in the last place (ulp)."""
+    """The differences between autodiff and the formulas in one layer, in ulp (last places)."""
 
     layer: str
     delta: float
     dW: float  # noqa: N815
     db: float | None
-    norm: float | None = None  # of dgamma and dbeta the larger
+    norm: float | None = None  # the larger of dgamma and dbeta
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Formulas compared with autodiff: `str()` is a table of `rows`; `agree` says if they match.
 
-    One ulp is eps of the dtype x the largest absolute entry of the formulas' array. Near a
-    minimum A - T is small beside A: there the two agree only if their A are equal bit by bit,
-    as they are where both sides make the same calls of NumPy.
+    One ulp is eps of the dtype x the largest absolute entry of the array of the formulas. Near a
+    minimum, A - T is small compared with A. The formulas and autodiff agree there only if both
+    compute A bit for bit alike, which they do if both make the same calls of NumPy.
     """
 
     title: str
@@ -75,9 +75,9 @@ def compare(
 ) -> Comparison:
     """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
 
-    Arguments and errors are those of `layer_deltas`; `error_propagation` must be what the model
-    was built with, and is that by default. The model's gradients and buffers are left as they
-    were.
+    Arguments and errors are those of `layer_deltas`. `error_propagation` must be the one that the
+    model was built with, which is the default. The gradients and buffers of the model stay as
+    they are.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def compare(
     built_with = mlp.layers[0].error_propagation
     if error_propagation not in (None, built_with):
         raise ValueError(
-            f"the model was built with error_propagation={built_with!r}, so autodiff cannot do "
+            f"the model was built with error_propagation={built_with!r}, so autodiff cannot use "
             f"{error_propagation!r}: build it with nn.MLP(..., error_propagation=...)"
         )
     formulas = layer_deltas(mlp, X, T, loss, built_with)
@@ -98,7 +98,7 @@ def compare(
     rows: list[Row] = []
     for layer, ours, theirs in zip(mlp.layers, formulas.layers, autodiff.layers, strict=True):
         name = "{}: {} -> {} {}".format(len(rows) + 1, *ours.dW.shape, layer.activation)
-        pairs = [*zip(vars(ours).values(), vars(theirs).values(), strict=True)][2:]  # but Z and A
+        pairs = [*zip(vars(ours).values(), vars(theirs).values(), strict=True)][2:]  # not Z, A
         apart: list[Any] = [None if x is None else ulps_apart(x, y) for x, y in pairs]
         of_norm = [x for x in apart[3:] if x is not None]
         rows.append(Row._make([name, *apart[:3], max(of_norm, default=None)]))
@@ -106,17 +106,17 @@ def compare(
 
 
 def ulps_apart(ours: Array, theirs: Any) -> float:
-    """The largest difference in units in the last place of the largest entry of `ours`."""
+    """Return the largest difference, in units in the last place of the largest entry of `ours`."""
     if np.shape(theirs) != ours.shape or theirs.dtype != ours.dtype:
-        return math.inf  # NumPy would broadcast or promote, and hide it
+        return math.inf  # NumPy would broadcast or promote, and hide the difference
     info = np.finfo(ours.dtype)
     ulp = max(float(info.eps) * float(np.abs(ours).max()), float(info.smallest_subnormal))
     return float(np.abs(ours.astype(np.float64) - theirs).max()) / ulp
 
 
 def _autodiff(mlp: nn.MLP, X: Array, T: Array, loss: str) -> Deltas:
-    """Run a forward pass and a backward sweep of autodiff, for the same quantities."""
-    mlp = copy.deepcopy(mlp)  # whose gradients and buffers are nobody else's
+    """Run a forward and a backward pass of autodiff, and return the same quantities."""
+    mlp = copy.deepcopy(mlp)  # a copy, so that the model keeps its gradients and buffers
     A: Any = X
     passed = []
     for k, layer in enumerate(mlp.layers):

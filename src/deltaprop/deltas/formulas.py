@@ -4,7 +4,7 @@ Rows are samples. Layer l turns A_(l-1) into A_l, starting from A_0 = X:
 
     Z_l = A_(l-1) W_l + b_l               A_l = f_l(Z_l)
 
-With e_l = dL/dA_l, the error at the output of layer l, and delta_l = dL/dZ_l, the way back is
+With e_l = dL/dA_l, the error at the output of layer l, and delta_l = dL/dZ_l, the backward pass is
 
     e_L     = dL/dA_L                     the derivative of the loss            (1)
     delta_l = e_l * f_l'(Z_l)             back through the activation           (2)
@@ -12,26 +12,27 @@ With e_l = dL/dA_l, the error at the output of layer l, and delta_l = dL/dZ_l, t
     db_l    = sum of delta_l over rows    what each bias did                    (4)
     e_(l-1) = delta_l W_l^T               back through the weights              (5)
 
-(1) and (2) merge where a loss is made for an activation: sigmoid + binary cross-entropy and
-softmax + cross-entropy leave delta_L = (A_L - T) / count, with no f' that could vanish.
+(1) and (2) merge if the loss fits the activation: sigmoid + binary cross-entropy, and softmax +
+cross-entropy, give delta_L = (A_L - T) / count, without an f' that could vanish.
 
-The sigmoid's f' = s (1 - s) is at most 1/4 (at z = 0): (2) shrinks the error at every layer.
-What happens without it is the question of `error_propagation`:
+The f' of the sigmoid, s (1 - s), is at most 1/4 (at z = 0): (2) shrinks the error at every layer.
+`error_propagation` says what to compute instead:
 
 - "exact":  the equations above, which give the gradient;
-- "rashid": (5) becomes e_(l-1) = e_l W_l^T, while f' stays in each layer's own update, (2)-(4);
-- "linear": also (2) becomes delta_l = e_l, and no f' is left.
+- "rashid": (5) becomes e_(l-1) = e_l W_l^T, but the update of each layer, (2)-(4), keeps its f';
+- "linear": (2) becomes delta_l = e_l as well, and no f' is left.
 
-Where a hidden layer is normalised, A_l = f_l(Y_l) with Y_l = gamma N_l + beta and
-N_l = (Z_l - mean) / s, s = sqrt(var + eps), each mean and variance over a column of the batch or
-over a row of units. Then (2) gives the error u = dL/dY_l, and
+If a hidden layer is normalised, A_l = f_l(Y_l) with Y_l = gamma N_l + beta and
+N_l = (Z_l - mean) / s, s = sqrt(var + eps). Each mean and variance is over a column of the batch
+or over a row of units. Then (2) gives the error u = dL/dY_l, and
 
     dgamma = sum of u * N_l,  dbeta = sum of u           over rows                              (6)
     delta_l = (h - mean of h - N_l * mean of (h * N_l)) / s   with h = u * gamma                (7)
 
-with means taken like those of Z; a batch normalisation in evaluation divides by a constant: h / s.
+where means run over the same axis as those of Z. Batch normalisation in evaluation divides by a
+constant: delta_l = h / s.
 
-No code is shared with autodiff, or `deltaprop.deltas.compare` would be worth nothing.
+The formulas share no code with autodiff; otherwise `deltaprop.deltas.compare` would show nothing.
 
 Sources: Rumelhart, Hinton and Williams (Nature 323, 1986); Bishop, "Pattern Recognition and
 Machine Learning" (2006), 5.3; for "rashid", T. Rashid, "Make Your Own Neural Network" (2016);
@@ -48,7 +49,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:  # to run, the formulas need nothing but NumPy
+if TYPE_CHECKING:  # the formulas need only NumPy to run
     from .. import nn
 
 Array = npt.NDArray[Any]
@@ -59,7 +60,7 @@ _SELU, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def _sigmoid(z: Array) -> Any:
-    """1 / (1 + exp(-z)), where exp never sees a positive number and so never overflows."""
+    """Return 1 / (1 + exp(-z)); exp never gets a positive number, so it never overflows."""
     t = np.exp(-np.abs(z))
     return np.where(z >= 0, 1, t) / (1 + t)
 
@@ -69,7 +70,7 @@ def _normal_cdf(z: Array) -> Any:
 
 
 def _gelu_tanh(z: Array) -> Any:
-    """(1 + tanh(u)) / 2, the factor by which gelu_tanh replaces the normal cdf."""
+    """Return (1 + tanh(u)) / 2, which replaces the normal cdf in gelu_tanh."""
     return 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z * z * z)))
 
 
@@ -93,8 +94,8 @@ def _log_softmax(z: Array) -> Any:
     return z - np.log(np.exp(z).sum(axis=1, keepdims=True))
 
 
-# name: (f(z), f'(z, a)) with a = f(z). At a kink f' is the side of least norm, except that
-# hard_tanh' is 1 on both of its bounds, so that a unit on its bound can still move inward.
+# name: (f(z), f'(z, a)) with a = f(z). At a kink, f' is the one-sided derivative of least norm.
+# Only hard_tanh' is 1 at both of its bounds, so that a unit at a bound can still move inward.
 _ELEMENTWISE: Table = {
     "identity": (lambda z: z, lambda z, a: np.ones_like(z)),
     "sigmoid": (_sigmoid, lambda z, a: a * (1 - a)),  # at most 1/4
@@ -125,7 +126,7 @@ _ELEMENTWISE: Table = {
     "hard_tanh": (lambda z: np.clip(z, -1, 1), lambda z, a: np.abs(z) <= 1),
 }
 
-# name: (f(z), J^T e) for the activations that mix the units of a row: f' is a matrix J there.
+# name: (f(z), J^T e) for activations that mix the units of a row: their derivative is a matrix J.
 _ROWWISE: Table = {
     "softmax": (_softmax, lambda e, a: a * (e - (e * a).sum(axis=1, keepdims=True))),
     "log_softmax": (_log_softmax, lambda e, a: e - np.exp(a) * e.sum(axis=1, keepdims=True)),
@@ -137,27 +138,27 @@ def _activate(name: str, Z: Array) -> Any:
 
 
 def _through_activation(name: str, e: Array, Z: Array, A: Array) -> Any:
-    """Carry dL/dA to dL/dZ: equation (2)."""
+    """Return dL/dZ, given dL/dA: equation (2)."""
     if name in _ROWWISE:
         return _ROWWISE[name][1](e, A)
     return e * _ELEMENTWISE[name][1](Z, A).astype(Z.dtype, copy=False)
 
 
 def _cross_entropy(A: Array, T: Array) -> Any:
-    """-T log A - (1 - T) log(1 - A), where a factor of zero drops its term."""
+    """Return -T log A - (1 - T) log(1 - A), where a factor of zero drops its term."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return -np.where(T > 0, T * np.log(A), 0) - np.where(T < 1, (1 - T) * np.log1p(-A), 0)
 
 
 def _cross_entropy_slope(A: Array, T: Array) -> Any:
-    """Give (A - T) / (A (1 - A)) in two terms that drop out likewise."""
+    """Return (A - T) / (A (1 - A)) as two terms, where a factor of zero drops its term."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(T < 1, (1 - T) / (1 - A), 0) - np.where(T > 0, T / A, 0)
 
 
-# name: (terms, their derivative in A); the loss is the sum of the terms / count. The last two
-# take logits, the A = Z of an identity layer, and apply sigmoid or softmax themselves: here is
-# their short form. (A row of T sums to one, in float32 not quite; so its sum stays a factor.)
+# name: (terms, their derivative with respect to A); the loss is the sum of the terms / count.
+# The last two take logits, the A = Z of an identity layer, and apply sigmoid or softmax themselves.
+# (A row of T sums to 1 only approximately in float32, so the sum stays as a factor.)
 _LOSSES: dict[str, tuple[Binary, Binary]] = {
     "mse": (lambda A, T: (A - T) ** 2, lambda A, T: 2 * (A - T)),
     "binary_cross_entropy": (_cross_entropy, _cross_entropy_slope),
@@ -174,11 +175,11 @@ _APPLIES = {"binary_cross_entropy_with_logits": "sigmoid", "softmax_cross_entrop
 
 
 class _Normalized:
-    """Y = gamma N + beta of a layer's Z, and the way back to it."""
+    """Y = gamma N + beta for the Z of a layer, and its backward pass."""
 
     def __init__(self, norm: Any, Z: Array) -> None:
         axis = 0 if hasattr(norm, "running_mean") else 1
-        self.axis = None if axis == 0 and not norm.training else axis  # over which Z is averaged
+        self.axis = None if axis == 0 and not norm.training else axis  # the axis of the means
         if self.axis is None:
             mean, var = norm.running_mean, norm.running_var
         else:
@@ -189,7 +190,7 @@ class _Normalized:
         self.Y = self.gamma * self.N + norm.bias.numpy()
 
     def back(self, u: Array) -> tuple[Array, Array, Array]:
-        """Carry u = dL/dY to dL/dZ, dgamma and dbeta: equations (6) and (7)."""
+        """Return dL/dZ, dgamma and dbeta, given u = dL/dY: equations (6) and (7)."""
         h = u * self.gamma
         if self.axis is not None:
             along = (h * self.N).mean(self.axis, keepdims=True)
@@ -199,7 +200,7 @@ class _Normalized:
 
 @dataclass(frozen=True, eq=False)
 class LayerDeltas:
-    """One layer: Z, A and delta of shape (N, n_out), dW (n_in, n_out), db (n_out,) or None.
+    """Z, A and delta (N, n_out), dW (n_in, n_out) and db (n_out,) or None, of one layer.
 
     If the layer is normalised, dgamma and dbeta (n_out,) are the gradients of the scale and the
     offset of its normalisation.
@@ -216,7 +217,7 @@ class LayerDeltas:
 
 @dataclass(frozen=True, eq=False)
 class Deltas:
-    """The loss of a batch, and the `LayerDeltas` of each layer from the first to the last."""
+    """The loss of a batch, and the `LayerDeltas` of every layer, first layer first."""
 
     loss: float
     layers: tuple[LayerDeltas, ...]
@@ -225,24 +226,27 @@ class Deltas:
 def layer_deltas(
     mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str = "exact"
 ) -> Deltas:
-    """Z, A, delta, dW and db of every layer by the formulas, in the dtype of the first weight.
+    """Compute Z, A, delta, dW and db of every layer by the formulas.
+
+    The arrays have the dtype of the first weight.
 
     Parameters
     ----------
     mlp : nn.MLP
-        Only its `.layers` are read, `.weight`, `.bias` and the name of the `.activation`, and
-        its `.norms`.
+        The network. The formulas read only its `.layers` (their `.weight`, `.bias` and the name of
+        the `.activation`) and its `.norms`.
     X : array_like (N, n_0)
-        Inputs, a row for each sample.
+        The inputs, one row per sample.
     T : array_like (N, n_L)
-        Targets; for "softmax_cross_entropy" also class labels, integers of shape (N,).
+        The targets; for "softmax_cross_entropy" also class labels, integers of shape (N,).
     loss : str
-        "mse"; "binary_cross_entropy" of probabilities A; "binary_cross_entropy_with_logits":
-        means over all entries. "softmax_cross_entropy" of logits: a mean over rows.
+        "mse", "binary_cross_entropy" (of probabilities A) and "binary_cross_entropy_with_logits"
+        are means over all entries. "softmax_cross_entropy" (of logits) is a mean over rows.
     error_propagation : {"exact", "rashid", "linear"}
-        See the top of this file. With a sigmoid output and "binary_cross_entropy", "exact" and
-        "rashid" take the short form for delta_L, which contains f'. What "rashid" carries back
-        and "linear" takes for delta_L is e_L = dL/dA_L = (A - T) / (A (1 - A)) / count.
+        The error propagation, described at the top of this file. With a sigmoid output and
+        "binary_cross_entropy", "exact" and "rashid" use the short form for delta_L, which
+        includes f'. "rashid" propagates e_L = dL/dA_L = (A - T) / (A (1 - A)) / count, and
+        "linear" uses e_L as delta_L.
 
     Examples
     --------
@@ -257,7 +261,7 @@ def layer_deltas(
     X, T = checked(mlp, X, T, loss)
     norms = dict(enumerate(getattr(mlp, "norms", None) or ()))
     if norms and error_propagation != "exact":
-        raise ValueError(f"{error_propagation!r} is not defined where layers are normalised")
+        raise ValueError(f"{error_propagation!r} is not defined for normalised layers: use 'exact'")
     W = [layer.weight.numpy() for layer in mlp.layers]
 
     A, Z, Y, normalized = [X], [], [], {}  # layer k turns A[k] into A[k + 1]
@@ -299,37 +303,35 @@ def _known(what: str, name: Any, known: Iterable[str]) -> None:
 
 
 def checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
-    """X and T as the formulas need them, in the model's dtype, class labels as one-hot rows."""
+    """Return X and T in the dtype of the model, with class labels as one-hot rows."""
     _known("loss", loss, _LOSSES)
     for layer in mlp.layers:
         _known("activation", layer.activation, [*_ELEMENTWISE, *_ROWWISE])
     if (output := mlp.layers[-1].activation) == _APPLIES.get(loss):
-        raise ValueError(f"{loss} takes logits: use output='identity', not {output!r}")
+        raise ValueError(f"{loss} takes logits: use output='identity', got {output!r}")
     first, last = mlp.layers[0].weight, mlp.layers[-1].weight
     if len(first.shape) != 2:
-        raise ValueError(
-            "the formulas are those of one network: take one of the ensemble's .member(k)"
-        )
+        raise ValueError("the formulas need a single network: take .member(k) of the ensemble")
     n_in, n_out = first.shape[0], last.shape[1]
     X, T = np.asarray(X), np.asarray(T)
     for name, array in (("X", X), ("T", T)):
         if array.dtype.kind not in "iuf":
-            raise TypeError(f"{name} must hold real numbers, but its dtype is {array.dtype}")
+            raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if X.ndim != 2 or X.shape[1] != n_in or len(X) == 0:
-        raise ValueError(f"X must have shape (N, {n_in}) with N >= 1, but it has {X.shape}")
+        raise ValueError(f"X must have shape (N, {n_in}) with N >= 1, got {X.shape}")
     if T.shape[:1] != X.shape[:1]:
-        raise ValueError(f"X and T must be of one length, but have shapes {X.shape}, {T.shape}")
+        raise ValueError(f"X and T must have the same length, got shapes {X.shape}, {T.shape}")
     if loss == "softmax_cross_entropy" and T.ndim == 1:
         if T.dtype.kind == "f" or T.min() < 0 or T.max() >= n_out:
             raise ValueError(
-                f"class labels must be integers from 0 to {n_out - 1}, but T has dtype "
-                f"{T.dtype} and goes from {T.min()} to {T.max()}"
+                f"class labels must be integers from 0 to {n_out - 1}, got dtype "
+                f"{T.dtype} and values from {T.min()} to {T.max()}"
             )
         T = np.eye(n_out)[T]
     if T.shape != (len(X), n_out):
-        raise ValueError(f"T must have shape {(len(X), n_out)}, but it has {T.shape}: reshape it")
+        raise ValueError(f"T must have shape {(len(X), n_out)}, got {T.shape}: reshape it")
     if loss != "mse" and not np.all((T >= 0) & (T <= 1)):
-        raise ValueError(f"{loss} takes targets from 0 to 1, but T has {T.min()} to {T.max()}")
+        raise ValueError(f"{loss} takes targets from 0 to 1, got {T.min()} to {T.max()}")
     if loss == "softmax_cross_entropy" and np.any(np.abs(T.sum(axis=1) - 1) > 1e-3):
         raise ValueError("each row of T must be one-hot, or probabilities that sum to 1")
     return X.astype(first.dtype), T.astype(first.dtype)

@@ -1,9 +1,9 @@
 """scikit-learn's multilayer perceptrons, trained on compiled steps.
 
 `MLPClassifier` and `MLPRegressor` take the same parameters as scikit-learn's estimators of these
-names, with the same meaning. So the same `random_state` gives the same start, the same order of
-samples and, up to rounding, the same network. In addition there are all activations of
-`deltaprop.nn`, other losses, dropout and class weights.
+names, with the same meaning. The same `random_state` gives the same initial weights, the same
+order of samples and, up to rounding, the same trained network. Both also offer all activations of
+`deltaprop.nn`, more losses, dropout and class weights.
 """
 
 from ..extras import extra as _extra

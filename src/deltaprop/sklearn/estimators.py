@@ -29,7 +29,7 @@ _OUTPUTS: dict[str, Function] = {
 
 def _is_stochastic(estimator: Any) -> bool:
     if estimator.solver == "lbfgs":
-        raise AttributeError("partial_fit takes steps of sgd or adam; the solver is lbfgs")
+        raise AttributeError("partial_fit needs solver='sgd' or 'adam', got 'lbfgs'")
     return True
 
 
@@ -52,34 +52,36 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     Parameters
     ----------
     loss : str or callable
-        "log_loss": with softmax, or with the sigmoid for two classes and for several labels at
-        once. "hinge": each class against the rest, without probabilities. "mse", "mae", "huber",
-        "binary_cross_entropy": of the probabilities and one-hot targets. A callable takes those,
-        of shape (n, n_outputs), and returns the losses of rows or entries or, if there are no
-        weights, one number.
+        "log_loss" uses softmax, or the sigmoid for two classes and for multi-label targets.
+        "hinge" trains each class against the rest and gives no probabilities. "mse", "mae",
+        "huber" and "binary_cross_entropy" compare the probabilities with one-hot targets. A
+        callable takes probabilities and targets, both of shape (n, n_outputs). It returns the
+        losses of rows or of entries or, without weights, one number.
     class_weight : dict, list of dict, "balanced" or None
-        Factors of the samples' weights, as in scikit-learn's other classifiers.
+        Weights of the classes, by which the weights of the samples are multiplied, as in
+        scikit-learn's other classifiers.
     dropout : float
-        Probability of dropping a hidden unit in training, in [0, 1).
+        The probability of dropping a hidden unit in training, in [0, 1).
     activation : str or callable
-        scikit-learn's "logistic", or one of `deltaprop.nn.ACTIVATIONS`.
+        scikit-learn's "logistic", or a name in `deltaprop.nn.ACTIVATIONS`, or a function.
     hidden_layer_sizes, solver, alpha, ... : optional
-        All others are scikit-learn's, with its defaults. `momentum` must be below 1.
+        All other parameters are scikit-learn's, with the same defaults. `momentum` must be
+        below 1.
 
     Attributes
     ----------
     classes_ : ndarray (n_classes,)
     coefs_, intercepts_ : list of ndarray
-        The weights (inputs, outputs) and the biases of each layer; assign to them to start
-        elsewhere.
+        The weights (inputs, outputs) and the biases of each layer. Assign arrays to them to
+        start from other weights.
     loss_, best_loss_, loss_curve_, validation_scores_, best_validation_score_, n_iter_, t_, \
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_
         As in scikit-learn.
 
     Notes
     -----
-    A sparse X becomes dense batch by batch (for lbfgs: at once). A pickle holds no compiled
-    programs; they are made again.
+    A sparse X becomes dense batch by batch (for lbfgs: all of it at once). A pickle does not
+    contain compiled programs; they are compiled again.
 
     Examples
     --------
@@ -97,44 +99,44 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     class_weight: Any = None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train from the start or, with `warm_start`, from where the last training ended.
+        """Train from the start or, with `warm_start`, from the end of the last training run.
 
         Parameters
         ----------
         X : array_like or sparse matrix (n_samples, n_features)
         y : array_like (n_samples,) or (n_samples, n_labels)
-            Classes; or zeros and ones, a column for each label.
+            Class labels; or, for several labels, zeros and ones in a column for each label.
         sample_weight : array_like (n_samples,), optional
 
         Raises
         ------
         ValueError
-            For parameters and data that do not fit, and if training diverged.
+            If parameters or data are invalid, or if the training run diverged.
         """
         return self._fit(X, y, sample_weight)
 
     @available_if(_is_stochastic)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
-        """Train for one epoch; the first call must say what `classes` there are."""
+        """Train for one epoch; the first call must list all `classes`."""
         if not hasattr(self, "classes_"):
             if classes is None:
-                raise ValueError("the first call to partial_fit must name all classes")
+                raise ValueError("the first call of partial_fit needs classes=, all class labels")
             labels = y if type_of_target(y).startswith("multilabel") else classes
             self._binarizer = LabelBinarizer().fit(labels)
             self.classes_ = self._binarizer.classes_
         elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
-                f"classes={classes!r} are not those of the first call, {self.classes_}"
+                f"classes must be those of the first call, {self.classes_}, got {classes!r}"
             )
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each row, or its labels as zeros and ones."""
+        """Return the most probable class of each row, or its labels as zeros and ones."""
         return self._predicted(self._output(X))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities of the classes, or of the labels, in the order of `classes_`."""
+        """Return the probabilities of the classes, or of the labels, in the order of `classes_`."""
         Z = self._output(X)
         P = _OUTPUTS[self.out_activation_](Z)
         if len(self.classes_) == 1:
@@ -143,7 +145,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Their logarithms, finite also where a probability is too small for its dtype."""
+        """Return the log-probabilities, finite even where a probability underflows to 0."""
         Z = self._output(X)
         if len(self.classes_) == 1:
             return np.zeros_like(Z)
@@ -163,7 +165,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         new = np.setdiff1d(found, self.classes_)
         if len(new) or (self.warm_start and not incremental and len(found) < len(self.classes_)):
             raise ValueError(
-                f"the network knows the classes {self.classes_}, but y has the classes {found}"
+                f"y must have the classes of the network, {self.classes_}, got {found}"
             )
         return self._binarizer.transform(y)
 
@@ -199,12 +201,12 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     Parameters
     ----------
     loss : str or callable
-        "squared_error": half of it. "poisson": half the deviance, with the exponential as the
-        last activation. Or the name of one of `deltaprop.nn.LOSSES`, of the outputs as they are.
-        A callable takes outputs and targets, (n, n_outputs), and returns the losses of rows or
-        entries or, if there are no weights, one number.
+        "squared_error" is half the squared error. "poisson" is half the deviance, with the
+        exponential as the last activation. A name in `deltaprop.nn.LOSSES` is applied to the
+        outputs as they are. A callable takes outputs and targets, both of shape (n, n_outputs).
+        It returns the losses of rows or of entries or, without weights, one number.
     dropout, activation, ... : optional
-        As in `MLPClassifier`. In scikit-learn `loss` comes first, here it is given by name.
+        As in `MLPClassifier`. `loss` is keyword-only here; in scikit-learn it comes first.
 
     Attributes
     ----------
@@ -224,7 +226,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     loss: Any = "squared_error"
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train from the start or, with `warm_start`, from where the last training ended.
+        """Train from the start or, with `warm_start`, from the end of the last training run.
 
         Parameters
         ----------
@@ -235,7 +237,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            For parameters and data that do not fit, and if training diverged.
+            If parameters or data are invalid, or if the training run diverged.
         """
         return self._fit(X, y, sample_weight)
 
@@ -245,7 +247,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, incremental=True)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The outputs, (n_samples,) or (n_samples, n_outputs)."""
+        """Return the outputs, (n_samples,) or (n_samples, n_outputs)."""
         return self._predicted(self._output(X))
 
     def _predicted(self, Z: np.ndarray) -> np.ndarray:
@@ -255,7 +257,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     def _targets(self, y: Any, incremental: bool) -> np.ndarray:  # noqa: ARG002
         y = y.reshape(len(y), -1)
         if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"the loss 'poisson' needs y >= 0, but y goes down to {y.min():g}")
+            raise ValueError(f"the loss 'poisson' needs y >= 0, got {y.min():g}")
         return y
 
     def _out_activation(self) -> str:
@@ -276,7 +278,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
 
 def _cross_entropy(Z: Any, T: Any) -> Any:
-    """`nn.softmax_cross_entropy`, by entries, for targets that need no check."""
+    """Return `nn.softmax_cross_entropy` by entries, for targets that are valid already."""
     return -(T * nn.log_softmax(Z))
 
 
@@ -285,7 +287,7 @@ def _half_square(Y: Any, T: Any) -> Any:
 
 
 def _half_deviance(Z: Any, T: Any) -> Any:
-    """T log(T / Y) - T + Y for Y = exp(Z)."""
+    """Return T log(T / Y) - T + Y for Y = exp(Z)."""
     return dnp.special.xlogy(T, T) - T * Z - T + dnp.exp(Z)
 
 

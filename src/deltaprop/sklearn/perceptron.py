@@ -1,4 +1,4 @@
-"""What the two estimators share: parameters, training, and when it stops."""
+"""The common part of the two estimators: parameters, training, early stopping."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .step import WORTH_COMPILING, Adam, Step
 
 Function: TypeAlias = Callable[..., Any]
 
-_ROWS = 1000  # of a sparse matrix that are dense at a time when predicting
+_ROWS = 1000  # rows of a sparse matrix that are dense at a time in prediction
 
 
 @dataclass(repr=False, eq=False)
 class Perceptron(BaseEstimator):  # type: ignore[misc]
-    """What both estimators have: parameters, training, the network's output."""
+    """The common part of both estimators: parameters, training, outputs of the network."""
 
     hidden_layer_sizes: Any = (100,)
     activation: Any = "relu"
@@ -61,7 +61,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
 
     @property
     def coefs_(self) -> list[np.ndarray]:
-        """The weights of each layer, (inputs, outputs); they can be written to."""
+        """The weights of each layer, (inputs, outputs); writable."""
         return [layer.weight.data for layer in self._network.layers]
 
     @coefs_.setter
@@ -71,7 +71,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
-        """The biases of each layer; they can be written to."""
+        """The biases of each layer; writable."""
         return [layer.bias.data for layer in self._network.layers if layer.bias is not None]
 
     @intercepts_.setter
@@ -80,22 +80,22 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             assert layer.bias is not None
             layer.bias.assign(array)
 
-    # -- what the two estimators say for themselves
+    # -- what each estimator defines
 
     def _targets(self, y: Any, incremental: bool) -> np.ndarray:
-        """What the outputs are compared with, (n_samples, n_outputs)."""
+        """Return the targets of the outputs, (n_samples, n_outputs)."""
         raise NotImplementedError
 
     def _out_activation(self) -> str:
-        """The name of the last layer's activation."""
+        """Return the name of the activation of the last layer."""
         raise NotImplementedError
 
     def _criterion(self) -> Function:
-        """The function of (Z, targets) that returns each row's or each entry's loss."""
+        """Return the loss, a function of (Z, targets) with one result per row or per entry."""
         raise NotImplementedError
 
     def _score(self, X: Any, y: Any, sample_weight: Any) -> float:
-        """What early stopping watches."""
+        """Return the score that early stopping watches."""
         raise NotImplementedError
 
     # -- training
@@ -129,20 +129,20 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self._network.eval()
         if not all(np.isfinite(p.numpy()).all() for p in self._network.parameters()):
             raise ValueError(
-                f"training ended with parameters that are not finite: scale the input, which "
-                f"goes up to {abs(X).max():.3g}, or lower learning_rate_init"
+                "training diverged to parameters that are not finite: scale the input, whose "
+                f"largest absolute value is {abs(X).max():.3g}, or lower learning_rate_init"
             )
         return self
 
     def _check_parameters(self) -> None:
-        """Raise for what neither the network nor the optimiser will look at."""
+        """Raise an error for parameters that neither the network nor the optimiser checks."""
         for name, known in (
             ("solver", ("lbfgs", "sgd", "adam")),
             ("learning_rate", ("constant", "invscaling", "adaptive")),
         ):
             chosen(name, getattr(self, name), known)
         if self.dropout and self.solver == "lbfgs":
-            raise ValueError("dropout needs the solver sgd or adam: lbfgs takes no random loss")
+            raise ValueError("dropout needs solver='sgd' or 'adam': lbfgs needs a fixed loss")
         least = {"alpha": 0, "power_t": 0, "tol": 0, "max_iter": 1, "max_fun": 1}
         least["n_iter_no_change"] = 1
         if self.batch_size != "auto":
@@ -150,36 +150,36 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         for name, low in least.items():
             given = getattr(self, name)
             if not isinstance(given, float | int | np.number) or not given >= low:
-                raise ValueError(f"{name} must be a number, at least {low}, not {given!r}")
+                raise ValueError(f"{name} must be a number >= {low}, got {given!r}")
 
     def _weights(self, X: Any, y: Any, given: Any, incremental: bool) -> np.ndarray | None:
-        """The samples' weights, in the dtype of X; None where all count alike."""
+        """Return the weights of the samples in the dtype of X, or None if all are equal."""
         weight: Any = None
         if given is not None:
             given = np.full(X.shape[0], given) if isinstance(given, float | int) else given
             weight = check_array(given, ensure_2d=False, dtype=X.dtype, input_name="sample_weight")
             if weight.ndim != 1:
-                raise ValueError(f"sample_weight must have one axis, but has shape {weight.shape}")
+                raise ValueError(f"sample_weight must have one axis, got shape {weight.shape}")
             check_consistent_length(X, weight)
         class_weight = getattr(self, "class_weight", None)
         if class_weight is not None:
             if incremental and class_weight == "balanced":
                 raise ValueError(
-                    "partial_fit does not see all samples, so it cannot balance: give a dict, as "
-                    "sklearn.utils.class_weight.compute_class_weight says"
+                    "partial_fit does not see all samples, so class_weight cannot be 'balanced': "
+                    "pass a dict, e.g. from sklearn.utils.class_weight.compute_class_weight"
                 )
             factor = compute_sample_weight(class_weight, y).astype(X.dtype)
             weight = factor if weight is None else weight * factor
         if weight is not None and (weight.min() < 0 or not weight.any()):
-            raise ValueError("weights of samples must not be negative, and not all zero")
+            raise ValueError("weights of samples must be non-negative and not all zero")
         return weight
 
     def _start(self, X: Any, T: np.ndarray, rng: Any) -> None:
-        """Make the network and forget what training has told."""
+        """Create the network and reset the results of training."""
         hidden = self.hidden_layer_sizes
         hidden = list(hidden) if np.iterable(hidden) else [hidden]
         sizes = [X.shape[1], *hidden, T.shape[1]]
-        # it draws nothing from the random state unless there is dropout
+        # the network draws from the random state only if there is dropout
         seed = rng.randint(2**31) if self.dropout else 0
         self._network = nn.MLP(
             sizes,
@@ -189,7 +189,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             dtype=X.dtype,
             dropout=self.dropout,
         )
-        # Glorot and Bengio, 2010; the biases are drawn as the weights are
+        # Glorot and Bengio, 2010; the biases are drawn like the weights
         factor = 2.0 if self.activation == "logistic" else 6.0
         limits = [(factor / sum(pair)) ** 0.5 for pair in pairwise(sizes)]
         for layer, limit in zip(self._network.layers, limits, strict=True):
@@ -215,7 +215,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             self._network,
             self._criterion(),
             optimizer,
-            # scikit-learn follows the gradient of the sum over the outputs, and reports the mean
+            # scikit-learn differentiates the sum over the outputs, but reports the mean
             self.n_outputs_ if self.loss == "squared_error" and optimizer else 1,
         )
 
@@ -228,7 +228,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         return optim.SGD(parameters, rate, momentum=self.momentum, nesterov=nesterov)
 
     def _minimize(self, X: Any, T: np.ndarray, weight: np.ndarray | None) -> None:
-        """L-BFGS on all samples at once."""
+        """Minimise the loss of all samples with L-BFGS."""
         parameters = self._network.train().parameters()
         cuts = np.cumsum([p.size for p in parameters])[:-1]
         step = self._made_step(None)
@@ -263,7 +263,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     def _descend(
         self, X: Any, T: np.ndarray, weight: np.ndarray | None, rng: Any, incremental: bool
     ) -> None:
-        """Epochs of sgd or adam until what is watched no longer improves."""
+        """Train epochs of sgd or adam until the score or the loss no longer improves."""
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         validation = None
@@ -299,12 +299,12 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
                     stacklevel=4,
                 )
         except KeyboardInterrupt:
-            warnings.warn("training was interrupted: the network is as it was then", stacklevel=4)
+            warnings.warn("training was interrupted: the network keeps its weights", stacklevel=4)
         if self.early_stopping:
             self._network.load_state_dict(self._best)
 
     def _split(self, X: Any, T: Any, weight: Any, rng: Any) -> tuple[Any, Any, Any, Any]:
-        """Set samples aside that early stopping looks at."""
+        """Set samples aside for early stopping."""
         given = [X, T] if weight is None else [X, T, weight]
         single = isinstance(self, ClassifierMixin) and T.shape[1] == 1
         parts = train_test_split(
@@ -322,7 +322,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         return *train, held
 
     def _epoch(self, X: Any, T: Any, weight: Any, order: Any, rng: Any, size: int) -> None:
-        """Go through the samples once."""
+        """Train on all samples once."""
         self._network.train()
         if order is not None:
             rng.shuffle(order)
@@ -345,7 +345,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             print(f"Iteration {self.n_iter_}, loss = {self.loss_:.8f}")
 
     def _validate(self, X: Any, T: Any, weight: Any) -> None:
-        """Keep the score, and the network if it is the best so far."""
+        """Record the validation score, and the network if it is the best so far."""
         self._network.eval()
         score = float(self._score(X, T, weight))
         self.validation_scores_.append(score)
@@ -359,7 +359,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self._no_improvement_count = self._no_improvement_count + 1 if worse else 0
 
     def _stops(self) -> bool:
-        """Whether training ends; sets the learning rate of the next epoch."""
+        """Return whether training ends; set the learning rate of the next epoch."""
         if not self.early_stopping:
             assert self.best_loss_ is not None
             self._count(self.loss_ > self.best_loss_ - self.tol)
@@ -378,11 +378,11 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         self._set_rate(optimizer.lr / 5)
         self._no_improvement_count = 0
         if self.verbose:
-            print(f"{message}: the learning rate is {optimizer.lr:g} now")
+            print(f"{message}: the learning rate is now {optimizer.lr:g}")
         return False
 
     def _set_rate(self, rate: float) -> None:
-        """Another learning rate from now on: scikit-learn's velocity has the old one in it."""
+        """Set the learning rate, and rescale the velocity, which contains the old rate."""
         optimizer = self._optimizer
         optimizer.state[:] = [tuple(v * (optimizer.lr / rate) for v in s) for s in optimizer.state]
         optimizer.lr = rate
@@ -390,7 +390,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     # -- output
 
     def _output(self, X: Any) -> np.ndarray:
-        """The last layer's Z for samples that have to be checked."""
+        """Return the Z of the last layer, for samples not checked yet."""
         check_is_fitted(self)
         floating = (np.float64, np.float32)
         X = validate_data(self, X, accept_sparse="csr", dtype=floating, reset=False)
@@ -404,7 +404,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             return np.asarray(self._network(X).numpy())
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the step, whose programs are made again."""
+        """Return the state without the step, whose programs are compiled again."""
         state: dict[str, Any] = super().__getstate__()
         return {name: entry for name, entry in state.items() if name != "_step"}
 
@@ -415,7 +415,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
 
 
 def _taken(array: Any, rows: Any) -> np.ndarray:
-    """The rows, dense: a slice of them, or in an order."""
+    """Return these rows as a dense array; `rows` is a slice or an array of indices."""
     if isinstance(rows, slice) or sparse.issparse(array):
         return _dense(array[rows])
     return array.take(rows, 0)

@@ -1,4 +1,4 @@
-"""A step of training in scikit-learn's terms: the update rules, the penalty, the weights."""
+"""A training step in scikit-learn's terms: update rules, penalty, weights."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..compiler import compile  # noqa: A004
 from ..optim import Optimizer, State
 from ..transforms import stop_gradient
 
-# Recording a step takes as long as so many steps on Values save: what comes seldom (the rest of
-# the samples in a short training, parts of ever other sizes) is not worth it.
+# Recording a step takes as long as this many compiled steps save. Rare batch sizes (the rest of the
+# samples in a short training run, parts of varying sizes) are not worth compiling.
 WORTH_COMPILING = 20
-_BEFORE_COMPILING = 5  # where it is not known how many will come
-_SIZES = 16  # of batches that are compiled; of ever other sizes none would stay in the cache
+_BEFORE_COMPILING = 5  # if the number of batches of a size is not known in advance
+_SIZES = 16  # batch sizes that are compiled; more would evict each other from the cache
 
 
 class Adam(Optimizer):
-    """Adam whose eps is added before the bias is undone (Kingma and Ba's remark in section 2).
+    """Adam that adds eps before the bias correction (Kingma and Ba's remark in section 2).
 
-    The running sums g + beta g_before + ... are kept in place of the means: the factors
-    1 - beta between them, and those that undo the bias, are the same for all parameters, so
-    they are left to the rate and to eps.
+    The state holds the running sums g + beta g_before + ... instead of the means. The factors
+    1 - beta between sums and means, and the bias corrections, are the same for all parameters.
+    So the learning rate and eps contain these factors.
     """
 
     slots: ClassVar[tuple[str, ...]] = ("sum", "sum_of_squares")
@@ -42,13 +42,13 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> tuple[Any, State]:
-        """The new p and state."""
+        """Return the new p and state."""
         first, second = betas[0] * state[0] + g, betas[1] * state[1] + g * g
         eps = eps / (1 - betas[1]) ** 0.5
         return p - lr * first / (dnp.sqrt(second) + eps), (first, second)
 
     def prepare(self, rate: float) -> None:
-        """Set what the next step takes for the learning rate `rate`."""
+        """Set the factors of the next step, for the learning rate `rate`."""
         self.count += 1
         first, second = self.options["betas"]
         self.lr = rate * (1 - first) / (1 - first**self.count)
@@ -56,23 +56,23 @@ class Adam(Optimizer):
 
 
 class Step:
-    """The step on a batch: on Values at first, compiled when batches of that size come again.
+    """The step on a batch, compiled once batches of its size have come several times.
 
     Parameters
     ----------
     network : MLP
     criterion : callable
-        Of the network's output and the targets; returns the losses of rows or of entries, or
-        one number for the batch.
+        A function of the output of the network and the targets. It returns the losses of rows or
+        of entries, or one number for the batch.
     optimizer : Optimizer, optional
-        Without it the gradients are all that a step leaves.
+        The optimiser to step. Without one, a step only computes gradients.
     outputs : int
-        What the loss is divided by where it is reported, and not where it is differentiated.
+        The number that the reported loss is divided by; the differentiated loss is not.
 
     Attributes
     ----------
     sizes : set of int
-        Those of batches that are compiled; add one that is sure to come often.
+        The batch sizes that are compiled. Add sizes that are sure to come often.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class Step:
                 loss = (share @ losses).sum()
             else:
                 raise ValueError(
-                    "where samples or classes have weights, the loss must return a number for "
-                    "each row or entry, but it returned one for the batch"
+                    "with weights, the loss must return one number per row or per entry, got "
+                    "one number for the batch"
                 )
-            # one factor of the squares is held fixed: that is half of the gradient, for less
+            # with one factor of each square held fixed: half of the gradient, at less cost
             rows = [w.ravel() for w in weights]
             penalty = decay * sum(row @ stop_gradient(row) for row in rows)
             for p in parameters:
@@ -112,7 +112,7 @@ class Step:
         self.sizes: set[int] = set()
 
     def __call__(self, X: Any, T: Any, alpha: float, weight: Any = None) -> float:
-        """The loss, with its penalty of alpha / 2 times the squared weights' sum per sample."""
+        """Return the loss plus the penalty: alpha / 2 times the squared weights, per sample."""
         size = len(T)
         total = float(size if weight is None else weight.sum())
         decay = np.array(0.5 * alpha / total, T.dtype)

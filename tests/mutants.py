@@ -203,6 +203,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type
+    yield zeros.test_a_mask_that_broadcasts
     yield zeros.test_masked_cotangents_have_the_dtype_of_what_they_belong_to
     for dtype in (np.float32, np.float64):
         yield partial(

@@ -58,7 +58,11 @@ MORE: dict[str, list[Case]] = {
         case((2,), (3,), indices=(slice(1, 3), [0, 0, 2]), shape=(4,), dtype=np.dtype(float)),
         *[
             case((9, 30), (9, 30), indices=(Ellipsis, rows), shape=(9, 30), dtype=np.dtype(float))
-            for rows in (np.arange(9)[::-1], np.arange(9) // 2, np.arange(9) - 5, -np.arange(1, 10))
+            for rows in (
+                *(np.arange(9)[::-1], np.arange(9) % 5, np.arange(9) - 5, -np.arange(1, 10)),
+                np.array([0, 1, 2, 3, 4, 4, 5, 6, 7]),
+                np.array([-2, -1, 8, 0, 1, 2, 3, 4, 5]),
+            )
         ],
     ],
     "conj": [case((2, 3)), case(())],

@@ -91,6 +91,10 @@ SELECT: dict[str, Callable[[Any, Any], Any]] = {
         0.5 * dnp.where(m, z, 0.0).sum() + 0.5 * spread(m, z)[m].sum()
     ),
     "moved": lambda m, z: dnp.where(m.T.ravel(), spread(m, z).T.ravel(), 0.0),
+    "rows": lambda m, z: dnp.stack(
+        [dnp.where(row, spread(m, z)[i], 0.0) for i, row in enumerate(m)] or [dnp.zeros(m.shape)]
+    ),
+    "rows, twice": lambda m, z: dnp.where(m, spread(m, z)[:][::-1][::-1], 0.0),
     "stacked": lambda m, z: dnp.where(
         np.stack([m, m & False]), dnp.stack([spread(m, z), spread(m, z)]), 0.0
     ),
@@ -358,6 +362,16 @@ def test_a_numeric_zero_that_is_let_through_stays_a_number() -> None:
     x = Value([0.0, 0.0])
     restrict(dnp.sqrt(x), mask=np.array([True, False])).backward([0.0, 1.0])
     np.testing.assert_array_equal(x.grad, [np.nan, 0.0])
+
+
+def test_a_mask_that_broadcasts() -> None:
+    column = np.array([[False], [True], [True]])
+    x = Value([[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]])
+    dnp.where(column, dnp.log(x).ravel().reshape(3, 2), 0.0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[0.0, 0.0], [1.0, 0.5], [0.5, 0.25]])
+    row = Value([0.0, 1.0])
+    dnp.where(column & False, dnp.log(row), 0.0).sum().backward()
+    np.testing.assert_array_equal(row.grad, [0.0, 0.0])
 
 
 def test_a_masked_partial_of_a_wider_type() -> None:

@@ -136,6 +136,8 @@ _REASONS: dict[str, list[str]] = {
         "elementwise._share: wins | loses -> loses",
         "cotangent.may_repeat: 16 * arrays[0].size -> 16 / arrays[0].size",
         "cotangent.may_repeat: 16 * arrays[0].size -> 16",
+        "cotangent.may_repeat: arrays[0] -> arrays #2",
+        "elementwise.has_no_nan: np.add.reduce(c, None) -> np.add",
         "cotangent.may_repeat: 16 * arrays[0].size -> arrays[0].size",
     ],
     "a number of another type": [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -324,7 +325,8 @@ def _from_lists(args: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     return expression, args[0 : 2 * count : 2]
 
 
-def _explicit(expression: str, shapes: Sequence[tuple[int, ...]]) -> str:
+@lru_cache(1 << 10)
+def _explicit(expression: str, shapes: tuple[tuple[int, ...], ...]) -> str:
     """The expression with the output written out, and letters for each ellipsis."""
     given = expression.replace(" ", "")
     left, arrow, output = given.partition("->")
@@ -391,7 +393,7 @@ def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = 
     expression, xs = (args[0], args[1:]) if isinstance(args[0], str) else _from_lists(args)
     xs = _in(dtype, casting, xs) if dtype is not None else [_array(x) for x in xs]
     path = tuple(optimize) if isinstance(optimize, list) else optimize
-    return einsum_(*xs, subscripts=_explicit(expression, [*map(shape_of, xs)]), optimize=path)
+    return einsum_(*xs, subscripts=_explicit(expression, tuple(map(shape_of, xs))), optimize=path)
 
 
 # -- written with these -------------------------------------------------------------------

@@ -98,12 +98,12 @@ class Scattered:
         if not (self.dense is None or type(self.dense) is Masked):
             return None
         indices = tuple([index for index, _ in self.parts])
-        values = [True] * len(indices)
+        masks = [value.lazy if type(value) is Masked else True for _, value in self.parts]
 
-        def hits(whole: Any) -> Any:
-            return whole | scatter(*values, indices=indices, shape=shape, dtype=np.bool_)
+        def hits(whole: Any, *masks: Any) -> Any:
+            return whole | scatter(*masks, indices=indices, shape=shape, dtype=np.bool_)
 
-        return Mask(hits, False if self.dense is None else self.dense.lazy)
+        return Mask(hits, False if self.dense is None else self.dense.lazy, *masks)
 
 
 def taken_apart(g: Any, like: Any) -> tuple[Any, Any]:
@@ -172,6 +172,9 @@ class Selection(Linear):
         values = super().vjp(materialize(g, node._held), node, graph)
         if mask is None:
             return values
+        if type(values[0]) is Scattered:
+            ((index, value),) = values[0].parts
+            return [Scattered(index, Masked(value, mask))]
         xs, params, shape = node.operands(False), node.params or {}, shape_of(node)
 
         def moved(i: int, mask: Any) -> Any:
@@ -391,7 +394,7 @@ def materialize(g: Any, like: Any) -> Any:
 
 def _gather(g: Scattered, like: Any) -> Any:
     indices = tuple(index for index, _ in g.parts)
-    values = [value for _, value in g.parts]
+    values = [value.values if type(value) is Masked else value for _, value in g.parts]
     total = scatter(*values, indices=indices, shape=like.shape, dtype=like.dtype)
     return total if g.dense is None else total + materialize(g.dense, like)
 

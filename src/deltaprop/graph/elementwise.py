@@ -431,7 +431,7 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
     p, allowed = (_ONE, data) if chosen else taken_apart(p, y)
     c = g if chosen else g * p
     if allowed is not None:
-        c = _where(entries_of(allowed), c, y)
+        c = _where(allowed, c, y)
     if allowed is not None and mask is not None:
         mask = Mask(and_, mask, allowed)
     elif mask is None:

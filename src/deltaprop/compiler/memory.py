@@ -259,7 +259,7 @@ class Memory:
     def _show(self, call: Call) -> None:
         """Do what only shows what is in a buffer."""
         y = call.result
-        alone = len(call.reads) == 1 and call.reads[0] is call.args[0]
+        alone = len(call.reads) == 1 and any(x is call.reads[0] for x in call.args[:1])
         if y not in self.buffers and self.can.view(call) and alone:
             base = self.buffers.get(call.args[0])
             if base is None:

@@ -15,15 +15,18 @@ from hypothesis import strategies as st
 import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop import Value
+from deltaprop.compiler import recording
 from deltaprop.graph import node, primitive, topological_order
 from deltaprop.graph.forward import forward_sweep
 
 from .test_reverse import naive, programs, run
 
+MODULES = node, primitive, recording  # where it is known from how many bytes on a result is large
+
 
 @pytest.fixture(autouse=True)
 def _small_is_large(monkeypatch: Any) -> None:
-    for module in (node, primitive):
+    for module in MODULES:
         monkeypatch.setattr(module, "LARGE", 0)
 
 
@@ -44,7 +47,11 @@ def by_backward(x: np.ndarray) -> Any:
     return v.grad
 
 
-@pytest.mark.parametrize("gradient", [dp.grad(rounds), by_backward])
+def by_a_first_call(x: np.ndarray) -> Any:
+    return dp.compile(dp.grad(rounds))(x)
+
+
+@pytest.mark.parametrize("gradient", [dp.grad(rounds), by_backward, by_a_first_call])
 def test_a_gradient_keeps_the_arrays_that_rules_read_and_no_others(gradient: Any) -> None:
     x = np.linspace(-1.0, 1.0, SIZE)
     gc.collect()
@@ -56,7 +63,7 @@ def test_a_gradient_keeps_the_arrays_that_rules_read_and_no_others(gradient: Any
 
 
 def test_small_results_need_no_record(monkeypatch: Any) -> None:
-    for module in (node, primitive):
+    for module in MODULES:
         monkeypatch.setattr(module, "LARGE", 65)
     x = Value(np.ones((2, 8)))
     y = x + 1.0  # of 128 bytes
@@ -96,7 +103,7 @@ def test_every_value_shows_its_data_and_gradient_held_or_not(
     seen = []
     for large in (0, 1 << 30):
         with pytest.MonkeyPatch.context() as patch:
-            for module in (node, primitive):
+            for module in MODULES:
                 patch.setattr(module, "LARGE", large)
             held = [Value(x) for x in inputs]
             y = run(held, steps, 0)
@@ -244,10 +251,19 @@ def test_transforms_give_what_they_give_without_records(f: Any, monkeypatch: Any
         ]
 
     found = derivatives()
-    for module in (node, primitive):
+    for module in MODULES:
         monkeypatch.setattr(module, "LARGE", 1 << 30)
     for a, b in zip(found, derivatives(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("f", FUNCTIONS.values(), ids=FUNCTIONS.keys())
+def test_compiled_gradients_are_those_of_eager_calls(f: Any) -> None:
+    x = np.array([0.5, -1.5, 2.0, 3.5])
+    compiled = dp.compile(dp.value_and_grad(f))
+    for z in (x, x + 1.0):
+        for a, b in zip(compiled(z), dp.value_and_grad(f)(z), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13)
 
 
 def test_values_kept_from_inside_a_transform_stay_usable() -> None:

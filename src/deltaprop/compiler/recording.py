@@ -16,15 +16,16 @@ from itertools import count, islice
 from operator import attrgetter
 from threading import RLock, get_ident
 from typing import Any, NamedTuple
+from weakref import ref
 
 import numpy as np
 
 from ..data import shown
 from ..graph import Elementwise, Node, Primitive, as_number, gathered, raw
 from ..graph.modes import Mode
-from ..graph.node import Extra, _serial, as_scalar, is_mutable, narrow, remember
+from ..graph.node import LARGE, TO_COME, Extra, _serial, as_scalar, is_mutable, narrow, remember
 from ..graph.outside import Outside
-from ..graph.primitive import is_operand
+from ..graph.primitive import is_operand, kept
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, alias, run, symbols_in
@@ -42,6 +43,7 @@ from .traced import (
     number,
     refused,
     values,
+    variables,
 )
 
 _hooked = attrgetter("changes")
@@ -122,7 +124,7 @@ class Trace(Mode, Outside):
         self.narrow: Any = None  # the dtype of the latest result, if it is a float32 or the like
         self._recompute_ids = count(1)
         self._met: set[Node] = set()
-        self._symbols: list[Traced] = []
+        self._symbols: list[ref[Traced]] = []
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
         self.depend(_hooked, Extra)
@@ -134,7 +136,7 @@ class Trace(Mode, Outside):
         if type(value) is float:
             return Number(self, value)
         made = Traced(self, value)
-        self._symbols.append(made)
+        self._symbols.append(ref(made))
         return made
 
     def track_variable(self, leaf: Node) -> None:
@@ -281,7 +283,13 @@ class Trace(Mode, Outside):
             return result
         if not made:
             return node.leaf(result, constant=True)
+        keeps = primitive.keeps
+        for i, x in enumerate(sources):
+            if isinstance(x, Node) and x.twin is not None:
+                sources[i] = kept(x, data, i, keeps is None or keeps[i])
         recorded = node.recorded(primitive, tuple(sources), result, params or None)
+        if type(result) is Traced and result.nbytes >= LARGE:
+            recorded.twin = TO_COME
         if numbers and len(data) == 1:
             remember(recorded, node)
         elif not numbers and self.narrow is not None:
@@ -308,6 +316,7 @@ class Trace(Mode, Outside):
             if kind is Traced or kind is Number:
                 given.append(x)
                 data.append(x._value)
+                x = x.variable
             elif kind is float or kind is int or kind is np.ndarray:
                 data.append(x)
                 x = self.kept(x)
@@ -316,6 +325,7 @@ class Trace(Mode, Outside):
             else:
                 given.extend(symbols_in(x))
                 data.append(values(x))
+                x = variables(x)
             safe.append(x)
         if params:
             given += symbols_in(params)
@@ -333,10 +343,9 @@ class Trace(Mode, Outside):
         self.narrow = narrow(y)  # what is lost of the dtype of an item
         y = as_number(y) if item else y
         result = self.symbol(y)
-        reads = tuple(given)
-        self.calls.append(
-            Call(function, tuple(safe), params, result, item, effect, reads, self.recompute_id)
-        )
+        reads = tuple([x.variable for x in given])
+        call = function, tuple(safe), variables(params) if params else params, result.variable
+        self.calls.append(Call(*call, item, effect, reads, self.recompute_id))
         if not isinstance(y, (tuple, list)):
             return result
         parts = [self.emit(_part, (result, i), {}) for i in range(len(y))]
@@ -363,13 +372,6 @@ class Trace(Mode, Outside):
         """Whether an array is an argument of the function, or shows a part of one."""
         return any(np.may_share_memory(x._value, y) for y in self.given)
 
-    def unchanged(self) -> None:
-        """See that nobody gave a recorded array another shape or dtype."""
-        for x in self._symbols:
-            y = x._value
-            if isinstance(y, np.ndarray) and (x.shape, x.dtype) != (y.shape, y.dtype):
-                raise refused("the shape of a recorded array is assigned", "Write x.reshape()")
-
     def restore(self) -> None:
         """Put back what the symbols took the place of, and end their lives."""
         for place in self.places.values():
@@ -379,7 +381,8 @@ class Trace(Mode, Outside):
         for draws in reversed(self.draws.values()):
             draws.generator.bit_generator.state = draws.state
         for symbol in self._symbols:
-            symbol._value = None
+            if (held := symbol()) is not None:
+                held._value = None
         self.thread = None
 
 
@@ -508,13 +511,12 @@ def _recorded(
     fixed = [x.value for x in leaves if isinstance(x, Static)]
     watch = Watch(function, fixed)
     given, args, kwargs = _symbols(trace, structure, leaves)
-    inputs: list[Variable] = [x for x in given if isinstance(x, Traced)]
+    inputs: list[Variable] = [x.variable for x in given if isinstance(x, Traced)]
     try:
         with guarded(), trace, np.errstate(all="ignore"):
             result = function(*args, **kwargs)
             results, result_structure = flatten(result)
             outputs = [trace.current(raw(x)) for x in results]
-            trace.unchanged()
             reads, writes = _boundary(trace)
     except ValueError as error:
         # NumPy's own words for an array that it could not write to an element
@@ -532,7 +534,7 @@ def _recorded(
             other.restore()
 
     watch.check(again)
-    outputs += [x for _, _, new in writes for x in new]
+    outputs = variables([*outputs, *[x for _, _, new in writes for x in new]])
     program, used = without_dead_code(Program(inputs, trace.calls, outputs))
     reads = [row for row in reads if not used.isdisjoint(row[2])]
     program.inputs += [x for _, _, symbols in reads for x in symbols]
@@ -547,7 +549,7 @@ def _recorded(
         raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
     left = [(place, tree, len(new)) for place, tree, new in writes]
     wrapped = [_wrapping(x) if isinstance(x, Node) else "" for x in results]
-    generators = [draws.source for draws in trace.draws.values()]
+    generators = [variables(draws.source) for draws in trace.draws.values()]
     return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
 
 
@@ -569,7 +571,7 @@ def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
     """What the function read from outside, and what it left there."""
     reads, writes = [], []
     for place in trace.places.values():
-        reads.append((place, place.structure, place.leaves))
+        reads.append((place, place.structure, [x.variable for x in place.leaves]))
         new = place.get()
         if new is not place.symbols:
             leaves, structure = flatten(new)

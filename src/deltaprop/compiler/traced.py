@@ -16,6 +16,7 @@ from ..data import shown
 from ..graph import REGISTRY, Node, as_number
 from ..graph.arrays import BINARY
 from ..graph.modes import caller
+from ..graph.node import absent
 from ..value import Value
 from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
 
@@ -45,7 +46,7 @@ _IN_PLACE = {
     "byteswap", "dump", "fill", "partition", "put", "resize", "setfield", "setflags", "sort",
     "tofile",
 }  # fmt: skip
-_SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides"}
+_SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides", "variable"}
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
 
 
@@ -71,16 +72,18 @@ def _inside() -> bool:
 
 
 class Traced(Variable):
-    """A variable of a program that is being recorded; `_value` is what it was in this run.
+    """What stands for a variable of a program that is being recorded.
 
-    It behaves like the array or number that it stands for, as long as operations on it are
-    asked for, and not their outcome.
+    The program knows the `variable`; `_value`, what it was in this run, lives as long as
+    somebody holds this. It behaves like the array or number that it stands for, as long as
+    operations on it are asked for, and not their outcome.
     """
 
-    __slots__ = ("_trace", "_value")
+    __slots__ = ("__weakref__", "_trace", "_value", "variable")
 
     def __init__(self, trace: Any, value: Any) -> None:
         Variable.__init__(self, value)
+        self.variable = Variable(value)
         self._trace = trace
         self._value = value
 
@@ -89,6 +92,11 @@ class Traced(Variable):
         # whoever asks what it is shall go the way of the array or number that it stands for
         kind = type(self)
         return kind if self._trace.thread is None or _inside() else type(self._value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("dtype", "shape", "strides") and not _inside():
+            raise refused(f"the {name} of a recorded array is assigned", "Write x.reshape()")
+        object.__setattr__(self, name, value)
 
     @property
     def ndim(self) -> int:
@@ -140,6 +148,12 @@ class Traced(Variable):
     def as_number(self) -> Any:
         """The same as a Python number."""
         return self if self.number else emit(as_number, (self,), {})
+
+    def absent(self) -> Traced:
+        """The same variable, without what it was in this run."""
+        made = Traced(self._trace, absent(self._value))
+        made.strides, made.dense, made.variable = self.strides, self.dense, self.variable
+        return made
 
     def copy(self) -> Any:
         """The data themselves: they never change, whatever is written to a variable."""
@@ -246,6 +260,8 @@ class Number(Traced):
 
     __slots__ = ()
 
+    __setattr__ = object.__setattr__  # type: ignore[assignment]
+    variable = property(lambda self: self)
     shape: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     dtype: Any = np.dtype(float)
@@ -417,7 +433,7 @@ def number(function: Any, args: Sequence[Any]) -> Any:
         if x._trace is not trace or trace.thread != get_ident():
             return emit(function, args, {}, item=True)  # which knows what to say
     y = as_number(function.evaluate(*[x._value if isinstance(x, Traced) else x for x in args]))
-    return _noted(trace, function, tuple(args), reads, y)
+    return _noted(trace, function, variables(tuple(args)), variables(reads), y)
 
 
 def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
@@ -430,11 +446,11 @@ def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
         result._value = y
     else:
         result = trace.symbol(y)
-    call = _new(Call)
+    call: Any = _new(Call)
     call.function = function
     call.args = args
     call.params = NO_PARAMS
-    call.result = result
+    call.result = result.variable
     call.item = True
     call.effect = False
     call.reads = reads
@@ -465,6 +481,11 @@ for _name in ("__matmul__", "__rmatmul__"):
 def values(x: Any) -> Any:
     """`x` with what its symbols were in this run."""
     return mapped(x, lambda symbol: symbol._value)
+
+
+def variables(x: Any) -> Any:
+    """`x` with the program's variables for its symbols."""
+    return mapped(x, lambda symbol: symbol.variable)
 
 
 # they change what they are given, or give no numbers

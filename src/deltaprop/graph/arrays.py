@@ -56,6 +56,10 @@ class DuckArray:
 
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
+    def absent(self) -> Any:
+        """The same without its numbers, which nobody will ask for."""
+        raise NotImplementedError
+
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         """Call `check` with the arguments, of which this is one, when they are known."""
         raise NotImplementedError

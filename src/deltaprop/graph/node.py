@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from .arrays import as_array, as_number
+from .arrays import DuckArray, as_array, as_number
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -328,8 +328,10 @@ _WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 _NAN: dict[Any, np.ndarray] = {}
 
 
-def absent(data: np.ndarray) -> np.ndarray:
+def absent(data: Any) -> Any:
     """An array of this shape and dtype that takes no memory: all of its entries are one NaN."""
+    if isinstance(data, DuckArray):
+        return data.absent()
     dtype = data.dtype
     if dtype not in _NAN:
         _NAN[dtype] = np.array(np.nan, dtype)

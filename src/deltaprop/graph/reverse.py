@@ -48,7 +48,7 @@ def sweep(
     """
     mode = MODE.get()
     root = in_graph(variable_of(root))
-    # what scalar nodes hold: floats, or the numbers of a recording, which are used like them
+    # what scalar nodes hold: floats, or what stands for them in this mode
     number: Any = float if mode is None else mode.number
     plain = mode is None and not graph
     floats = number is not None and not graph

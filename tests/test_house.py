@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_457, "graph": 1_879, "calculus": 2_405, "value": 752, "numpy": 664, "transforms": 757,
-    "engine": 2_492,
+    "core": 6_461, "graph": 1_883, "calculus": 2_405, "value": 752, "numpy": 664, "transforms": 757,
+    "engine": 2_510,
     "school": 2_864, "nn": 1_087, "optim": 362, "deltas": 294, "training": 1_121,
     "annexes": 5_425, "functions": 1_293, "xla": 620, "testing": 1_051, "viz": 1_347,
     "bridges": 1_114,
-    "everything": 17_238,
+    "everything": 17_260,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -130,7 +130,7 @@ _REASONS: dict[str, list[str]] = {
         "reductions._tails: reach < shape_of(g)[axis] -> reach <= shape_of(g)[axis]",
     ],
     "the same, sooner or later": [
-        "elementwise._share: if is_known(wins) and np.count_nonzero(wins | loses) == np.size(wins):... -> pass",
+        "elementwise._share: if is_known(wins) and np.count_nonzero(wins | loses) == np.size(win... -> pass",
         "elementwise._share: wins | loses -> wins & loses",
         "elementwise._share: wins | loses -> wins",
         "elementwise._share: wins | loses -> loses",

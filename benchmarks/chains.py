@@ -135,12 +135,6 @@ def gradient(library: str, operation: str, n: int) -> tuple[Callable[[Array], Ar
     return grad(chain), operands.x
 
 
-def begin() -> None:
-    """Begin a process: the memory of a freed array is kept, not handed back at each turn."""
-    numpy.seterr(all="ignore")
-    numpy.ones(3 << 20)
-
-
 def differentiated(library: str, operation: str, n: int) -> Array:
     """What the library's gradient is; run in the library's own process."""
     function, x = gradient(library, operation, n)

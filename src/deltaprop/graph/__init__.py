@@ -1,4 +1,4 @@
-"""Ground floor: nodes, operations with their derivative rules, and the two sweeps."""
+"""The lowest layer: nodes, operations with their derivative rules, backward and forward pass."""
 
 from .arrays import DATA as DATA
 from .arrays import DuckArray as DuckArray

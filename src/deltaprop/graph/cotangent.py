@@ -1,18 +1,18 @@
-"""What travels along an edge of the graph in the reverse sweep.
+"""Cotangents: what travels along an edge of the graph in the backward pass.
 
 A cotangent of a node of shape S is one of
 
 - a raw array or number (a Node under `create_graph`) of shape S, or of a shape that
-  broadcasts to S: the cotangent of a sum is one number, not an array of copies;
+  broadcasts to S: the cotangent of a sum is one number, not an array of copies of it;
 - `Masked`: values, and a mask of the entries that the output depends on at all;
-- `Scattered`: contributions of indexing, collected and added up once;
+- `Scattered`: contributions of indexing, collected and added once;
 - `ZERO`: the output does not depend on the node (a *structural* zero).
 
-A structural zero stays zero whatever a partial says; a numeric zero times inf is NaN.
+A structural zero stays zero whatever the partial is; a numeric zero times inf is NaN.
 
-A complex cotangent g of y means dL = Re(sum(g * dy)) for a real L. So rules are plain
-transposes, without a conjugate, and what is real takes the real part. Users see the
-conjugate (`as_gradient`), as in PyTorch: the direction in which L grows fastest.
+A complex cotangent g of y means dL = Re(sum(g * dy)) for a real L. So rules are plain transposes,
+without a conjugate, and a real node takes the real part. Users see the conjugate (`as_gradient`),
+as in PyTorch: the direction of steepest ascent of L.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from .primitive import Linear, named
 
 
 class Mask:
-    """A mask that is worked out when a rule asks for it, which few do: only 0 * inf needs one.
+    """A mask that is computed when a rule asks for it, which is rare: only 0 * inf needs a mask.
 
     Parameters
     ----------
     function : callable
-        Makes the mask of other masks.
+        The function that computes the mask from other masks.
     *sources : Mask or array
     """
 
@@ -47,7 +47,7 @@ class Mask:
         self.array: Any = None
 
     def entries(self) -> Any:
-        """The mask as an array; nothing recurses, however long the way here was."""
+        """Return the mask as an array. No recursion, so a chain of masks may be long."""
         stack = [self]
         while stack:
             mask = stack[-1]
@@ -62,7 +62,7 @@ class Mask:
 
 
 def entries_of(mask: Any) -> Any:
-    """A mask as an array."""
+    """Return a mask as an array."""
     return mask.entries() if type(mask) is Mask else mask
 
 
@@ -85,7 +85,7 @@ ZERO = Masked(0.0, False)
 
 
 class Scattered:
-    """A sum of contributions to parts of an array, and of one to all of it."""
+    """A sum of contributions to parts of an array, and of one contribution to the whole array."""
 
     __slots__ = ("dense", "parts")
 
@@ -94,7 +94,7 @@ class Scattered:
         self.dense: Any = None
 
     def mask(self, shape: tuple[int, ...]) -> Any:
-        """The entries that any contribution touches; None: all of them."""
+        """Return the mask of the entries that any contribution touches; None if all are touched."""
         if not (self.dense is None or type(self.dense) is Masked):
             return None
         indices = tuple([index for index, _ in self.parts])
@@ -107,7 +107,7 @@ class Scattered:
 
 
 def taken_apart(g: Any, like: Any) -> tuple[Any, Any]:
-    """A cotangent's values and its mask (None: no structural zeros)."""
+    """Return the values of a cotangent and its mask (None: no structural zeros)."""
     if type(g) is Masked:
         return g.values, g.lazy
     if type(g) is Scattered:
@@ -116,7 +116,7 @@ def taken_apart(g: Any, like: Any) -> tuple[Any, Any]:
 
 
 def raw(x: Any) -> Any:
-    """The data of a node; anything else as it is."""
+    """Return the data of a node; anything else as it is."""
     if not isinstance(x, Node):
         return x
     if x.op is None and (mode := MODE.get()) is not None:
@@ -125,12 +125,12 @@ def raw(x: Any) -> Any:
 
 
 def is_rooted(x: Any) -> bool:
-    """Whether there is a root in a node, or what moves and scales one, to be gone around."""
+    """Return whether a node is a root, or an operation that moves or scales roots."""
     return isinstance(x, Node) and getattr(x.op, "rooted", False)
 
 
 def half_of(g: Any, y: Any, sweep: str = "vjp") -> Any:
-    """What a cotangent or tangent of y, a root, was recorded from: that of y**2 / 2."""
+    """Return the (co)tangent of y**2 / 2 that `g`, that of a root y, was recorded from, or None."""
     if not isinstance(g, Node) or getattr(g.op, "half", None) != sweep:
         return None
     half, root = g.args
@@ -138,13 +138,13 @@ def half_of(g: Any, y: Any, sweep: str = "vjp") -> Any:
 
 
 class Selection(Linear):
-    """A linear operation whose weights are not negative: it moves, drops or adds entries.
+    """A linear operation with non-negative weights: it moves, drops or adds entries.
 
-    What holds for the entries holds for a mask of them: the operation and its transpose
-    carry both, so that a structural zero stays one through
+    The operation acts on a mask of the entries as it acts on the entries. The operation and its
+    transpose carry values and mask, so a structural zero stays structural in
     ``where(x > 0, log(x).reshape(-1), 0)`` or ``sqrt(pad(x, 1))``. ``fills=True`` says that
-    some entries of the result may come from no argument; ``picks=True`` that none is a sum;
-    ``adds=True`` that some are.
+    some entries of the result may come from no argument; ``picks=True`` that no entry is a
+    sum; ``adds=True`` that some entries are sums.
     """
 
     accepts_masks = True
@@ -165,7 +165,7 @@ class Selection(Linear):
     def vjp(self, g: Any, node: Node, graph: bool) -> Sequence[Any]:
         if graph and self.rooted and (half := half_of(g, node)) is not None:
             xs = node.operands(True)
-            if all(is_rooted(x) for x in xs):  # the same in other places
+            if all(is_rooted(x) for x in xs):  # the same operation recorded at another place
                 halves = super().vjp(materialize(half, node._held), node, True)
                 return [g.op(materialize(h, raw(x)), x) for h, x in zip(halves, xs, strict=True)]
         g, mask = taken_apart(g, node._held)
@@ -210,20 +210,20 @@ def _positive(mask: Any, shape: tuple[int, ...]) -> Any:
 
 
 def sum_of_rows(x: np.ndarray) -> Any:
-    """The sum of a matrix along its first axis."""
+    """Return the sum of a matrix along its first axis."""
     return ones(len(x), x.dtype).dot(x) if adds_by_product(x) else np.add.reduce(x, 0)
 
 
 def adds_by_product(x: Any) -> bool:
-    """Whether `x` is a real matrix: BLAS's product with ones adds its rows several times faster.
+    """Return whether `x` is a real matrix: BLAS sums its rows faster, as a product with ones.
 
-    A complex infinity times 1 + 0j has NaN in it.
+    A complex matrix is excluded, because an infinity times 1 + 0j contains NaN.
     """
     return len(x.shape) == 2 and x.dtype.char in "fd"
 
 
 def ones(n: int, dtype: Any) -> np.ndarray:
-    """So many ones, that nobody may write to."""
+    """Return `n` ones in read-only memory."""
     return _kept_ones(n, dtype) if n <= _MANY else np.ones(n, dtype)
 
 
@@ -255,7 +255,7 @@ def _scatter(*values: Any, indices: Any, shape: Any, dtype: Any) -> np.ndarray:
             out[index] += value
         elif entries < 200 or dtype != np.float64:
             np.add.at(out, index, value)
-        else:  # several times faster than `add.at`, and the same sums
+        else:  # same sums as `add.at`, several times faster
             places = np.arange(out.size).reshape(shape)[index]
             out += np.bincount(places.ravel(), np.ravel(value), out.size).reshape(shape)
     return out
@@ -281,8 +281,8 @@ def _conjugate(x: Any) -> Any:
 
 restrict: Selection
 
-# The plumbing of the kinds, themselves linear operations. sum_to and broadcast_to are
-# each other's transposes: broadcasting is undone here and nowhere else.
+# Helpers of the operation kinds, themselves linear operations. sum_to and broadcast_to are each
+# other's transposes: broadcasting is undone here and nowhere else.
 sum_to: Selection = Selection(
     "sum_to",
     _sum_to,
@@ -319,19 +319,19 @@ conj = Selection("conj", _conjugate, lambda g, x: conj(g), views=False)
 
 
 def conjugated(x: Any) -> Any:
-    """The complex conjugate; what is real as it is."""
+    """Return the complex conjugate; real data as they are."""
     kind = type(x)
     if kind is float or (kind is np.ndarray and x.dtype.kind != "c"):
         return x
     return conj(x) if is_complex(x) else x
 
 
-# a full cotangent as users see it, or what they see as a cotangent
+# turns a full cotangent into what users see, and the reverse
 as_gradient = conjugated
 
 
 def is_excess(g: Any, like: Any) -> bool:
-    """Whether a cotangent is complex and what it belongs to is real."""
+    """Return whether a cotangent is complex although its node is real."""
     kind = type(g)
     if kind is float or (kind is np.ndarray and g.dtype.kind != "c") or kind is Scattered:
         return False
@@ -347,9 +347,9 @@ def _restricted(g: Any, x: Any, mask: Any) -> Any:
 
 
 def may_repeat(index: Any, entries: float = np.inf) -> bool:
-    """Whether `index` could name an entry twice: only integer arrays do.
+    """Return whether `index` could name an entry twice: only integer arrays can.
 
-    Their numbers are compared if that is little work beside so many entries.
+    The numbers of an integer array are compared if this takes little time beside `entries`.
     """
     items = index if isinstance(index, tuple) else (index,)
     arrays = [np.asarray(i) for i in items if isinstance(i, np.ndarray | list)]
@@ -361,7 +361,7 @@ def may_repeat(index: Any, entries: float = np.inf) -> bool:
 
 
 def unbroadcast(g: Any, like: Any) -> Any:
-    """Sum a full cotangent back to the shape of what was broadcast to it."""
+    """Sum a full cotangent back to the shape of the argument that was broadcast."""
     shape = like.shape if type(like) is np.ndarray else shape_of(like)
     if type(g) is np.ndarray:
         return g if g.shape == shape else _sum_to(g, shape)
@@ -369,9 +369,9 @@ def unbroadcast(g: Any, like: Any) -> Any:
 
 
 def materialize(g: Any, like: Any) -> Any:
-    """The cotangent as a raw array, number or Node of the very shape and dtype of `like`.
+    """Return the cotangent as a raw array, number or Node of exactly the shape and dtype of `like`.
 
-    Every gradient passes here, so here is the assert that no rule has lost a broadcast sum.
+    Every gradient passes here, so this function asserts that no rule forgot a broadcast sum.
     """
     kind = type(g)
     if kind is type(like):
@@ -408,7 +408,7 @@ def _fit(g: Any, like: Any) -> Any:
         if len(given) > len(shape) or np.broadcast_shapes(given, shape) != shape:
             raise AssertionError(
                 f"a derivative rule gave a cotangent of shape {given} for an argument of "
-                f"shape {shape}; it must sum over what it broadcast"
+                f"shape {shape}: the rule must sum over the axes it broadcast"
             )
         g = broadcast_to(g, shape=shape)
     if isinstance(g, Node):
@@ -418,7 +418,7 @@ def _fit(g: Any, like: Any) -> Any:
 
 
 def accumulate(a: Any, b: Any) -> Any:
-    """The sum of two cotangents of one node."""
+    """Return the sum of two cotangents of one node."""
     if type(a) is float and type(b) is float:
         return a + b
     if a is ZERO:
@@ -436,7 +436,7 @@ def accumulate(a: Any, b: Any) -> Any:
         return a
     if isinstance(a, Node) and a.args and (half := half_of(a, a.args[-1])) is not None:
         more = half_of(b, a.args[-1])
-        if more is not None:  # both of one root: so is their sum
+        if more is not None:  # two cotangents of one root: so is their sum
             return named("along")(half + more, a.args[-1])
     if isinstance(a, Masked):
         if isinstance(b, Masked):

@@ -1,4 +1,4 @@
-"""Where operations are tested: intervals with their kinks, and cases for the rest."""
+"""Where operations are tested: domains with their kinks, and cases for the rest."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ INF = float("inf")
 
 @dataclass(frozen=True)
 class Domain:
-    """An open interval in which an elementwise operation is smooth, but for `kinks`.
+    """An open interval in which an elementwise operation is smooth, except at `kinks`.
 
     Parameters
     ----------
     low, high : float
-        Ends of the interval.
+        The ends of the interval.
     kinks : tuple of float
-        Points inside it where the derivative jumps or is infinite.
+        Points inside the interval where the derivative jumps or is infinite.
     """
 
     low: float = -INF
@@ -34,13 +34,13 @@ class Case:
     *shapes : tuple of int
         One shape for each array argument.
     domain : Domain
-        Where the numbers lie.
+        The interval that the numbers lie in.
     near : array_like
-        What is added to the first argument, for operations that want a structure.
+        An array that is added to the first argument, for operations that need a structure.
     seen : callable, optional
-        A function of the result, where only that is determined and not the result itself.
+        A function of the result, if only this function of the result is determined.
     **params
-        The operation's static arguments.
+        The static arguments of the operation.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Case:
         self.domain, self.near, self.seen = domain, near, seen
 
 
-case = Case  # an entry writes it the way the operation is called
+case = Case  # entries write it like a call of the operation
 REAL = Domain()
 POSITIVE = Domain(0.0)
 NONZERO = Domain(kinks=(0.0,))

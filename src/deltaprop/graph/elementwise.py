@@ -39,53 +39,55 @@ _CONSTANT: dict[Any, Any] = {_ONE: lambda *_: 1.0, _MINUS_ONE: lambda *_: -1.0}
 
 
 class Elementwise(Primitive):
-    """An operation that acts on each entry alone.
+    """An operation that acts on each entry separately.
 
     Parameters
     ----------
     forward : callable
-        A NumPy ufunc, or any function of arrays that broadcasts. It has a docstring.
+        A NumPy ufunc, or any broadcasting function of arrays. It has a docstring.
     *partials : callable, 1, -1, 0 or None
-        For each input ``partial(y, *xs)``, the derivative of the output `y` in it. 1 and
-        -1 cost no multiplication; 0 is zero everywhere (`sign`, `floor`); None is an
-        input that is no number to be differentiated (a condition).
+        For each input ``partial(y, *xs)``, the derivative of the output `y` with respect to that
+        input. 1 and -1 cost no multiplication. 0 is zero everywhere (`sign`, `floor`). None
+        marks an input that is not differentiated (a condition).
     name : str, optional
-        By default that of `forward`, without underscores in front.
+        The name, by default that of `forward` without leading underscores.
     scalar : callable or bool
-        The same on Python floats, faster; where it raises, `forward` is asked. By default,
-        where a ufunc has a derivative, the function of that name in `math`; False: none.
+        The same function of Python floats, faster; if it raises, `forward` runs instead. The
+        default for a ufunc with a derivative is the function of this name in `math`. False
+        means that there is no such function.
     chooses : bool
-        The output is, entry by entry, one of the inputs. The partials then return a
-        boolean array (1 where True; where False, the output does not depend on the input
-        at all) or `Masked` values.
+        Whether each entry of the output is an entry of one of the inputs. The partials then
+        return a boolean array or `Masked` values. The array is 1 where True; where it is False,
+        the output does not depend on the input at all.
     domain : Domain or sequence of Domain
-        Where the operation is smooth, for the generated tests: all its inputs, or each.
+        Where the operation is smooth, for the generated tests: one domain, or one per input.
     ones : sequence of int
-        The inputs in which a 1 changes nothing: the output is the other input.
+        The inputs that change nothing if they are 1: the output is then the other input.
     even, squares : sequence, optional
-        For each input a rule ``(y, *xs)`` or a number: the derivative of y, and of y**2 / 2,
-        with respect to x**2 / 2. None, as an entry or as a rule's answer: there is none.
+        For each input a rule ``(y, *xs)`` or a number: the derivative, with respect to
+        x**2 / 2, of y (`even`) or of y**2 / 2 (`squares`). None, as an entry or as the result
+        of a rule, means that there is none.
     root : bool
-        The tangent of y is recorded by way of y**2 / 2.
+        Whether the tangent of y is recorded through y**2 / 2.
     jumps : bool
-        The partial jumps where the input is 0.
+        Whether the partial jumps where the input is 0.
     radical : bool
-        `squares` is with respect to x itself: y is a square root.
+        Whether `squares` is with respect to x itself, because y is a square root.
     half : {"vjp", "jvp"}, optional
-        The first input is a cotangent or a tangent of y**2 / 2, y the second, a root, and
-        the output that of y.
+        Marks an operation on a cotangent or a tangent of y**2 / 2 (first input) and a root y
+        (second input); the output is the cotangent or the tangent of y.
 
     Notes
     -----
     A root (a norm, an absolute value) has no derivative where it is 0, but its square has
-    all of them. So derivatives that are recorded go around the root: the cotangent of y for
-    y**2 is recorded as ``along(2, y)``, which is 2 y, and the rule of the root sends on the
-    2, the cotangent of y**2 / 2. In forward mode a root's tangent is recorded as
-    ``over(q, y)``, which is q / y, and the rule of the square goes on with q.
+    derivatives of every order. So recorded derivatives go around the root. The cotangent of y
+    for y**2 is recorded as ``along(2, y)``, which is 2 y. The rule of the root propagates the
+    2, which is the cotangent of y**2 / 2. In forward mode, the tangent of a root is recorded
+    as ``over(q, y)``, which is q / y, and the rule of the square continues with q.
     """
 
     accepts_masks = True
-    # what a call is that has more than operands: `deltaprop.numpy.keywords` tells this class
+    # handles a call with more than the operands; set by `deltaprop.numpy.dispatch`
     with_keywords: ClassVar[Rule]
 
     def __init__(
@@ -107,7 +109,7 @@ class Elementwise(Primitive):
     ) -> None:
         name = name or forward.__name__.lstrip("_")
         if name == "<lambda>":
-            raise TypeError("an operation whose function is a lambda needs a name: say name=...")
+            raise TypeError("an operation whose function is a lambda needs a name: pass name=")
         ufunc = isinstance(forward, np.ufunc)
         facts.setdefault("buffered", ufunc)
         super().__init__(name, forward, **facts)
@@ -134,19 +136,19 @@ class Elementwise(Primitive):
         rules = (*partials, *even, *squares)
         self.keeps_result, self.keeps = reads(rules, 0, self.count)
         self.smooth: bool = None not in partials
-        # the one partial of an activation and its like
+        # the only partial of an operation like an activation
         alone = len(partials) == 1 and not chooses and callable(partials[0])
         self.slope: Any = partials[0] if alone else None
         self.vjp_floats: Rule = self._written_for_floats()
-        if ufunc:  # NumPy's docstring speaks of more than we do
-            gradient = "with its derivative" if self.smooth else "of Values a constant"
+        if ufunc:  # NumPy's docstring describes more than this operation does
+            gradient = "with its derivative" if self.smooth else "with a constant as result"
             more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
             self.__doc__ = "\n\n".join([*filter(None, [facts.get("doc")]), more])
         self.__dict__["__signature__"] = self._signature()
 
     @property
     def operands(self) -> tuple[str, ...]:
-        """The names of the inputs: those of a rule, of a ufunc NumPy's."""
+        """The names of the inputs: the parameters of a rule, or x1, x2 for a ufunc."""
         rule = next(filter(callable, self.partials), None)
         code = None if isinstance(self.forward, np.ufunc) else getattr(rule, "__code__", None)
         names = code.co_varnames[1 : code.co_argcount] if code else ()
@@ -155,7 +157,7 @@ class Elementwise(Primitive):
         return tuple([name.lstrip("_") for name in names])
 
     def _signature(self) -> Signature:
-        """The operands, and the keywords of ufuncs that mean something here."""
+        """Return the operands, and the ufunc keywords that are supported."""
         operands = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in self.operands]
         more = {"where": True, "casting": "same_kind", "dtype": None}
         given = [Parameter(k, Parameter.KEYWORD_ONLY, default=v) for k, v in more.items()]
@@ -179,7 +181,7 @@ class Elementwise(Primitive):
         if len(args) == 1 and isinstance(x, Node) and self.smooth:
             extra: Any = x._extra
             if x.twin is None and (x.op or not (extra.constant or extra.exposed)):
-                # the commonest call, an activation, without the general way's loops
+                # the most common call, an activation, without the loops of the general code
                 data = x._held
                 y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
                 if type(y) is float and x.op is not None:
@@ -197,12 +199,12 @@ class Elementwise(Primitive):
         try:
             return self.scalar(*data)  # type: ignore[misc]
         except (ArithmeticError, ValueError):
-            return self.forward(*data).item()  # Python raises where IEEE has an answer
+            return self.forward(*data).item()  # Python raises where IEEE arithmetic has a result
 
     def _written_for_floats(self) -> Callable[[Node, float], Sequence[Any]]:
-        """``vjp_floats(node, g)``: `vjp` for a node that keeps its operands in two slots.
+        """Return ``vjp_floats(node, g)``: `vjp` for a node that keeps its operands in two slots.
 
-        It may send something to a raw operand too, which the sweep ignores.
+        The function may return a cotangent for a raw operand too, which the backward pass ignores.
         """
         if self.partials == (_ONE, _ONE):
             return lambda node, g: (g, g)
@@ -272,7 +274,7 @@ class Elementwise(Primitive):
         return out
 
     def _vjp_masked(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        """As `vjp`, with everything that can happen: masks, rules on nodes, complex numbers."""
+        """Return the same as `vjp` in the general case: masks, rules on nodes, complex numbers."""
         y, xs = node if graph else node._held, node.operands(graph)
         shape = shape_of(node)
         g, mask = taken_apart(g, node._held)
@@ -292,7 +294,7 @@ class Elementwise(Primitive):
                     continue
             c, allowed = _times(g, p, y, xs, mask)
             if graph and self.jumps and _jumps(c, node, xs[i], allowed):
-                c = c + over(0.0, xs[i])  # a zero that has no derivative
+                c = c + over(0.0, xs[i])  # a zero without a derivative
             if shape_of(x) != shape:
                 if shape_of(c) != shape:
                     c = broadcast_to(c, shape=shape)
@@ -300,19 +302,19 @@ class Elementwise(Primitive):
                 if allowed is not None:
                     allowed = Mask(partial(_any_of, shape, shape_of(x)), allowed)
             if allowed is not None:
-                # of numbers of NumPy's a sum is rounded to their dtype, also if one is 0
+                # a sum of NumPy numbers is rounded to their dtype, even if one of them is 0
                 decided = type(c) is float and isinstance(allowed, bool | np.bool_)
                 c = Masked(c, allowed) if not decided else c if allowed else ZERO
             out.append(c)
         return out
 
     def _around(self, i: int, g: Any, half: Any, y: Any, xs: Sequence[Any]) -> Any:
-        """The cotangent of an input as that of squares; None if it is not to be had so."""
+        """Return the cotangent of an input, found through squares; None if that is impossible."""
         x = xs[i]
         if shape_of(x) != shape_of(y):
             return None
         if not (self.root or is_rooted(x)):
-            return None  # nor is its data kept where the partial does not need it
+            return None  # nor is its data kept if the partial does not need it
         if half is not None and (f := _rule(self.squares, i, y, xs)) is not None:
             return half * f if self.radical else along(half * f, conjugated(x))
         if half is None and is_rooted(x) and (f := _rule(self.even, i, y, xs)) is not None:
@@ -320,7 +322,7 @@ class Elementwise(Primitive):
         return None
 
     def _around_forward(self, tangents: Sequence[Any], y: Any, xs: Sequence[Any]) -> Any:
-        """The tangent of the output as that of squares; None if it is not to be had so."""
+        """Return the tangent of the output, found through squares; None if that is impossible."""
         given = [t.values if type(t) is Masked and np.all(t.mask) else t for t in tangents]
         moving = [i for i, t in enumerate(given) if t is not None]
         if any(type(given[i]) is Masked for i in moving):
@@ -376,10 +378,10 @@ def _rule(table: Sequence[Any], i: int, y: Any, xs: Sequence[Any]) -> Any:
 
 
 def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
-    """Whether a cotangent that goes to x = 0 depends on `node`, or on another jump at 0.
+    """Return whether a cotangent that reaches x = 0 depends on `node`, or on another jump at 0.
 
-    If it does, nobody knows what the jump of the partial makes of it; if it does not, the
-    derivative is the same on both sides of the jump. A jump at 0 of other variables is none.
+    If it does, the effect of the jump of the partial is unknown. If it does not, the derivative
+    is the same on both sides of the jump. A jump at 0 of other variables does not count.
     """
     data = x._held
     zero = data == 0 if allowed is None else (data == 0) & entries_of(allowed)
@@ -396,13 +398,13 @@ def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:
 
 
 def _real_product(x: Any, t: Any) -> Any:
-    """The tangent of x**2 / 2, of abs(x)**2 / 2 if x is complex."""
+    """Return the tangent of x**2 / 2, or of abs(x)**2 / 2 if x is complex."""
     q = conjugated(x) * t
     return q.real if is_complex(q) else q
 
 
 def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
-    """A partial, also where Python's floats raise and IEEE arithmetic has an answer."""
+    """Return a partial, even where Python floats raise and IEEE arithmetic has a result."""
     try:
         return p(y, *xs)
     except (ArithmeticError, ValueError):
@@ -411,15 +413,15 @@ def _partial(p: Any, y: Any, xs: Sequence[Any]) -> Any:
 
 
 def _any_of(shape: tuple[int, ...], own: tuple[int, ...], mask: Any) -> Any:
-    """The entries of an argument of shape `own`, broadcast to `shape`, that the mask allows."""
+    """Return the mask of an argument of shape `own`, given the mask of its broadcast to `shape`."""
     return sum_to(np.broadcast_to(mask, shape), shape=own) > 0
 
 
 def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, Any]:
-    """The product of a cotangent (or tangent) and a partial where both masks allow it.
+    """Return the product of a (co)tangent and a partial, with the mask where both masks allow it.
 
-    What has a mask is zero outside, and so are its products unless one of them is NaN: only
-    then is the mask asked.
+    Masked values are zero outside the mask. So are their products, unless one of them is NaN:
+    the mask is computed only in this case.
     """
     if p is _ONE:
         return g, mask
@@ -440,13 +442,13 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
 
 
 def has_no_nan(c: Any) -> bool:
-    """Whether no entry is NaN, as far as that is quickly told."""
+    """Return whether no entry is NaN; False if that is not quickly known."""
     total = np.add.reduce(c, None) if type(c) is np.ndarray else c
     return isinstance(total, float | complex | np.number) and total == total
 
 
 def _where(mask: Any, c: Any, y: Any) -> Any:
-    if is_float(c) and shape_of(y):  # or the mask would make float64 of it
+    if is_float(c) and shape_of(y):  # otherwise the mask would make a float64 array of it
         c = as_array(c).astype(raw(y).dtype)
     elif type(c) is float and isinstance(mask, bool | np.bool_):
         return c if mask else 0.0
@@ -454,13 +456,13 @@ def _where(mask: Any, c: Any, y: Any) -> Any:
 
 
 def _over(q: Any, y: Any) -> Any:
-    """The quotient q / y, and 0 where y is 0: there it has no derivative with respect to y."""
+    """The quotient q / y, and 0 where y is 0, where it has no derivative with respect to y."""
     zero = y == 0
     return np.where(zero, 0, q / np.where(zero, 1, y))
 
 
 def _not_at_zero(y: Any) -> Any:
-    """0, but NaN where y is 0."""
+    """Return 0, but NaN where y is 0."""
     y = raw(y)
     if type(y) is float:
         return 0.0 if y else math.nan

@@ -1,4 +1,4 @@
-"""The forward sweep: tangents from the leaves up to the roots."""
+"""Forward mode: tangents from the leaves up to the roots."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def forward_sweep(
     ----------
     roots : sequence of Node
     tangents : mapping
-        From leaves (or other nodes to start from) to their tangents, of their shapes.
+        The tangents, by leaf (or other node to start from), each with the shape of its leaf.
     graph : bool
-        Run the rules on nodes, so that the result can be differentiated again.
+        Whether to run the rules on nodes, so that the result can be differentiated again.
 
     Returns
     -------
     list
-        The tangent of each root, or None where it depends on none of the leaves.
+        The tangent of each root, or None if the root depends on none of the leaves.
     """
     known: dict[int, Any] = {leaf.serial: t for leaf, t in tangents.items()}
-    # nothing older than all of these depends on any of them
+    # a node older than all of these depends on none of them
     for node in topological_order(*map(variable_of, roots), since=max(known, default=0)):
         op = node.op
         if op is None or node.serial in known:

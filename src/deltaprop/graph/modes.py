@@ -1,4 +1,4 @@
-"""Modes: what watches or changes the recording within a `with` block."""
+"""Modes: `with` blocks that watch or change the recording inside them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .outside import AS_IT_IS, Outside
 from .primitive import Primitive
 
 F = TypeVar("F", bound=Callable[..., Any])
-# this package and NumPy, which calls it back
+# this package, and NumPy, which calls functions of this package
 PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__), np.__file__))
 
 
@@ -31,10 +31,10 @@ class AnomalyError(FloatingPointError):
 
 
 class _Block:
-    """One run of a `with` block, and whether it still goes on.
+    """One run of a `with` block, which knows whether the block is still open.
 
-    A `with` statement holds what it will call at its end, and nothing else does. When that is
-    gone the statement is over, even if an interrupt kept `end` from running.
+    Only the `with` statement holds the function that it will call at its end. If this function
+    is garbage, the statement is over, even if an interrupt kept `end` from running.
     """
 
     __slots__ = ("held", "mode", "place")
@@ -42,10 +42,10 @@ class _Block:
     def __init__(self, mode: Mode) -> None:
         self.mode = mode
         self.held: Callable[[], Any] = _by_hand
-        self.place: Any = None  # tells the context in which the block began
+        self.place: Any = None  # identifies the context in which the block began
 
     def end(self, *_: object) -> None:
-        """Leave the block, whichever of several blocks it is."""
+        """Leave this block, even if it is not the innermost."""
         where = self.mode.where
         top = where.get()
         over = top is not None and top.block is self
@@ -57,7 +57,7 @@ class _Block:
 
 
 def _is_here(place: Token[None]) -> bool:
-    """Whether this is the context where a block began, and no copy of it."""
+    """Return whether this is the context in which a block began, and not a copy of it."""
     try:
         _PLACE.reset(place)
     except ValueError:
@@ -66,24 +66,24 @@ def _is_here(place: Token[None]) -> bool:
 
 
 def _by_hand() -> bool:
-    """Of blocks that begin without a `with` statement."""
+    """Mark a block that began without a `with` statement."""
     return True
 
 
 def _elsewhere() -> bool:
-    """Of blocks that have ended, but not for tasks that began inside.
+    """Mark a block that has ended, but not for tasks that began inside it.
 
-    One that ends in another context than it began in ends everywhere.
+    A block that ends in another context than it began in ends everywhere.
     """
     return True
 
 
 def _nobody() -> None:
-    """Of blocks that are over."""
+    """Mark a block that is over."""
 
 
 class _Beginning(local):
-    """The blocks of `with` statements that are about to begin in this thread."""
+    """The blocks of the `with` statements that are about to begin in this thread."""
 
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
@@ -95,7 +95,7 @@ _beginning = _Beginning()
 
 
 class _Entered:
-    """A mode inside the block that surrounds it; never changed, since tasks share it."""
+    """A mode inside its surrounding block; never changed, because tasks share it."""
 
     __slots__ = ("below", "block", "depth", "judged", "listener", "mode", "number", "outer")
 
@@ -111,7 +111,7 @@ class _Entered:
 
     @property
     def outside(self) -> Outside:
-        """The world, as the innermost block that listens to it shows it."""
+        """The outside, as the innermost block that listens to it shows it."""
         top = entered()
         return (top and top.listener) or AS_IT_IS
 
@@ -127,7 +127,7 @@ class _Entered:
             self.outer.after_vjp(node, contributions)
 
     def vjp(self, node: Node, g: Any, graph: bool) -> Sequence[Any]:
-        """The node's rule, seen by every mode around."""
+        """Apply the rule of the node, and show the result to every surrounding mode."""
         assert node.op is not None
         top = entered()
         if top is None or not top.judged:
@@ -141,7 +141,7 @@ class _Entered:
 
 
 def entered(where: ContextVar[Any] = MODE) -> _Entered | None:
-    """The innermost block of this context; those that an interrupt cut off are forgotten."""
+    """Return the innermost block of this context, and drop blocks cut off by an interrupt."""
     top = link = where.get()
     while link is not None:
         if link.block.held() is None:
@@ -153,7 +153,7 @@ def entered(where: ContextVar[Any] = MODE) -> _Entered | None:
 
 
 def _only(top: _Entered | None, wanted: Callable[[_Entered], bool]) -> _Entered | None:
-    """The blocks that are wanted, in their order."""
+    """Return the wanted blocks, in the same order."""
     links = []
     while top is not None:
         links.append(top)
@@ -165,7 +165,7 @@ def _only(top: _Entered | None, wanted: Callable[[_Entered], bool]) -> _Entered 
 
 
 class _Exit:
-    """`Mode.__exit__`: looked up as a `with` statement begins, called as it ends."""
+    """`Mode.__exit__`: looked up when a `with` statement begins, called when it ends."""
 
     def __get__(self, mode: Mode | None, kind: Any = None) -> Callable[..., None]:
         if mode is None:
@@ -184,11 +184,11 @@ class _Exit:
 
 
 def _begun(mode: Mode) -> _Block:
-    """The block of the `with` statement that begins; a new one where there is none."""
+    """Return the block of the `with` statement that begins, or a new block if there is none."""
     blocks = _beginning.blocks
     for i in range(len(blocks) - 1, -1, -1):
         if blocks[i].held() is None:
-            del blocks[i]  # it was interrupted
+            del blocks[i]  # an interrupt cut it off
         elif blocks[i].mode is mode:
             return blocks.pop(i)
     return _Block(mode)
@@ -201,13 +201,13 @@ def _exit(mode: Mode, *exc: object) -> None:
 class Mode:
     """A `with` block that sees every operation on Values; blocks nest.
 
-    As a decorator it surrounds a function's body while that runs: not the time between the
-    values of a generator, nor that in which a coroutine waits.
+    As a decorator, a mode covers the function body while it runs. It does not cover the time
+    between the values of a generator, or the time in which a coroutine waits.
     """
 
-    outside: Outside | None = None  # what the world is inside, if the block changes that
-    number: Any = None  # the type of what stands for a float inside
-    judges = False  # whether the block judges what operations give
+    outside: Outside | None = None  # the outside that the block shows, if it shows another
+    number: Any = None  # the type that stands for a float inside the block
+    judges = False  # whether the block judges the results of operations
     where: ContextVar[Any] = MODE
 
     def __enter__(self) -> Self:
@@ -233,18 +233,18 @@ class Mode:
         args: Sequence[Any],
         params: dict[str, Any],
     ) -> Any:
-        """Apply the operation as the block outside this one would."""
+        """Apply the operation as the surrounding block would apply it."""
         outer = entered.outer
         if outer is None:
             return primitive.apply(args, params)
         return outer.mode.record(outer, primitive, args, params)
 
     def after_vjp(self, node: Node, contributions: Sequence[Any]) -> None:
-        """See what the reverse sweep sends from `node` to its arguments."""
+        """Watch the cotangents that the backward pass sends from `node` to its arguments."""
 
 
 def within(mode: Mode, function: Any) -> Any:
-    """The function, its body running inside the mode."""
+    """Return the function, with its body running inside the mode."""
     if not callable(function):
         name = type(mode).__name__
         raise TypeError(
@@ -301,7 +301,7 @@ def _in_async_generator(mode: Mode, function: Any) -> Any:
 
 
 def _steps(mode: Mode, values: Any) -> Generator[Any, Any, Any]:
-    """A generator's values; it runs inside the mode, and waits outside."""
+    """Yield the values of a generator, which runs inside the mode and waits outside of it."""
     given, error = None, None
     while True:
         with mode:
@@ -322,7 +322,7 @@ def _waiting(mode: Mode, awaitable: Any) -> Generator[Any, Any, Any]:
 
 
 class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere in the field
-    """Record nothing: operations on Values give constants.
+    """Record nothing: operations on Values return constants.
 
     Examples
     --------
@@ -346,7 +346,7 @@ class no_grad(Mode):  # noqa: N801 - used like a statement, named as elsewhere i
 
 
 def is_recording() -> bool:
-    """Whether no block around is `no_grad`."""
+    """Return whether no surrounding block is `no_grad`."""
     link = entered()
     while link is not None and not isinstance(link.mode, no_grad):
         link = link.outer
@@ -359,24 +359,24 @@ class _Recording(Mode):
 
 
 def recording() -> AbstractContextManager[Any]:
-    """A block that records, whatever `no_grad` is around; the other modes stay."""
+    """Return a block that records inside any `no_grad`; the other modes stay."""
     return nullcontext() if is_recording() else _Recording()
 
 
 class running(Mode):  # noqa: N801
-    """A transform runs its function, or differentiates what it did in one that does."""
+    """The block in which a transform runs its function, or differentiates within another."""
 
     where = _RUNNING
 
 
 def depth() -> int:
-    """How many transforms are running in this context."""
+    """Return the number of transforms running in this context."""
     top = entered(_RUNNING)
     return top.depth if top else 0
 
 
 class _InRule(Mode):
-    """A derivative's rule runs: it may pass through an infinity that a mask then drops."""
+    """The block around a derivative rule, which may produce an infinity that a mask then drops."""
 
     def around(self, below: _Entered | None) -> _Entered | None:
         return _only(below, lambda link: not link.mode.judges)
@@ -391,7 +391,8 @@ class detect_anomaly(Mode):  # noqa: N801
     Raises
     ------
     AnomalyError
-        Names the operation, its arguments and the line of the caller that ran it.
+        If an operation gives a NaN or an infinity. The message names the operation, its
+        arguments and the line of the caller.
 
     Examples
     --------
@@ -443,7 +444,7 @@ def _bad_arg(x: Any) -> str | None:
 
 
 def _first_bad(data: Any) -> str | None:
-    """The first entry that is not finite, and where it is; None if all are finite."""
+    """Return the first entry that is not finite, and its index; None if all are finite."""
     array = np.asarray(data)
     if array.dtype.kind not in "fc":
         return None
@@ -457,7 +458,7 @@ def _first_bad(data: Any) -> str | None:
 
 
 def caller() -> str:
-    """The innermost line of code outside this package, and outside NumPy."""
+    """Return the innermost line of code outside this package and outside NumPy."""
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGES):
         frame = frame.f_back
@@ -465,5 +466,5 @@ def caller() -> str:
 
 
 def here(frame: types.FrameType) -> str:
-    """Where a frame is."""
+    """Return the file, line and function of a frame."""
     return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -1,12 +1,11 @@
 """Node: one value of a recorded computation, and the snapshot of a variable.
 
-A graph is made of nodes that point to their inputs. A node recorded by an
-operation never changes. A *leaf* is a variable: its data may be replaced at any
-time, so what is recorded of it is what it was: a node saves the data it was
-computed from, and where there is no room for that (an operation on scalars) or a
-node is needed (a derivative that is recorded itself), a *snapshot* stands for the
-variable, a node with the data of that moment. That is why a graph differentiates
-what was recorded, whatever is written afterwards.
+A graph consists of nodes that point to their inputs. A node recorded by an operation never
+changes. A *leaf* is a variable, whose data may be replaced at any time. So a node saves the data
+that it was computed from. If a node has no room for these data (an operation on scalars), or if a
+node is required (for a derivative that is recorded itself), a *snapshot* stands for the variable:
+a node with the data of that moment. Therefore a graph differentiates what was recorded, even if
+the variables change afterwards.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from .arrays import DuckArray, as_array, as_number
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-# Later nodes get smaller numbers: a min-heap of serials pops the newest node
-# first, and "newest first" is a reverse topological order for free.
+# Later nodes get smaller numbers, so a min-heap of serials pops the newest node first, and "newest
+# first" is a reverse topological order.
 _serial = count(-1, -1)
 
-# What watches the recording at present: None (record plainly), or an object with
-# a method `record(primitive, args, params)` such as no_grad and detect_anomaly.
+# The mode that watches the recording: None (record plainly), or an object with a method
+# `record(primitive, args, params)`, such as no_grad and detect_anomaly.
 MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
 
 
-# so many bytes of a result are worth a record, which takes some hundred
+# results of at least so many bytes get a record, which itself takes some hundred bytes
 LARGE = 1 << 16
 TO_COME: Any = object()
 
 
 class Extra:
-    """What few nodes have: a name, hooks, an origin; and the state of a leaf."""
+    """Rare attributes of a node (a name, hooks, an origin), and the state of a leaf."""
 
     changes = 0  # how often hooks of variables were set or removed
 
@@ -65,12 +64,11 @@ class Extra:
         self.exposed: bool = False
         self.owns_grad: bool = False
         self.constant: bool = False
-        # for each `backward(create_graph=True)` that reached this leaf, the results whose
-        # gradients it recorded: each is part of a cycle, from the result to its gradient and
-        # from there, through the graph, back to the result
+        # for each `backward(create_graph=True)` that reached this leaf, the results whose gradients
+        # it recorded; each result is part of a cycle: result, gradient, graph, result
         self.recorded: tuple[list[Node], ...] = ()
-        self.dtype: Any = None  # of a scalar, if it is another than its Python number's
-        self.argument: bool = False  # whether it stands for an argument of a transformed function
+        self.dtype: Any = None  # the dtype of a scalar, if its Python number has another
+        self.argument: bool = False  # whether the leaf stands for an argument of a transform
 
 
 class Node:
@@ -81,16 +79,16 @@ class Node:
     op : Primitive or None
         The operation that made the node; None for a leaf.
     serial : int
-        Unique, and smaller for nodes recorded later.
+        A unique number, smaller for nodes recorded later.
     first, second
-        Where `args` and `params` are kept. An operation on scalars alone has its one or
-        two operands here themselves: a tuple for each would be a third of the memory of a
-        scalar graph, and half of what the garbage collector looks at.
+        The slots of `args` and `params`. An operation on scalars stores its one or two operands
+        here directly. A tuple for them would take a third of the memory of a scalar graph, and
+        be half of the objects that the garbage collector visits.
     saved : sequence
-        The data of `args` as the operation saw it; not of operations on scalars.
+        The data of `args` as the operation saw them; missing for operations on scalars.
     twin : Node, weakref, TO_COME or None
-        Of a large result, the record that takes its place in the graph once another operation
-        uses it; of a record, the result, as long as somebody holds it; of all else None.
+        For a large result, the record that takes its place in the graph once another operation
+        uses it. For a record, its result, as long as somebody holds it. None for other nodes.
     """
 
     __slots__ = (
@@ -122,7 +120,7 @@ class Node:
     def recorded(
         cls, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
     ) -> Self:
-        """A node that `op` made; a 0-d result is held as a Python number."""
+        """Return a node made by `op`; a 0-d result is held as a Python number."""
         dtype = twin = None
         if type(data) is not np.ndarray or not data.ndim:
             dtype = narrow(data)
@@ -146,7 +144,7 @@ class Node:
     def leaf(
         cls, data: Any, *, constant: bool = False, exposed: bool = False, dtype: Any = None
     ) -> Self:
-        """A variable or a constant that holds `data` itself (no copy)."""
+        """Return a variable or a constant that holds `data` itself (no copy)."""
         node = object.__new__(cls)
         node._become_leaf(data, constant, exposed)
         if dtype is not None:
@@ -154,7 +152,7 @@ class Node:
         return node
 
     def constant(self, data: Any) -> Self:
-        """A constant that holds `data`, with the dtype of this node if that is a scalar."""
+        """Return a constant that holds `data`, with the dtype of this node if it is a scalar."""
         return self.leaf(data, constant=True, dtype=self._extra and self._extra.dtype)
 
     def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
@@ -171,7 +169,7 @@ class Node:
 
     @property
     def args(self) -> tuple[Any, ...]:
-        """What the operation was applied to: nodes, and constants as raw data."""
+        """The operands: nodes, and constants as raw data."""
         first = self.first
         if type(first) is tuple:
             return first
@@ -179,12 +177,12 @@ class Node:
 
     @property
     def params(self) -> dict[str, Any] | None:
-        """The operation's static arguments (an axis, a shape, ...)."""
+        """The static arguments of the operation (an axis, a shape, ...)."""
         return self.second if type(self.first) is tuple else None
 
     @property
     def extra(self) -> Extra:
-        """The node's extras, made on first use."""
+        """The rare attributes of the node, created on first use."""
         if self._extra is None:
             self._extra = Extra()
             for twin in (in_graph(self), self.result()):
@@ -192,15 +190,15 @@ class Node:
         return self._extra
 
     def result(self) -> Node:
-        """The result that a record stands for, while somebody holds it; any other node itself."""
+        """Return the result of a record while somebody holds it, or else the node itself."""
         result = self.twin() if type(self.twin) is weakref.ref else None
         return self if result is None else result
 
     def record(self) -> Node:
-        """What stands in the graph for a result, with the numbers that its own rule reads.
+        """Return the node in the graph that stands for a result, with the data its own rule reads.
 
-        A graph keeps an array as long as a rule reads it, whoever made it; the result itself
-        lives as long as its user holds it. What nobody keeps, `complete` computes again.
+        A graph keeps an array while any rule reads it; the result itself lives while its user holds
+        it. `complete` recomputes arrays that nobody keeps.
         """
         if self.twin is not TO_COME:
             return in_graph(self)
@@ -221,9 +219,9 @@ class Node:
         return self.op is None and self.extra.constant
 
     def operands(self, graph: bool) -> Sequence[Any]:
-        """What the operation was applied to, as raw data or as nodes.
+        """Return the operands as raw data or as nodes.
 
-        The nodes are those of `args`, but for variables their snapshots.
+        The nodes are those of `args`, with a snapshot for each variable.
         """
         args = self.args
         if type(self.first) is not tuple:
@@ -236,10 +234,10 @@ class Node:
         ]
 
     def snapshot(self, saved: Any = None) -> Any:
-        """A snapshot of this leaf, with the data it has or had; a constant's raw data.
+        """Return a snapshot of this leaf, with its present or saved data; a constant's raw data.
 
-        A leaf whose buffer the user may hold (`exposed`) is copied; any other is only ever
-        rebound, so that one snapshot serves until the next write.
+        A leaf whose buffer the user may hold (`exposed`) is copied. The data of any other leaf are
+        only replaced as a whole, so one snapshot serves until the next write.
         """
         extra: Any = self._extra  # every leaf has one
         if extra.snapshot is not None:
@@ -261,7 +259,7 @@ class Node:
         return snapshot
 
     def write(self, data: Any) -> None:
-        """Replace a leaf's data (of the same shape and dtype) in every handle to it."""
+        """Replace the data of a leaf (same shape and dtype) in every handle to the leaf."""
         extra: Any = self._extra
         if extra.exposed and type(self._held) is np.ndarray:
             self._held[...] = data
@@ -270,7 +268,7 @@ class Node:
             extra.snapshot = None
 
     def forget_gradient(self) -> None:
-        """Let go of the gradient, and of those that were recorded on the way to this leaf."""
+        """Drop the gradient, and the gradients recorded on the way to this leaf."""
         in_graph(self)._grad = None
         extra = self._extra
         if extra is not None and extra.recorded:
@@ -280,7 +278,7 @@ class Node:
             extra.recorded = ()
 
     def expose(self) -> Any:
-        """A leaf's data for the user to write into; from now on snapshots copy it."""
+        """Return the data of a leaf for the user to write to; from now on, snapshots copy them."""
         extra = self.extra
         if not extra.exposed and not extra.constant and type(self._held) is np.ndarray:
             self._held = self._held.copy()
@@ -290,7 +288,7 @@ class Node:
 
 
 class _Snapshot:
-    """The identity that stands between a variable and those who read it."""
+    """The identity operation between a variable and the nodes that read it."""
 
     name = "read"
 
@@ -302,7 +300,7 @@ SNAPSHOT: Any = _Snapshot()
 
 
 def narrow(data: Any) -> Any:
-    """The dtype that no Python number tells, as float32, if the data are 0-d; else None."""
+    """Return the dtype of 0-d data if no Python number has it (such as float32), else None."""
     if type(data) in _WIDE:
         return None
     dtype = getattr(data, "dtype", None)
@@ -310,12 +308,12 @@ def narrow(data: Any) -> Any:
 
 
 def as_scalar(held: Any, dtype: Any) -> Any:
-    """A node's number as a scalar of NumPy's, or what stands for one."""
+    """Return the number of a node as a NumPy scalar, or what stands for one."""
     return dtype.type(held) if isinstance(held, float | complex) else held.astype(dtype)
 
 
 def remember(node: Node, x: Node) -> Node:
-    """The node, with the dtype of the one scalar that it is a function of."""
+    """Return the node, with the dtype of the scalar that it is a function of."""
     dtype = None if x._extra is None else x._extra.dtype
     if dtype is not None and np.iscomplexobj(node._held) == (dtype.kind == "c"):
         node.extra.dtype = dtype
@@ -329,7 +327,7 @@ _NAN: dict[Any, np.ndarray] = {}
 
 
 def absent(data: Any) -> Any:
-    """An array of this shape and dtype that takes no memory: all of its entries are one NaN."""
+    """Return an array of this shape and dtype whose entries are all one NaN: it takes no memory."""
     if isinstance(data, DuckArray):
         return data.absent()
     dtype = data.dtype
@@ -340,12 +338,12 @@ def absent(data: Any) -> Any:
 
 
 def is_absent(data: Any) -> bool:
-    """Whether it stands for an array that nobody keeps."""
+    """Return whether the data stand for an array that nobody keeps."""
     return type(data) is np.ndarray and data.base is not None and data.base is _NAN.get(data.dtype)
 
 
 def _repeatable(node: Node) -> bool:
-    """Whether the operation would give the same again, for nobody can write to what it read."""
+    """Return whether the operation gives the same result again: no operand can be written to."""
     keeps: Any = node.op.keeps  # type: ignore[union-attr]
     for i, x in enumerate(node.args):
         if keeps is None or keeps[i]:
@@ -359,7 +357,7 @@ def _repeatable(node: Node) -> bool:
 
 @np.errstate(all="ignore")
 def complete(node: Node) -> Any:
-    """The node with its numbers and its operands', computed again where nobody kept them."""
+    """Return the node with its data and operands, recomputed if nobody kept them."""
     stack = [node]
     while stack:
         node = stack[-1]
@@ -381,24 +379,24 @@ def complete(node: Node) -> Any:
 
 
 def variable_of(node: Node) -> Node:
-    """The variable behind a snapshot, or the node itself."""
+    """Return the variable behind a snapshot, or the node itself."""
     return node.first if node.op is SNAPSHOT else node
 
 
 def in_graph(root: Node) -> Node:
-    """The node that stands in the graph for a root: its record, if it has one."""
+    """Return the node that stands in the graph for a root: its record, if it has one."""
     return root.twin if isinstance(root.twin, Node) else root
 
 
 def parents(node: Node) -> Iterator[Any]:
-    """The nodes that `node` was computed from, variables for their snapshots."""
+    """Yield the nodes that `node` was computed from; for a snapshot, its variable."""
     for x in node.args:
         if isinstance(x, Node):
             yield variable_of(x)
 
 
 def is_mutable(array: np.ndarray) -> bool:
-    """Whether somebody could still write to the memory of `array`."""
+    """Return whether somebody could still write to the memory of `array`."""
     while True:
         if array.flags.writeable:
             return True
@@ -409,24 +407,24 @@ def is_mutable(array: np.ndarray) -> bool:
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
-    """The shape of a node, or of data."""
+    """Return the shape of a node, or of data."""
     shape: tuple[int, ...] = np.shape(x._held if isinstance(x, Node) else x)
     return shape
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
-    """The dtype of the data of a node, or of data: of a number, that of an array of it."""
+    """Return the dtype of a node, or of data as an array."""
     dtype: np.dtype[Any] = as_array(x._held if isinstance(x, Node) else x).dtype
     return dtype
 
 
 def is_complex(x: Any) -> bool:
-    """Whether a node, or data, are complex numbers."""
+    """Return whether a node, or data, are complex."""
     return np.iscomplexobj(x._held if isinstance(x, Node) else x)
 
 
 def topological_order(*roots: Node, since: float = inf) -> list[Node]:
-    """Every node that the roots depend on, inputs before their consumers.
+    """Return every node that the roots depend on, inputs before their consumers.
 
     Nodes recorded before the one with the serial number `since` are left out.
 

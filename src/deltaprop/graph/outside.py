@@ -1,7 +1,7 @@
-"""Outside: what a function reads of the world around it, and what it changes there.
+"""Outside: the state that a function reads from its surroundings, and what it changes there.
 
-Layers, optimisers and Values say here which variables, settings and state they use. Mostly
-nobody listens. A mode that is to do the same again later listens, and may answer otherwise.
+Layers, optimisers and Values report here which variables, settings and state they use. Usually
+nobody listens. A mode that will repeat the computation later listens, and may answer otherwise.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from .node import MODE, Node
 
 
 class Outside:
-    """The world as it is."""
+    """The outside as it is."""
 
     def track_variable(self, leaf: Node) -> None:
-        """A variable is read, and may be written."""
+        """Report that a variable is read, and may be written."""
 
     def gradient_read(self, leaf: Node) -> None:
-        """The gradient of a variable is looked at."""
+        """Report that the gradient of a variable is read."""
 
     def gradient_written(self, g: Any) -> None:
-        """A gradient is about to be put in place by the user."""
+        """Report that the user is about to replace a gradient."""
 
     def track(self, owner: Any, name: Any) -> None:
-        """An entry of a dict or list is read, and may be replaced: a state, a learning rate."""
+        """Report that an entry of a dict or list (a state, a learning rate) is read or replaced."""
 
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
-        """What the function does depends on ``look(owner)``, a setting."""
+        """Report that the function depends on ``look(owner)``, a setting."""
 
     def setting_changed(self, what: str, how: str) -> None:
-        """A setting is about to change; `how` says what changes it between calls."""
+        """Report that a setting is about to change; `how` says how to change it between calls."""
 
     def data(self, leaf: Node) -> Any:
-        """A variable's array, for the user to write into."""
+        """Return the array of a variable, which the user may write to."""
         return leaf.expose()
 
     def generator(self, source: Any) -> Any:
-        """What to draw random numbers from, for a generator."""
+        """Return the source of random numbers to use for a generator."""
         return source
 
     def again(self) -> AbstractContextManager[Any]:
-        """A block that computes once more what was not kept."""
+        """Return a block for recomputing what was not kept."""
         return nullcontext()
 
 
@@ -51,6 +51,6 @@ AS_IT_IS = Outside()
 
 
 def outside() -> Outside:
-    """The world, as the code that runs now sees it."""
+    """Return the outside, as the running code sees it."""
     mode = MODE.get()
     return AS_IT_IS if mode is None else mode.outside

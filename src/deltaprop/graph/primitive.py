@@ -1,12 +1,12 @@
-"""Primitive: an operation together with its derivative rule; four kinds of rule.
+"""Primitive: an operation together with its derivative rule. There are four kinds of rules.
 
-The kind knows broadcasting and forward mode, an operation states only what is its
-own. A rule is written once and run in two ways: on raw arrays (first order) and on
-nodes (`create_graph=True`), where it records itself and can be differentiated again.
-So a rule uses operators and other calculus functions, never bare NumPy on values.
+A kind handles broadcasting and forward mode; an operation states only what is specific to it. A
+rule is written once and runs in two ways: on raw arrays (first order), and on nodes
+(`create_graph=True`), where the rule records itself and can be differentiated again. So a rule uses
+operators and other calculus functions, never bare NumPy on values.
 
-A rule's parameter that begins with an underscore is not needed for the derivative;
-such a value need not be kept safe from later writes.
+If the name of a rule's parameter begins with an underscore, the derivative does not need that
+value, so the value need not be protected from later writes.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from .node import (
     remember,
 )
 
-Array: TypeAlias = Any  # a raw number or array, or a Node: rules take either
+Array: TypeAlias = Any  # a raw number or array, or a Node: rules accept both
 Rule: TypeAlias = Callable[..., Any]
 
 REGISTRY: dict[str, Primitive] = {}
 
 
 def named(name: str) -> Primitive:
-    """The operation of that name."""
+    """Return the operation of this name."""
     return REGISTRY[name]
 
 
@@ -50,38 +50,38 @@ class Primitive:
     Parameters
     ----------
     name : str
-        Unique; shown in drawings, programs and errors.
+        The unique name, shown in drawings, programs and errors.
     forward : callable
-        ``forward(*arrays, **params)`` on raw NumPy arrays.
+        ``forward(*arrays, **params)``, which works on raw NumPy arrays.
     cases : sequence of Case, optional
-        What the generated tests call it with.
+        The arguments that the generated tests call the operation with.
     symbol : str, optional
-        Python's operator for it: ``"+"``.
+        The Python operator for the operation: ``"+"``.
     silent : bool
-        A formula does without it: the numbers stay the same.
+        Whether formulas omit the operation, because it does not change the numbers.
     decomposed : bool
-        A program has the steps of `forward` in its place: they share with others what they
-        have in common.
+        Whether a program contains the steps of `forward` instead of the operation; equal steps
+        of several operations are then computed once.
     buffered : bool
-        A program may write the result into a buffer of its own.
+        Whether a program may write the result into a buffer of its own.
     doc : str, optional
-        What it is, in one line; by default the docstring of `forward`.
+        A description in one line; by default the docstring of `forward`.
     """
 
-    # which arguments' values the derivative needs; None: all of them
+    # for each argument, whether the derivative needs its value; None: all of them
     keeps: tuple[bool, ...] | _Nothing | None = None
-    # whether it needs the value of the result
+    # whether the derivative needs the value of the result
     keeps_result = True
     # whether the result may share memory with an argument
     views = False
-    # whether a scalar that comes from a float32 array counts as float32, or as a Python number
+    # whether a scalar from a float32 array counts as float32, or as a Python number
     strong = True
-    # whether it has a derivative in every argument
+    # whether the operation has a derivative with respect to every argument
     smooth = True
-    # whether its rule understands masks, or wants plain cotangents
+    # whether the rule understands masks; otherwise it gets plain cotangents
     accepts_masks = False
 
-    # whether the result consists of entries of the arguments, as they are
+    # whether the entries of the result are entries of the arguments
     moves = False
 
     def __init__(
@@ -100,7 +100,7 @@ class Primitive:
             raise ValueError(f"an operation named {name!r} exists already; choose another name")
         self.name = name
         self.forward = forward
-        self.evaluate = forward  # the operation on raw data; a kind may do more
+        self.evaluate = forward  # the operation on raw data, which a kind may extend
         self.cases: tuple[Case, ...] = tuple(cases)
         self.symbol: str = symbol
         self.silent: bool = silent
@@ -114,7 +114,7 @@ class Primitive:
         return self.name
 
     def __reduce__(self) -> Any:
-        # a copy, or what a pickle brings back, is the operation itself
+        # copies and pickles of an operation are the operation itself
         return named, (self.name,)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -125,20 +125,20 @@ class Primitive:
         mode = MODE.get()
         if mode is None:
             if len(args) == 1 and type(args[0]) is np.ndarray:
-                return self.evaluate(args[0], **params)  # as rules on raw data call it
+                return self.evaluate(args[0], **params)  # rules on raw data call it like this
             return self.apply(args, params)
         return mode.record(self, args, params)
 
     def apply(self, args: Sequence[Array], params: dict[str, Any]) -> Any:
         """Apply the operation; record it if a variable is among the arguments.
 
-        Without a node among them the result is raw, with constants alone a constant.
+        Without a node among the arguments the result is raw; with constants alone, a constant.
         """
         keeps = self.keeps
         variable: Node | None = None
         leaf: Node | None = None
-        arrays: Any = ()  # which arguments are raw arrays
-        large: Any = ()  # which are results that take memory
+        arrays: Any = ()  # the arguments that are raw arrays
+        large: Any = ()  # the arguments that are results large enough for a record
         sources: Any = args
         data: list[Any] = []
         for x in args:
@@ -195,7 +195,7 @@ class Primitive:
             result = as_number(result)
         elif result.nbytes >= LARGE:
             twin = TO_COME
-        # Node.recorded written out: this is the line every operation passes
+        # Node.recorded inlined: every operation passes here
         node = object.__new__(type(variable))
         node.op = self
         node.first = tuple(sources)
@@ -213,28 +213,28 @@ class Primitive:
         return node
 
     def differentiable(self, args: Sequence[Any]) -> bool:
-        """Whether a node is among the arguments that the operation has a derivative in."""
+        """Return whether the operation has a derivative with respect to a node among `args`."""
         return self.smooth and any(isinstance(x, Node) for x in args)
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        """The cotangents of the node's arguments, None for raw ones.
+        """Return the cotangents of the arguments of the node, None for raw arguments.
 
         Parameters
         ----------
         g : array or Node
             The cotangent of `node`.
         graph : bool
-            Whether the rule runs on nodes (and records) or on raw data.
+            Whether the rule runs on nodes, and records itself, or on raw data.
         """
         raise NotImplementedError
 
     def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        """The tangent of `node` from those of its arguments (None: zero)."""
+        """Return the tangent of `node`, given those of its arguments (None: zero)."""
         raise NotImplementedError
 
 
 def kept(x: Node, data: list[Any], i: int, needed: bool) -> Node:
-    """The record of an argument, which keeps its data if they are needed; else `data` do not."""
+    """Return the record of an argument, with its data if needed; otherwise `data` drops them."""
     record = x.record()
     if needed:
         record._held = data[i]
@@ -244,7 +244,7 @@ def kept(x: Node, data: list[Any], i: int, needed: bool) -> Node:
 
 
 def is_operand(x: Any) -> bool:
-    """Whether an operation takes `x` as it is, and not as an array."""
+    """Return whether an operation takes `x` as it is, not as an array."""
     return isinstance(x, _NUMBERS) and not isinstance(x, np.timedelta64)
 
 
@@ -263,7 +263,7 @@ def _replaced(args: Sequence[Any], i: int, x: Any) -> tuple[Any, ...]:
 
 
 def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
-    """Whether `result` is a view that a later write to an argument would show in."""
+    """Return whether `result` is a view in which a later write to an argument would show."""
     if type(result) is not np.ndarray or result.base is None:
         return False
     if leaf is not None and leaf.extra.exposed:
@@ -272,39 +272,39 @@ def _shows(result: Any, leaf: Node | None, sources: Sequence[Any]) -> bool:
 
 
 def gathered(x: Any) -> Any:
-    """An array of nested lists, a subclass's data, a buffer; a node, if nodes are in the lists."""
+    """Return an array of nested lists, a subclass or a buffer; a node for lists with nodes."""
     if not holds_nodes(x):
         return as_array(x)
     return named("stack")(*[gathered(i) if isinstance(i, list | tuple) else i for i in x], axis=0)
 
 
 def holds_nodes(x: Any) -> bool:
-    """Whether nested lists or tuples have a node among their items."""
+    """Return whether nested lists or tuples contain a node."""
     if not isinstance(x, list | tuple):
         return isinstance(x, Node)
     return any(isinstance(i, Node | list | tuple) and holds_nodes(i) for i in x)
 
 
 def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
-    """Which of `count` positional parameters from `first` on a rule needs."""
+    """Return which of `count` positional parameters, starting at `first`, a rule needs."""
     if not callable(rule):
         return [False] * count
     code = getattr(rule, "__code__", None)
     names = code.co_varnames[first : code.co_argcount][:count] if code else ()
-    if len(names) < count:  # *args, or no plain function: be safe
+    if len(names) < count:  # *args, or not a plain function: assume all
         return [True] * count
     return [not name.startswith("_") for name in names]
 
 
 def reads(rules: Sequence[Rule | Any], y: int, count: int) -> tuple[bool, tuple[bool, ...]]:
-    """Whether any rule needs the result, its positional parameter `y`, and which arguments."""
+    """Return whether any rule needs the result (its parameter number `y`), and which arguments."""
     rows = [needed(rule, y, 1 + count) for rule in rules]
     result, *args = [any(column) for column in zip(*rows, strict=True)]
     return result, tuple(args)
 
 
 class _Nothing:
-    """False for any argument, however many there are."""
+    """A sequence of any length whose items are all False."""
 
     def __getitem__(self, i: int) -> bool:
         return False
@@ -314,10 +314,10 @@ _NONE = _Nothing()
 
 
 class Linear(Primitive):
-    """Linear in all its array arguments; ``transpose(g, *xs, **params)`` is its adjoint.
+    """An operation linear in all array arguments; ``transpose(g, *xs, **params)`` is its adjoint.
 
-    The transpose gets the arguments for their shapes and dtypes only. With several
-    arguments (``several=True``: concatenate, stack) it returns a sequence, one each.
+    The transpose gets the arguments only for their shapes and dtypes. With several arguments
+    (``several=True``: concatenate, stack) it returns a sequence with one cotangent each.
     ``views=False`` says that the result never shares memory with an argument.
     """
 
@@ -358,7 +358,7 @@ class Linear(Primitive):
 
 
 class Bilinear(Primitive):
-    """Linear in each of two arguments: one transpose ``(g, a, b, **params)`` for each."""
+    """An operation linear in each of two arguments: one transpose ``(g, a, b, **params)`` each."""
 
     def __init__(
         self,
@@ -390,15 +390,16 @@ class Bilinear(Primitive):
 
 
 class Custom(Primitive):
-    """Any other operation: its vjp, a function per argument, and its jvp.
+    """Any other operation: one vjp function per argument, and a jvp function.
 
     Parameters
     ----------
     vjps : sequence of callables or None
-        ``vjp(g, y, *xs, **params)`` gives the cotangent of one argument; None marks an
+        ``vjp(g, y, *xs, **params)``, which returns the cotangent of one argument. None marks an
         argument that is not differentiated.
     jvp : callable
-        ``jvp(tangents, y, *xs, **params)`` with None for the tangent of a constant.
+        ``jvp(tangents, y, *xs, **params)``, which returns the tangent of the result. The tangent
+        of a constant is None.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The reverse sweep: cotangents from the root back to the leaves."""
+"""The backward pass: cotangents from the root back to the leaves."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ def sweep(
 ) -> dict[Node, Any]:
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
-    Nodes are visited newest first. A node is newer than all it depends on, so its
-    cotangent is complete when its turn comes. A heap holds the frontier, but mostly
-    the next to visit is the node that was recorded just before, and the heap is not asked.
+    Nodes are visited newest first. A node is newer than all nodes it depends on, so its cotangent
+    is complete when its turn comes. A heap holds the frontier. Usually the next node to visit is
+    the one recorded just before, and the heap is not needed.
 
     Parameters
     ----------
     root : Node
     seed : array or Node
     graph : bool
-        Run the rules on nodes, so that the result can be differentiated again.
+        Whether to run the rules on nodes, so that the result can be differentiated again.
     retain : bool
-        Keep the cotangent of every node in its gradient, not of leaves alone.
+        Whether to keep the cotangent of every node in its gradient, not only of leaves.
     targets : collection of Node
-        Where to stop, if not at the leaves: nothing older than all of them is visited.
+        The nodes to stop at, instead of the leaves; no node older than all of them is visited.
     recorded : list of Node, optional
-        Gets the nodes that keep a recorded gradient.
+        A list to which the nodes that keep a recorded gradient are appended.
 
     Returns
     -------
     dict
-        The leaves or targets reached and their cotangents, materialised.
+        The cotangents of the leaves or targets that were reached, materialised.
     """
     mode = MODE.get()
     root = in_graph(variable_of(root))
-    # what scalar nodes hold: floats, or what stands for them in this mode
+    # the type that scalar nodes hold: floats, or what stands for floats in this mode
     number: Any = float if mode is None else mode.number
     plain = mode is None and not graph
     floats = number is not None and not graph
@@ -67,7 +67,7 @@ def sweep(
             serial = heappop(frontier)
             entry = take(serial, None)
         node, g = entry
-        serial += 1  # mostly the next older node is the next to visit
+        serial += 1  # usually the next older node is the next to visit
         if stops and (node.serial in stops or node.serial > oldest):
             if node.serial in stops:
                 leaves[stops[node.serial]] = g
@@ -81,7 +81,7 @@ def sweep(
             data: Any = node._held
             kind = type(data) if plain else None
             if kind is type(g) is np.ndarray and g.shape == data.shape and g.dtype == data.dtype:
-                contributions: Any = node.op.vjp(g, node, False)  # as most often
+                contributions: Any = node.op.vjp(g, node, False)  # the most common case
             else:
                 contributions = _vjp(node, g, graph, mode)
         else:
@@ -92,7 +92,7 @@ def sweep(
                 contributions = _vjp(node, g, graph, mode)
         if retain:
             if node._grad is None and not graph:
-                node._grad = g  # as it came: whoever asks for it gets it materialised
+                node._grad = g  # as it is: materialised when a user asks for it
             else:
                 _retain(node, g, graph)
                 if recorded is not None and not node._grad.is_constant:
@@ -127,7 +127,7 @@ def sweep(
 
 
 def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
-    """The same leaves; their cotangents after the hooks, and materialised."""
+    """Return the leaves, with their cotangents materialised and passed through the hooks."""
     for leaf, g in leaves.items():
         extra = leaf._extra
         if extra is not None:
@@ -139,7 +139,7 @@ def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
 
 
 def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
-    """What the node's rule sends to its arguments."""
+    """Return what the rule of the node sends to its arguments."""
     op: Any = node.op
     if g is ZERO:
         return [ZERO if isinstance(x, Node) else None for x in node.args]
@@ -160,11 +160,11 @@ def _hooked(node: Node, g: Any) -> Any:
 def _checked(replaced: Any, node: Node) -> Any:
     if shape_of(replaced) != shape_of(node):
         raise ValueError(
-            f"a hook returned a gradient of shape {shape_of(replaced)} for a Value of shape "
-            f"{shape_of(node)}; they must be equal"
+            f"a hook must return a gradient with the shape of its Value, {shape_of(node)}, got "
+            f"{shape_of(replaced)}"
         )
     if is_complex(replaced) and not is_complex(node):
-        raise TypeError("a hook's gradient must be real for a real Value, got a complex one")
+        raise TypeError("a hook must return a real gradient for a real Value, got a complex one")
     g = materialize(replaced, node._held)
     return copied(g)
 
@@ -182,7 +182,7 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
 
 @np.errstate(all="ignore")
 def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True) -> None:
-    """Sweep, and add each leaf's cotangent to its gradient."""
+    """Run the backward pass, and add the cotangent of each leaf to its gradient."""
     recorded: list[Node] | None = [] if graph else None
     for leaf, g in sweep(root, seed, graph=graph, retain=retain, recorded=recorded).items():
         if recorded:

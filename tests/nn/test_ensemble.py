@@ -225,7 +225,7 @@ def test_states_copies_and_pickles() -> None:
                 nn.Ensemble(2, [3, 1]), np.ones((4, 3)), np.ones((4, 1))
             ),
             ValueError,
-            "one of the ensemble's .member",
+            r"take .member\(k\) of the ensemble",
         ),
     ],
 )

@@ -15,9 +15,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from inspect import Parameter, Signature, signature
 from numbers import Real
 from operator import attrgetter
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -64,6 +65,15 @@ class Optimizer:
     # What the state of a parameter holds: arrays like p as `update` gets it, at first zero, and
     # the number "count". A "velocity" is there with a momentum only.
     slots: ClassVar[tuple[str, ...]]
+    __signature__: ClassVar[Signature]
+
+    def __init_subclass__(cls) -> None:
+        """Say in the signature of the class which options `update` takes."""
+        if "update" in vars(cls) and "__init__" not in vars(cls):
+            *first, _ = signature(Optimizer).parameters.values()
+            own = signature(cls.update).parameters.values()
+            options = [p for p in own if p.kind is Parameter.KEYWORD_ONLY]
+            cls.__signature__ = Signature([*first, *options])
 
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
         self.parameters: list[Value] = _variables(parameters)
@@ -210,6 +220,18 @@ class SGD(Optimizer):
 
     slots: ClassVar[tuple[str, ...]] = ("velocity",)
 
+    if TYPE_CHECKING:  # the options are those of `update`
+
+        def __init__(
+            self,
+            parameters: Iterable[Value],
+            lr: float = 1e-3,
+            *,
+            momentum: float = 0.0,
+            nesterov: bool = False,
+            weight_decay: float = 0.0,
+        ) -> None: ...
+
     @staticmethod
     def update(
         p: Any,
@@ -242,6 +264,19 @@ class RMSprop(Optimizer):
     """
 
     slots: ClassVar[tuple[str, ...]] = ("mean_square", "velocity")
+
+    if TYPE_CHECKING:  # the options are those of `update`
+
+        def __init__(
+            self,
+            parameters: Iterable[Value],
+            lr: float = 1e-3,
+            *,
+            decay: float = 0.99,
+            eps: float = 1e-8,
+            momentum: float = 0.0,
+            weight_decay: float = 0.0,
+        ) -> None: ...
 
     @staticmethod
     def update(
@@ -290,6 +325,18 @@ class Adam(Optimizer):
 
     slots: ClassVar[tuple[str, ...]] = ("mean", "mean_square", "count")
 
+    if TYPE_CHECKING:  # the options are those of `update`
+
+        def __init__(
+            self,
+            parameters: Iterable[Value],
+            lr: float = 1e-3,
+            *,
+            betas: tuple[float, float] = (0.9, 0.999),
+            eps: float = 1e-8,
+            weight_decay: float = 0.0,
+        ) -> None: ...
+
     @staticmethod
     def update(
         p: Any,
@@ -322,6 +369,18 @@ class AdamW(Optimizer):
     """
 
     slots: ClassVar[tuple[str, ...]] = Adam.slots
+
+    if TYPE_CHECKING:  # the options are those of `update`
+
+        def __init__(
+            self,
+            parameters: Iterable[Value],
+            lr: float = 1e-3,
+            *,
+            betas: tuple[float, float] = (0.9, 0.999),
+            eps: float = 1e-8,
+            weight_decay: float = 0.01,
+        ) -> None: ...
 
     @staticmethod
     def update(

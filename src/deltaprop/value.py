@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -35,8 +35,10 @@ Operator: TypeAlias = Callable[["Value", Operand], "Value"]
 _OPERANDS = (Node, *DATA)
 
 
-def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Operator:
-    """Return the method of a binary operator, which has a shortcut for two scalars.
+def _operators(
+    primitive: Binary, on_floats: Callable[[float, float], Any]
+) -> tuple[Operator, Operator]:
+    """Return the methods of a binary operator and of its reflection, with a shortcut for scalars.
 
     The shortcut is `primitive(a, b)` written out. A graph of scalars consists of such calls only,
     and the shortcut takes about a third of the time of the general call.
@@ -90,13 +92,7 @@ def _operator(primitive: Binary, on_floats: Callable[[float, float], Any]) -> Op
                 result._held = as_number(result._held)  # Python operators turn floats into floats
         return result
 
-    return method
-
-
-def _reflected(primitive: Binary) -> Operator:
-    """Return the method of a binary operator whose Value is the right operand."""
-
-    def method(self: Value, other: Any) -> Value:
+    def reflected(self: Value, other: Any) -> Value:
         if type(other) is list or type(other) is tuple:
             other = rectangular(other)
         elif not isinstance(other, _OPERANDS):
@@ -104,10 +100,10 @@ def _reflected(primitive: Binary) -> Operator:
         elif type(other) is int and type(self._held) is float:
             other = float(other)
             if primitive is elementwise.add and not self.is_constant:
-                return self + other  # the first addition of sum()
+                return method(self, other)  # the first addition of sum()
         return primitive(other, self)
 
-    return method
+    return method, reflected
 
 
 def _in_place(operate: Operator) -> Operator:
@@ -203,7 +199,7 @@ class Value(ArrayProtocols):
             self.extra.name = name
 
     @property
-    def data(self) -> Any:
+    def data(self) -> np.ndarray | Any:
         """The float or ndarray: writable for a variable, read-only for a result."""
         held = raw(self)
         if not getattr(held, "shape", ()):
@@ -248,7 +244,7 @@ class Value(ArrayProtocols):
         return self
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> np.ndarray | Any:
         """The derivative, with respect to this Value, of what `backward()` was called on.
 
         Several calls of `backward()` add up. The gradient is None before the first call and after
@@ -467,48 +463,74 @@ class Value(ArrayProtocols):
 
         return remove
 
-    __add__: ClassVar[Operator] = _operator(elementwise.add, operator.add)
-    __radd__: ClassVar[Operator] = _reflected(elementwise.add)
-    __sub__: ClassVar[Operator] = _operator(elementwise.subtract, operator.sub)
-    __rsub__: ClassVar[Operator] = _reflected(elementwise.subtract)
-    __mul__: ClassVar[Operator] = _operator(elementwise.multiply, operator.mul)
-    __rmul__: ClassVar[Operator] = _reflected(elementwise.multiply)
-    __truediv__: ClassVar[Operator] = _operator(elementwise.divide, operator.truediv)
-    __rtruediv__: ClassVar[Operator] = _reflected(elementwise.divide)
-    __pow__: ClassVar[Operator] = _operator(elementwise.power, elementwise.power_of_floats)
-    __rpow__: ClassVar[Operator] = _reflected(elementwise.power)
-    __mod__: ClassVar[Operator] = _operator(elementwise.remainder, operator.mod)
-    __rmod__: ClassVar[Operator] = _reflected(elementwise.remainder)
-    __floordiv__: ClassVar[Operator] = _operator(elementwise.floor_divide, operator.floordiv)
-    __rfloordiv__: ClassVar[Operator] = _reflected(elementwise.floor_divide)
-    __iadd__: ClassVar[Operator] = _in_place(__add__)
-    __isub__: ClassVar[Operator] = _in_place(__sub__)
-    __imul__: ClassVar[Operator] = _in_place(__mul__)
-    __itruediv__: ClassVar[Operator] = _in_place(__truediv__)
+    if (
+        TYPE_CHECKING
+    ):  # what is assigned to a name is no method to checkers, and sum() wants methods
+
+        def __add__(self, other: Operand, /) -> Value: ...
+        def __radd__(self, other: Operand, /) -> Value: ...
+        def __sub__(self, other: Operand, /) -> Value: ...
+        def __rsub__(self, other: Operand, /) -> Value: ...
+        def __mul__(self, other: Operand, /) -> Value: ...
+        def __rmul__(self, other: Operand, /) -> Value: ...
+        def __truediv__(self, other: Operand, /) -> Value: ...
+        def __rtruediv__(self, other: Operand, /) -> Value: ...
+        def __pow__(self, other: Operand, /) -> Value: ...
+        def __rpow__(self, other: Operand, /) -> Value: ...
+        def __mod__(self, other: Operand, /) -> Value: ...
+        def __rmod__(self, other: Operand, /) -> Value: ...
+        def __floordiv__(self, other: Operand, /) -> Value: ...
+        def __rfloordiv__(self, other: Operand, /) -> Value: ...
+        def __iadd__(self, other: Operand, /) -> Value: ...
+        def __isub__(self, other: Operand, /) -> Value: ...
+        def __imul__(self, other: Operand, /) -> Value: ...
+        def __itruediv__(self, other: Operand, /) -> Value: ...
+        def __lt__(self, other: Operand, /) -> Value: ...
+        def __le__(self, other: Operand, /) -> Value: ...
+        def __gt__(self, other: Operand, /) -> Value: ...
+        def __ge__(self, other: Operand, /) -> Value: ...
+        def __eq__(self, other: Operand, /) -> Value: ...  # type: ignore[override]
+        def __ne__(self, other: Operand, /) -> Value: ...  # type: ignore[override]
+        def __and__(self, other: Operand, /) -> Value: ...
+        def __rand__(self, other: Operand, /) -> Value: ...
+        def __or__(self, other: Operand, /) -> Value: ...
+        def __ror__(self, other: Operand, /) -> Value: ...
+        def __xor__(self, other: Operand, /) -> Value: ...
+        def __rxor__(self, other: Operand, /) -> Value: ...
+        def __lshift__(self, other: Operand, /) -> Value: ...
+        def __rlshift__(self, other: Operand, /) -> Value: ...
+        def __rshift__(self, other: Operand, /) -> Value: ...
+        def __rrshift__(self, other: Operand, /) -> Value: ...
+
+    else:
+        __add__, __radd__ = _operators(elementwise.add, operator.add)
+        __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
+        __mul__, __rmul__ = _operators(elementwise.multiply, operator.mul)
+        __truediv__, __rtruediv__ = _operators(elementwise.divide, operator.truediv)
+        __pow__, __rpow__ = _operators(elementwise.power, elementwise.power_of_floats)
+        __mod__, __rmod__ = _operators(elementwise.remainder, operator.mod)
+        __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
+        __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
+        __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
+        __lt__ = _comparison(elementwise.less)
+        __le__ = _comparison(elementwise.less_equal)
+        __gt__ = _comparison(elementwise.greater)
+        __ge__ = _comparison(elementwise.greater_equal)
+        __eq__ = _comparison(elementwise.equal)
+        __ne__ = _comparison(elementwise.not_equal)
+        __and__ = __rand__ = _comparison(elementwise.bitwise_and)
+        __or__ = __ror__ = _comparison(elementwise.bitwise_or)
+        __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
+        __lshift__, __rlshift__ = _operators(elementwise.left_shift, operator.lshift)
+        __rshift__, __rrshift__ = _operators(elementwise.right_shift, operator.rshift)
+
+    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     def __divmod__(self, other: Operand) -> tuple[Value, Value]:
         return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
         return other // self, other % self
-
-    __lt__: ClassVar[Operator] = _comparison(elementwise.less)
-    __le__: ClassVar[Operator] = _comparison(elementwise.less_equal)
-    __gt__: ClassVar[Operator] = _comparison(elementwise.greater)
-    __ge__: ClassVar[Operator] = _comparison(elementwise.greater_equal)
-    __eq__: ClassVar[Operator] = _comparison(elementwise.equal)  # type: ignore[assignment]
-    __ne__: ClassVar[Operator] = _comparison(elementwise.not_equal)  # type: ignore[assignment]
-    __and__: ClassVar[Operator] = _comparison(elementwise.bitwise_and)
-    __rand__: ClassVar[Operator] = _comparison(elementwise.bitwise_and)
-    __or__: ClassVar[Operator] = _comparison(elementwise.bitwise_or)
-    __ror__: ClassVar[Operator] = _comparison(elementwise.bitwise_or)
-    __xor__: ClassVar[Operator] = _comparison(elementwise.bitwise_xor)
-    __rxor__: ClassVar[Operator] = _comparison(elementwise.bitwise_xor)
-    __lshift__: ClassVar[Operator] = _operator(elementwise.left_shift, operator.lshift)
-    __rlshift__: ClassVar[Operator] = _reflected(elementwise.left_shift)
-    __rshift__: ClassVar[Operator] = _operator(elementwise.right_shift, operator.rshift)
-    __rrshift__: ClassVar[Operator] = _reflected(elementwise.right_shift)
-    __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
     def __matmul__(self, other: Operand) -> Value:
         return contractions.matmul(self, other)

@@ -184,4 +184,4 @@ def hard_tanh(x: Any) -> Any:
     return clip(x, -1.0, 1.0)
 
 
-swish = silu
+swish: Unary = silu

@@ -10,7 +10,7 @@ import math
 import string
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -539,7 +539,7 @@ convolve_: Bilinear = Bilinear(
 
 
 @of_two
-def convolve(a: Array, v: Array, mode: str = "full") -> Array:
+def convolve(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "full") -> Array:
     """The discrete convolution of two sequences.
 
     Parameters
@@ -579,7 +579,7 @@ def convolve(a: Array, v: Array, mode: str = "full") -> Array:
 
 
 @of_two
-def correlate(a: Array, v: Array, mode: str = "valid") -> Array:
+def correlate(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "valid") -> Array:
     """The cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
 
     Shapes, modes and errors are those of `convolve`.

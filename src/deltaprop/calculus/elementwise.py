@@ -537,24 +537,24 @@ def power_of_floats(a: float, b: float) -> float:
 
 
 # NumPy's own other names
-abs = absolute
+abs: Unary = absolute
 conj: OfArray[[]] = _conj
 conjugate = conj
-pow = power
-mod = remainder
+pow: Binary = power
+mod: Binary = remainder
 around = round
-true_divide = divide
-fix = trunc
-radians = deg2rad
-degrees = rad2deg
-asin = arcsin
-acos = arccos
-atan = arctan
-atan2 = arctan2
-asinh = arcsinh
-acosh = arccosh
-atanh = arctanh
-bitwise_invert = invert
-bitwise_not = invert
-bitwise_left_shift = left_shift
-bitwise_right_shift = right_shift
+true_divide: Binary = divide
+fix: Unary = trunc
+radians: Unary = deg2rad
+degrees: Unary = rad2deg
+asin: Unary = arcsin
+acos: Unary = arccos
+atan: Unary = arctan
+atan2: Binary = arctan2
+asinh: Unary = arcsinh
+acosh: Unary = arccosh
+atanh: Unary = arctanh
+bitwise_invert: Unary = invert
+bitwise_not: Unary = invert
+bitwise_left_shift: Binary = left_shift
+bitwise_right_shift: Binary = right_shift

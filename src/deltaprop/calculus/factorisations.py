@@ -20,7 +20,7 @@ function V f(w) V^H there have no derivative that could be found from the factor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -347,7 +347,7 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
     return star(_cholesky(star(a))) if upper else _cholesky(a)
 
 
-def qr(a: Array, mode: str = "reduced") -> Any:
+def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
     """Orthonormal columns times an upper triangle; modes 'reduced', 'complete' and 'r'.
 
     Differentiable only if the first min(m, n) columns of `a` are linearly independent. The

@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable, Sequence
 from inspect import Signature, signature
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -156,7 +156,12 @@ def _static_entry(i: Any) -> Any:
 
 
 @of_array
-def take(x: Array, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
+def take(
+    x: Array,
+    indices: Any,
+    axis: int | None = None,
+    mode: Literal["raise", "wrap", "clip"] = "raise",
+) -> Array:
     """The entries at the positions `indices` along `axis`, of the ravelled `x` if it is None.
 
     Parameters

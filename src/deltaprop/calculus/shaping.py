@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from operator import index
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -370,7 +370,12 @@ def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Ar
 
 
 @of_array
-def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:
+def pad(
+    x: Array,
+    pad_width: Any,
+    mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
+    constant_values: Any = 0,
+) -> Array:
     """`x` with a border.
 
     Parameters
@@ -402,7 +407,7 @@ def pad(x: Array, pad_width: Any, mode: str = "constant", constant_values: Any =
     if mode == "constant":
         return _framed(x, widths, constant_values)
     for axis, (n, width) in enumerate(zip(shape, widths, strict=True)):
-        positions: Any = np.pad(np.arange(n), width, mode=mode)  # type: ignore[call-overload]
+        positions: Any = np.pad(np.arange(n), width, mode=mode)
         x = _part(x, axis, positions) if width != [0, 0] else x
     return _array(x)
 

@@ -286,9 +286,9 @@ kl_div: Binary = Elementwise(
 
 # -- what users call ----------------------------------------------------------------------
 
-digamma = psi
-expit = sigmoid
-log_expit = log_sigmoid
+digamma: Unary = psi
+expit: Unary = sigmoid
+log_expit: Unary = log_sigmoid
 
 
 @of_array
@@ -339,4 +339,5 @@ def multigammaln(a: Any, d: int) -> Any:
     return total + d * (d - 1) * 0.25 * math.log(math.pi)
 
 
-jn, yn = jv, yv
+jn: Binary = jv
+yn: Binary = yv

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import nn
+from ..nn.losses import LossName
+from ..nn.propagation import Propagation
 from .formulas import Array, Deltas, LayerDeltas, checked, layer_deltas
 
 LIMIT = 16  # units in the last place up to which the formulas and autodiff agree
@@ -71,7 +73,11 @@ class Comparison:
 
 
 def compare(
-    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str | None = None
+    mlp: nn.MLP,
+    X: Any,
+    T: Any,
+    loss: LossName = "mse",
+    error_propagation: Propagation | None = None,
 ) -> Comparison:
     """Run the formulas and autodiff, and compare delta, dW and db layer by layer.
 

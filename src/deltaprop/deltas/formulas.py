@@ -51,6 +51,8 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:  # the formulas need only NumPy to run
     from .. import nn
+    from ..nn.losses import LossName
+    from ..nn.propagation import Propagation
 
 Array = npt.NDArray[Any]
 Binary = Callable[[Array, Array], Any]
@@ -224,7 +226,7 @@ class Deltas:
 
 
 def layer_deltas(
-    mlp: nn.MLP, X: Any, T: Any, loss: str = "mse", error_propagation: str = "exact"
+    mlp: nn.MLP, X: Any, T: Any, loss: LossName = "mse", error_propagation: Propagation = "exact"
 ) -> Deltas:
     """Compute Z, A, delta, dW and db of every layer by the formulas.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..calculus.activations import (
     elu,
@@ -21,26 +21,29 @@ from ..calculus.activations import (
 )
 from ..calculus.elementwise import sigmoid, tanh
 from ..calculus.reductions import log_softmax, softmax
+from ..calculus.signatures import of_array
 from ..options import by_name
 
 Activation: TypeAlias = Callable[[Any], Any]
 
 
+@of_array
 def identity(x: Any) -> Any:
     """x itself: the activation of a linear layer."""
     return x
 
 
+@of_array
 def gelu_tanh(x: Any) -> Any:
     """The approximation of gelu by tanh (Hendrycks and Gimpel, 2016)."""
     return gelu(x, approximate="tanh")
 
 
-_NAMED: tuple[Any, ...] = (
-    identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, mish, softplus,
-    softsign, log_sigmoid, hard_tanh, softmax, log_softmax,
-)  # fmt: skip
-ACTIVATIONS: dict[str, Activation] = {f.__name__: f for f in _NAMED} | {"swish": swish}
+ActivationName: TypeAlias = Literal[
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu",
+    "mish", "softplus", "softsign", "log_sigmoid", "hard_tanh", "softmax", "log_softmax", "swish",
+]  # fmt: skip
+ACTIVATIONS: dict[str, Activation] = {name: globals()[name] for name in get_args(ActivationName)}
 
 
 def activation(name: str | Activation) -> Activation:

@@ -13,10 +13,11 @@ from ..graph import Node, as_array, raw
 from ..graph.modes import no_grad
 from ..options import whole
 from ..value import Value
-from .activations import Activation
+from .activations import Activation, ActivationName
 from .activations import activation as activation_by_name
-from .initializers import Initializer, Rng
+from .initializers import Initializer, InitializerName, Rng
 from .layers import MLP
+from .losses import LossName
 from .losses import loss as loss_by_name
 
 
@@ -68,10 +69,10 @@ class Ensemble(MLP):
         self,
         members: int,
         sizes: Sequence[int],
-        activation: str | Activation = "tanh",
-        output: str | Activation = "identity",
+        activation: ActivationName | Activation = "tanh",
+        output: ActivationName | Activation = "identity",
         bias: bool = True,
-        init: str | Initializer | None = None,
+        init: InitializerName | Initializer | None = None,
         rng: Rng = None,
         dtype: Any = np.float64,
         dropout: float = 0.0,
@@ -87,7 +88,7 @@ class Ensemble(MLP):
             if layer.bias is not None:
                 layer.bias = Value(np.zeros((self.members, 1, layer.n_out), layer.bias.dtype))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Value:
         """The outputs (K, N, n_L) for X of shape (N, n_0), seen by all, or (K, N, n_0)."""
         shape, n_in = as_array(raw(x)).shape, self.sizes[0]
         if len(shape) < 2 or shape[-1] != n_in or shape[:-2] not in ((), (self.members,)):
@@ -106,7 +107,7 @@ class Ensemble(MLP):
             parameter.assign(raw(stack)[k].reshape(parameter.shape))
         return network
 
-    def loss(self, loss: str | Callable[..., Any]) -> Callable[..., Any]:
+    def loss(self, loss: LossName | Callable[..., Any]) -> Callable[..., Any]:
         """The sum of the members' losses, as a function of outputs and target.
 
         Parameters
@@ -132,16 +133,18 @@ class Ensemble(MLP):
 
         return summed
 
-    def predictions(self, x: Any, activation: str | Activation = "identity") -> np.ndarray:
+    def predictions(
+        self, x: Any, activation: ActivationName | Activation = "identity"
+    ) -> np.ndarray:
         """All outputs (K, N, n_L), without a graph; the activation makes logits probabilities."""
         with no_grad():
             return np.asarray(raw(activation_by_name(activation)(self(x))))
 
-    def mean(self, x: Any, activation: str | Activation = "identity") -> np.ndarray:
+    def mean(self, x: Any, activation: ActivationName | Activation = "identity") -> np.ndarray:
         """The members' mean (N, n_L)."""
         return self.predictions(x, activation).mean(0)
 
-    def spread(self, x: Any, activation: str | Activation = "identity") -> np.ndarray:
+    def spread(self, x: Any, activation: ActivationName | Activation = "identity") -> np.ndarray:
         """The members' standard deviation (N, n_L): how far they disagree."""
         return self.predictions(x, activation).std(0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -131,13 +131,11 @@ lecun_uniform: Initializer
 lecun_normal: Initializer
 lecun_uniform, lecun_normal = _scaling("lecun", "1 / n_in", lambda n_in, _: 1 / n_in)
 
-INITIALIZERS: dict[str, Initializer] = {
-    function.__name__: function
-    for function in (
-        *(glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_uniform, lecun_normal),
-        *(orthogonal, zeros, constant, uniform, normal),
-    )
-}
+InitializerName: TypeAlias = Literal[
+    "glorot_uniform", "glorot_normal", "he_uniform", "he_normal", "lecun_uniform", "lecun_normal",
+    "orthogonal", "zeros", "constant", "uniform", "normal",
+]  # fmt: skip
+INITIALIZERS: dict[str, Initializer] = {name: globals()[name] for name in get_args(InitializerName)}
 _LIKE_RELU = {"relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "swish", "mish"}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from ..calculus.contractions import affine_, matmul
 from ..graph import Node, as_array, frozen, outside, raw, shape_of
 from ..options import by_name, chosen, whole
 from ..value import Value
-from .activations import Activation
+from .activations import Activation, ActivationName
 from .activations import activation as activation_by_name
-from .initializers import Initializer, Rng, initializer, suited_to
+from .initializers import Initializer, InitializerName, Rng, initializer, suited_to
 from .module import Module, layer_dtype
 from .normalization import NORMALIZATIONS
-from .propagation import PROPAGATIONS, activate, cut
+from .propagation import PROPAGATIONS, Propagation, activate, cut
 
 
 class Dense(Module):
@@ -65,13 +65,13 @@ class Dense(Module):
         self,
         n_in: int,
         n_out: int,
-        activation: str | Activation = "identity",
+        activation: ActivationName | Activation = "identity",
         bias: bool = True,
-        init: str | Initializer | None = None,
+        init: InitializerName | Initializer | None = None,
         *,
         rng: Rng = None,
         dtype: Any = np.float64,
-        error_propagation: str = "exact",
+        error_propagation: Propagation = "exact",
     ) -> None:
         self.n_in: int = whole("n_in", n_in)
         self.n_out: int = whole("n_out", n_out)
@@ -86,16 +86,16 @@ class Dense(Module):
             raise ValueError(
                 f"the initialiser gave shape {self.weight.shape}, but was asked for {shape}"
             )
-        self.bias: Value | None = Value(np.zeros(self.n_out, self._dtype)) if bias else None
+        self.bias: Value | Any = Value(np.zeros(self.n_out, self._dtype)) if bias else None
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Value:
         """A = f(X W + b), of shape (..., n_out) for X of shape (..., n_in).
 
         A raw X is converted to the layer's dtype, and no gradient is computed for it.
         """
         return self.activate(self.linear(x))
 
-    def linear(self, x: Any) -> Any:
+    def linear(self, x: Any) -> Value:
         """Z = X W + b; its gradient is the layer's delta, dL/dZ."""
         if not isinstance(x, Node):
             x = self._as_input(x)
@@ -114,7 +114,7 @@ class Dense(Module):
                 f"{self.weight.shape}, but this input has shape {shape}"
             ) from error
 
-    def activate(self, z: Any) -> Any:
+    def activate(self, z: Any) -> Value:
         """Return A = f(Z), for a Z that `linear` has returned."""
         if self.error_propagation == "exact":
             return self._function(z)
@@ -251,15 +251,15 @@ class MLP(Module):
     def __init__(
         self,
         sizes: Sequence[int],
-        activation: str | Activation = "tanh",
-        output: str | Activation = "identity",
+        activation: ActivationName | Activation = "tanh",
+        output: ActivationName | Activation = "identity",
         bias: bool = True,
-        init: str | Initializer | None = None,
+        init: InitializerName | Initializer | None = None,
         rng: Rng = None,
         dtype: Any = np.float64,
-        error_propagation: str = "exact",
+        error_propagation: Propagation = "exact",
         dropout: float = 0.0,
-        normalization: str | None = None,
+        normalization: Literal["batch", "layer"] | None = None,
     ) -> None:
         if isinstance(sizes, str) or not isinstance(sizes, Iterable):
             raise TypeError(
@@ -295,7 +295,7 @@ class MLP(Module):
                 )
             self.norms = [kind(n, dtype=dtype) for n in self.sizes[1:-1]]
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Value:
         """Return the output A_L of shape (N, n_L) for X of shape (N, n_0)."""
         last = len(self.layers) - 1
         for k, layer in enumerate(self.layers):

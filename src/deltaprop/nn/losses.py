@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -218,6 +218,7 @@ def _are_shares(data: Any, what: str, advice: str = "") -> None:
         )
 
 
+Reduction: TypeAlias = Literal["mean", "sum", "none"]
 _REDUCTIONS: dict[str, Callable[[Any], Any]] = {
     "mean": _mean,
     "sum": _sum,
@@ -233,7 +234,7 @@ def _reduce(values: Any, reduction: str) -> Any:
 
 
 @of_two
-def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def mse(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Squared error, (prediction - target)².
 
     Parameters
@@ -263,7 +264,7 @@ def mse(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 @of_two
-def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def mae(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Absolute error, ``|prediction - target|``; parameters and errors as in `mse`.
 
     Examples
@@ -276,7 +277,9 @@ def mae(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 @of_two
-def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float = 1.0) -> Any:
+def huber(
+    prediction: Any, target: Any, reduction: Reduction = "mean", *, delta: float = 1.0
+) -> Any:
     """d² / 2 where the error d is at most `delta`, and the tangent of this parabola beyond.
 
     Parameters and errors as in `mse`; `delta` must be positive.
@@ -299,7 +302,7 @@ def huber(prediction: Any, target: Any, reduction: str = "mean", *, delta: float
 
 
 @of_two
-def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def binary_cross_entropy(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """-t log p - (1 - t) log(1 - p) for probabilities p.
 
     Probabilities are kept away from 0 and 1 by the smallest normal number of their dtype, so that
@@ -334,7 +337,9 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: str = "mean") 
 
 
 @of_two
-def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def binary_cross_entropy_with_logits(
+    prediction: Any, target: Any, reduction: Reduction = "mean"
+) -> Any:
     """Binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
 
     Its derivative with respect to a logit is p - t, without a factor sigmoid' that could vanish.
@@ -354,7 +359,7 @@ def binary_cross_entropy_with_logits(prediction: Any, target: Any, reduction: st
 
 
 @of_two
-def hinge(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def hinge(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as in `mse`.
 
     Examples
@@ -377,7 +382,7 @@ def _are_signs(target: Any) -> None:
 
 
 @of_two
-def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+def kl_divergence(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Kullback-Leibler divergence of rows: the sum of t log(t / p) over the last axis.
 
     Parameters
@@ -409,7 +414,7 @@ def kl_divergence(prediction: Any, target: Any, reduction: str = "mean") -> Any:
 def softmax_cross_entropy(
     logits: Any,
     target: Any,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     *,
     label_smoothing: float = 0.0,
     class_weights: Any = None,
@@ -570,11 +575,11 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
     return _mean(values * weights.reshape(shape[:1] + (1,) * (len(shape) - 1)))
 
 
-_NAMED: tuple[Any, ...] = (
-    mse, mae, huber, binary_cross_entropy, binary_cross_entropy_with_logits, softmax_cross_entropy,
-    hinge, kl_divergence,
-)  # fmt: skip
-LOSSES: dict[str, Callable[..., Any]] = {function.__name__: function for function in _NAMED}
+LossName: TypeAlias = Literal[
+    "mse", "mae", "huber", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "softmax_cross_entropy", "hinge", "kl_divergence",
+]  # fmt: skip
+LOSSES: dict[str, Callable[..., Any]] = {name: globals()[name] for name in get_args(LossName)}
 
 
 def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:

@@ -116,7 +116,7 @@ class LayerNorm(Normalization):
     ) -> None:
         super().__init__(n, eps, affine, dtype)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Value:
         """Return the input normalised, with its shape (..., n)."""
         return self._scaled(normalize(self._input(x), axis=-1, eps=self.eps))
 
@@ -196,7 +196,7 @@ class BatchNorm(Normalization):
         self.running_var: Any = np.ones(self.n, self._dtype)
         self.num_batches_tracked: Any = 0
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any) -> Value:
         """Return the input normalised, with its shape (..., n)."""
         x = self._input(x)
         if not self.training:

@@ -16,14 +16,15 @@ defined too. In every mode the gradient of Z is the delta of the layer.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from ..graph import Custom, Node
 from ..graph.cotangent import ZERO
 from ..graph.domains import case
 from .activations import Activation, identity
 
-PROPAGATIONS = ("exact", "rashid", "linear")
+Propagation: TypeAlias = Literal["exact", "rashid", "linear"]
+PROPAGATIONS: tuple[Propagation, ...] = get_args(Propagation)
 
 # What these operations return is what they were given, so it must not be written to later: hence
 # their rules "need" it. The generated tests compare with true derivatives, so the cases are those

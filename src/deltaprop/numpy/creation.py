@@ -28,7 +28,7 @@ def _constant(data: np.ndarray, device: Any = None) -> Value:
     return Value.leaf(data if data.ndim else data[()], constant=True)
 
 
-def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Any:
+def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Value:
     """Return a constant of numbers or arrays; Values, and lists of Values, keep their gradients.
 
     Parameters
@@ -73,7 +73,7 @@ def array(
     device: Any = None,
     copy: bool | None = None,
     ndmin: int = 0,
-) -> Any:
+) -> Value:
     """Return `asarray` of `obj`, with leading axes of length 1 up to `ndmin` axes."""
     x = asarray(obj, dtype, device=device, copy=copy)
     return reshape(x, (1,) * (ndmin - x.ndim) + x.shape) if x.ndim < ndmin else x
@@ -151,7 +151,7 @@ def linspace(
     return y if dtype is None else astype(y, dtype)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Any:
+def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Value:
     """Return an array filled with one value; a Value is broadcast."""
     if isinstance(fill_value, Node):
         return broadcast_to(asarray(fill_value, dtype), shape)
@@ -160,7 +160,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
 
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
-) -> Any:
+) -> Value:
     """Return `full` with the shape and dtype of `x`, unless others are given."""
     like = x if isinstance(x, Value) else as_array(x)
     shape = like.shape if shape is None else shape

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -45,7 +45,11 @@ class Slopes(NamedTuple):
     jump: np.ndarray
 
 
-def finite_difference(f: Callable[[Any], Any], x: Any, method: str = "auto") -> Difference:
+def finite_difference(
+    f: Callable[[Any], Any],
+    x: Any,
+    method: Literal["auto", "central", "complex", "ridders"] = "auto",
+) -> Difference:
     """Return the Jacobian of `f` at `x` by finite differences, computed in double precision.
 
     Parameters

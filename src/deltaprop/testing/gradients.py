@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ..value import constant
 from .diagnosis import Comparison, GradientError, report
 from .differences import EPS, Direction, doubled, finite, reals, slopes, units
 
-MODES = ("reverse", "forward")
+MODES: Sequence[Literal["reverse", "forward"]] = ("reverse", "forward")
 # arrays of at most so many entries are checked entry by entry, larger ones along so many
 # random directions; in the first order, and in the higher ones, which cost more
 ENTRIES, DIRECTIONS = (64, 4), (8, 4)
@@ -25,7 +25,7 @@ def check_grads(
     f: Callable[..., Any],
     *args: Any,
     order: int = 2,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[Literal["reverse", "forward"]] = MODES,
     rtol: float | None = None,
     rng: Any = 0,
 ) -> None:

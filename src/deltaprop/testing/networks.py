@@ -78,8 +78,9 @@ def mlps(
     >>> test()
     """
     sizes = draw(st.lists(st.integers(1, max_width), min_size=2, max_size=max_layers + 1))
-    activation, loss = draw(st.sampled_from(activations)), draw(st.sampled_from(losses))
-    output = _OUTPUTS.get(loss) or draw(st.sampled_from(["identity", activation]))
+    activation: Any = draw(st.sampled_from(activations))
+    loss = draw(st.sampled_from(losses))
+    output: Any = _OUTPUTS.get(loss) or draw(st.sampled_from(["identity", activation]))
     bias, batch = draw(st.booleans()), draw(st.integers(1, max_batch))
     for seed in itertools.count(draw(st.integers(0, 999))):
         rng = np.random.default_rng(seed)

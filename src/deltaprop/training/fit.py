@@ -15,8 +15,8 @@ from ..compiler import compile as compiled_function
 from ..graph import raw
 from ..graph.modes import no_grad
 from ..nn import Ensemble, Module
+from ..nn.losses import LossName, weighted
 from ..nn.losses import loss as loss_by_name
-from ..nn.losses import weighted
 from ..optim import Optimizer, Schedule, clip_grad_norm
 from ..options import chosen, whole
 from ..value import Value
@@ -33,7 +33,7 @@ _EVALUATED = 1024  # rows at a time, where no gradients are needed
 def fit(
     model: Callable[..., Any],
     data: Any,
-    loss: str | Callable[..., Any],
+    loss: LossName | Callable[..., Any],
     optimizer: Optimizer,
     *more: Any,
     epochs: int | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 from ..graph import Node, raw, topological_order
 from ..graph.node import complete, variable_of
 from ..nn import Module
+from ..nn.losses import LossName
 from ..nn.losses import loss as loss_by_name
 from .callbacks import Callback
 from .run import Run
@@ -32,7 +33,7 @@ class Flow(NamedTuple):
 
 
 def gradient_flow(
-    model: Module, X: Any, T: Any, loss: str | Callable[..., Any] = "mse"
+    model: Module, X: Any, T: Any, loss: LossName | Callable[..., Any] = "mse"
 ) -> dict[str, Flow]:
     """The sizes in each layer in one step of a training, from the first layer to the last.
 

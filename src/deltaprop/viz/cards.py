@@ -55,9 +55,10 @@ def cards(picture: Picture, model: Any) -> dict[int, Card]:
         )
     if model.norms:
         raise ValueError("play writes no formulas for normalised layers: give play no model")
-    propagation = model.layers[0].error_propagation
+    propagation: Any = model.layers[0].error_propagation
+    name: Any = found[0] if found else None
     by_formula = found and deltas.layer_deltas(
-        model, raw(used[0].X), raw(found[1]), found[0], propagation
+        model, raw(used[0].X), raw(found[1]), name, propagation
     )
     if not found or not by_formula or not np.isclose(by_formula.loss, loss):
         raise ValueError(

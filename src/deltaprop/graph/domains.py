@@ -51,8 +51,11 @@ class Case:
         seen: Callable[[Any], Any] | None = None,
         **params: Any,
     ) -> None:
-        self.shapes, self.params = shapes, params
-        self.domain, self.near, self.seen = domain, near, seen
+        self.shapes: tuple[tuple[int, ...], ...] = shapes
+        self.params: dict[str, Any] = params
+        self.domain: Domain = domain
+        self.near: Any = near
+        self.seen: Callable[[Any], Any] | None = seen
 
 
 case = Case  # entries write it like a call of the operation

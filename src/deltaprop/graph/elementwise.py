@@ -134,6 +134,8 @@ class Elementwise(Primitive):
         self.jumps: bool = jumps
         self.rooted: bool = bool(squares)
         rules = (*partials, *even, *squares)
+        self.keeps_result: bool
+        self.keeps: tuple[bool, ...]
         self.keeps_result, self.keeps = reads(rules, 0, self.count)
         self.smooth: bool = None not in partials
         # the only partial of an operation like an activation

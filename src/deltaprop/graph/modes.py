@@ -101,13 +101,15 @@ class _Entered:
 
     def __init__(self, block: _Block, below: _Entered | None) -> None:
         self.block = block
-        self.mode = mode = block.mode
+        mode = block.mode
+        self.mode: Mode = mode
         self.below = below
         self.depth: int = below.depth + 1 if below else 1
-        self.outer = outer = mode.around(below)
+        outer = mode.around(below)
+        self.outer: _Entered | None = outer
         self.judged: bool = mode.judges or (outer is not None and outer.judged)
         self.listener: Any = mode.outside or (outer and outer.listener)
-        self.number = None if outer else mode.number
+        self.number: Any = None if outer else mode.number
 
     @property
     def outside(self) -> Outside:

@@ -414,6 +414,8 @@ class Custom(Primitive):
         self.vjps: tuple[Rule | None, ...] = tuple(vjps)
         self.jvp_rule = jvp
         rules = (*self.vjps, jvp)
+        self.keeps_result: bool
+        self.keeps: tuple[bool, ...]
         self.keeps_result, self.keeps = reads(rules, 1, len(self.vjps))
         self.smooth: bool = None not in self.vjps
 

@@ -33,6 +33,7 @@ from .protocols import ArrayProtocols
 _hook_keys = count()
 Operator: TypeAlias = Callable[["Value", Operand], "Value"]
 _OPERANDS = (Node, *DATA)
+_OF_NODES = {name for name in dir(Node) if name[0] != "_"} - {"op", "is_constant"}
 
 
 def _operators(
@@ -584,6 +585,10 @@ class Value(ArrayProtocols):
 
     def __round__(self, digits: int | None = None) -> Value:
         return elementwise.round(self, digits or 0)
+
+    def __dir__(self) -> list[str]:
+        """What users call; what a graph is made of is left out."""
+        return sorted({*super().__dir__()} - _OF_NODES)
 
     def __copy__(self) -> Value:
         return self.__deepcopy__({})

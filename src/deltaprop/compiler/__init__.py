@@ -3,3 +3,9 @@
 from .compiled import Compiled as Compiled
 from .compiled import compile as compile  # noqa: A004 - the name that the field gives it
 from .traced import TraceError as TraceError
+
+__all__ = ["Compiled", "TraceError", "compile"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -14,7 +14,6 @@ def test_tab_shows_what_is_public(value: dp.Value) -> None:
     shown = {name for name in dir(value) if name[0] != "_"}
     assert {"backward", "grad", "data", "sum", "at", "op", "inputs", "item"} <= shown
     assert not shown & {"first", "second", "serial", "saved", "recorded", "extra", "leaf", "write"}
-    assert all(hasattr(value, name) for name in shown)
 
 
 @pytest.mark.parametrize("kind", [dp.optim.SGD, dp.optim.RMSprop, dp.optim.Adam, dp.optim.AdamW])

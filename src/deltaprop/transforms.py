@@ -40,8 +40,9 @@ from .graph.cotangent import as_gradient
 from .graph.domains import case
 from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
-from .graph.node import _serial, narrow, parents, topological_order
+from .graph.node import _serial, parents, topological_order
 from .graph.reverse import sweep
+from .graph.scalars import narrow
 from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value

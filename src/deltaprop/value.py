@@ -26,8 +26,9 @@ from .graph import (
     raw,
 )
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, narrow, parents
+from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, parents
 from .graph.reverse import backward
+from .graph.scalars import narrow
 from .protocols import ArrayProtocols
 
 _hook_keys = count()

@@ -194,8 +194,8 @@ _REASONS: dict[str, list[str]] = {
         "mean_squared_error, vjp 1: result float64",
     ],
     "an annotation inside a function": [
-        "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence",
-        "elementwise.Elementwise._written_for_floats: Sequence[Any] -> Sequence #2",
+        "scalars.vjp_of_scalars: Sequence[Any] -> Sequence",
+        "scalars.vjp_of_scalars: Sequence[Any] -> Sequence #2",
     ],
     "the two sides agree there, or the next choice makes up for it": [
         "activations._slope_of_pieces: raw(slope) < 0 -> raw(slope) <= 0",

@@ -26,6 +26,7 @@ from deltaprop.graph import (
     primitive,
     raw,
     reverse,
+    scalars,
 )
 from deltaprop.graph.cotangent import ZERO, Scattered
 
@@ -56,7 +57,7 @@ def _refresh() -> None:
     """Make anew what elementwise operations make of their partials when constructed."""
     for op in REGISTRY.values():
         if isinstance(op, Elementwise):
-            op.vjp_floats = op._written_for_floats()  # type: ignore[method-assign]
+            op.vjp_floats = scalars.vjp_of_scalars(op)  # type: ignore[method-assign]
 
 
 def _recoded(functions: Sequence[FunctionType], code: CodeType) -> Callable[[], Callable[[], None]]:
@@ -300,7 +301,7 @@ KINDS: list[Any] = [
     cotangent.unbroadcast, cotangent.materialize, cotangent._fit, cotangent._gather,
     cotangent.accumulate,
     elementwise.Elementwise.vjp, elementwise.Elementwise._vjp_masked,
-    elementwise.Elementwise.jvp, elementwise.Elementwise._written_for_floats,
+    elementwise.Elementwise.jvp, scalars.vjp_of_scalars,
     elementwise._partial, elementwise._times, elementwise._where, elementwise._any_of,
     elementwise.has_no_nan,
     primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,

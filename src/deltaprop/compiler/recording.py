@@ -23,9 +23,10 @@ import numpy as np
 from ..data import shown
 from ..graph import Elementwise, Node, Primitive, as_number, gathered, raw
 from ..graph.modes import Mode
-from ..graph.node import LARGE, TO_COME, Extra, _serial, as_scalar, is_mutable, narrow, remember
+from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
 from ..graph.outside import Outside
 from ..graph.primitive import is_operand, kept
+from ..graph.scalars import as_scalar, narrow, remember
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, alias, run, symbols_in

@@ -30,12 +30,12 @@ from .cotangent import (
     unbroadcast,
 )
 from .domains import NONZERO, REAL, Domain
-from .node import MODE, Node, is_complex, remember, shape_of, topological_order
+from .node import MODE, Node, is_complex, shape_of, topological_order
 from .primitive import Array, Primitive, Rule, reads
+from .scalars import remember, vjp_of_scalars
 
 Partial: TypeAlias = Rule | int | None
 _ONE, _MINUS_ONE, _ZERO = 1, -1, 0
-_CONSTANT: dict[Any, Any] = {_ONE: lambda *_: 1.0, _MINUS_ONE: lambda *_: -1.0}
 
 
 class Elementwise(Primitive):
@@ -141,7 +141,7 @@ class Elementwise(Primitive):
         # the only partial of an operation like an activation
         alone = len(partials) == 1 and not chooses and callable(partials[0])
         self.slope: Any = partials[0] if alone else None
-        self.vjp_floats: Rule = self._written_for_floats()
+        self.vjp_floats: Rule = vjp_of_scalars(self)
         if ufunc:  # NumPy's docstring describes more than this operation does
             gradient = "with its derivative" if self.smooth else "with a constant as result"
             more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
@@ -202,34 +202,6 @@ class Elementwise(Primitive):
             return self.scalar(*data)  # type: ignore[misc]
         except (ArithmeticError, ValueError):
             return self.forward(*data).item()  # Python raises where IEEE arithmetic has a result
-
-    def _written_for_floats(self) -> Callable[[Node, float], Sequence[Any]]:
-        """Return ``vjp_floats(node, g)``: `vjp` for a node that keeps its operands in two slots.
-
-        The function may return a cotangent for a raw operand too, which the backward pass ignores.
-        """
-        if self.partials == (_ONE, _ONE):
-            return lambda node, g: (g, g)
-        if self.chooses or not self.smooth or _ZERO in self.partials or len(self.partials) > 2:
-            return lambda node, g: self.vjp(g, node, False)
-        rules: list[Any] = [_CONSTANT.get(p, p) for p in self.partials]
-        p, q = rules[0], rules[-1]
-
-        def one(node: Node, g: float) -> Sequence[Any]:
-            try:
-                return (g * p(node._held, node.first._held),)
-            except (ArithmeticError, ValueError):
-                return self.vjp(g, node, False)
-
-        def two(node: Node, g: float) -> Sequence[Any]:
-            y, a, b = node._held, node.first, node.second
-            if type(a) is not float:
-                a = a._held
-            if type(b) is not float:
-                b = b._held
-            return g * p(y, a, b), g * q(y, a, b)
-
-        return one if len(rules) == 1 else two
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         kind, y = type(g), node._held

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from .arrays import DuckArray, as_array, as_number
+from .scalars import narrow
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -297,30 +298,6 @@ class _Snapshot:
 
 
 SNAPSHOT: Any = _Snapshot()
-
-
-def narrow(data: Any) -> Any:
-    """Return the dtype of 0-d data if no Python number has it (such as float32), else None."""
-    if type(data) in _WIDE:
-        return None
-    dtype = getattr(data, "dtype", None)
-    return dtype if dtype is not None and dtype.char in "efF" and not data.shape else None
-
-
-def as_scalar(held: Any, dtype: Any) -> Any:
-    """Return the number of a node as a NumPy scalar, or what stands for one."""
-    return dtype.type(held) if isinstance(held, float | complex) else held.astype(dtype)
-
-
-def remember(node: Node, x: Node) -> Node:
-    """Return the node, with the dtype of the scalar that it is a function of."""
-    dtype = None if x._extra is None else x._extra.dtype
-    if dtype is not None and np.iscomplexobj(node._held) == (dtype.kind == "c"):
-        node.extra.dtype = dtype
-    return node
-
-
-_WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 
 
 _NAN: dict[Any, np.ndarray] = {}

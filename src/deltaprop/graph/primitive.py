@@ -25,13 +25,11 @@ from .node import (
     TO_COME,
     Node,
     _serial,
-    as_scalar,
     complete,
     is_absent,
     is_mutable,
-    narrow,
-    remember,
 )
+from .scalars import as_scalar, narrow, remember
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules accept both
 Rule: TypeAlias = Callable[..., Any]

@@ -339,12 +339,31 @@ def test_clip_grad_norm(entries: list[float], max_norm: float) -> None:
     assert unused.grad is None
 
 
+@pytest.mark.filterwarnings("error")
+def test_gradients_of_zero_are_not_scaled() -> None:
+    v = dp.Value([1.0, 2.0])
+    (v * 0.0).sum().backward()
+    assert optim.clip_grad_norm([v], 1.0) == 0.0
+    np.testing.assert_array_equal(v.grad, 0.0)
+
+
 def test_clip_grad_norm_does_not_overflow() -> None:
     v = dp.Value(np.zeros(2, np.float32))
     v.grad = np.array([3e30, 4e30], np.float32)
     assert optim.clip_grad_norm([v], 1.0) == pytest.approx(5e30)
     np.testing.assert_allclose(v.grad, [0.6, 0.8], rtol=1e-6)
     assert v.grad.dtype == np.float32
+
+
+@pytest.mark.parametrize("entries", [2, 20_000])  # a record stands for large results
+def test_the_gradient_of_a_result_is_clipped(entries: int) -> None:
+    x = dp.Value(np.ones(entries))
+    a = x * 2.0
+    (a * 3.0).sum().backward()
+    assert optim.clip_grad_norm([a], 1.0) == pytest.approx(3.0 * entries**0.5)
+    np.testing.assert_allclose(np.linalg.norm(a.grad), 1.0)
+    optim.clip_grad_value([a], 1e-3)
+    np.testing.assert_array_equal(a.grad, 1e-3)
 
 
 def test_clip_grad_value() -> None:

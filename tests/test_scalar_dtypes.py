@@ -139,3 +139,13 @@ def test_a_state_dict_has_it() -> None:
     other.load_state_dict({"scale": np.float32(0.3)})
     assert other.scale.data == np.float32(0.3)
     assert other.scale.dtype == np.float32
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_a_jacobian_has_the_dtype_of_what_it_joins(mode: Any) -> None:
+    x, s = np.array([1.0, 2.0], np.float32), np.float32(3.0)
+    for jacobian in (dp.jacobian, lambda f, **how: dp.compile(dp.jacobian(f, **how))):
+        assert jacobian(lambda x: (x * x).sum(), mode=mode)(x).dtype == np.float32
+        assert jacobian(lambda s: s * x, mode=mode)(s).dtype == np.float32
+    empty = dp.jacobian(lambda x: x[:0], mode=mode)(x), dp.jacobian(np.sum, mode=mode)(x[:0])
+    assert [(j.shape, j.dtype) for j in empty] == [((0, 2), np.float32), ((0,), np.float32)]

@@ -26,7 +26,7 @@ from .calculus.elementwise import imag, maximum, minimum, real, sqrt, square, wh
 from .calculus.shaping import astype, stack
 from .graph import as_number, is_complex, outside, raw
 from .graph.cotangent import materialize
-from .graph.node import MODE
+from .graph.node import MODE, Node, in_graph
 from .options import chosen, whole
 from .value import Value
 
@@ -180,8 +180,7 @@ class Optimizer:
                 f"the saved state must fit {self!r}, got entries that are missing, unexpected, of "
                 f"another shape, no real numbers, or no counts: {', '.join(sorted(wrong))}"
             )
-        lr = _number("the learning rate", saved["lr"])
-        self.lr, self.options = lr, options
+        self.lr, self.options = saved["lr"], options
         # in place: a compiled step keeps a reference to the list
         self.state[:] = [
             tuple(
@@ -421,11 +420,10 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     # in float64, where no square of a float32 overflows
     wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
     norm = sqrt(sum([square(g).sum() for g in wide], np.zeros(())))
-    factor = where(norm > limit, limit / norm, 1.0)
-    size, scale = as_number(norm), as_number(factor)
+    scale = as_number(where(norm > limit, limit / where(norm > 0, norm, 1.0), 1.0))
     for p in graded:
         p._grad = raw(p._grad) * scale
-    return size
+    return as_number(norm)
 
 
 def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
@@ -439,9 +437,12 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
         p._grad = materialize(_as_before(limited, p._held), p._held)
 
 
-def _graded(parameters: Iterable[Value]) -> list[Value]:
-    """Return the parameters that have a gradient."""
-    return [p for p in parameters if raw(p) is not None and p._grad is not None]
+def _graded(parameters: Iterable[Value]) -> list[Node]:
+    """Return the nodes of the parameters that have a gradient, which is of their shape."""
+    graded = [p for p in map(in_graph, parameters) if raw(p) is not None and p._grad is not None]
+    for p in graded:  # a result keeps its gradient as it came
+        p._grad = materialize(p._grad, p._held)
+    return graded
 
 
 class Schedule(ABC):
@@ -697,9 +698,7 @@ def _real(x: Any) -> Any:
 
 def _as_before(new: Any, held: Any) -> Any:
     """Undo `_real` if the data held are complex."""
-    if not np.iscomplexobj(held):
-        return new
-    return materialize(new[..., 0] + 1j * new[..., 1], held)
+    return materialize(new[..., 0] + 1j * new[..., 1], held) if np.iscomplexobj(held) else new
 
 
 def _like(entry: Any, new: Any) -> Any:

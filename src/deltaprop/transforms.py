@@ -600,26 +600,26 @@ def _units(like: Any) -> Iterator[Any]:
         yield Masked(unit, unit != 0)
 
 
-def _assembled(slices: Sequence[Any], lead: tuple[int, ...], last: bool) -> Any:
-    """Return the slices joined along axes of shape `lead`, which come first or last."""
-    shape = shape_of(slices[0]) if slices else ()
-    joined = shaping.stack(slices, -1 if last else 0)
-    return shaping.reshape(joined, (*shape, *lead) if last else (*lead, *shape))
+def _assembled(slices: Sequence[Any], like: Any, lead: tuple[int, ...], last: bool) -> Any:
+    """Return the slices, each like `like`, joined along axes of shape `lead`, first or last."""
+    shape = (*shape_of(like), *lead) if last else (*lead, *shape_of(like))
+    dtype = like.dtype if isinstance(like, Value) else dtype_of(like)
+    if not slices:
+        return np.zeros(shape, dtype)
+    joined = shaping.reshape(shaping.stack(slices, -1 if last else 0), shape)
+    return joined if joined.dtype == dtype else shaping.astype(joined, dtype)
 
 
 def _rows(run: Evaluation) -> Iterator[list[Any]]:
     for y in run.outputs:
         shape = shape_of(y)
         swept = [[as_gradient(g) for g in run.reverse(y, unit)] for unit in _units(y)]
-        if not shape:
+        if shape:
+            columns = [[row[i] for row in swept] for i in range(len(run.inputs))]
+            pairs = zip(columns, run.inputs, strict=True)
+            yield [_assembled(column, x, shape, False) for column, x in pairs]
+        else:
             yield swept[0]
-            continue
-        yield [
-            _assembled([s[i] for s in swept], shape, False)
-            if swept
-            else np.zeros(shape + shape_of(x))
-            for i, x in enumerate(run.inputs)
-        ]
 
 
 def _columns(run: Evaluation) -> Iterator[list[Any]]:
@@ -634,12 +634,7 @@ def _columns(run: Evaluation) -> Iterator[list[Any]]:
         for i, x in enumerate(run.inputs):
             columns = [out[k] for j, out in pushed if j == i]
             shape = shape_of(x)
-            if not shape:
-                row.append(columns[0])
-            elif columns:
-                row.append(_assembled(columns, shape, True))
-            else:
-                row.append(np.zeros(shape_of(y) + shape))
+            row.append(_assembled(columns, y, shape, True) if shape else columns[0])
         yield row
 
 

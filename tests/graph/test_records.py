@@ -193,6 +193,18 @@ def test_a_result_is_its_own_root_after_others_have_used_it() -> None:
     assert [n.serial for n in topological_order(a)] == [x.serial, a.serial]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.complex64, np.float16, np.longdouble])
+def test_a_result_of_any_dtype_has_a_record(dtype: Any, monkeypatch: Any) -> None:
+    monkeypatch.delitem(primitive.REGISTRY, "cast for records", raising=False)
+    cast = primitive.Linear("cast for records", lambda x: x.astype(dtype), lambda g, x: g)
+    x = Value([0.0, 1.0])
+    y = cast(x) * np.array([2.0, 3.0])
+    np.testing.assert_array_equal(y.inputs[0].data, np.array([0, 1], dtype))
+    assert y.inputs[0].dtype == dtype
+    y.real.sum().backward()
+    np.testing.assert_array_equal(x.grad, [2.0, 3.0])
+
+
 def test_a_step_of_descent_on_a_result_that_others_have_used_is_an_error() -> None:
     w = Value([1.0, 2.0]) * 1.0
     (w + 1.0).sum().backward()

@@ -304,12 +304,15 @@ _NAN: dict[Any, np.ndarray] = {}
 
 
 def absent(data: Any) -> Any:
-    """Return an array of this shape and dtype whose entries are all one NaN: it takes no memory."""
+    """Return an array of this shape and dtype whose entries are all one NaN: it takes no memory.
+
+    Integers and booleans, which an operation of the user's may give, have no NaN: they are 0.
+    """
     if isinstance(data, DuckArray):
         return data.absent()
     dtype = data.dtype
     if dtype not in _NAN:
-        _NAN[dtype] = np.array(np.nan, dtype)
+        _NAN[dtype] = np.array(np.nan if dtype.kind in "fc" else 0, dtype)
         _NAN[dtype].flags.writeable = False
     return np.ndarray(data.shape, dtype, _NAN[dtype], strides=(0,) * data.ndim)
 

@@ -307,10 +307,10 @@ def test_einsum_of_scalars_and_float32_is_float32() -> None:
 @pytest.mark.parametrize(
     ("expression", "shapes", "says"),
     [
-        ("ij,jk", [(2, 3)], "names 2 operands, but 1 came"),
+        ("ij,jk", [(2, 3)], "needs 2 operands, got 1"),
         ("ij", [(2,)], r"operand 0 has shape \(2,\)"),
         ("i...j", [(2,)], r"operand 0 has shape \(2,\)"),
-        ("i...->i", [(2, 3)], "must be in the output"),
+        ("i...->i", [(2, 3)], "the output must contain"),
         ("ij,jk->ik", [(2, 3), (4, 2)], "could not be broadcast"),
         ("ij->ik", [(2, 3)], "'k'"),
     ],
@@ -417,11 +417,11 @@ def test_default_modes_are_numpys() -> None:
 
 
 def test_bad_convolutions() -> None:
-    with pytest.raises(ValueError, match="unknown mode 'half'"):
+    with pytest.raises(ValueError, match="got 'half'"):
         c.convolve([1.0], [1.0], "half")
     with pytest.raises(ValueError, match=r"\(2, 2\) and \(3,\)"):
         c.convolve(dp.Value(np.ones((2, 2))), np.ones(3))
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="non-empty"):
         c.convolve(dp.Value(np.ones(0)), np.ones(3))
 
 

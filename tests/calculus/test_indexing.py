@@ -170,10 +170,10 @@ class TestGetitem:
         ("index", "error", "words"),
         [
             (dp.Value([0.0]), TypeError, "differentiable Value cannot be an index"),
-            (dp.constant([0.5]), IndexError, "integers or booleans, not float64"),
-            (np.array([0.0]), IndexError, "not float64"),
-            (1.0, IndexError, "not float"),
-            ([0.5], IndexError, "not float64"),
+            (dp.constant([0.5]), IndexError, "integers or booleans, got float64"),
+            (np.array([0.0]), IndexError, "got float64"),
+            (1.0, IndexError, "got float"),
+            ([0.5], IndexError, "got float64"),
             (3, IndexError, "out of bounds"),
             (np.array([-4]), IndexError, "out of bounds"),
             (np.ones(4, bool), IndexError, "boolean index did not match"),
@@ -213,7 +213,7 @@ class TestTake:
         np.testing.assert_array_equal(v.grad, counts)
 
     def test_mode_errors(self) -> None:
-        with pytest.raises(ValueError, match="'raise', 'wrap' or 'clip', not 'wrapp'"):
+        with pytest.raises(ValueError, match="'raise', 'wrap' or 'clip', got 'wrapp'"):
             indexing.take(dp.Value([1.0]), 0, mode="wrapp")
 
     @given(shape=SHAPES, seed=st.integers(0, 10**6), data=st.data())
@@ -237,7 +237,7 @@ class TestTake:
     def test_take_along_no_axis(self) -> None:
         x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
         np.testing.assert_array_equal(indexing.take_along_axis(x, [3, 0], None).data, [4.0, 1.0])
-        with pytest.raises(ValueError, match="need the 2 axes"):
+        with pytest.raises(ValueError, match="must have 2 axes"):
             indexing.take_along_axis(x, [0, 1])
 
     def test_compress_and_extract(self) -> None:
@@ -437,7 +437,7 @@ class TestAt:
         x = dp.Value(np.ones((2, 3)))
         with pytest.raises(TypeError, match=r"x\.at\[index\]\.set"):
             x.at.set(1.0)
-        with pytest.raises(ValueError, match=r"picks shape \(3,\).* has shape \(2,\)"):
+        with pytest.raises(ValueError, match=r"shape of x\[index\], \(3,\), got shape \(2,\)"):
             x.at[0].set([1.0, 2.0])
         with pytest.raises(IndexError, match="out of bounds"):
             x.at[2].add(1.0)
@@ -476,7 +476,7 @@ class TestSelect:
             select([True, False], [1.0])
         with pytest.raises(ValueError, match="0 conditions"):
             select([], [])
-        with pytest.raises(TypeError, match="boolean arrays, not of float64"):
+        with pytest.raises(TypeError, match="boolean arrays, got float64"):
             select([np.ones(2)], [dp.Value([1.0, 2.0])])
 
 
@@ -542,7 +542,7 @@ class TestPiecewise:
         x = dp.Value([1.0, 2.0])
         with pytest.raises(ValueError, match="1 conditions need as many functions or one more"):
             piecewise(x, [x > 0], [1.0, 2.0, 3.0])
-        with pytest.raises(ValueError, match=r"picks shape \(2,\)"):
+        with pytest.raises(ValueError, match=r"shape of x\[index\], \(2,\)"):
             piecewise(x, [x > 0], [lambda t: [1.0, 2.0, 3.0]])
 
 

@@ -1,6 +1,6 @@
-"""Activations: what neural networks put between their layers, in the same table.
+"""Activations: the functions between the layers of neural networks, in the same kind of table.
 
-See `elementwise` for how an entry is written. The logistic function is there, too.
+`elementwise` says how to write an entry. The logistic function is there, too.
 """
 
 from __future__ import annotations
@@ -75,16 +75,16 @@ def _log_sigmoid(x: Any) -> Any:
 
 
 def _on_left(x: Any, slope: Any) -> Any:
-    """Where a function of slope 1 to the right of 0 has its derivatives from the left.
+    """Return a mask: where a function of slope 1 for x > 0 has its derivatives from the left.
 
-    At 0 they are those of least norm: the left ones, if their slope is from 0 to 1.
+    At 0 the derivatives are those of least norm: from the left, if that slope is from 0 to 1.
     """
     x, slope = raw(x), raw(slope)
     return (x < 0) | ((x == 0) & (slope >= 0) & (slope <= 1))
 
 
 def _slope_of_pieces(x: Any, slope: Any, left: Any) -> Any:
-    least = (raw(x) == 0) & (raw(slope) < 0)  # a kink from a negative slope to 1 is a minimum
+    least = (raw(x) == 0) & (raw(slope) < 0)  # a kink from a negative slope to slope 1 is a minimum
     return where(least, 0.0, where(_on_left(x, slope), left, 1.0))
 
 
@@ -131,13 +131,13 @@ _gelu: Unary = Elementwise(
 
 @of_array
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
-    """x where it is positive, slope * x elsewhere; the slope may be a Value."""
+    """Return x where x is positive, else slope * x; the slope may be a Value."""
     return _leaky_relu(x, slope)
 
 
 @of_array
 def elu(x: Any, alpha: Any = 1.0) -> Any:
-    """x where it is positive, alpha * (exp(x) - 1) elsewhere.
+    """Return x where x is positive, else alpha * (exp(x) - 1).
 
     References
     ----------
@@ -148,7 +148,7 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 
 @of_array
 def selu(x: Any) -> Any:
-    """The elu that keeps mean 0 and variance 1 through layers.
+    """Return the scaled elu that keeps mean 0 and variance 1 through layers.
 
     References
     ----------
@@ -159,13 +159,13 @@ def selu(x: Any) -> Any:
 
 @of_array
 def gelu(x: Any, approximate: str = "none") -> Any:
-    """x times the normal distribution function at x.
+    """Return x times the normal distribution function at x.
 
     Parameters
     ----------
     x : array_like or Value
     approximate : {"none", "tanh"}
-        Exact, by erfc, or the usual approximation by tanh.
+        Whether to compute erfc exactly, or the usual approximation with tanh.
 
     References
     ----------
@@ -174,13 +174,13 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     if approximate == "tanh":
         return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))
     if approximate != "none":
-        raise ValueError(f"approximate is 'none' or 'tanh', not {approximate!r}")
+        raise ValueError(f"approximate must be 'none' or 'tanh', got {approximate!r}")
     return _gelu(x)
 
 
 @of_array
 def hard_tanh(x: Any) -> Any:
-    """x, clipped to [-1, 1]."""
+    """Return x clipped to [-1, 1]."""
     return clip(x, -1.0, 1.0)
 
 

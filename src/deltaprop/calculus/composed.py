@@ -1,7 +1,7 @@
-"""NumPy's functions that others compose: reductions that pass over NaN, edits, products.
+"""NumPy functions composed of other functions: reductions that skip NaN, edits, products.
 
-A NaN that a reduction passes over is a structural zero: nothing flows
-back to it, and what it would have done to a derivative is never computed.
+A NaN that a reduction skips is a structural zero: no derivative flows back to it, and its effect on
+a derivative is never computed.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ __all__ = [
 
 
 def _counts(x: Any, condition: Any) -> Any:
-    """Which entries are numbers and have a part in a reduction."""
+    """Return a mask of the entries that are numbers and that the reduction includes."""
     return ~np.isnan(as_array(raw(_array(x)))) & as_array(raw(condition))
 
 
 @like(_sum)
 def nansum(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
-    """The sum of the entries that are not NaN; 0 if there are none.
+    """Return the sum of the entries that are not NaN; 0 if there are none.
 
     Examples
     --------
@@ -65,19 +65,19 @@ def nansum(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
 
 @like(prod)
 def nanprod(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
-    """The product of the entries that are not NaN; 1 if there are none."""
+    """Return the product of the entries that are not NaN; 1 if there are none."""
     return prod(x, *args, where=_counts(x, where), **how)
 
 
 @like(mean)
 def nanmean(x: Any, *args: Any, where: Any = True, **how: Any) -> Any:
-    """The mean of the entries that are not NaN; NaN if there are none."""
+    """Return the mean of the entries that are not NaN; NaN if there are none."""
     return mean(x, *args, where=_counts(x, where), **how)
 
 
 @like(var)
 def nanvar(x: Any, axis: Axis = None, *args: Any, where: Any = True, **how: Any) -> Any:
-    """The variance of the entries that are not NaN; NaN if there are no more than `ddof`."""
+    """Return the variance of the entries that are not NaN; NaN for at most `ddof` entries."""
     seen, free = _counts(x, where), how.get("correction") or how.get("ddof", 0)
     with np.errstate(invalid="ignore"):
         y = var(x, axis, *args, where=seen, **how)
@@ -86,25 +86,25 @@ def nanvar(x: Any, axis: Axis = None, *args: Any, where: Any = True, **how: Any)
 
 @like(var)
 def nanstd(x: Any, *args: Any, **how: Any) -> Any:
-    """The square root of `nanvar`; its derivative is 0 where all entries are equal."""
+    """Return the square root of `nanvar`; its derivative is 0 where all entries are equal."""
     return root(nanvar(x, *args, **how))
 
 
 @like(_max)
 def nanmax(x: Any, axis: Axis = None, **how: Any) -> Any:
-    """The largest entry that is not NaN; NaN if there is none."""
+    """Return the largest entry that is not NaN; NaN if there is none."""
     return _extreme(_max, -np.inf, x, axis, **how)
 
 
 @like(_min)
 def nanmin(x: Any, axis: Axis = None, **how: Any) -> Any:
-    """The smallest entry that is not NaN; NaN if there is none."""
+    """Return the smallest entry that is not NaN; NaN if there is none."""
     return _extreme(_min, np.inf, x, axis, **how)
 
 
 @of_array
 def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """The median of the entries that are not NaN; NaN if there are none."""
+    """Return the median of the entries that are not NaN; NaN if there are none."""
     x = floating(x)
     axes, shape = _axes(x, axis), shape_of(x)
     rest = [n for i, n in enumerate(shape) if i not in axes]
@@ -113,7 +113,7 @@ def nanmedian(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     number = np.sum(~np.isnan(raw(rows)), -1, keepdims=True)
     if not shape_of(rows)[-1]:
         rows = concatenate([rows, np.full((*rest, 1), np.nan, dtype_of(rows))], -1)
-    ordered = sort(rows, -1)  # NaN comes last
+    ordered = sort(rows, -1)  # NaN is sorted last
     halves = (np.maximum(number - 1, 0) // 2, number // 2)
     low, high = (take_along_axis(ordered, i, -1) for i in halves)
     kept = [1 if i in axes else n for i, n in enumerate(shape)]
@@ -136,11 +136,11 @@ def _inexact(x: Any) -> bool:
     return dtype_of(_array(x)).kind in "fc"
 
 
-# -- edits: NumPy's own functions, shown the numbers of the entries, say where these go ----
+# -- edits: NumPy's own functions, applied to the numbers of entries, say where entries go --
 
 
 def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
-    """What a function that only moves entries makes of `arrays`."""
+    """Return the result of a function that only moves entries, applied to `arrays`."""
     arrays = tuple(map(_array, arrays))
     shapes = [shape_of(x) for x in arrays]
     first = np.cumsum([0, *map(math.prod, shapes)])
@@ -150,13 +150,13 @@ def _moved(function: Callable[..., Any], *arrays: Any) -> Any:
 
 @of_two
 def append(x: Any, values: Any, axis: int | None = None) -> Any:
-    """x followed by `values` along `axis`; both flattened without one."""
+    """Return x followed by `values` along `axis`; without an axis, both are flattened."""
     return concatenate([ravel(x), ravel(values)] if axis is None else [x, values], axis or 0)
 
 
 @of_array
 def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
-    """x without the entries `obj` (an index, indices, a slice or a mask) along `axis`.
+    """Return x without the entries `obj` (an index, indices, a slice or a mask) along `axis`.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def delete(x: Any, obj: Any, axis: int | None = None) -> Any:
 
 
 def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
-    """x with `values` put in before the entries `obj` along `axis`, as by `numpy.insert`."""
+    """Return x with `values` inserted before the entries `obj` along `axis`."""
     x, values = _array(x), _array(values)
     if not isinstance(values, Node):
         values = values.astype(dtype_of(x))
@@ -177,7 +177,7 @@ def insert(x: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 @of_sequence
 def block(arrays: Any) -> Any:
-    """Nested lists of blocks, joined: the innermost along the last axis, and so on outwards."""
+    """Return nested lists of blocks joined: innermost lists along the last axis, and so on."""
     leaves, structure = flatten(arrays)
     return _moved(lambda *numbers: np.block(unflatten(structure, numbers)), *leaves)
 
@@ -194,9 +194,10 @@ def cross(
     axisc: int = -1,
     axis: int | None = None,
 ) -> Any:
-    """The vector product of vectors of three entries, along one axis or an axis of each.
+    """Return the cross product of vectors of three entries, along one axis or an axis of each.
 
-    Vectors of two entries have a third of 0; if all have two, the product is its third entry.
+    A vector of two entries has 0 as third entry. If all vectors have two entries, the result is
+    the third entry of the product.
     """
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -213,26 +214,26 @@ def cross(
 
 @of_two
 def matvec(x1: Any, x2: Any) -> Any:
-    """Matrices (..., m, n) times vectors (..., n)."""
+    """Return matrices (..., m, n) times vectors (..., n)."""
     return squeeze(matmul(x1, expand_dims(x2, -1)), -1)
 
 
 @of_two
 def vecmat(x1: Any, x2: Any) -> Any:
-    """Vectors (..., m), conjugated, times matrices (..., m, n)."""
+    """Return vectors (..., m), conjugated, times matrices (..., m, n)."""
     return squeeze(matmul(expand_dims(np.conjugate(x1), -2), x2), -2)
 
 
 @of_two
 def float_power(x1: Any, x2: Any) -> Any:
-    """x1**x2 in float64 or complex128 at least."""
+    """Return x1**x2 in float64 or complex128 at least."""
     wide = np.result_type(raw(x1), raw(x2), np.float64)
     return power(astype(x1, wide, copy=False), astype(x2, wide, copy=False))
 
 
 @of_array
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """The powers of a vector as columns: the highest first, or last if `increasing`."""
+    """Return the powers of a vector as columns: highest power first, or last if `increasing`."""
     x = _array(x)
     if len(shape_of(x)) != 1:
         raise ValueError(f"vander takes a vector, got shape {shape_of(x)}")

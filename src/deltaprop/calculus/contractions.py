@@ -1,7 +1,7 @@
-"""Contractions: products of arrays, summed over the axes that they share.
+"""Contractions: products of arrays, summed over shared axes.
 
-`matmul`, `affine`, `einsum` and `convolve` are primitives; the others are written with
-them, by reshaping. All take NumPy's arguments.
+`matmul`, `affine`, `einsum` and `convolve` are primitives. The other functions reshape their
+arguments and call these. All take NumPy's arguments.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def _rows(x: Any) -> Any:
-    """A vector or a stack of matrices as one matrix, of all rows."""
+    """Return a vector or a stack of matrices as one matrix that contains all rows."""
     *lead, n = x.shape
     return x.reshape((math.prod(lead), n))
 
@@ -61,7 +61,7 @@ def _matmul_back_a(g: Any, a: Any, b: Any) -> Any:
         return g * b if a.ndim == 1 else expand_dims(g, -1) * b
     if a.ndim == 1:
         return unbroadcast((b @ expand_dims(g, -1))[..., 0], a)
-    # with one column nothing is summed: a product is quicker than so many tiny matmuls
+    # with one column nothing is summed: a product is faster than many tiny matmuls
     return unbroadcast(g * b.mT if b.shape[-1] == 1 else g @ b.mT, a)
 
 
@@ -102,12 +102,12 @@ matmul_: Bilinear = Bilinear(
 
 @of_two
 def matmul(a: Array, b: Array) -> Array:
-    """The matrix product ``a @ b``; vectors and stacks of matrices as in NumPy.
+    """Return the matrix product ``a @ b``; vectors and stacks of matrices as in NumPy.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit each other; the error names both.
+        If the shapes do not match; the error names both.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def _affine_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
     if type(g) is np.ndarray and g.ndim == 2 and _b.ndim == 1:
         return sum_of_rows(g)
     if _b.ndim > 1 == _b.shape[-2] and g.dtype.kind == "f":
-        g = ones(g.shape[-2], g.dtype)[None] @ g  # the sum over rows, several times quicker
+        g = ones(g.shape[-2], g.dtype)[None] @ g  # the sum over rows, several times faster
     return unbroadcast(g, _b)
 
 
@@ -188,22 +188,22 @@ affine_: Custom = Custom(
 
 @of_three
 def affine(x: Array, w: Array, b: Array) -> Array:
-    """``x @ w + b`` in one operation: what a dense layer computes.
+    """Return ``x @ w + b`` in one operation, the forward pass of a dense layer.
 
-    Leading axes are those of a stack of matrices, as in `matmul`: layers of one shape, each
-    with weights of its own, are one operation.
+    Leading axes stack matrices, as in `matmul`: one operation computes several layers of one
+    shape, each with its own weights.
 
     Parameters
     ----------
     x : array_like of shape (..., n_in)
     w : array_like of shape (..., n_in, n_out)
     b : array_like of shape (..., n_out)
-        Which broadcasts to the shape of ``x @ w``.
+        The biases, in a shape that broadcasts to the shape of ``x @ w``.
 
     Raises
     ------
     ValueError
-        If the shapes are others.
+        If the shapes do not match.
 
     Examples
     --------
@@ -220,11 +220,12 @@ def affine(x: Array, w: Array, b: Array) -> Array:
 
 
 class Multilinear(Primitive):
-    """Linear in each of any number of arguments, as `einsum` is.
+    """An operation that is linear in each of any number of arguments, like `einsum`.
 
-    The cotangent of an argument is an einsum too: of the cotangent and the others. An
-    index that none of these has was summed over in that argument alone, so its cotangent
-    is the same all along; one that repeats within it holds a diagonal.
+    The cotangent of an argument is an einsum too: of the cotangent of the result and the other
+    arguments. If an index occurs in none of these, it was summed over in the argument alone, so the
+    cotangent is constant along it. If an index repeats within the argument, the cotangent is zero
+    off the diagonal.
     """
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
@@ -238,11 +239,11 @@ class Multilinear(Primitive):
     def transpose(
         self, g: Array, i: int, xs: Sequence[Array], subscripts: str, optimize: Any
     ) -> Any:
-        """The cotangent of argument `i`, of a shape that broadcasts to the argument's."""
+        """Return the cotangent of argument `i`, in a shape that broadcasts to the argument's."""
         inputs, output = _terms(subscripts)
         mine, shape = inputs.pop(i), shape_of(xs[i])
         size = dict(zip(mine, shape, strict=True))
-        # an axis of length 1 that was stretched to fit the others is summed back
+        # an axis of length 1 that was broadcast is summed back
         stretched = {
             label
             for term, x in zip((*inputs, output), (*xs[:i], *xs[i + 1 :], g), strict=True)
@@ -272,7 +273,7 @@ class Multilinear(Primitive):
 
 
 def _on_diagonal(c: Any, labels: str, shape: tuple[int, ...]) -> Masked:
-    """`c` where the coordinates of equal labels are equal, and structural zeros elsewhere."""
+    """Return `c` where the coordinates of equal labels are equal, structural zeros elsewhere."""
     mask = np.ones(shape, bool)
     places = np.ogrid[tuple(map(slice, shape))]
     for label, place in zip(labels, places, strict=True):
@@ -281,7 +282,7 @@ def _on_diagonal(c: Any, labels: str, shape: tuple[int, ...]) -> Masked:
 
 
 def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
-    dtype = np.result_type(*xs)  # where a Python float gives way to the arrays' dtype
+    dtype = np.result_type(*xs)  # a Python float gives way to the dtype of arrays
     xs = tuple(np.asarray(x, dtype) if isinstance(x, float) else x for x in xs)
     return np.einsum(subscripts, *xs, optimize=optimize)
 
@@ -313,7 +314,7 @@ def _terms(subscripts: str) -> tuple[list[str], str]:
 
 
 def _from_lists(args: Sequence[Any]) -> tuple[str, Sequence[Any]]:
-    """The expression and the operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
+    """Return the expression and the operands of ``einsum(x, [0, 1], y, [1, 2], [0, 2])``."""
 
     def term(labels: Any) -> str:
         return "".join("..." if i is Ellipsis else _LETTERS[i] for i in labels)
@@ -327,14 +328,12 @@ def _from_lists(args: Sequence[Any]) -> tuple[str, Sequence[Any]]:
 
 @lru_cache(1 << 10)
 def _explicit(expression: str, shapes: tuple[tuple[int, ...], ...]) -> str:
-    """The expression with the output written out, and letters for each ellipsis."""
+    """Return the expression with an explicit output, and letters for each ellipsis."""
     given = expression.replace(" ", "")
     left, arrow, output = given.partition("->")
     inputs = left.split(",")
     if len(inputs) != len(shapes):
-        raise ValueError(
-            f"einsum {expression!r} names {len(inputs)} operands, but {len(shapes)} came"
-        )
+        raise ValueError(f"einsum {expression!r} needs {len(inputs)} operands, got {len(shapes)}")
     unused = [c for c in _LETTERS if c not in given]
     dots = [
         len(shape) - len(term.replace("...", "")) if "..." in term else 0
@@ -345,7 +344,7 @@ def _explicit(expression: str, shapes: tuple[tuple[int, ...], ...]) -> str:
         letters = left.replace("...", "").replace(",", "")
         output = "..." + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     elif ellipsis and "..." not in output:
-        raise ValueError(f"einsum {expression!r}: the axes of '...' must be in the output too")
+        raise ValueError(f"einsum {expression!r}: the output must contain '...' too")
     for i, (n, shape) in enumerate(zip(dots, shapes, strict=True)):
         inputs[i] = inputs[i].replace("...", ellipsis[len(ellipsis) - n :] if n > 0 else "")
         if len(inputs[i]) != len(shape):
@@ -362,24 +361,23 @@ def einsum(
     *args: Operand | str, optimize: Any = False, dtype: Any = None, casting: Any = "safe"
 ) -> Value: ...
 def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = "safe") -> Any:
-    """Einstein summation: products summed over the indices that the output lacks.
+    """Return an Einstein sum: products summed over the indices that the output does not contain.
 
     Parameters
     ----------
     *args
         An expression and its operands, ``einsum("ij,jk->ik", a, b)``, or operands and lists
-        of ints, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. Everything that `numpy.einsum`
-        takes: no output, ellipses, an index repeated in one operand.
+        of ints, ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. All of `numpy.einsum` is supported: an
+        implicit output, ellipses, an index repeated in one operand.
     optimize : bool, str or path
-        As in `numpy.einsum`: the order of the products. A path serves the forward pass
-        alone.
+        The order of the products, as in `numpy.einsum`. A path applies to the forward pass only.
     dtype, casting
-        What the operands are converted to, and by which rule.
+        The dtype that the operands are converted to, and the casting rule.
 
     Raises
     ------
     ValueError
-        If the expression does not fit the operands.
+        If the expression does not match the operands.
 
     Examples
     --------
@@ -396,14 +394,14 @@ def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = 
     return einsum_(*xs, subscripts=_explicit(expression, tuple(map(shape_of, xs))), optimize=path)
 
 
-# -- written with these -------------------------------------------------------------------
+# -- composed of these --------------------------------------------------------------------
 
 
 @of_two
 def dot(a: Array, b: Array) -> Array:
-    """The product over the last axis of `a` and the last but one of `b`.
+    """Return the product over the last axis of `a` and the last but one of `b`.
 
-    The inner product of vectors, the matrix product of matrices, and `*` with a scalar.
+    For vectors it is the inner product, for matrices the matrix product, for a scalar `*`.
     """
     a, b = _array(a), _array(b)
     m, n = len(shape_of(a)), len(shape_of(b))
@@ -414,7 +412,7 @@ def dot(a: Array, b: Array) -> Array:
 
 @of_two
 def inner(a: Array, b: Array) -> Array:
-    """The product over the last axis of both."""
+    """Return the product over the last axis of both arrays."""
     a, b = _array(a), _array(b)
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
@@ -423,21 +421,21 @@ def inner(a: Array, b: Array) -> Array:
 
 @of_two
 def vdot(a: Array, b: Array) -> Array:
-    """The inner product of all entries of `a` (conjugated, if complex) and of `b`."""
+    """Return the inner product of all entries of `a` (conjugated, if complex) and of `b`."""
     a = ravel(a)
     return matmul(conjugated(a), ravel(b))
 
 
 @of_two
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
-    """The inner products of the vectors along one axis, other axes broadcast."""
+    """Return the inner products of the vectors along one axis; other axes broadcast."""
     a, b = _array(a), _array(b)
     if not shape_of(a) or not shape_of(b):
-        raise ValueError(f"vecdot of shapes {shape_of(a)} and {shape_of(b)}: both need an axis")
+        raise ValueError(f"vecdot needs an axis in both, got {shape_of(a)} and {shape_of(b)}")
     a, b = (moveaxis(x, axis, -1) for x in (a, b))
     if shape_of(a)[-1] != shape_of(b)[-1]:
         raise ValueError(
-            f"vecdot: vectors must be of one length, got {shape_of(a)[-1]} and {shape_of(b)[-1]}"
+            f"vecdot: vectors must have one length, got {shape_of(a)[-1]} and {shape_of(b)[-1]}"
         )
     products = conjugated(a) * b
     return _sum(products, -1, np.result_type(raw(products)))
@@ -445,13 +443,15 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
 
 @of_two
 def outer(a: Array, b: Array) -> Array:
-    """The products of each entry of `a` with each of `b`, as a matrix."""
+    """Return the products of each entry of `a` with each entry of `b`, as a matrix."""
     return matmul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
 @of_two
 def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
-    """The product over several axes: a number of them, last of `a` and first of `b`, or two lists.
+    """Return the product over several axes.
+
+    `axes` is a number of axes (last of `a`, first of `b`) or a list of axes for each array.
 
     Raises
     ------
@@ -489,7 +489,7 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
 
 @of_two
 def kron(a: Array, b: Array) -> Array:
-    """The Kronecker product: `b` once for each entry of `a`, multiplied by it."""
+    """Return the Kronecker product: each entry of `a` multiplied by the whole of `b`."""
     a, b = _array(a), _array(b)
     ndim = max(len(shape_of(a)), len(shape_of(b)))
     m, n = ((1,) * (ndim - len(shape_of(x))) + shape_of(x) for x in (a, b))
@@ -499,13 +499,13 @@ def kron(a: Array, b: Array) -> Array:
 
 @of_sequence
 def multi_dot(arrays: Sequence[Array]) -> Array:
-    """The product of several matrices, in the order that multiplies the fewest numbers.
+    """Return the product of several matrices, in the order with the fewest multiplications.
 
-    The first may be a row vector and the last a column vector, of one axis.
+    The first argument may be a vector (a row), and so may the last (a column).
     """
     xs = [_array(x) for x in arrays]
     if len(xs) < 2:
-        raise ValueError(f"multi_dot takes two arrays or more, got {len(xs)}")
+        raise ValueError(f"multi_dot needs at least two arrays, got {len(xs)}")
     if len(xs) == 2:
         return dot(*xs)
     for i, x in enumerate(xs):
@@ -513,7 +513,7 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
             raise LinAlgError(f"multi_dot takes matrices (vectors at the ends), got {shape_of(x)}")
         if i and shape_of(xs[i - 1])[-1] != shape_of(x)[0]:
             raise ValueError(
-                f"multi_dot: shapes {shape_of(xs[i - 1])} and {shape_of(x)} do not fit"
+                f"multi_dot: shapes {shape_of(xs[i - 1])} and {shape_of(x)} do not match"
             )
     terms = [_LETTERS[i : i + 2] for i in range(len(xs))]
     terms[0] = terms[0][-len(shape_of(xs[0])) :]
@@ -523,8 +523,8 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
 
 # -- convolution --------------------------------------------------------------------------
 
-# with the longer sequence first, both modes undo each other: what "full" spread over the
-# ends "valid" gathers from there
+# with the longer sequence first, the two modes are each other's transpose: "valid" gathers what
+# "full" spreads over the ends
 convolve_: Bilinear = Bilinear(
     "convolve",
     lambda a, v, mode: np.convolve(a, v, mode),
@@ -540,20 +540,20 @@ convolve_: Bilinear = Bilinear(
 
 @of_two
 def convolve(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "full") -> Array:
-    """The discrete convolution of two sequences.
+    """Return the discrete convolution of two sequences.
 
     Parameters
     ----------
     a : array_like of shape (n,)
     v : array_like of shape (m,)
     mode : {'full', 'same', 'valid'}
-        How much to return: n + m - 1 numbers, the middle max(n, m) of these, or those to
-        which both sequences contribute in full.
+        The part to return: all n + m - 1 numbers, the middle max(n, m) of these, or the numbers
+        where both sequences overlap completely.
 
     Raises
     ------
     ValueError
-        If a sequence is empty or the mode unknown.
+        If a sequence is empty, or if the mode is unknown.
 
     Examples
     --------
@@ -564,11 +564,11 @@ def convolve(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "full"
     array([6., 6.])
     """
     if mode not in ("full", "same", "valid"):
-        raise ValueError(f"convolve: unknown mode {mode!r}; there are 'full', 'same', 'valid'")
+        raise ValueError(f"convolve: mode must be 'full', 'same' or 'valid', got {mode!r}")
     a, v = (reshape(x, -1) if not shape_of(x) else x for x in map(_array, (a, v)))
     if len(shape_of(a)) != 1 or len(shape_of(v)) != 1 or not raw(a).size or not raw(v).size:
         raise ValueError(
-            f"convolve of shapes {shape_of(a)} and {shape_of(v)}: it wants two sequences, not empty"
+            f"convolve needs two non-empty sequences, got shapes {shape_of(a)} and {shape_of(v)}"
         )
     if shape_of(a) < shape_of(v):
         a, v = v, a
@@ -580,7 +580,7 @@ def convolve(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "full"
 
 @of_two
 def correlate(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "valid") -> Array:
-    """The cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
+    """Return the cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
 
     Shapes, modes and errors are those of `convolve`.
     """

@@ -1,13 +1,13 @@
-"""The elementwise operations: the function and its partials, a line each.
+"""The elementwise operations: each entry is a function and its partials.
 
-A partial is a function of the output and the inputs, ``(y, x)`` or ``(y, a, b)``; a
-name that begins with an underscore is not needed. `1`, `-1` and `0` stand for
-themselves, None for an input that is not differentiated, and a boolean partial for a
-choice: where it is False, the output does not depend on the input at all.
+A partial is a function of the output and the inputs, ``(y, x)`` or ``(y, a, b)``. A parameter
+whose name begins with an underscore is not needed. The partials `1`, `-1` and `0` are constants.
+None marks an input that is not differentiated. A boolean partial is a choice: where it is False,
+the output does not depend on the input at all.
 
-To add an operation, add its line. The tests find it in the table by itself. An operation has
-the name of its function; on Python floats it is `math`'s function of that name, except where
-NumPy's is more accurate (``scalar=False``).
+To add an operation, add its line; the tests find the line in the table. An operation has the name
+of its function. On Python floats it is the function of this name in `math`, except where NumPy's
+function is more accurate (``scalar=False``).
 """
 
 from __future__ import annotations
@@ -54,29 +54,30 @@ def _power(a: Any, b: Any) -> Any:
 
 def _power_in_base(y: Any, a: Any, b: Any) -> Any:
     if not isinstance(b, float | int) or b == 0:
-        # 0**0 is flat in the base: 0 * 0**-1 must not be asked
+        # 0**0 is flat in the base: 0 * 0**-1 must not be computed
         a = where((raw(a) == 0) & (raw(b) == 0), 1.0, a)
     slope, lost = b * power(a, b - 1), (raw(b) == 0) | ((raw(b) - 1) + 1 != raw(b))
     if isinstance(b, float | int) and not lost:
         return slope
-    # a large or tiny base makes much of an exponent b - 1 that was rounded, 1 / a may overflow
+    # a rounded exponent b - 1 costs accuracy for a large or tiny base, and 1 / a may overflow
     return where(lost & (raw(a) != 0), b * y / a, slope)
 
 
 def _power_in_exponent(y: Any, a: Any, _b: Any) -> Any:
-    # 0**b is flat in b wherever it is finite, so log(0) must not be asked
+    # 0**b is flat in b wherever it is finite, so log(0) must not be computed
     return y * log(where(raw(a) == 0, 1.0, a))
 
 
 def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan) -> Any:
-    """The part of a maximum or minimum that is `mine`: ties are split, NaN stays.
+    """Return the part of a maximum or minimum that is `mine`: ties are split, NaN stays.
 
-    `mine` is not compared with y: a number beside float32 is rounded in y, and equals it not.
+    `mine` is compared with the other input, not with y, because a number next to a float32 array
+    is rounded in y.
     """
     y, mine, other = raw(y), raw(mine), raw(other)
     wins, loses = beats(mine, other), beats(other, mine)
     if is_known(wins) and np.count_nonzero(wins | loses) == np.size(wins):
-        return wins  # all entries have a winner
+        return wins  # every entry has a winner
     weight = (wins * np.int8(1) - loses) * 0.5 + 0.5
     if not has_no_nan(y):
         weight = np.where(np.isnan(y), unknown, weight)
@@ -84,7 +85,7 @@ def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan
 
 
 def _extreme(function: np.ufunc, beats: Rule, doc: str, unknown: float = math.nan) -> Elementwise:
-    """The operation that takes one of its two inputs, the one that beats the other."""
+    """Return the operation that selects the input that beats the other."""
     return Elementwise(
         function,
         lambda y, a, b: _share(y, a, b, beats, unknown),
@@ -109,14 +110,14 @@ def _clipped(x: Any, low: Any, high: Any) -> Any:
 
 
 def _bound(binds: Any, x: Any, low: Any, high: Any) -> Masked:
-    """The part of a clipped x that is one of its bounds: x below two equal ones is both."""
+    """Return the part of a clipped x that is one of its bounds: half, below two equal bounds."""
     x, low, high = raw(x), raw(low), raw(high)
     weight = np.where((x < low) & (low == high), 0.5, np.where(binds, 1.0, 0.0))
     return Masked(weight.astype(np.result_type(x, low, high), copy=False), weight != 0)
 
 
 def _taken(y: Any, a: Any, b: Any) -> Any:
-    # y - a is a multiple of b to the last place; a / b may round up to the next
+    # y - a is a multiple of b up to rounding; a / b may round up to the next integer
     return rint((y - a) / b)
 
 
@@ -126,14 +127,14 @@ def _phase(_y: Any, x: Any) -> Any:
 
 
 def _size(function: np.ufunc, doc: str) -> Elementwise:
-    """An absolute value, which is the root of its square."""
+    """Return the operation of an absolute value, which is the root of its square."""
     return Elementwise(
         function, _phase, domain=NONZERO, squares=(1.0,), root=True, jumps=True, doc=doc
     )
 
 
 def _leg(x: Any) -> Any:
-    """The cosine of the angle whose sine is x, and the other way round."""
+    """Return the cosine of the angle whose sine is x, or the sine for a cosine x."""
     return sqrt((1 - x) * (1 + x))
 
 
@@ -146,12 +147,12 @@ def _sinc(x: Any) -> Any:
     return np.sinc(x)
 
 
-# of the derivative of sin(t) / t in powers of t * t, from the lowest
+# the series of the derivative of sin(t) / t in powers of t * t, lowest first
 _SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 11)]
 
 
 def _sinc_slope(y: Any, x: Any) -> Any:
-    # near 0 both terms of (cos t - sinc x) / x cancel: there its Taylor series
+    # near 0 the terms of (cos t - sinc x) / x cancel: the Taylor series replaces them
     t, series = math.pi * x, 0.0
     for coefficient in reversed(_SINC):
         series = series * (t * t) + coefficient
@@ -160,7 +161,7 @@ def _sinc_slope(y: Any, x: Any) -> Any:
 
 def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), the logistic function."""
-    # exp of a negative number only: it never overflows, and tiny results keep their bits
+    # exp gets no positive number: it never overflows, and tiny results stay accurate
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
@@ -171,7 +172,7 @@ def _expit(x: float) -> float:
 
 
 def _bell(x: Any, scale: float = 1.0) -> Any:
-    # exp(-scale * x * x), where a large x would make much of a rounded x * x: c * c is exact
+    # exp(-scale * x * x): rounding x * x would be amplified for large x, but c * c is exact
     c = rint(clip(x, -40.0, 40.0) * 16) / 16
     return exp(-scale * c * c) * exp(scale * (c - x) * (c + x))
 
@@ -183,7 +184,7 @@ def _xlogy(x: Any, y: Any) -> Any:
 
 
 def _quotient(x: Any, y: Any) -> Any:
-    """x / y, and 0 where x is; without a derivative there where y is 0 or NaN."""
+    """Return x / y, and 0 where x is 0; if y is 0 or NaN there, it has no derivative."""
     return where((raw(x) == 0) & ~(np.abs(raw(y)) > 0), over(0.0, x), divide(x, y))
 
 
@@ -192,7 +193,7 @@ def _sign_float(x: float) -> float:
 
 
 def _even_power(_y: Any, a: Any, b: Any) -> Any:
-    """The derivative of a**b with respect to a**2 / 2, where it is finite."""
+    """Return the derivative of a**b with respect to a**2 / 2, where it is finite."""
     if isinstance(b, Node) or np.iscomplexobj(b) or not np.all(np.greater_equal(b, 2)):
         return None
     return 2.0 if np.all(np.equal(b, 2)) else b * power(a, b - 2)
@@ -251,7 +252,7 @@ hypot: Binary = Elementwise(
     root=True,
     doc="sqrt(x1**2 + x2**2), without overflow; at 0 its derivative is 0.",
 )
-# roots whose derivative at 0 is 0, not infinite: norms and deviations end with them
+# roots whose derivative at 0 is 0, not infinite: the last step of norms and deviations
 root: Unary = Elementwise(
     np.sqrt,
     lambda y, _s: over(0.5, y),
@@ -271,7 +272,7 @@ root_of_power: Binary = Elementwise(
     doc="a**b, without a derivative in b; where a is 0, its derivative is 0.",
 )
 
-# steps: flat wherever they are not a jump
+# steps: flat except where they jump
 _sign: Unary = Elementwise(np.sign, 0, domain=NONZERO, scalar=_sign_float, doc="-1, 0 or 1.")
 floor: Unary = Elementwise(np.floor, 0, domain=UNIT, doc="Next integer below.")
 ceil: Unary = Elementwise(np.ceil, 0, domain=UNIT, doc="Next integer above.")
@@ -364,11 +365,11 @@ deg2rad: Unary = Elementwise(np.deg2rad, lambda _y, _x: RADIAN, doc="Degrees in 
 rad2deg: Unary = Elementwise(np.rad2deg, lambda _y, _x: 1 / RADIAN, doc="Radians in degrees.")
 sinc: Unary = Elementwise(_sinc, _sinc_slope)
 
-# parts of a complex number: partials p for which dy = Re(p dx)
+# parts of a complex number: partials p with dy = Re(p dx)
 _real: Unary = Elementwise(lambda x: +np.real(x), lambda _y, _x: 1 + 0j, name="real")
 _imag: Unary = Elementwise(lambda x: np.copy(np.imag(x))[()], lambda _y, _x: -1j, name="imag")
 
-# choices: a branch not taken sends back a structural zero
+# choices: a branch not taken gets a structural zero
 where: OfThree[...] = Elementwise(
     np.where,
     None,
@@ -394,7 +395,7 @@ _clip: OfThree[...] = Elementwise(
 
 # the logistic function, the error function, and x log y
 sigmoid: Unary = Elementwise(_sigmoid, lambda y, _x: y * (1 - y), decomposed=True, scalar=_expit)
-# the same where it is a slope itself: its own, not y * (1 - y), rounds to 0 in neither tail
+# the logistic function as a slope: this derivative, unlike y * (1 - y), rounds to 0 in no tail
 _logistic: Unary = Elementwise(
     _sigmoid, lambda y, x: y * _logistic(-x), name="logistic", scalar=_expit
 )
@@ -404,7 +405,7 @@ xlogy: Binary = Elementwise(
     _xlogy, lambda _y, _x, y: log(y), lambda _y, x, y: _quotient(x, y), domain=(REAL, POSITIVE)
 )
 
-# what has no derivative: the result is a constant
+# operations without derivative: the result is a constant
 less: Binary = Elementwise(np.less, None, None, doc="x1 < x2.")
 less_equal: Binary = Elementwise(np.less_equal, None, None, doc="x1 <= x2.")
 greater: Binary = Elementwise(np.greater, None, None, doc="x1 > x2.")
@@ -428,33 +429,33 @@ signbit: Unary = Elementwise(np.signbit, None, doc="Whether the sign of x is neg
 
 
 def _listed(x: Any) -> Any:
-    """What is in a list, in one array or node."""
+    """Return a list as one array or node; anything else as it is."""
     return gathered(x) if isinstance(x, list | tuple) else x
 
 
 @of_array
 def sign(x: Any) -> Any:
-    """-1, 0 or 1, with derivative zero; of a complex number x / abs(x)."""
+    """Return -1, 0 or 1, with derivative zero; for a complex number x / abs(x)."""
     x = _listed(x)
     return over(x, absolute(x)) if is_complex(x) else _sign(x)
 
 
 @of_array
 def real(x: Any) -> Any:
-    """The real part; x itself if it is real."""
+    """Return the real part; a real x as it is."""
     x = _listed(x)
     return _real(x) if is_complex(x) else x
 
 
 @of_array
 def imag(x: Any) -> Any:
-    """The imaginary part; zeros if x is real."""
+    """Return the imaginary part; zeros if x is real."""
     return _imag(x)
 
 
 @of_array
 def angle(z: Any, deg: bool = False) -> Any:
-    """The argument of z in radians (or degrees); its derivative at 0 is 0."""
+    """Return the argument of z in radians (or degrees); its derivative at 0 is 0."""
     z = _listed(z)
     a = arctan2(imag(z) if is_complex(z) else 0, real(z))
     return rad2deg(a) if deg else a
@@ -462,13 +463,13 @@ def angle(z: Any, deg: bool = False) -> Any:
 
 @of_array
 def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-    """x limited to [min, max]; the derivative is 1 on the bounds themselves.
+    """Return x limited to [min, max]; at the bounds the derivative is 1.
 
     Parameters
     ----------
     x : array_like or Value
     min, max : array_like, Value or None
-        None: no bound on that side.
+        The bounds; None means no bound on that side.
 
     Examples
     --------
@@ -490,16 +491,16 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
 
 
 def kept(condition: Any, x: Any, fill: Any) -> Any:
-    """x where a condition holds, and `fill` where not: these entries have no part in anything."""
+    """Return x where a condition holds, else `fill`: the other entries have no effect."""
     dtype = dtype_of(condition)
     if dtype.kind != "b":
-        raise TypeError(f"where= must be a boolean array, got one of {dtype}: write x > 0, say")
+        raise TypeError(f"where= must be a boolean array, got dtype {dtype}: write e.g. x > 0")
     return where(condition, x, fill)
 
 
 @of_array
 def round(x: Any, decimals: int = 0) -> Any:
-    """x rounded to `decimals` places, half to even; its derivative is zero."""
+    """Return x rounded to `decimals` places, half to even; the derivative is zero."""
     x = _listed(x)
     kind = dtype_of(x)
     if decimals >= 0 and kind.kind in "iu":
@@ -513,14 +514,14 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 @of_array
 def real_if_close(x: Any, tol: float = 100) -> Any:
-    """The real part, if no imaginary part is larger than `tol` (times eps, if more than 1)."""
+    """Return the real part if all imaginary parts are within `tol` (times eps, if `tol` > 1)."""
     x = _listed(x)
     return real(x) if np.isrealobj(np.real_if_close(raw(x), tol)) else x
 
 
 @of_array
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """x with NaN and infinities replaced; nothing flows back where they were."""
+    """Return x with NaN and infinities replaced; no derivative flows back to these entries."""
     x = _listed(x)
     kind = dtype_of(x)
     if kind.kind not in "fc":
@@ -532,11 +533,11 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
 
 
 def power_of_floats(a: float, b: float) -> float:
-    """a**b of Python floats; raises where NumPy has a NaN or an infinity."""
+    """Return a**b of Python floats; raise an error where NumPy has a NaN or an infinity."""
     return a**b if a > 0 or b.is_integer() else math.pow(a, b)
 
 
-# NumPy's own other names
+# other names of NumPy
 abs: Unary = absolute
 conj: OfArray[[]] = _conj
 conjugate = conj

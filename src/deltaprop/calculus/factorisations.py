@@ -1,20 +1,20 @@
-"""Factorisations: Cholesky, QR, eigenvalues, singular values; and the solver beneath them.
+"""Factorisations: Cholesky, QR, eigenvalues, singular values; and the solver they use.
 
-All take stacks of matrices, (..., m, n), real or complex, and NumPy's arguments. Several
-results are one operation: they travel as the rows of one matrix. The rules are those of
-Giles, 2008 (collected matrix derivative results), of Wan and Zhang, 2019 (complex svd) and
-of Roberts and Roberts, 2020 (qr).
+All functions take stacks of matrices, (..., m, n), real or complex, and NumPy's arguments. A
+factorisation with several results is one operation, whose result is one matrix with the results as
+its rows. The rules follow Giles, 2008 (collected matrix derivative results), Wan and Zhang, 2019
+(complex svd) and Roberts and Roberts, 2020 (qr).
 
-*Hermitian input.* `cholesky`, `eigh`, `eigvalsh`, and `svd` and `pinv` where ``hermitian=True``,
-read one triangle of the matrix, as NumPy does, and nothing of the imaginary part of the diagonal.
-The gradient is the one of this function, which finite differences confirm: it is zero in the
-other triangle.
+*Hermitian input.* `cholesky`, `eigh`, `eigvalsh`, and `svd` and `pinv` with ``hermitian=True`` read
+only one triangle of the matrix, as NumPy does, and ignore the imaginary part of the diagonal. The
+gradient is that of this function, as finite differences confirm: it is zero in the other
+triangle.
 
-*Equal eigenvalues or singular values* leave the basis of their subspace open. Differences
-below rounding error (eps n times the largest) count as zero and contribute nothing: first
-derivatives stay finite, and are right for sums over all equal values and for projections on
-the whole subspace. One alone of equal eigenvalues, one vector of their subspace and a matrix
-function V f(w) V^H there have no derivative that could be found from the factors.
+*Equal eigenvalues or singular values* leave the basis of their subspace undetermined. Differences
+below the rounding error (eps n times the largest value) count as zero and contribute nothing.
+First derivatives stay finite. They are right for sums over all equal values and for projections
+on the whole subspace. A single one of several equal eigenvalues, a single vector of their subspace
+and a matrix function V f(w) V^H have no derivative that can be found from the factors.
 """
 
 from __future__ import annotations
@@ -39,83 +39,83 @@ __all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdva
 
 
 class EigResult(NamedTuple):
-    """What `eig` returns."""
+    """The results of `eig`."""
 
     eigenvalues: Any
     eigenvectors: Any
 
 
 class EighResult(NamedTuple):
-    """What `eigh` returns."""
+    """The results of `eigh`."""
 
     eigenvalues: Any
     eigenvectors: Any
 
 
 class QRResult(NamedTuple):
-    """What `qr` returns."""
+    """The results of `qr`."""
 
     Q: Any
     R: Any
 
 
 class SVDResult(NamedTuple):
-    """What `svd` returns."""
+    """The results of `svd`."""
 
     U: Any
     S: Any
     Vh: Any
 
 
-_APART = np.diag([5.0, 11.0, 18.0])  # well conditioned: eigenvalues, singular values apart
+_APART = np.diag([5.0, 11.0, 18.0])  # well conditioned: eigenvalues and singular values far apart
 SQUARES = [case((2, 2), near=_APART[:2, :2]), case((2, 3, 3), near=_APART), case((0, 0))]
 _RECTANGLES = [((3, 3), _APART), ((2, 3, 2), _APART[:, :2]), ((2, 3), _APART[:2])]
 
 
-# -- small things -------------------------------------------------------------------------
+# -- helpers ------------------------------------------------------------------------------
 
 
 def matrices(x: Any, *, square: bool = False) -> Array:
-    """A node as it is, anything else as an array, of at least two axes."""
+    """Return a node as it is, anything else as an array, with at least two axes."""
     shape = shape_of(x := _array(x))
     if len(shape) < 2 or (square and shape[-1] != shape[-2]):
         wanted = "(..., n, n)" if square else "(..., m, n)"
-        raise LinAlgError(f"expected a matrix or a stack of them, {wanted}; got shape {shape}")
+        raise LinAlgError(f"expected a matrix or a stack of matrices, {wanted}, got shape {shape}")
     return x
 
 
 def star(x: Array) -> Array:
-    """The conjugate transpose."""
+    """Return the conjugate transpose."""
     return conjugated(x).mT
 
 
 def identity(x: Array) -> np.ndarray:
-    """The identity of a size, in a dtype that widens no other."""
+    """Return the identity of the size of `x`, in a dtype that does not widen others."""
     return np.eye(shape_of(x)[-1], dtype=np.float32)
 
 
 def _halved(x: Array) -> Array:
-    """The lower triangle, with half the diagonal."""
+    """Return the lower triangle, with half the diagonal."""
     return tril(x) * (1 - identity(x) / 2)
 
 
 def hermitian(x: Array, UPLO: str = "L") -> Array:
-    """The Hermitian matrix that has the lower (or upper) triangle of `x`."""
+    """Return the Hermitian matrix with the lower (or upper) triangle of `x`."""
     half = _halved(star(x) if UPLO == "U" else x)
     return half + star(half)
 
 
 def _on_triangle(g: Array, UPLO: str = "L") -> Array:
-    """The transpose of `hermitian`: the cotangent of the triangle that was read."""
+    """Return the cotangent of the triangle that was read: the transpose of `hermitian`."""
     half = _halved(g + star(g))
     return star(half) if UPLO == "U" else half
 
 
 def rounding(w: Array) -> Any:
-    """How far rounding may have moved the eigenvalues or singular values in each row.
+    """Return a bound on the effect of rounding on eigenvalues or singular values, for each row.
 
-    The errors of LAPACK, and of the matrix itself where that is a product, are some n eps
-    times the largest; 16 of them are as many as were ever seen, and more.
+    The errors of LAPACK, and of the matrix itself if it is a product, are a few n eps times the
+    largest value. The factor 16 is above all errors observed.
     """
     w = raw(w)
     eps = np.finfo(w.dtype).eps
@@ -123,12 +123,12 @@ def rounding(w: Array) -> Any:
 
 
 def _inverse(x: Array, zero: Any) -> Array:
-    """1 / x, and 0 where x counts as zero; there it has no derivative."""
+    """Return 1 / x, and 0 where x counts as zero, where it has no derivative."""
     return over(1.0, x * np.where(zero, 0, np.ones_like(raw(x))))
 
 
 def _gaps(w: Array) -> Array:
-    """1 / (w_j - w_i) of a row w, and 0 where the two count as equal."""
+    """Return 1 / (w_j - w_i) of a row w, and 0 where the two values count as equal."""
     eye, gap = identity(w), w - w.mT
     equal = np.abs(raw(gap)) <= rounding(w)
     return _inverse(gap + eye, equal & (eye == 0)) - eye
@@ -138,7 +138,7 @@ def _gaps(w: Array) -> Array:
 
 
 class _Solve(Primitive):
-    """x of ``a x = b``; one more solution serves the cotangents of both `a` and `b`."""
+    """x of ``a x = b``; one more solution gives the cotangents of both `a` and `b`."""
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         a, b = node.operands(graph)
@@ -197,15 +197,16 @@ _cholesky = Custom(
 
 
 def _phaseless(y: Array) -> Array:
-    """What the phases of vectors, columns above a row of values, do not change."""
+    """Return what does not depend on the phases of vectors (columns above a row of values)."""
     v = y[..., :-1, :]
     return v[..., None, :] * conjugated(v)[..., None, :, :] + y[..., None, -1:, :]
 
 
 def _eigen(name: str, forward: Rule, read: Rule, back: Rule, inverse: Rule, params: Any) -> Custom:
-    """Rows v, w: eigenvectors of norm 1 and eigenvalues of what is read of a matrix.
+    """Return the operation for rows v, w: eigenvectors of norm 1 and eigenvalues.
 
-    `read` and `back` are what is read and its transpose; `inverse` is the one of the matrix v.
+    `read` returns the matrix that the operation reads, and `back` is its transpose. `inverse`
+    returns the inverse of the matrix v.
     """
 
     def packed(a: np.ndarray, **params: Any) -> Any:
@@ -224,7 +225,7 @@ def _eigen(name: str, forward: Rule, read: Rule, back: Rule, inverse: Rule, para
         turn = _gaps(w) * m
         t = v @ turn
         t = t - v * _sum(conjugated(v) * t, -2, keepdims=True)
-        # equal eigenvalues have no second derivative, which `turn` knows
+        # equal eigenvalues have no second derivative, so `turn` is included
         return concatenate([t, _sum(m * identity(v) + 0.0 * turn, -2, keepdims=True)], -2)
 
     shapes = ((3, 3), (2, 3, 3))
@@ -250,12 +251,12 @@ def _svd_parts(y: Array, a: Array) -> tuple[Array, Array, Array]:
 
 
 def _svd_inverses(s: Array) -> tuple[Array, Array]:
-    """1 / (s_j^2 - s_i^2) and 1 / s_j."""
+    """Return 1 / (s_j^2 - s_i^2) and 1 / s_j."""
     return _gaps(s) * over(1.0, s + s.mT), _inverse(s, raw(s) <= rounding(s))
 
 
 def _turned(p: Array) -> Array:
-    """Less the diagonal's imaginary part: what phase u and v do not share goes to u."""
+    """Return `p` with a real diagonal: the phase that u and v do not share goes to u."""
     return p - 1j * imag(p) * identity(p) if is_complex(p) else p
 
 
@@ -276,7 +277,7 @@ def _svd_jvp(tangents: Sequence[Any], y: Array, _a: Array) -> Array:
     pu, pv = p * s, s.mT * p
     tu = u @ (gap * (pu + star(pu)) - _turned(p) * over) + (t @ v) * over
     tv = v @ (gap * (pv + star(pv)) - star(p) * over) + (star(t) @ u) * over
-    turn = gap * p + over  # equal singular values, and zero, have no second derivative
+    turn = gap * p + over  # equal or zero singular values have no second derivative
     ts = real(_sum(p * identity(p) + 0.0 * turn, -2, keepdims=True))
     return concatenate([tu, tv, ts], -2)
 
@@ -329,7 +330,7 @@ _qr = Custom(
 
 
 def _completed(q: Array) -> Array:
-    """Orthonormal columns, and more to make a basis, which move no more than they must."""
+    """Return orthonormal columns, with more to form a basis, which move as little as possible."""
     m, k = shape_of(q)[-2:]
     if m == k:
         return q
@@ -339,18 +340,19 @@ def _completed(q: Array) -> Array:
 
 @of_array
 def cholesky(a: Array, *, upper: bool = False) -> Array:
-    """The lower triangular L whose ``L @ L^H`` is the Hermitian matrix with the triangle of `a`.
+    """Return the lower triangular L with ``L @ L^H`` equal to a Hermitian matrix.
 
-    The lower triangle is read; with `upper` the upper one, and the result is ``L^H``.
+    The matrix is given by the lower triangle of `a`. With `upper` it is given by the upper
+    triangle, and the result is ``L^H``.
     """
     a = matrices(a, square=True)
     return star(_cholesky(star(a))) if upper else _cholesky(a)
 
 
 def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
-    """Orthonormal columns times an upper triangle; modes 'reduced', 'complete' and 'r'.
+    """Return orthonormal columns and an upper triangle; modes 'reduced', 'complete' and 'r'.
 
-    Differentiable only if the first min(m, n) columns of `a` are linearly independent. The
+    The derivative exists only if the first min(m, n) columns of `a` are linearly independent. The
     columns that 'complete' adds are differentiable only in functions that do not depend on
     the choice of this basis.
     """
@@ -361,15 +363,15 @@ def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
         rest = np.zeros((*shape_of(a)[:-2], max(m - n, 0), n), raw(r).dtype)
         return QRResult(_completed(q), concatenate([r, rest], -2))
     if mode not in ("reduced", "r"):
-        raise ValueError(f"qr: mode is 'reduced', 'complete' or 'r', not {mode!r}")
+        raise ValueError(f"qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
     return r if mode == "r" else QRResult(q, r)
 
 
 def eigh(a: Array, UPLO: str = "L") -> EighResult:
-    """Eigenvalues, rising, and orthonormal eigenvectors of a Hermitian matrix.
+    """Return the eigenvalues, ascending, and orthonormal eigenvectors of a Hermitian matrix.
 
-    It is the one that has the lower triangle of `a`, or the upper with `UPLO` 'U'; the
-    other triangle is not read, and its gradient is zero.
+    The matrix is given by the lower triangle of `a`, or by the upper triangle if `UPLO` is 'U'.
+    The other triangle is not read, and its gradient is zero.
     """
     a, UPLO = matrices(a, square=True), UPLO.upper()
     if UPLO not in ("L", "U"):
@@ -380,14 +382,15 @@ def eigh(a: Array, UPLO: str = "L") -> EighResult:
 
 @of_array
 def eigvalsh(a: Array, UPLO: str = "L") -> Array:
-    """The eigenvalues of `eigh`."""
+    """Return the eigenvalues of `eigh`."""
     return eigh(a, UPLO).eigenvalues
 
 
 def eig(a: Array) -> EigResult:
-    """Eigenvalues and eigenvectors, columns of norm 1, of a square matrix; always complex.
+    """Return eigenvalues and eigenvectors (columns of norm 1) of a square matrix; always complex.
 
-    A derivative wants the eigenvectors independent, and their phases not to matter.
+    The derivative exists only if the eigenvectors are independent, and if the result does not
+    depend on their phases.
     """
     y = _eig(matrices(a))
     return EigResult(y[..., -1, :], y[..., :-1, :])
@@ -395,18 +398,19 @@ def eig(a: Array) -> EigResult:
 
 @of_array
 def eigvals(a: Array) -> Array:
-    """The eigenvalues of `eig`."""
+    """Return the eigenvalues of `eig`."""
     return eig(a).eigenvalues
 
 
 def svd(
     a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """The singular value decomposition ``U @ diag(S) @ Vh``.
+    """Return the singular value decomposition ``U @ diag(S) @ Vh``.
 
-    With `hermitian` it is the one of the Hermitian matrix that has the lower triangle of `a`,
-    by its eigenvalues. Vectors of singular value zero count as constant. What `full_matrices`
-    adds has a derivative as far as the basis that it happens to be does not matter.
+    With `hermitian`, the matrix is Hermitian and given by the lower triangle of `a`; its
+    eigenvalues are used. Vectors with singular value zero count as constant. The vectors that
+    `full_matrices` adds are differentiable only in functions that do not depend on the choice of
+    this basis.
     """
     if hermitian:
         return _svd_by_eigenvalues(a, compute_uv)
@@ -427,5 +431,5 @@ def _svd_by_eigenvalues(a: Array, compute_uv: bool) -> Any:
 
 @of_array
 def svdvals(a: Array) -> Array:
-    """The singular values, falling."""
+    """Return the singular values, descending."""
     return svd(a, compute_uv=False)

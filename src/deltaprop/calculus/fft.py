@@ -1,11 +1,12 @@
 """Discrete Fourier transforms, with NumPy's names, arguments and normalisations.
 
-Three primitives: the transform of complex numbers (its matrix is symmetric, so it is its
-own transpose), and the two between real numbers and the half of their spectrum that
-determines it, each other's transposes. Sizes, shifts and the Hermitian pair are composed.
+There are three primitives: the transform of complex numbers (whose matrix is symmetric, so it is
+its own transpose), and two transforms, between real numbers and the half of their spectrum that
+determines it, which are each other's transposes. Other sizes, shifts and the Hermitian pair are
+composed of these.
 
-`s` or `n` is the length of the transform, to which the input is cut or padded with zeros;
-`norm` says who divides by it: the "backward" transform, the "forward", or both ("ortho").
+`s` or `n` is the length of the transform: the input is cut or padded with zeros to this length.
+`norm` says which transform divides by the length: "backward", "forward", or both ("ortho").
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = [
 
 Norm: TypeAlias = Literal["backward", "ortho", "forward"] | None
 
-# the norm of the inverse transform that scales as this one's norm does
+# the norm with which the inverse transform has the same scale
 _SWAPPED: dict[Any, Any] = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 
 
@@ -55,7 +56,7 @@ _ifft = _symmetric("ifft", np.fft.ifftn)
 
 
 def _inside(spectrum: Array, weight: float, n: int, axis: int) -> Array:
-    """Half a spectrum, with the frequencies weighted that have a mirror image in the other."""
+    """Return half a spectrum, with weights for the frequencies that the other half mirrors."""
     m = n // 2 + 1
     weights = np.full(m, weight, raw(spectrum).real.dtype)
     weights[0] = 1
@@ -100,16 +101,16 @@ _irfft = Linear(
 
 
 def _one(n: int | None) -> tuple[int, ...] | None:
-    """The length of a transform along one axis, as `s`."""
+    """Return the length of a transform along one axis, as `s`."""
     if n is not None and operator.index(n) < 1:
-        raise ValueError(f"a transform of length n={n}: it has to be 1 at least")
+        raise ValueError(f"the length of a transform must be at least 1, got n={n}")
     return None if n is None else (n,)
 
 
 def _prepared(
     x: Array, s: Sequence[int] | None, axes: Sequence[int] | None, half: bool = False
 ) -> tuple[Array, tuple[int, ...], int]:
-    """The input cut or padded to `s`, the axes counted from 0, and the last one's length.
+    """Return the input cut or padded to `s`, the axes counted from 0, and the length of the last.
 
     `half`: the input is half a spectrum along the last of the axes.
     """
@@ -123,14 +124,14 @@ def _prepared(
         lengths[-1] = 2 * (lengths[-1] - 1)
     if s is not None:
         if len(s) != len(axes):
-            raise ValueError(f"lengths s={tuple(s)} for {len(axes)} axes: give one for each")
+            raise ValueError(f"s must have a length per axis, got {tuple(s)} for {len(axes)} axes")
         lengths = [n if given in (None, -1) else given for given, n in zip(s, lengths, strict=True)]
     if not lengths and not half:
         return x, (), 0
     if not lengths or min(lengths) < 1:
         raise ValueError(
-            f"no transform of lengths {tuple(lengths)} of an array of shape {shape}: "
-            "it takes one axis at least, and one number along each"
+            f"a transform needs at least one axis, and at least one number along each, got lengths "
+            f"{tuple(lengths)} for shape {shape}"
         )
     wanted = list(shape)
     for i, n in zip(axes, lengths, strict=True):
@@ -151,7 +152,7 @@ def _resized(x: Array, shape: Sequence[int], wanted: Sequence[int]) -> Array:
 
 @of_array
 def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """The transform along several axes, all of them if none are named.
+    """Return the transform along several axes, by default all.
 
     Examples
     --------
@@ -170,14 +171,14 @@ def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
 
 @of_array
 def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """The inverse of `fftn`."""
+    """Return the inverse of `fftn`."""
     x, axes, _ = _prepared(x, s, axes)
     return _ifft(x, axes=axes, norm=norm or "backward") if axes else x
 
 
 @of_array
 def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """`fftn` of real numbers: along the last of the axes only frequencies not below zero.
+    """Return `fftn` of real numbers, with only non-negative frequencies along the last axis.
 
     Raises
     ------
@@ -186,7 +187,7 @@ def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
     """
     x, axes, _ = _prepared(x, s, axes)
     if is_complex(x):
-        raise TypeError(f"rfft takes real numbers, not {raw(x).dtype}: use fft, or x.real")
+        raise TypeError(f"rfft takes real numbers, got {raw(x).dtype}: use fft, or x.real")
     *others, last = axes
     half = _rfft(x, axis=last, norm=norm or "backward")
     return _fft(half, axes=tuple(others), norm=norm or "backward") if others else half
@@ -194,7 +195,7 @@ def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
 
 @of_array
 def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """The inverse of `rfftn`; along the last axis, unless `s` says so, of even length."""
+    """Return the inverse of `rfftn`; the last axis has even length unless `s` says otherwise."""
     x, axes, n = _prepared(x, s, axes, half=True)
     *others, last = axes
     if others:
@@ -204,61 +205,61 @@ def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Arra
 
 @of_array
 def fft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k."""
+    """Return the transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k."""
     return fftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def ifft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The inverse of `fft`."""
+    """Return the inverse of `fft`."""
     return ifftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def rfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """`fft` of real numbers: only frequencies not below zero, which determine the others."""
+    """Return `fft` of real numbers: the non-negative frequencies, which determine the others."""
     return rfftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def irfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The inverse of `rfft`; an odd length is only found if `n` says so."""
+    """Return the inverse of `rfft`, of even length unless `n` says otherwise."""
     return irfftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def hfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The real transform of a signal given by one half: the other is its conjugate."""
+    """Return the real transform of half a signal; the other half is its conjugate."""
     return irfft(conj(x), n, axis, _SWAPPED[norm or "backward"])
 
 
 @of_array
 def ihfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """The inverse of `hfft`."""
+    """Return the inverse of `hfft`."""
     return conj(rfft(x, n, axis, _SWAPPED[norm or "backward"]))
 
 
 @of_array
 def fft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """`fftn` of the last two axes."""
+    """Return `fftn` of the last two axes."""
     return fftn(x, s, axes, norm)
 
 
 @of_array
 def ifft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """`ifftn` of the last two axes."""
+    """Return `ifftn` of the last two axes."""
     return ifftn(x, s, axes, norm)
 
 
 @of_array
 def rfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """`rfftn` of the last two axes."""
+    """Return `rfftn` of the last two axes."""
     return rfftn(x, s, axes, norm)
 
 
 @of_array
 def irfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """`irfftn` of the last two axes."""
+    """Return `irfftn` of the last two axes."""
     return irfftn(x, s, axes, norm)
 
 
@@ -270,11 +271,11 @@ def _shifted(x: Array, axes: Any, turn: Callable[[int], int]) -> Array:
 
 @of_array
 def fftshift(x: Array, axes: Any = None) -> Array:
-    """Frequency zero moved to the middle."""
+    """Return `x` with frequency zero moved to the middle."""
     return _shifted(x, axes, lambda n: n // 2)
 
 
 @of_array
 def ifftshift(x: Array, axes: Any = None) -> Array:
-    """The inverse of `fftshift`."""
+    """Return the inverse of `fftshift`."""
     return _shifted(x, axes, lambda n: -(n // 2))

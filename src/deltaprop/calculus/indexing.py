@@ -1,11 +1,11 @@
 """Indexing: some entries of an array, by position, condition or order.
 
-One primitive picks entries (`getitem`), one puts them (`x.at[index].set`), and the rest
-is written with them. Contributions of ``x[i]`` are collected in the reverse sweep and
-added up once, so that a loop over the entries takes linear time.
+One primitive reads entries (`getitem`) and another replaces them (`x.at[index].set`); all other
+functions use these two. The backward pass collects the contributions of ``x[i]`` and adds them
+once, so a loop over the entries takes linear time.
 
-What answers with positions or truth values (argmax, nonzero, any, ...) has no gradient:
-of Values it gives a constant.
+Functions that return positions or truth values (argmax, nonzero, any, ...) have no gradient: for
+Values they return constants.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _unwrite(g: Array, x: Array, _new: Array, index: Any, dtype: Any) -> list[An
     return [Masked(restrict(g, mask=kept), kept), _getitem(g, index=index)]
 
 
-# `new` has the very shape of x[index], and `index` names no entry twice
+# `new` has exactly the shape of x[index], and `index` names no entry twice
 _set = Selection(
     "set",
     _written,
@@ -98,20 +98,20 @@ _set = Selection(
 
 
 def getitem(x: Array, index: Any) -> Array:
-    """``x[index]``, for every index that NumPy takes.
+    """Return ``x[index]``, for every index that NumPy takes.
 
     Parameters
     ----------
     x : array_like or Value
     index : int, slice, None, Ellipsis, integer or boolean array, or a tuple of these
-        Arrays may be constants; they are kept safe from later writes.
+        The index. Its arrays may be constants, and are protected from later writes.
 
     Raises
     ------
     TypeError
         If a differentiable Value is used as an index.
     IndexError
-        If the index is out of bounds, or an array of neither integers nor booleans.
+        If the index is out of bounds, or an array of anything but integers or booleans.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def getitem(x: Array, index: Any) -> Array:
 
 
 def _static(index: Any) -> Any:
-    """The index without Values, and without arrays that somebody could write to."""
+    """Return the index without Values, and without arrays that somebody could write to."""
     if isinstance(index, tuple):
         return tuple([_static_entry(i) for i in index])
     return _static_entry(index)
@@ -137,8 +137,8 @@ def _static_entry(i: Any) -> Any:
     if isinstance(i, Node):
         if not i.is_constant:
             raise TypeError(
-                "a differentiable Value cannot be an index: the result would not depend on it "
-                "smoothly. Index with integers, a comparison, or v.detach().astype(int)"
+                "a differentiable Value cannot be an index, because the result would not depend "
+                "on it smoothly. Index with integers, a comparison, or v.detach().astype(int)"
             )
         i = raw(i)
     elif isinstance(i, list | tuple | range):
@@ -146,12 +146,12 @@ def _static_entry(i: Any) -> Any:
     elif hasattr(i, "__index__") and not hasattr(i, "shape"):
         i = operator.index(i)
     elif not isinstance(i, float):
-        i = as_array(i)  # of a buffer, or of another library's array
+        i = as_array(i)  # from a buffer, or from the array of another library
     if isinstance(i, np.ndarray) and is_mutable(i):
         i = i.copy()
     kind = getattr(i, "dtype", None)
     if isinstance(i, float) or (kind is not None and kind.kind not in "biu"):
-        raise IndexError(f"indices must be integers or booleans, not {kind or 'float'}")
+        raise IndexError(f"indices must be integers or booleans, got {kind or 'float'}")
     return i
 
 
@@ -162,7 +162,7 @@ def take(
     axis: int | None = None,
     mode: Literal["raise", "wrap", "clip"] = "raise",
 ) -> Array:
-    """The entries at the positions `indices` along `axis`, of the ravelled `x` if it is None.
+    """Return the entries at `indices` along `axis`, or of the flattened `x` if `axis` is None.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def take(
     indices : integer or array_like of integers
     axis : int, optional
     mode : {"raise", "wrap", "clip"}
-        What becomes of positions out of bounds.
+        The treatment of positions out of bounds.
 
     Examples
     --------
@@ -186,22 +186,22 @@ def take(
     elif mode == "clip":
         at = np.clip(at, 0, max(shape[axis] - 1, 0))
     elif mode != "raise":
-        raise ValueError(f"mode is 'raise', 'wrap' or 'clip', not {mode!r}")
+        raise ValueError(f"mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
     return _getitem(x, index=(slice(None),) * axis + (at if at.ndim else at[()],))
 
 
 @of_array
 def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
-    """Along `axis`, the entries at the positions that `indices` has for each of the others.
+    """Return the entries at `indices`, which has its own positions along `axis` for each row.
 
     Parameters
     ----------
     x : array_like or Value
     indices : integer array
-        With the axes of `x`, of equal length or of length 1 but for `axis`: what argsort
-        and argmax(keepdims=True) give.
+        Positions with as many axes as `x`, each of the same length or of length 1, except `axis`:
+        argsort and argmax(keepdims=True) return such indices.
     axis : int or None
-        None: of the ravelled `x`.
+        The axis of the positions; None flattens `x`.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     axis = normalize_axis_index(axis, len(shape))
     at = _static_entry(indices)
     if np.ndim(at) != len(shape):
-        raise ValueError(f"the indices need the {len(shape)} axes of x, not shape {np.shape(at)}")
+        raise ValueError(f"indices must have {len(shape)} axes like x, got shape {np.shape(at)}")
     index = list(np.ogrid[tuple(slice(n) for n in shape)])
     index[axis] = at
     return _getitem(x, index=tuple(index))
@@ -224,13 +224,13 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
 
 @of_two
 def compress(condition: Any, x: Array, axis: int | None = None) -> Array:
-    """The slices along `axis` (entries, if it is None) where the condition holds."""
+    """Return the slices along `axis` (entries, if it is None) where the condition holds."""
     return take(x, np.flatnonzero(raw(condition)), axis)
 
 
 @of_two
 def extract(condition: Any, x: Array) -> Array:
-    """The entries where the condition, of the shape of `x`, holds."""
+    """Return the entries where the condition, which has the shape of `x`, holds."""
     return compress(np.ravel(raw(condition)), x)
 
 
@@ -241,7 +241,7 @@ def extract(condition: Any, x: Array) -> Array:
 def argsort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Any:
-    """`numpy.argsort`, stable, and descending if asked; of Values, a constant."""
+    """Return `numpy.argsort`, stable, and descending if asked; for Values, a constant."""
     del kind, stable  # always stable
     data = as_array(raw(x := _array(x)))
     if axis is None:
@@ -256,7 +256,7 @@ def argsort(
 def sort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Array:
-    """The entries in ascending order, or descending, ties in the order they had.
+    """Return the entries in ascending or descending order; ties keep their order.
 
     The gradient follows the permutation. The sort is always stable, whatever `kind` and
     `stable` say.
@@ -276,7 +276,7 @@ def sort(
 
 @of_array
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
-    """The entries with the `kth` in its sorted place, lesser before, greater after it."""
+    """Return the entries with the `kth` at its sorted place, smaller before, larger after it."""
     x, axis = _line(x, axis)
     return take_along_axis(x, np.argpartition(raw(x), kth, axis), axis)
 
@@ -290,10 +290,10 @@ def unique(
     *,
     equal_nan: bool = True,
 ) -> Any:
-    """The distinct entries, sorted; each one's gradient goes to where it stands first.
+    """Return the distinct entries, sorted; a gradient flows to the first occurrence of each.
 
-    The further results are, as NumPy's, positions of the first, positions in the result
-    and numbers of occurrences.
+    The further results are NumPy's: positions of first occurrences, positions in the result, and
+    numbers of occurrences.
     """
     data = as_array(raw(x := _array(x)))
     _, first, inverse, counts = np.unique(data, True, True, True, axis, equal_nan=equal_nan)
@@ -312,14 +312,14 @@ def _constant_like(x: Any, result: Any) -> Any:
 
 
 def _with_defaults(theirs: Signature) -> Signature:
-    """A signature of NumPy's without `out`, and with defaults that say what is done."""
+    """Return NumPy's signature without `out`, and with the defaults written out."""
     defaults = {"keepdims": False, "where": True}
     known = [p for p in theirs.parameters.values() if p.name != "out"]
     return Signature([p.replace(default=defaults.get(p.name, p.default)) for p in known])
 
 
 def _constant_of(function: Callable[..., Any]) -> Any:
-    """The NumPy function for Values too, its result then a constant (or several)."""
+    """Return the NumPy function for Values too, whose result is a constant (or several)."""
 
     def constant(x: Any, *args: Any, **kwargs: Any) -> Any:
         args = tuple([_array(a) if holds_nodes(a) else a for a in (x, *args)])
@@ -333,7 +333,7 @@ def _constant_of(function: Callable[..., Any]) -> Any:
     name = function.__name__
     constant.__name__ = constant.__qualname__ = name
     constant.__dict__["__signature__"] = _with_defaults(signature(function))
-    constant.__doc__ = f"`numpy.{name}`, without a gradient: of Values, a constant."
+    constant.__doc__ = f"`numpy.{name}`, without a gradient: for Values, a constant."
     return constant
 
 
@@ -369,14 +369,14 @@ def _update(
 
 
 class At:
-    """``x.at[index].set(new)`` and its kin: a copy of `x`, updated, and differentiable.
+    """``x.at[index].set(new)`` and similar methods: an updated, differentiable copy of `x`.
 
-    An entry that the index names several times is updated as often, one after the other.
+    If the index names an entry several times, the updates of the entry are applied in turn.
 
     Parameters
     ----------
     x : array_like or Value
-    index : as `getitem` takes it
+    index : any index that `getitem` takes
 
     Examples
     --------
@@ -400,19 +400,19 @@ class At:
         return At(self._x, _static(index))
 
     def _place(self) -> tuple[Any, tuple[int, ...]]:
-        """The index and the shape of what it picks."""
+        """Return the index and the shape of the entries that it selects."""
         if not self._index:
-            raise TypeError("say where: x.at[index].set(new), not x.at.set(new)")
+            raise TypeError("x.at needs an index: x.at[index].set(new), not x.at.set(new)")
         (index,) = self._index
         return index, np.broadcast_to(False, shape_of(self._x))[index].shape
 
     def get(self) -> Value:
-        """``x[index]``."""
+        """Return ``x[index]``."""
         index, _ = self._place()
         return _getitem(self._x, index=index)
 
     def set(self, new: Operand) -> Value:
-        """`new` there; of several for one entry the last counts, as in an assignment.
+        """Replace the entries by `new`; if an entry is named several times, the last one counts.
 
         Raises
         ------
@@ -422,7 +422,7 @@ class At:
         return self._updated(None, new)
 
     def add(self, new: Operand) -> Value:
-        """x[index] + new there."""
+        """Replace the entries by x[index] + new."""
         x = self._x
         index, shape = self._place()
         new = _spread(new, shape)
@@ -430,7 +430,7 @@ class At:
         return x + scatter(new, indices=(index,), shape=shape_of(x), dtype=dtype)
 
     def subtract(self, new: Operand) -> Value:
-        """x[index] - new there."""
+        """Replace the entries by x[index] - new."""
         return self.add(negative(new))
 
     multiply: Final = _update("x[index] * new", operator.mul)
@@ -440,7 +440,7 @@ class At:
     max: Final = _update("maximum(x[index], new)", maximum)
 
     def apply(self, function: Callable[[Value], Operand]) -> Value:
-        """``function(x[index])`` there, for a function that keeps the shape."""
+        """Replace the entries by ``function(x[index])``, where the function keeps the shape."""
         return self.set(function(self.get()))
 
     def _updated(self, function: Callable[..., Array] | None, new: Array) -> Array:
@@ -448,7 +448,7 @@ class At:
         new = _spread(new, shape)
         if not may_repeat(index):
             return _assigned(self._x, index, function, new)
-        # round k updates each entry with what is k-th for it; an assignment takes the last
+        # round k applies the k-th update of each entry; an assignment applies only the last
         x, new, whole = ravel(self._x), ravel(new), shape_of(self._x)
         flat = np.arange(x.size).reshape(whole)[index].ravel()
         turn = _turns(flat) if function else _turns(flat[::-1])[::-1]
@@ -466,13 +466,12 @@ def _spread(new: Array, shape: tuple[int, ...]) -> Array:
         return broadcast_to(new, shape)
     except ValueError:
         raise ValueError(
-            f"the index picks shape {shape}; what is put there has shape {given}, "
-            "which does not broadcast to it"
+            f"the new entries must broadcast to the shape of x[index], {shape}, got shape {given}"
         ) from None
 
 
 def _common_dtype(x: Array, new: Array) -> np.dtype[Any]:
-    """That of `x`, unless it would truncate `new`."""
+    """Return the dtype of `x`, unless it would truncate `new`."""
     given = raw(new)
     kind = np.result_type(given) if isinstance(given, np.ndarray | np.generic) else type(given)
     dtype: np.dtype[Any] = dtype_of(x)
@@ -486,7 +485,7 @@ def _assigned(x: Array, index: Any, function: Callable[..., Array] | None, new: 
 
 
 def _turns(flat: np.ndarray) -> np.ndarray:
-    """For each entry of `flat`, how many equal ones stand before it."""
+    """Return, for each entry of `flat`, how many equal entries stand before it."""
     order = np.argsort(flat, stable=True)
     ordered = flat[order]
     turns = np.empty_like(order)
@@ -498,22 +497,22 @@ def _turns(flat: np.ndarray) -> np.ndarray:
 
 
 def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Array = 0) -> Array:
-    """Entry by entry, the choice of the first condition that holds.
+    """Return, entry by entry, the choice of the first condition that holds.
 
-    A choice is not differentiated where it is not taken: no NaN leaks from there.
+    A choice is not differentiated where it is not taken, so no NaN leaks from there.
 
     Parameters
     ----------
     condlist : sequence of bool array_like or constant
     choicelist : sequence of array_like or Value
-        As many as conditions; all broadcast together.
+        The choices, one per condition; all arrays broadcast together.
     default : array_like or Value
-        Where no condition holds.
+        The result where no condition holds.
 
     Raises
     ------
     ValueError
-        If there are not as many choices as conditions, or none.
+        If the numbers of choices and conditions differ, or are zero.
     TypeError
         If a condition is not boolean.
 
@@ -527,7 +526,7 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
     """
     if len(condlist) != len(choicelist) or not len(condlist):
         raise ValueError(
-            "select needs a choice for each condition, and one at least: got "
+            "select needs at least one condition, and one choice per condition, got "
             f"{len(condlist)} conditions and {len(choicelist)} choices"
         )
     condlist, choicelist = [_array(c) for c in condlist], [_array(c) for c in choicelist]
@@ -537,31 +536,31 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         dtype = dtype_of(condition)
         if dtype.kind != "b":
-            raise TypeError(f"conditions are boolean arrays, not of {dtype}; write x > 0, say")
+            raise TypeError(f"conditions must be boolean arrays, got {dtype}: write e.g. x > 0")
         result = where(condition, choice, result)
     return result
 
 
 @of_array
 def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:
-    """A function given in pieces, each computed of its own entries of `x` alone.
+    """Return a function given in pieces; each piece gets only its own entries of `x`.
 
-    So neither a value nor a derivative is asked for where a piece is not defined.
+    So a piece is neither computed nor differentiated where it is not defined.
 
     Parameters
     ----------
     x : array_like or Value
-    condlist : bool array of the shape of x, or a sequence of such
-        Of several that hold the last counts.
+    condlist : bool array of the shape of x, or a sequence of such arrays
+        The conditions; if several hold, the last one counts.
     funclist : sequence of callable, number or Value
-        One for each condition, and optionally one more for where none holds (else 0).
-        ``function(entries, *args, **kw)`` gets a 1-d array and returns one as long, or a
-        number.
+        The pieces, one per condition, and optionally one more for entries where no condition
+        holds (default 0). ``function(entries, *args, **kw)`` gets a 1-d array and returns an
+        array of the same length, or a number.
 
     Raises
     ------
     ValueError
-        If the numbers of conditions and functions do not fit.
+        If the numbers of conditions and functions do not match.
 
     Examples
     --------
@@ -593,17 +592,17 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
         dtype = np.result_type(dtype, *kinds)
     whole = scatter(*pieces, indices=tuple(indices), shape=shape_of(flat), dtype=dtype)
     if isinstance(x, Node) and not isinstance(whole, Node):
-        whole = where(False, flat, whole)  # of a Value a Value, even if all pieces are numbers
+        whole = where(False, flat, whole)  # a Value for a Value x, even if all pieces are numbers
     return reshape(whole, shape)
 
 
 def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.ndarray]:
-    """Disjoint masks of the ravelled array, one for each of `count` functions."""
+    """Return disjoint masks of the flattened array, one for each of `count` functions."""
     one = isinstance(condlist, Node | np.ndarray | bool) and len(shape_of(condlist)) == len(shape)
     conditions = [condlist] if one else list(condlist)
     if count - len(conditions) not in (0, 1):
         raise ValueError(
-            f"{len(conditions)} conditions need as many functions or one more, not {count}"
+            f"{len(conditions)} conditions need as many functions or one more, got {count}"
         )
     taken = np.zeros(np.prod(shape, dtype=int), bool)
     masks = []

@@ -304,7 +304,7 @@ def test_the_negative_norm_of_a_vector_with_a_zero_is_flat() -> None:
     ("ord", "shape"), [("nuc", (2, 2)), (2, (2, 2)), ("fro", (3,)), (1, (1, 1, 1))]
 )
 def test_norms_that_are_not_there_say_what_is(ord: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"matrices \(two\) 'fro'"):
+    with pytest.raises(ValueError, match=r"'fro', 1, -1, inf or -inf for matrices"):
         r.norm(dp.Value(np.ones(shape)), ord)
 
 
@@ -357,7 +357,7 @@ def test_bad_quantiles() -> None:
     x = dp.Value([1.0, 2.0])
     with pytest.raises(ValueError, match="range"):
         r.quantile(x, 1.5)
-    with pytest.raises(IndexError, match=r"no entries along axis 0 of shape \(0, 2\)"):
+    with pytest.raises(IndexError, match=r"at least one entry, got shape \(0, 2\) along axis 0"):
         r.quantile(dp.Value(np.zeros((0, 2))), 0.5, 0)
     with pytest.raises(ValueError, match="method"):
         r.quantile(x, 0.5, method="fifth")
@@ -384,7 +384,7 @@ def test_average(wshape: tuple[int, ...], axis: Any, keepdims: bool) -> None:
 
 def test_bad_weights() -> None:
     x = dp.Value(np.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"\(4,\) fit neither the shape \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"shape of the array, \(2, 3\).* got shape \(4,\)"):
         r.average(x, 1, np.ones(4))
     with pytest.raises(ZeroDivisionError, match="sum to zero"):
         r.average(x, 1, [1.0, -1.0, 0.0])

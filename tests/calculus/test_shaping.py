@@ -347,7 +347,7 @@ def test_structural_zeros_move_along_at_second_order() -> None:
         (lambda x: shaping.stack([x, x.T]), ValueError, "same shape"),
         (lambda x: shaping.split(x, 2, axis=1), ValueError, "length 3 .* 2 equal parts"),
         (lambda x: shaping.array_split(x, 0), ValueError, "larger than 0"),
-        (lambda x: shaping.pad(x, 1, mode="mirror"), ValueError, "modes constant, edge"),
+        (lambda x: shaping.pad(x, 1, mode="mirror"), ValueError, "must be one of constant, edge"),
         (lambda x: shaping.diag(x[None]), ValueError, r"shape \(1, 2, 3\)"),
         (lambda x: shaping.diagonal(x[0]), ValueError, "out of bounds"),
         (lambda x: shaping.broadcast_to(x, (3, 3)), ValueError, "broadcast"),

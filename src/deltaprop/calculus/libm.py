@@ -1,7 +1,7 @@
-"""What NumPy lacks: two functions of the C library, entry by entry, and SciPy's modules.
+"""Functions that NumPy does not have: two from the C library, entry by entry, and SciPy's modules.
 
-The two are right to the last place, and the loop is faster than a series in NumPy, whose
-forty passes over the array it takes the place of.
+The two functions are accurate to the last place. A loop over the entries is faster than a series in
+NumPy, which would pass over the array forty times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..extras import extra
 
 @cache
 def scipy(part: str) -> Any:
-    """SciPy's module of that name, imported when its first function is called."""
+    """Return SciPy's module of this name, imported when its first function is called."""
     with extra("special", "this function needs SciPy"):
         return importlib.import_module(f"scipy.{part}")
 

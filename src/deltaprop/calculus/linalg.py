@@ -1,6 +1,7 @@
 """Linear algebra: equations, determinants, functions and norms of matrices.
 
-As in `factorisations`, all take stacks of matrices, real or complex, and NumPy's arguments.
+As in `factorisations`, all functions take stacks of matrices, real or complex, and NumPy's
+arguments.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ __all__ = [
 
 
 class SlogdetResult(NamedTuple):
-    """What `slogdet` returns."""
+    """The results of `slogdet`."""
 
     sign: Any
     logabsdet: Any
@@ -90,7 +91,7 @@ def _pinv_jvp(tangents: Sequence[Any], y: Array, a: Array, **_: Any) -> Array:
     return (y @ p) @ (t - (t @ a) @ y) + (s - y @ (a @ s) - y @ tangents[0]) @ y
 
 
-# of matrices at least as tall as wide: the rules multiply no two of their long sides
+# for matrices at least as tall as wide: the rules never multiply two long sides
 _pinv = Custom(
     "pinv",
     lambda a, rtol: np.linalg.pinv(a, rtol=rtol),
@@ -102,25 +103,25 @@ _pinv = Custom(
 
 @of_two
 def solve(a: Array, b: Array) -> Array:
-    """x of ``a @ x = b``; `b` is a vector if it has one axis, else matrices, as in NumPy 2."""
+    """Return x with ``a @ x = b``; `b` is a vector if it has one axis, else matrices."""
     a, b = matrices(a), _array(b)
     return solve_(a, b[:, None])[..., 0] if len(shape_of(b)) == 1 else solve_(a, b)
 
 
 @of_array
 def inv(a: Array) -> Array:
-    """The inverse; `LinAlgError` if there is none."""
+    """Return the inverse, or raise `LinAlgError` if there is none."""
     return inv_(matrices(a))
 
 
 @of_array
 def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
-    """The Moore-Penrose inverse, differentiated at constant rank.
+    """Return the Moore-Penrose inverse, differentiated at constant rank.
 
-    Singular values up to `rtol` (or `rcond`) times the largest count as zero; None is eps
-    times the longer side. With `hermitian`, of the Hermitian matrix that has the lower
-    triangle of `a`. Where `rtol` cuts singular values off that are no rounding errors, the
-    derivative is that of the truncated inverse; a compiled function refuses this.
+    Singular values up to `rtol` (or `rcond`) times the largest count as zero; None means eps
+    times the longer side. With `hermitian`, the matrix is Hermitian and given by the lower
+    triangle of `a`. If `rtol` drops singular values larger than rounding errors, the derivative
+    is that of the truncated inverse; a compiled function raises an error instead.
     """
     a, rtol = floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
@@ -134,7 +135,7 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
 
 
 def _cuts(a: np.ndarray, rtol: Any) -> bool:
-    """Whether `rtol` drops singular values that are more than rounding errors."""
+    """Return whether `rtol` drops singular values larger than rounding errors."""
     s = np.linalg.svd(a, compute_uv=False)
     top = s.max(-1, keepdims=True, initial=0.0)
     noise = np.finfo(s.dtype).eps * max(a.shape[-2:]) * top
@@ -144,13 +145,13 @@ def _cuts(a: np.ndarray, rtol: Any) -> bool:
 def _cuts_nothing(a: np.ndarray, rtol: Any) -> None:
     if _cuts(a, rtol):
         raise ValueError(
-            f"rtol or rcond {rtol} cuts singular values off that are not zero: a compiled function "
+            f"rtol or rcond {rtol} drops singular values that are not zero: a compiled function "
             "has no derivative for this; write it with svd, or call it without compile"
         )
 
 
 def _truncated(a: Array, rtol: Any) -> Array:
-    """The inverse of the part of `a` that belongs to its larger singular values."""
+    """Return the inverse of the part of `a` that belongs to its larger singular values."""
     u, s, vh = factorisations.svd(a, full_matrices=False)
     top = raw(s).max(-1, keepdims=True, initial=0.0)
     large = raw(s) > np.expand_dims(rtol, -1) * top
@@ -159,16 +160,16 @@ def _truncated(a: Array, rtol: Any) -> Array:
 
 
 def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int, Any]:
-    """The least-squares solution of least norm, the squared residuals, rank, singular values.
+    """Return the least-squares solution of least norm, squared residuals, rank, singular values.
 
-    As NumPy's. All but the rank can be differentiated, the solution at constant rank.
+    As in NumPy. All results but the rank are differentiable, the solution at constant rank.
     """
     a, b = floating(matrices(a)), _array(b)
     wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
     a, b = astype(a, wide, copy=False), astype(b, wide, copy=False)
     m, n = shape_of(a)
     if rcond is not None and not 0 < rcond < 1:
-        rcond = np.finfo(wide).eps  # as LAPACK
+        rcond = np.finfo(wide).eps  # like LAPACK
     rank = int(np.linalg.matrix_rank(raw(a), rtol=rcond))
     x = pinv(a, rtol=rcond) @ b
     columns = reshape(b - a @ x, (m, math.prod(shape_of(b)[1:])))[
@@ -179,7 +180,7 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
 
 @of_two
 def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
-    """x of ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end before."""
+    """Return x with ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end first."""
     a, b = _array(a), _array(b)
     if axes is not None:
         a = moveaxis(a, axes, range(-len(axes), 0))
@@ -189,30 +190,30 @@ def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
 
 @of_array
 def tensorinv(a: Array, ind: int = 2) -> Array:
-    """The inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
+    """Return the inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
     shape = shape_of(a)
     flat = reshape(a, (math.prod(shape[:ind]), -1))
     return reshape(inv(flat), shape[ind:] + shape[:ind])
 
 
-# -- equations as SciPy has them ----------------------------------------------------------
+# -- equations as in SciPy ----------------------------------------------------------------
 
 
 @of_two
 def solve_triangular(
     a: Array, b: Array, trans: Any = 0, lower: bool = False, unit_diagonal: bool = False
 ) -> Array:
-    """x of ``a @ x = b``, reading one triangle of `a`: the upper, or the `lower`.
+    """Return x with ``a @ x = b``, where only the upper (or `lower`) triangle of `a` is read.
 
     Parameters
     ----------
     a : array_like or Value of shape (..., n, n)
     b : array_like or Value
-        A vector, or matrices.
+        The right-hand side: a vector, or matrices.
     trans : {0, 1, 2, 'N', 'T', 'C'}
-        1 or 'T' solves ``a.T @ x = b``, 2 or 'C' ``a.T.conj() @ x = b``.
+        The system to solve: 1 or 'T' for ``a.T @ x = b``, 2 or 'C' for ``a.T.conj() @ x = b``.
     unit_diagonal : bool
-        The diagonal is not read, but taken for ones.
+        Whether the diagonal counts as ones and is not read.
     """
     a = matrices(a, square=True)
     k = int(unit_diagonal)
@@ -251,23 +252,23 @@ _sqrtm = Custom(
 
 @of_three
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
-    """x of ``a @ x + x @ b = q``."""
+    """Return x with ``a @ x + x @ b = q``."""
     return _sylvester(matrices(a, square=True), matrices(b, square=True), matrices(q))
 
 
 @of_array
 def sqrtm(a: Array) -> Array:
-    """The principal square root of a matrix, whose square is the matrix."""
+    """Return the principal square root of a matrix, whose square is the matrix."""
     return _sqrtm(matrices(a, square=True))
 
 
 def _diagonals(lower: int, upper: int) -> range:
-    """The diagonals in the rows of a band matrix, from the uppermost."""
+    """Return the diagonals in the rows of a band matrix, uppermost first."""
     return range(upper, -lower - 1, -1)
 
 
 def _inside(n: int, k: int) -> Any:
-    """Which entries of a row of the band matrix lie on diagonal k."""
+    """Return which entries of a row of the band matrix lie on diagonal k."""
     rows = np.arange(n) - k
     return (rows >= 0) & (rows < n)
 
@@ -312,14 +313,14 @@ _banded: Custom = Custom(
 
 
 def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
-    """x of ``a @ x = b`` for a band matrix, whose diagonals are the rows of `ab`.
+    """Return x with ``a @ x = b`` for a band matrix, whose diagonals are the rows of `ab`.
 
     Parameters
     ----------
     l_and_u : (int, int)
-        How many diagonals there are below and above the main one.
+        The numbers of diagonals below and above the main diagonal.
     ab : array_like or Value of shape (l + u + 1, n)
-        Entry (i, j) of the matrix is at (u + i - j, j).
+        The diagonals: entry (i, j) of the matrix is at (u + i - j, j).
     b : array_like or Value of shape (n,) or (n, k)
     """
     lower, upper = map(index, l_and_u)
@@ -337,12 +338,12 @@ def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
 
 
 def _without(s: np.ndarray) -> Any:
-    """For each entry of the last axis the product of all others."""
+    """Return, for each entry of the last axis, the product of all others."""
     return np.where(identity(s), 1, s[..., None, :]).prod(-1)
 
 
 def _cofactors(a: np.ndarray) -> Any:
-    """The transposed adjugate, which a singular matrix has too: from its singular values."""
+    """Return the transposed adjugate; for a singular matrix, from its singular values."""
     try:
         return np.linalg.det(a)[..., None, None] * np.linalg.inv(a).mT
     except np.linalg.LinAlgError:
@@ -352,9 +353,9 @@ def _cofactors(a: np.ndarray) -> Any:
 
 
 def _cofactor_slope(t: Array, a: Array) -> Array:
-    """The derivative of the cofactors along `t`; symmetric, so it is its own transpose."""
+    """Return the derivative of the cofactors along `t`; symmetric, so it is its own transpose."""
     if isinstance(t, Node) or isinstance(a, Node):
-        x, y = inv_(a).mT, _cofactor(a)  # a third derivative wants an inverse
+        x, y = inv_(a).mT, _cofactor(a)  # a third derivative needs an inverse
         return y * _sum(x * t, (-2, -1), keepdims=True) - x @ t.mT @ y
     u, s, vh = np.linalg.svd(a)
     t, eye, phase = star(u) @ t @ star(vh), identity(a), np.linalg.det(u) * np.linalg.det(vh)
@@ -403,7 +404,7 @@ _slogdet = Custom(
 
 @of_array
 def det(a: Array) -> Array:
-    """The determinant; its first two derivatives are right for singular matrices too.
+    """Return the determinant; the first two derivatives are right for singular matrices too.
 
     Examples
     --------
@@ -419,7 +420,7 @@ def det(a: Array) -> Array:
 
 
 def slogdet(a: Array) -> SlogdetResult:
-    """The determinant's sign (or phase) and the logarithm of its absolute value."""
+    """Return the sign (or phase) of the determinant and the logarithm of its absolute value."""
     y = _slogdet(matrices(a))
     return SlogdetResult(y[..., 0], real(y[..., 1]))
 
@@ -428,9 +429,10 @@ def slogdet(a: Array) -> SlogdetResult:
 
 
 def _scaled_and_squared(a: np.ndarray) -> np.ndarray:
-    """exp by its [13/13] Pade approximant, exact up to norm 5.37: of a / 2^k, squared k times.
+    """Return exp of a matrix: the [13/13] Pade approximant of a / 2^k, squared k times.
 
-    Higham, 2005: the scaling and squaring method for the matrix exponential revisited.
+    The approximant is accurate up to norm 5.37. Higham, 2005: the scaling and squaring method
+    for the matrix exponential revisited.
     """
     size = np.abs(a).sum(-2).max(-1, initial=0)
     times = np.maximum(np.frexp(size / 5.37)[1], 0)[..., None, None]
@@ -451,7 +453,7 @@ def _scaled_and_squared(a: np.ndarray) -> np.ndarray:
 
 
 def _expm_slope(t: Array, a: Array) -> Array:
-    """The derivative along `t`: a corner of exp([[a, t], [0, a]]), where `t` is not large."""
+    """Return the derivative along `t`: a corner of exp([[a, t], [0, a]]), with `t` scaled."""
     size = np.max(np.abs(raw(t)), initial=0)
     size = size + (size == 0)
     n, zeros = shape_of(a)[-1], np.zeros_like(raw(a))
@@ -470,13 +472,13 @@ _expm = Custom(
 
 @of_array
 def expm(a: Array) -> Array:
-    """The matrix exponential."""
+    """Return the matrix exponential."""
     return _expm(matrices(a, square=True))
 
 
 @of_array
 def matrix_power(a: Array, n: int) -> Array:
-    """The n-th power by repeated squaring; of the inverse if n is negative."""
+    """Return the n-th power by repeated squaring; of the inverse if n is negative."""
     a, n = matrices(a, square=True), index(n)
     if n == 0:
         one = np.broadcast_to(identity(a), shape_of(a)).astype(raw(a).dtype)
@@ -489,15 +491,15 @@ def matrix_power(a: Array, n: int) -> Array:
 
 @of_array
 def matrix_rank(a: Array, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
-    """The number of singular values above the tolerance: a constant."""
+    """Return the number of singular values above the tolerance: a constant."""
     return _constant_like(a, np.linalg.matrix_rank(raw(a), tol, hermitian, rtol=rtol))
 
 
 @of_array
 def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Array:
-    """The norm of vectors or matrices, as NumPy's; its derivative at zero is zero.
+    """Return the norm of vectors or matrices, as in NumPy; its derivative at zero is zero.
 
-    Of matrices (two axes) 2, -2 and 'nuc' are the largest, the smallest and the sum of the
+    For matrices (two axes), 2, -2 and 'nuc' are the largest, the smallest and the sum of the
     singular values.
     """
     axes = _axes(x := _array(x), axis)
@@ -506,20 +508,20 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
         return reductions.norm(x, ord, axis, keepdims=keepdims)
     s = svdvals(moveaxis(x, axes, (-2, -1)))
     zero = np.where(raw(s) <= rounding(s), np.ones_like(raw(s)), 0)
-    s = root_of_power(s * (1 - zero), 1.0) + raw(s) * zero  # 0 has no direction to send back
+    s = root_of_power(s * (1 - zero), 1.0) + raw(s) * zero  # a zero has no direction for a gradient
     y = _sum(s, -1) if ord == "nuc" else reductions._extreme_size(s, float(ord), (-1,), False)
     return expand_dims(y, axes) if keepdims else y
 
 
 @of_array
 def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """The `norm` of the last two axes."""
+    """Return the `norm` over the last two axes."""
     return norm(matrices(x), ord, (-2, -1), keepdims)
 
 
 @of_array
 def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
-    """The norm of vectors that lie along an axis, along several or along all of them."""
+    """Return the norm of vectors along one axis, along several axes or along all axes."""
     axes = _axes(x := _array(x), axis)
     x = floating(x)
     return reductions._vector_norm(absolute(x), 2.0 if ord is None else float(ord), axes, keepdims)
@@ -527,10 +529,10 @@ def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any 
 
 @of_array
 def cond(x: Array, p: Any = None) -> Array:
-    """The condition number ``norm(x, p) * norm(inv(x), p)``; None is 2."""
+    """Return the condition number ``norm(x, p) * norm(inv(x), p)``; None means 2."""
     x = matrices(x)[None]  # a quotient of arrays keeps their dtype
     if not math.prod(shape_of(x)[-2:]):
-        raise LinAlgError(f"the condition number of an empty array, of shape {shape_of(x)[1:]}")
+        raise LinAlgError(f"cond needs a matrix that is not empty, got shape {shape_of(x)[1:]}")
     with np.errstate(divide="ignore", invalid="ignore"):
         if p in (None, 2, -2):
             s = svdvals(x)
@@ -541,7 +543,7 @@ def cond(x: Array, p: Any = None) -> Array:
 
 
 def _norm_of_inverse(x: Array, p: Any) -> Array:
-    """The norm of the inverse; infinite, where there is none."""
+    """Return the norm of the inverse, or infinity if there is no inverse."""
     try:
         return matrix_norm(inv(x), ord=p)
     except LinAlgError:
@@ -554,7 +556,7 @@ def _norm_of_inverse(x: Array, p: Any) -> Array:
 
 @of_two
 def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
-    """The vector product of vectors of three entries along `axis`."""
+    """Return the cross product of vectors of three entries along `axis`."""
     a, b = _array(a), _array(b)
     if shape_of(a)[axis] != 3 or shape_of(b)[axis] != 3:
         raise ValueError(

@@ -1,11 +1,11 @@
-"""Reductions and running totals: many numbers become fewer.
+"""Reductions and running totals: functions that make fewer numbers out of many.
 
-Everywhere below `axis` is None (all of the array), an int, or, where several make sense,
-a tuple of ints, negative ones counting from the end; with `keepdims` the axes reduced
-stay, of length 1. As in NumPy, and with NumPy's errors for an axis that does not exist.
+Everywhere below, `axis` is None (the whole array), an int, or, where several axes make sense, a
+tuple of ints. Negative axes count from the end. With `keepdims` the reduced axes stay, with length
+1. All this is as in NumPy, with NumPy's errors for an axis that does not exist.
 
-A rule may return a cotangent that only broadcasts to the argument's shape: the rule of a
-sum over everything returns the one number it was given, and copies nothing.
+A rule may return a cotangent that only broadcasts to the shape of the argument: the rule of a sum
+over everything returns the single number that it gets, and copies nothing.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def _axes(x: Any, axis: Axis) -> tuple[int, ...]:
 
 
 def _count(x: Any, y: Any) -> int:
-    """How many entries of `x` went into each of its reduction `y`."""
+    """Return how many entries of `x` each entry of its reduction `y` depends on."""
     return int(np.size(raw(x)) // (np.size(raw(y)) or 1))
 
 
 def _kept(y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    """A reduction of `x`, reshaped so that it broadcasts against `x`."""
+    """Return a reduction of `x`, reshaped so that it broadcasts against `x`."""
     if axis is None or keepdims or not len(shape_of(y)):
         return y
     shape = list(shape_of(x))
@@ -88,7 +88,7 @@ def _kept(y: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def _cut(axis: int, *bounds: int | None) -> tuple[Any, ...]:
-    """The index that cuts a slice along one axis."""
+    """Return the index that cuts a slice along one axis."""
     if axis < 0:
         return (..., slice(*bounds), *(slice(None),) * (-axis - 1))
     return (*(slice(None),) * axis, slice(*bounds))
@@ -153,10 +153,10 @@ cumsum_: Linear = Linear(
 def _weighted(
     name: str, forward: Rule, weight: Rule, cases: Sequence[Case], *, decomposed: bool = False
 ) -> Custom:
-    """A reduction whose tangent is the sum of its entries' tangents times their weights.
+    """Return a reduction with one weight per entry, which multiplies the entry's tangent.
 
-    ``weight(y, x, axis, **params)`` gets the output with the axes kept. It may return
-    `Masked` weights: outside the mask an entry has no part in the output at all.
+    ``weight(y, x, axis, **params)`` gets the output with its axes kept. It may return `Masked`
+    weights: outside the mask the output does not depend on an entry at all.
     """
 
     def times(t: Any, y: Any, x: Any, axis: Axis, keepdims: bool, **params: Any) -> Any:
@@ -178,7 +178,7 @@ def _weighted(
 
 
 def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
-    """Ties share evenly; where the extreme is NaN, so are all shares."""
+    """Return equal shares for tied entries; NaN shares where the extreme is NaN."""
     x = raw(x)
     chosen = x == raw(y)
     count = np.add.reduce(chosen, axis, keepdims=True)
@@ -193,7 +193,7 @@ def _deviation(y: Any, x: Any, axis: Axis, ddof: float) -> Any:
 
 
 def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
-    """exp(x) over its sum; 0 where every entry is -inf and there is nothing to share."""
+    """Return exp(x) divided by its sum; 0 where every entry is -inf, so that the sum is 0."""
     none = raw(y) == -np.inf
     if is_known(none) and not np.any(none):
         return softmax_(x, axis=axis)
@@ -201,19 +201,19 @@ def _share_of_total(y: Any, x: Any, axis: Axis) -> Any:
 
 
 def _others(_y: Any, x: Any, axis: int) -> Any:
-    """For each entry the product of all others: no division, so any zero is right."""
+    """Return, for each entry, the product of all others: no division, so zeros are no problem."""
     back = _backwards(axis)
     return _before(x, axis) * _before(x[back], axis)[back]
 
 
 def _before(x: Any, axis: int) -> Any:
-    """For each entry the product of those before it."""
+    """Return, for each entry, the product of the entries before it."""
     first = np.ones_like(raw(x)[_cut(axis, None, 1)])
     return concatenate([first, cumprod_(x[_cut(axis, None, -1)], axis=axis)], axis)
 
 
 def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
-    """`x` less its largest entry, against overflow, and what was taken off."""
+    """Return `x` minus its largest entry, against overflow, and what was subtracted."""
     x = as_array(x)
     x = x.astype(float) if x.dtype.kind in "biu" else x
     top = np.maximum.reduce(x, axis, keepdims=True, initial=-np.inf)
@@ -223,13 +223,13 @@ def _shifted(x: Any, axis: Axis) -> tuple[Any, Any]:
 
 
 def _totals(e: Any, axis: Axis) -> Any:
-    """Sums along an axis that is kept; of rows by a product, several times faster."""
+    """Return sums along an axis that is kept; sums of rows by a product, several times faster."""
     if axis in (1, -1) and adds_by_product(e) and 0 < e.shape[1] <= _SHORT:
         return e @ ones(e.shape[1], e.dtype)[:, None]
     return np.add.reduce(e, axis, keepdims=True)
 
 
-_SHORT = 128  # entries; longer rows NumPy adds in halves of halves, which rounds less
+_SHORT = 128  # entries; NumPy sums longer rows pairwise, which has a smaller rounding error
 
 
 def _log_total(z: Any, axis: Axis) -> Any:
@@ -281,7 +281,7 @@ prod_: Custom = _weighted(
 
 
 def _tails(a: Any, g: Any, axis: int) -> Any:
-    """s[i] = g[i] + a[i] * s[i + 1], each turn reaching twice as far as the one before."""
+    """Return s with s[i] = g[i] + a[i] * s[i + 1]; each round doubles the reach."""
     reach = 1
     while reach < shape_of(g)[axis]:
         near, far, end = _cut(axis, None, -reach), _cut(axis, reach, None), _cut(axis, -reach, None)
@@ -311,7 +311,7 @@ def _log_softmax(x: Any, axis: Axis) -> Any:
 
 
 def _softmax_slope(t: Any, y: Any, axis: Axis) -> Any:
-    """The symmetric Jacobian times a tangent or a cotangent."""
+    """Return the symmetric Jacobian times a tangent or a cotangent."""
     return y * (t - sum_(t * y, axis=axis, keepdims=True))
 
 
@@ -343,13 +343,13 @@ log_softmax_: Custom = Custom(
 # -- what users call ----------------------------------------------------------------------
 
 
-# Where `where`, a boolean array, is False, an entry has no part in a reduction: whatever it
-# is, NaN too, nothing flows back to it. `initial` is one entry more. `dtype` is what the
-# entries are converted to before.
+# Where `where`, a boolean array, is False, an entry has no effect on a reduction: no derivative
+# flows back to it, even if it is NaN. `initial` is one additional entry. Entries are converted to
+# `dtype` first.
 
 
 def _in(dtype: Any, function: Callable[..., Any], x: Any, **params: Any) -> Any:
-    """A function of the entries of `x` converted to `dtype`."""
+    """Return a function of the entries of `x` converted to `dtype`."""
     if dtype is None:
         return function(x, **params)
     y = function(astype(x, dtype, copy=False), **params)
@@ -357,17 +357,17 @@ def _in(dtype: Any, function: Callable[..., Any], x: Any, **params: Any) -> Any:
 
 
 def _chosen(condition: Any, x: Any, fill: Any) -> Any:
-    """`x`, with `fill` where a reduction passes over it."""
+    """Return `x`, with `fill` where a reduction skips entries."""
     if condition is True:
         return x
     x, shape = _array(x), shape_of(condition)
     if np.broadcast_shapes(shape, shape_of(x)) != shape_of(x):
-        raise ValueError(f"where= of shape {shape} does not broadcast to that of x, {x.shape}")
+        raise ValueError(f"where= must broadcast to the shape of x, {x.shape}, got {shape}")
     return kept(condition, x, fill)
 
 
 def _with_initial(function: Callable[..., Any], y: Any, initial: Any) -> Any:
-    """A reduction's result, and one entry more."""
+    """Return the result of a reduction, combined with one additional entry."""
     if initial is None:
         return y
     if len(shape_of(initial)):
@@ -376,7 +376,7 @@ def _with_initial(function: Callable[..., Any], y: Any, initial: Any) -> Any:
 
 
 def number(x: Any, condition: Any, axis: Axis, keepdims: bool) -> Any:
-    """How many entries a reduction sees, in the dtype of its mean; NaN for none."""
+    """Return how many entries a reduction sees, in the dtype of the mean; NaN for none."""
     kind = dtype_of(x)
     dtype = np.dtype(float) if kind.kind in "biu" else kind.type(0).real.dtype
     seen: Any = np.broadcast_to(as_array(raw(condition)), shape_of(x))
@@ -394,7 +394,7 @@ def sum(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The sum of the entries, of all or along `axis`, converted to `dtype` before.
+    """Return the sum of the entries, all or along `axis`, converted to `dtype` first.
 
     Examples
     --------
@@ -416,14 +416,14 @@ def sum(
 def mean(
     x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
 ) -> Any:
-    """The arithmetic mean; NaN where there is nothing to average."""
+    """Return the arithmetic mean; NaN where there are no entries."""
     if dtype is None and where is True:
         return mean_(x, axis=axis, keepdims=keepdims)
     if where is True:
         return _in(dtype, mean_, x, axis=axis, keepdims=keepdims)
     x = _array(x)
     kind = dtype_of(x)
-    if dtype is None and kind == np.float16:  # as NumPy: added up with more digits
+    if dtype is None and kind == np.float16:  # as in NumPy: a sum with more digits
         return astype(mean(x, axis, np.float32, keepdims=keepdims, where=where), kind)
     total = sum(x, axis, dtype, keepdims=keepdims, where=where)
     y = total / number(x if dtype is None else astype(x, dtype), where, axis, keepdims)
@@ -438,17 +438,17 @@ def average(
     *,
     keepdims: bool = False,
 ) -> Any:
-    """The weighted mean ``sum(weights * x) / sum(weights)``.
+    """Return the weighted mean ``sum(weights * x) / sum(weights)``.
 
-    Weights have the shape of `x`, or that of its axes `axis` alone. If `returned`, a pair: the
-    mean, and the sum of the weights in its shape.
+    Weights have the shape of `x`, or the lengths of the axes `axis` only. If `returned`, return a
+    pair: the mean, and the sum of the weights in the shape of the mean.
 
     Raises
     ------
     ValueError
-        If the weights have any other shape.
+        If the weights have another shape.
     ZeroDivisionError
-        If weights sum to zero.
+        If the weights sum to zero.
     """
     _axes(x := _array(x), axis)
     if weights is None:
@@ -463,8 +463,8 @@ def average(
             )
         if given != tuple(shape[i] for i in axes):
             raise ValueError(
-                f"average: weights of shape {given} fit neither the shape {shape} nor its "
-                f"axes {axes}; give one weight per entry, or per place along these axes"
+                f"average: weights must have the shape of the array, {shape}, or the lengths of "
+                f"its axes {axes}, got shape {given}"
             )
         in_order = transpose(weights, tuple(np.argsort(axes).tolist()))
         weights = reshape(in_order, tuple(m if i in axes else 1 for i, m in enumerate(shape)))
@@ -486,7 +486,7 @@ def prod(
     initial: Any = None,
     where: Any = True,
 ) -> Any:
-    """The product of the entries; its derivative is right with any number of zeros.
+    """Return the product of the entries; its derivative is right with any number of zeros.
 
     Examples
     --------
@@ -497,7 +497,7 @@ def prod(
     array([6., 0., 0.])
     """
     x = _array(x)
-    dtype = dtype or np.prod(np.empty(0, dtype_of(x))).dtype  # wide integers
+    dtype = dtype or np.prod(np.empty(0, dtype_of(x))).dtype  # integers become wide
     x = astype(_chosen(where, x, 1), dtype, copy=False)
     axes = () if axis in (0, -1) and not len(shape_of(x)) else _axes(x, axis)
     for i in sorted(axes, reverse=True):
@@ -518,10 +518,10 @@ def _extreme(
         if where is True:
             return reduction(x, axis=axis, keepdims=keepdims)
         raise ValueError(
-            "the largest or smallest entry with where= needs initial= too, the result where "
-            "no entry is left: give initial=-numpy.inf for max, numpy.inf for min, say"
+            "the largest or smallest entry with where= needs initial= too, the result if no entry "
+            "is left: pass e.g. initial=-numpy.inf for max, numpy.inf for min"
         )
-    if not np.size(raw(x)):  # a sum of nothing, which has its shape
+    if not np.size(raw(x)):  # the sum of no entries has the right shape
         return sum(x, axis, keepdims=keepdims, initial=initial)
     x = _chosen(where, x, astype(initial, dtype_of(x), copy=False))
     return _with_initial(both, reduction(x, axis=axis, keepdims=keepdims), initial)
@@ -531,9 +531,9 @@ def _extreme(
 def max(
     x: Any, axis: Axis = None, *, keepdims: bool = False, initial: Any = None, where: Any = True
 ) -> Any:
-    """The largest entry; tied entries share the derivative evenly, NaN stays NaN.
+    """Return the largest entry; tied entries share the derivative evenly, NaN stays NaN.
 
-    `initial` is one entry more, which `where` needs: the result where no entry is left.
+    `initial` is one additional entry. `where` needs it: it is the result where no entry is left.
 
     Examples
     --------
@@ -548,7 +548,7 @@ def max(
 
 @like(max)
 def min(x: Any, axis: Axis = None, **how: Any) -> Any:
-    """The smallest entry, with the conventions of `max`."""
+    """Return the smallest entry, with the conventions of `max`."""
     return _extreme(min_, minimum, x, axis, **how)
 
 
@@ -558,7 +558,7 @@ amin = min
 
 @of_array
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """The largest entry less the smallest."""
+    """Return the difference of the largest and the smallest entry."""
     y = max(x, axis, keepdims=True) - min(x, axis, keepdims=True)
     return y if keepdims else y.squeeze(axis)
 
@@ -575,12 +575,12 @@ def var(
     mean: Any = None,
     where: Any = True,
 ) -> Any:
-    """The squared deviations from the mean, summed, over their number less `correction`.
+    """Return the sum of the squared deviations from the mean over their number minus `correction`.
 
-    `ddof` is NumPy's name for `correction`. `mean`, if it is known, has its axes kept.
+    `ddof` is NumPy's name for `correction`. `mean`, if it is known already, has its axes kept.
     """
     if ddof and correction:
-        raise ValueError("var and std take ddof= or correction=, not both: they are one number")
+        raise ValueError("var and std take ddof= or correction=, which mean the same, got both")
     free = correction or ddof
     if dtype is not None:
         if np.dtype(dtype).kind not in "fc":
@@ -597,14 +597,14 @@ def var(
         return sum(squares, axis, keepdims=keepdims) / count
 
 
-_mean_of = mean  # under a name that no parameter hides
+_mean_of = mean  # under a name that no parameter shadows
 
 
 @like(var)
 def std(x: Any, *args: Any, mean: Any = None, **how: Any) -> Any:
-    """The square root of `var`; its derivative is 0 where all entries are equal."""
+    """Return the square root of `var`; its derivative is 0 where all entries are equal."""
     spread = var(x := _array(x), *args, mean=mean, **how)
-    # one entry deviates by 0 from its own mean, whatever it is: that is smooth, a root is not
+    # a single entry always deviates by 0 from its own mean: this is smooth, a root is not
     return spread if mean is None and _count(x, spread) == 1 else root(spread)
 
 
@@ -612,23 +612,23 @@ def std(x: Any, *args: Any, mean: Any = None, **how: Any) -> Any:
 def norm(
     x: Any, ord: float | str | None = None, axis: Axis = None, *, keepdims: bool = False
 ) -> Any:
-    """The norm of vectors, or of matrices where that takes no singular values.
+    """Return the norm of vectors, or of matrices if the norm needs no singular values.
 
-    Its derivative is 0 at the zero vector, and in entries that are 0.
+    Its derivative is 0 at the zero vector, and with respect to entries that are 0.
 
     Parameters
     ----------
     x : array_like
     ord : {None, 'fro', 0, 1, 2, inf, -inf} or float
-        For vectors ``sum(|x|**ord)**(1/ord)`` and its limits; None is 2. For matrices 'fro'
-        (or None), and 1, -1, inf, -inf: the largest or smallest sum of a column or a row.
+        For vectors ``sum(|x|**ord)**(1/ord)`` and its limits; None means 2. For matrices 'fro' (or
+        None), or 1, -1, inf, -inf: the largest or smallest sum of a column or a row.
     axis : int or tuple of int, optional
-        One axis holds vectors, two hold matrices. None: all, as one vector if `ord` is None.
-
+        One axis for vectors, two for matrices. None takes all axes; if `ord` is None too, the
+        array counts as one vector.
     Raises
     ------
     ValueError
-        If there is no such norm of so many axes.
+        If there is no such norm for this number of axes.
 
     Examples
     --------
@@ -649,14 +649,14 @@ def norm(
         lines = sum(size, axes[0] if abs(float(ord)) == 1 else axes[1], keepdims=True)
         return _extreme_size(lines, float(ord), axes, keepdims)
     raise ValueError(
-        f"norm: ord={ord!r} over {len(axes)} axes of shape {shape_of(x)}; vectors (one "
-        "axis) take any number, matrices (two) 'fro', 1, -1, inf or -inf; say which axes "
-        "are meant with axis="
+        f"norm: ord={ord!r} is not supported over {len(axes)} axes of shape {shape_of(x)}: use any "
+        "number for vectors (one axis), 'fro', 1, -1, inf or -inf for matrices (two axes), and "
+        "choose the axes with axis="
     )
 
 
 def _squares(x: Any) -> Any:
-    """|x|**2, which is smooth at 0 too."""
+    """Return |x|**2, which is smooth at 0 too."""
     return square(real(x)) + square(imag(x)) if is_complex(x) else square(x)
 
 
@@ -665,14 +665,14 @@ def _vector_norm(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> 
         return _extreme_size(size, p, axes, keepdims)
     if p in (0, 1):
         return sum(size if p else sign(size), axes, keepdims=keepdims)
-    # below 1 |x|**p at 0 is as steep to the left as to the right: nothing flows through it
+    # for p < 1 the slopes of |x|**p at 0 are opposite and infinite: no derivative flows through 0
     powers = square(size) if p == 2 else size**p if p > 1 else root_of_power(size, p)
     total = sum(powers, axes, keepdims=keepdims)
     return root(total) if p == 2 else root_of_power(total, 1 / p)
 
 
 def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) -> Any:
-    """The largest (0, if there is none) or the smallest of some sizes."""
+    """Return the largest (0, if there is none) or the smallest of some sizes."""
     if p > 0 and not math.prod(shape_of(size)[i] for i in axes):
         return sum(size, axes, keepdims=keepdims)
     return (max if p > 0 else min)(size, axes, keepdims=keepdims)
@@ -680,7 +680,7 @@ def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) ->
 
 @of_array
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """The middle entry, or the mean of the middle two.
+    """Return the middle entry, or the mean of the middle two.
 
     Examples
     --------
@@ -700,7 +700,7 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 def percentile(
     x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
-    """As `quantile`, with `q` from 0 to 100."""
+    """Return the `quantile` for `q` from 0 to 100."""
     return quantile(x, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
 
@@ -708,26 +708,27 @@ def percentile(
 def quantile(
     x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
-    """The entry, or the mixture of two, below which a fraction `q` of the entries lies.
+    """Return the entry, or the mixture of two, below which a fraction `q` of the entries lies.
 
     Parameters
     ----------
     x : array_like
     q : float or array_like
-        From 0 to 1, not differentiated; its axes come first in the result.
+        The fractions, from 0 to 1. They are not differentiated, and their axes come first in the
+        result.
     method : str
-        Any of `numpy.quantile`'s.
+        Any method of `numpy.quantile`.
 
     Raises
     ------
     ValueError
-        If `q` is out of range or the method unknown.
+        If `q` is out of range, or if the method is unknown.
     IndexError
         If there are no entries.
     """
     x = _array(x)
     if is_complex(x):
-        raise TypeError("quantile: complex numbers have no order; take .real, .imag or abs() first")
+        raise TypeError("quantile: complex numbers have no order: take .real, .imag or abs() first")
     return _quantile(x, q, axis, method, keepdims)
 
 
@@ -736,9 +737,9 @@ def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
     axes, shape, dtype = _axes(x, axis), shape_of(x), np.result_type(raw(x))
     n, rest = math.prod(shape[i] for i in axes), [m for i, m in enumerate(shape) if i not in axes]
     if not n:
-        raise IndexError(f"quantile: no entries along axis {axis} of shape {shape}")
+        raise IndexError(f"quantile needs at least one entry, got shape {shape} along axis {axis}")
     rows = sort(reshape(moveaxis(x, axes, tuple(range(len(axes)))), (n, *rest)), axis=0)
-    # the quantile of 0, 1, ..., n - 1 is a place: on an entry, or between two
+    # the quantile of 0, 1, ..., n - 1 is the position of the result: at an entry, or between two
     place = np.quantile(np.arange(n), q, method=method)
     low, high = np.floor(place).astype(int), np.ceil(place).astype(int)
     y = rows[low]
@@ -758,19 +759,19 @@ def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
 
 @of_array
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Each entry less the one before it, `n` times over; ends may be attached first.
+    """Return each entry minus the one before it, `n` times; ends may be attached first.
 
     Raises
     ------
     ValueError
-        If `x` has no axis, or `n` is negative.
+        If `x` has no axis, or if `n` is negative.
     """
     x = _array(x)
     shape = list(shape_of(x))
     if n == 0:
         return x
     if n < 0 or not shape:
-        raise ValueError(f"diff needs n >= 0 and an axis; it got n={n}, shape {tuple(shape)}")
+        raise ValueError(f"diff needs n >= 0 and an axis, got n={n}, shape {tuple(shape)}")
     shape[axis] = 1
     parts = [part for part in (prepend, x, append) if part is not None]
     if len(parts) > 1:
@@ -786,7 +787,7 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @of_array
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """The integral of samples `y`, at places `x` or `dx` apart, by the trapezoidal rule."""
+    """Return the integral of samples `y`, at `x` or `dx` apart, by the trapezoidal rule."""
     y = _array(y)
     if x is not None and len(shape_of(_array(x))) == 1:
         dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - 1 - axis % len(shape_of(y))))
@@ -797,14 +798,14 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @of_array
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """The sums of the entries up to each; of the flattened array if `axis` is None."""
+    """Return the sums of the entries up to each entry; `axis` None flattens the array."""
     x, axis = _row(x, axis)
     return _in(dtype, cumsum_, x, axis=axis)
 
 
 @of_array
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """The products of the entries up to each, zeros welcome; flattened as `cumsum`."""
+    """Return the products of the entries up to each entry; `axis` None flattens the array."""
     x, axis = _row(x, axis)
     return _in(dtype, cumprod_, x, axis=axis)
 
@@ -816,10 +817,11 @@ def logsumexp(
     keepdims: bool = False,
     return_sign: bool = False,
 ) -> Any:
-    """``log(sum(b * exp(x)))`` without overflow; its derivative is 0 where all of `x` is -inf.
+    """Return ``log(sum(b * exp(x)))`` without overflow.
 
-    With `return_sign`, the logarithm of the absolute value of the sum, and its sign; else it
-    is NaN where factors `b` make the sum negative.
+    The derivative is 0 where all of `x` is -inf. With `return_sign`, return the logarithm of the
+    absolute value of the sum, and its sign. Otherwise the result is NaN where factors `b` make the
+    sum negative.
 
     Examples
     --------
@@ -838,7 +840,7 @@ def logsumexp(
     total = sum(b * exp(x - top), axis, keepdims=keepdims)
     nothing = raw(total) == 0
     size = absolute(total) if return_sign else total
-    with np.errstate(invalid="ignore"):  # a sum below 0
+    with np.errstate(invalid="ignore"):  # a negative sum
         y = where(nothing, -math.inf, log(where(nothing, 1.0, size)))
     y = y + (top if keepdims else np.reshape(top, shape_of(y)))
     return (y, sign(raw(total))) if return_sign else y
@@ -846,11 +848,11 @@ def logsumexp(
 
 @of_array
 def softmax(x: Any, axis: Axis = -1) -> Any:
-    """``exp(x) / sum(exp(x))`` along `axis`, without overflow."""
+    """Return ``exp(x) / sum(exp(x))`` along `axis`, without overflow."""
     return softmax_(x, axis=axis)
 
 
 @of_array
 def log_softmax(x: Any, axis: Axis = -1) -> Any:
-    """``x - logsumexp(x)`` along `axis`, accurate for large `x` too."""
+    """Return ``x - logsumexp(x)`` along `axis`, accurate for large `x` too."""
     return log_softmax_(x, axis=axis)

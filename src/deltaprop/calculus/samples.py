@@ -1,7 +1,7 @@
 """Samples of functions and of random variables: interpolation, slopes, covariance, counts.
 
-Nothing here is a primitive. Arguments and errors are those of the NumPy function of the
-same name; float32 samples give float32 results, where NumPy would convert some of them.
+No function here is a primitive. Arguments and errors are those of the NumPy function of the same
+name. float32 samples give float32 results, even where NumPy converts to float64.
 """
 
 from __future__ import annotations
@@ -36,21 +36,23 @@ __all__ = [
 def interp(
     x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None
 ) -> Array:
-    """The broken line through the points (xp, fp), at x; differentiable in all three.
+    """Return the piecewise linear function through the points (xp, fp) at x.
 
-    In a knot, the derivative in x is the one of least norm between the slopes on either
-    side; in the first and the last it is the slope inside.
+    The result is differentiable with respect to all three.
+
+    At a knot, the derivative with respect to x is the one of least norm between the slopes on
+    either side. At the first and the last knot it is the slope inside.
 
     Parameters
     ----------
     x : array_like or Value
     xp : array_like or Value of shape (n,)
-        Ascending, unless there is a period.
+        The knots, ascending unless there is a period.
     fp : array_like or Value of shape (n,)
     left, right : number or Value, optional
-        The values outside; those of the ends if None.
+        The values outside the knots; None repeats the first and the last of `fp`.
     period : number, optional
-        Of the function; `left` and `right` are then ignored.
+        The period of the function; `left` and `right` are then ignored.
 
     Examples
     --------
@@ -66,8 +68,8 @@ def interp(
         raise TypeError("interp: places x and xp must be real; only the values fp may be complex")
     if len(shape_of(xp)) != 1 or shape_of(xp) != shape_of(fp) or not shape_of(xp)[0]:
         raise ValueError(
-            f"interp: xp of shape {shape_of(xp)} and fp of shape {shape_of(fp)}; "
-            "they have to be sequences of one length, and not empty"
+            f"interp: xp and fp must be non-empty sequences of the same length, got shapes "
+            f"{shape_of(xp)} and {shape_of(fp)}"
         )
     xp, fp = astype(xp, np.finfo(wide).dtype, copy=False), astype(fp, wide, copy=False)
     if period is not None:
@@ -83,9 +85,9 @@ def interp(
 
 
 def _one_period(x: Array, xp: Array, fp: Array, period: Any) -> tuple[Array, Array, Array]:
-    """One period of the points, in order, and a point more at either end."""
+    """Return one period of the points, in order, with one more point at either end."""
     if period == 0:
-        raise ValueError("interp: a period of 0; it has to be another number, or None")
+        raise ValueError("interp: period must be a number other than 0, or None, got 0")
     period = abs(period)
     x, xp = remainder(x, period), remainder(xp, period)
     order = np.argsort(raw(xp), stable=True)
@@ -95,7 +97,7 @@ def _one_period(x: Array, xp: Array, fp: Array, period: Any) -> tuple[Array, Arr
 
 
 def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
-    """The line's slope at each place; of two, the one of least norm."""
+    """Return the slope of the line at each place; at a knot, the slope of least norm."""
     width = diff(xp)
     jump = raw(width) == 0
     slopes = where(jump, 0.0, diff(fp) / where(jump, 1.0, width))
@@ -110,7 +112,7 @@ def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
 
 @of_two
 def polyval(p: Any, x: Any) -> Array:
-    """The polynomial with the coefficients `p`, highest power first, at x (Horner's scheme).
+    """Return the polynomial with coefficients `p`, highest power first, at x (Horner's scheme).
 
     Examples
     --------
@@ -122,7 +124,7 @@ def polyval(p: Any, x: Any) -> Array:
     """
     x, p = _array(x), _array(p)
     if not isinstance(p, Node) and p.ndim == 1 and dtype_of(x).kind in "fc" and p.dtype == float:
-        p = p.tolist()  # numbers, which leave float32 as it is
+        p = p.tolist()  # numbers, which do not widen float32
     y = np.zeros_like(raw(x))
     for i in range(len(p)):
         y = y * x + p[i]
@@ -131,7 +133,7 @@ def polyval(p: Any, x: Any) -> Array:
 
 @of_array
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
-    """Angles without jumps: whole periods are added, which the derivative does not see."""
+    """Return angles without jumps: whole periods are added, which does not change derivatives."""
     p = _array(p)
     flat = np.unwrap(raw(p), discont, axis, period=period)
     return p + np.subtract(flat, raw(p), out=np.zeros_like(flat), where=flat != raw(p))
@@ -139,7 +141,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
 
 @of_array
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
-    """Each entry less the one before it, of the ravelled array; ends may be attached."""
+    """Return each entry minus the one before it, in the flattened array; ends may be attached."""
     ary = ravel(ary)
     ends = [None if end is None else _end_of(ary, end) for end in (to_begin, to_end)]
     parts = (ends[0], diff(ary) if shape_of(ary)[0] else ary, ends[1])
@@ -147,19 +149,20 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
 
 
 def _end_of(x: Array, end: Any) -> Array:
-    """What is attached to `x`: of its dtype, unless a gradient could get lost by that."""
+    """Return an end to attach to `x`, in the dtype of `x` unless this would lose a gradient."""
     end = ravel(end)
     if isinstance(end, Node):
         return end
     if not np.can_cast(end, dtype_of(x), "same_kind"):
-        raise TypeError(f"ediff1d: ends of {end.dtype} do not convert to {dtype_of(x)}")
+        raise TypeError(f"ediff1d: ends must convert to {dtype_of(x)}, got {end.dtype}")
     return end.astype(dtype_of(x))
 
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """The slopes of a sampled function: of the parabola through each point and its neighbours.
+    """Return the slopes of a sampled function: of the parabola through each point and neighbours.
 
-    Differentiable in the samples and in `varargs`, their distance or their places.
+    The slopes are differentiable with respect to the samples and to `varargs`, which are the
+    distances or the places of the samples.
     """
     f = floating(f)
     ndim = len(shape_of(f))
@@ -169,8 +172,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         spaces = spaces * len(axes)
     if len(spaces) != len(axes) or edge_order not in (1, 2):
         raise ValueError(
-            f"gradient: {len(varargs)} spacings for {len(axes)} axes and edge_order="
-            f"{edge_order}; give none, one number, or one for each axis, and the order 1 or 2"
+            "gradient needs no spacing, one number, or one per axis, and edge_order 1 or 2, "
+            f"got {len(varargs)} spacings for {len(axes)} axes and edge_order={edge_order}"
         )
     slopes = [_slopes(f, h, i, edge_order) for h, i in zip(spaces, axes, strict=True)]
     return slopes[0] if len(axes) == 1 else tuple(slopes)
@@ -181,15 +184,15 @@ def _slopes(f: Array, space: Any, axis: int, edge_order: int) -> Array:
     n = shape_of(f)[-1]
     if n <= edge_order or (shape_of(space) and shape_of(space) != (n,)):
         raise ValueError(
-            f"gradient: {n} samples along axis {axis} at places of shape {shape_of(space)}; "
-            f"it needs {edge_order + 1} or more, and a place for each"
+            f"gradient needs at least {edge_order + 1} samples along axis {axis}, and a place for "
+            f"each, got {n} samples at places of shape {shape_of(space)}"
         )
     h = diff(space) if shape_of(space) else space * np.ones(n - 1, raw(f).real.dtype)
     s = (f[..., 1:] - f[..., :-1]) / h
     near, far = h[:-1], h[1:]
     if isinstance(h, Node) or np.ptp(h):
         inner = (far * s[..., :-1] + near * s[..., 1:]) / (near + far)
-    else:  # the entry in the middle plays no part, and may be NaN
+    else:  # without the middle entry, which has no effect and may be NaN
         inner = (f[..., 2:] - f[..., :-2]) / (near + far)
     first, last = s[..., :1], s[..., -1:]
     if edge_order == 2:
@@ -213,9 +216,10 @@ def cov(
     *,
     dtype: Any = None,
 ) -> Array:
-    """The covariances of variables, one a row (or a column, without `rowvar`).
+    """Return the covariances of variables, one per row (or per column, without `rowvar`).
 
-    It is differentiable in the samples `m` and `y` and in their weights `aweights`.
+    The result is differentiable with respect to the samples `m` and `y` and the weights
+    `aweights`.
 
     Examples
     --------
@@ -230,7 +234,7 @@ def cov(
     n = shape_of(X)[1]
     f, a = (_weights(w, n, name) for w, name in ((fweights, "fweights"), (aweights, "aweights")))
     if f is not None and np.any(f != np.rint(f)):
-        raise TypeError("cov: fweights are numbers of samples, and so integers")
+        raise TypeError("cov: fweights must be integers, because they count samples")
     w = f if a is None else a if f is None else f * a
     ddof = int(not bias) if ddof is None else ddof
     count = n if w is None else _sum(w)
@@ -245,10 +249,10 @@ def cov(
 
 
 def _rows(x: Any, rowvar: bool) -> Array:
-    """Variables as rows, samples as columns; floating."""
+    """Return variables as rows, samples as columns, with a floating dtype."""
     x = floating(x)
     if len(shape_of(x)) > 2:
-        raise ValueError(f"cov takes a vector or a matrix, not an array of shape {shape_of(x)}")
+        raise ValueError(f"cov takes a vector or a matrix, got an array of shape {shape_of(x)}")
     return x.T if not rowvar and len(shape_of(x)) == 2 else atleast_2d(x)
 
 
@@ -258,14 +262,14 @@ def _weights(w: Any, n: int, name: str) -> Any:
     w = np.asarray(raw(w)) if name == "fweights" else _array(w)
     if shape_of(w) != (n,) or np.any(raw(w) < 0):
         raise ValueError(
-            f"cov: {name} of shape {shape_of(w)} for {n} samples; give one for each, not negative"
+            f"cov: {name} must have one weight >= 0 for each of {n} samples, got {shape_of(w)}"
         )
     return w
 
 
 @of_array
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
-    """The correlations of variables: their covariances over their standard deviations."""
+    """Return the correlations of variables: covariances over standard deviations."""
     C = cov(x, y, rowvar, dtype=dtype)
     if not shape_of(C):
         return C / C
@@ -279,7 +283,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 
 @of_array
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
-    """How often each integer occurs, a constant; or the sums of their differentiable weights.
+    """Return how often each integer occurs (a constant), or the sums of differentiable weights.
 
     Examples
     --------
@@ -295,7 +299,9 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
         return _constant_like(x, counts)
     weights = _array(weights)
     if shape_of(weights) != bins.shape:
-        raise ValueError(f"bincount: weights of shape {shape_of(weights)} for {bins.shape} numbers")
+        raise ValueError(
+            f"bincount: weights must have shape {bins.shape}, got shape {shape_of(weights)}"
+        )
     dtype = np.result_type(raw(weights), np.float16)
     return scatter(weights, indices=(bins,), shape=counts.shape, dtype=dtype)
 
@@ -307,7 +313,7 @@ _histogram = _constant_of(np.histogram)
 
 @of_array
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
-    """The edges of the bins, which move with the least and the largest entry, or with `range`.
+    """Return the edges of the bins, which move with the extreme entries, or with `range`.
 
     Examples
     --------
@@ -335,14 +341,14 @@ def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any 
 def histogram(
     a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None
 ) -> Any:
-    """The numbers of entries in each bin, which are constants, and the bins' edges.
+    """Return the numbers of entries in each bin (constants) and the edges of the bins.
 
-    A density varies with the edges. No weights may vary.
+    A density varies with the edges. Weights cannot be variables.
     """
     if isinstance(weights, Node) and not weights.is_constant:
         raise TypeError(
-            "histogram has no derivative in its weights: sum them with "
-            "bincount(digitize(a, edges), weights), or give weights.detach()"
+            "histogram has no derivative with respect to weights: sum them with "
+            "bincount(digitize(a, edges), weights), or pass weights.detach()"
         )
     edges = histogram_bin_edges(a, bins, range, weights)
     vary = isinstance(edges, Node) and not edges.is_constant

@@ -1,12 +1,11 @@
-"""Shaping: the same entries in another shape, order or company.
+"""Shaping: the same entries in another shape, in another order, or joined with others.
 
-Every operation here moves entries and computes nothing with them. Six primitives do it
-(reshape, transpose, concatenate, stack, roll, astype); the rest is written with them,
-with basic indexing and with broadcasting.
+Every operation here moves entries and computes nothing with them. Six primitives do this (reshape,
+transpose, concatenate, stack, roll, astype). The other functions use them, basic indexing and
+broadcasting.
 
-Arguments are those of the NumPy function of the same name, and so are errors. `x` may be
-a Value, an array or nested lists; of raw arguments the result is raw, and a view where
-NumPy gives one.
+Arguments and errors are those of the NumPy function of the same name. `x` may be a Value, an array
+or nested lists. For raw arguments the result is raw, and a view where NumPy returns a view.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ Axes: TypeAlias = int | Sequence[int]
 
 
 def _array(x: Any) -> Array:
-    """A node as it is, anything else as an ndarray; lists that hold nodes become one node."""
+    """Return a node as it is, anything else as an ndarray; lists that hold nodes become a node."""
     if isinstance(x, Node):
         return x
     if isinstance(x, list | tuple):
@@ -50,19 +49,19 @@ def _array(x: Any) -> Array:
 
 
 def _line(x: Array, axis: int | None) -> tuple[Array, int]:
-    """An array and one of its axes; ravelled, if it is None."""
+    """Return an array and one of its axes; if the axis is None, the flattened array."""
     return (ravel(x), 0) if axis is None else (_array(x), axis)
 
 
 def _row(x: Array, axis: int | None) -> tuple[Array, int]:
-    """As `_line`, where a number counts as a vector, and the axis is counted from 0."""
+    """Return the same as `_line`, with a number as a vector and the axis counted from 0."""
     x, axis = _line(x, axis)
     x = x if shape_of(x) else ravel(x)
     return x, normalize_axis_index(axis, len(shape_of(x)))
 
 
 def floating(x: Array) -> Array:
-    """An array or a node of floating or complex numbers: integers become float64."""
+    """Return an array or a node of floating or complex numbers: integers become float64."""
     x = _array(x)
     return x if dtype_of(x).kind in "fc" else astype(x, float)
 
@@ -72,13 +71,13 @@ def _part(x: Array, axis: int, index: Any) -> Array:
 
 
 def _pieces(g: Array, *xs: Array, axis: int) -> list[Array]:
-    """The parts of a concatenation that came from each array."""
+    """Return the parts of a concatenation that came from each array."""
     stops = np.cumsum([0] + [shape_of(x)[axis] for x in xs]).tolist()
     return [_part(g, axis, slice(*ends)) for ends in pairwise(stops)]
 
 
 def _inverse(axes: Sequence[int]) -> tuple[int, ...]:
-    """The permutation that undoes another."""
+    """Return the permutation that undoes another."""
     return tuple(sorted(range(len(axes)), key=axes.__getitem__))
 
 
@@ -134,7 +133,7 @@ _roll: Selection = Selection(
         case((), shift=(1,), axis=None),
     ],
 )
-# the cotangent is cast back when it reaches the argument
+# the argument casts the cotangent back
 _astype = Selection(
     "astype",
     lambda x, dtype: np.asarray(x).astype(dtype),
@@ -150,9 +149,9 @@ _astype = Selection(
 
 @of_array
 def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None) -> Array:
-    """The entries in another shape, in the order C or F, or A: the one they lie in.
+    """Return the entries in another shape, in order C or F, or A: the order in memory.
 
-    With ``copy=False`` an error where the entries cannot stay where they are in memory.
+    With ``copy=False``, raise an error if the entries would have to move in memory.
 
     Examples
     --------
@@ -171,7 +170,7 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
-    """Integers as a tuple: one of them, arrays and constants too, or several."""
+    """Return integers as a tuple: a single integer, also as an array or a constant, or several."""
     try:
         return tuple(map(index, shape)) if isinstance(shape, tuple) else (index(shape),)
     except TypeError:
@@ -179,14 +178,14 @@ def _lengths(shape: Any) -> tuple[int, ...]:
 
 
 def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
-    """Reshaped as NumPy's function does it, which an array of one byte is asked."""
+    """Reshape as NumPy's `function` reshapes, which runs on an array of one byte."""
     x = _array(x)
     return reshape(x, function(np.broadcast_to(False, shape_of(x)), *args).shape)
 
 
 @of_array
 def ravel(x: Array, order: str = "C") -> Array:
-    """All entries in one row; in the order K, as they lie in memory."""
+    """Return all entries in one row; in order K, as they are in memory."""
     if order == "K":
         strides = as_array(raw(x := _array(x))).strides
         return ravel(transpose(x, np.argsort([-abs(n) for n in strides], stable=True).tolist()))
@@ -195,13 +194,13 @@ def ravel(x: Array, order: str = "C") -> Array:
 
 @of_array
 def expand_dims(x: Array, axis: Axes) -> Array:
-    """Axes of length 1 inserted; `axis` says where they are in the result."""
+    """Return the array with axes of length 1 inserted at positions `axis` of the result."""
     return _reshaped(np.expand_dims, x, axis)
 
 
 @of_array
 def squeeze(x: Array, axis: Axes | None = None) -> Array:
-    """Axes of length 1 removed, all of them or those named."""
+    """Return the array without axes of length 1, all of them or those named."""
     return _reshaped(np.squeeze, x, axis)
 
 
@@ -211,17 +210,17 @@ def _at_least(function: Callable[..., np.ndarray], arrays: Sequence[Array]) -> A
 
 
 def atleast_1d(*arrays: Array) -> Any:
-    """Each array with one axis at least; a tuple, if there are several arrays."""
+    """Return each array with at least one axis; a tuple, if there are several arrays."""
     return _at_least(np.atleast_1d, arrays)
 
 
 def atleast_2d(*arrays: Array) -> Any:
-    """Each array with two axes at least, the missing ones in front."""
+    """Return each array with at least two axes, new axes first."""
     return _at_least(np.atleast_2d, arrays)
 
 
 def atleast_3d(*arrays: Array) -> Any:
-    """Each array with three axes at least: (n,) becomes (1, n, 1) and (m, n) (m, n, 1)."""
+    """Return arrays with at least three axes: (n,) becomes (1, n, 1) and (m, n) (m, n, 1)."""
     return _at_least(np.atleast_3d, arrays)
 
 
@@ -229,7 +228,7 @@ def atleast_3d(*arrays: Array) -> Any:
 
 
 def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Array:
-    """Transposed as NumPy's function does it: a shape (0, 1, 2, ...) shows where axes go."""
+    """Transpose as NumPy's `function` does: a shape (0, 1, 2, ...) shows where the axes go."""
     x = _array(x)
     axes = function(np.empty(range(len(shape_of(x)))), *args).shape
     return _transpose(x, axes=axes)
@@ -237,7 +236,7 @@ def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arr
 
 @of_array
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
-    """The axes in the order `axes`; reversed, if None."""
+    """Return the array with its axes in the order `axes`; reversed, if None."""
     x = _array(x)
     if axes is None:
         return _transpose(x, axes=tuple(range(len(shape_of(x)) - 1, -1, -1)))
@@ -249,31 +248,31 @@ permute_dims = transpose
 
 @of_array
 def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
-    """The axis moved to before the one at `start`; `moveaxis` is easier to read."""
+    """Return the array with an axis moved before axis `start`; `moveaxis` is easier to read."""
     return _reordered(np.rollaxis, x, axis, start)
 
 
 @of_array
 def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
-    """The axes `source` moved to `destination`, the others in their order."""
+    """Return the array with axes `source` moved to `destination`, other axes in their order."""
     return _reordered(np.moveaxis, x, source, destination)
 
 
 @of_array
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
-    """Two axes exchanged."""
+    """Return the array with two axes exchanged."""
     return _reordered(np.swapaxes, x, axis1, axis2)
 
 
 @of_array
 def matrix_transpose(x: Array) -> Array:
-    """The last two axes exchanged."""
+    """Return the array with its last two axes exchanged."""
     return swapaxes(x, -1, -2)
 
 
 @of_array
 def flip(x: Array, axis: Axes | None = None) -> Array:
-    """The entries reversed along all axes or those named."""
+    """Return the entries reversed along all axes, or along those named."""
     x = _array(x)
     ndim = len(shape_of(x))
     named = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
@@ -282,19 +281,19 @@ def flip(x: Array, axis: Axes | None = None) -> Array:
 
 @of_array
 def fliplr(x: Array) -> Array:
-    """The columns reversed."""
+    """Return the array with its columns reversed."""
     return flip(x, 1)
 
 
 @of_array
 def flipud(x: Array) -> Array:
-    """The rows reversed."""
+    """Return the array with its rows reversed."""
     return flip(x, 0)
 
 
 @of_array
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
-    """A quarter turn, `k` times, from the first of `axes` towards the second."""
+    """Return the array rotated by `k` quarter turns, from the first of `axes` to the second."""
     x = _array(x)
     first, second = normalize_axis_tuple(axes, len(shape_of(x)))
     turned = (x, flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
@@ -303,7 +302,7 @@ def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
 
 @of_array
 def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
-    """The entries moved on by `shift` along `axis`; what leaves at the end enters in front."""
+    """Return the entries shifted by `shift` along `axis`; entries beyond the end come first."""
     return _roll(x, shift=_lengths(shift), axis=None if axis is None else _lengths(axis))
 
 
@@ -312,19 +311,19 @@ def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
 
 @of_array
 def broadcast_to(x: Array, shape: Axes) -> Array:
-    """The entries repeated, without copying, along axes that are missing or of length 1."""
+    """Return the entries repeated, without a copy, along missing axes or axes of length 1."""
     return _broadcast_to(x, shape=_lengths(shape))
 
 
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
-    """All arrays, broadcast to the one shape that they share."""
+    """Return all arrays, broadcast to their common shape."""
     shape = np.broadcast_shapes(*map(shape_of, arrays))
     return tuple([_broadcast_to(x, shape=shape) for x in arrays])
 
 
 @of_array
 def tile(x: Array, reps: Axes) -> Array:
-    """The whole array repeated, `reps` times along each axis."""
+    """Return the whole array repeated `reps` times along each axis."""
     counts, shape = _lengths(reps), shape_of(x := _array(x))
     ndim = max(len(counts), len(shape))
     counts, shape = (1,) * (ndim - len(counts)) + counts, (1,) * (ndim - len(shape)) + shape
@@ -336,9 +335,9 @@ def tile(x: Array, reps: Axes) -> Array:
 
 @of_array
 def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
-    """Each entry along `axis` repeated, all as often or each as often as `repeats` says.
+    """Return each entry repeated along `axis`, by one number or by a number for each.
 
-    Without an axis, `x` is ravelled.
+    Without an axis, `x` is flattened.
 
     Examples
     --------
@@ -362,7 +361,7 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
 
 
 def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Array, ...]:
-    """The coordinates of a grid: array i varies along axis i (xy: the first two swapped)."""
+    """Return the coordinates of a grid: array i varies along axis i (xy: first two swapped)."""
     xi = tuple(map(_array, xi))
     thin = np.meshgrid(*[np.empty(np.size(raw(x))) for x in xi], indexing=indexing, sparse=True)  # type: ignore[call-overload]
     axes = tuple([reshape(x, like.shape) for x, like in zip(xi, thin, strict=True)])
@@ -376,7 +375,7 @@ def pad(
     mode: Literal["constant", "edge", "reflect", "symmetric", "wrap"] = "constant",
     constant_values: Any = 0,
 ) -> Array:
-    """`x` with a border.
+    """Return `x` with a border.
 
     Parameters
     ----------
@@ -384,7 +383,7 @@ def pad(
     pad_width : int, (before, after) or a pair for each axis
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
     constant_values : number, (before, after) or a pair for each axis
-        For the mode "constant".
+        The values of the border, for the mode "constant".
 
     Examples
     --------
@@ -399,7 +398,7 @@ def pad(
     """
     known = ("constant", "edge", "reflect", "symmetric", "wrap")
     if mode not in known:
-        raise ValueError(f"pad knows the modes {', '.join(known)}, not {mode!r}")
+        raise ValueError(f"pad: mode must be one of {', '.join(known)}, got {mode!r}")
     shape = shape_of(x := _array(x))
     widths = np.broadcast_to(pad_width, (len(shape), 2)).tolist()
     if not shape:
@@ -424,7 +423,7 @@ def _framed(x: Array, widths: Sequence[Sequence[int]], border: Any) -> Array:
 
 
 def _in(dtype: Any, casting: Any, arrays: Iterable[Array]) -> list[Array]:
-    """The arrays, converted as `casting` allows to `dtype`, or if None to what they share."""
+    """Return the arrays converted to `dtype`, or to their common dtype, as `casting` allows."""
     given = [_array(x) for x in arrays]
     if (dtype is None and casting == "same_kind") or not given:
         return given
@@ -440,16 +439,16 @@ def concatenate(
     dtype: Any = None,
     casting: Any = "same_kind",
 ) -> Array:
-    """The arrays one after the other along `axis`; ravelled first, if it is None.
+    """Return the arrays one after the other along `axis`; flattened first, if it is None.
 
     Parameters
     ----------
     arrays : sequence of array_like or Value
-        Of equal shapes but for `axis`.
+        The arrays, of equal shape except along `axis`.
     dtype : dtype, optional
-        That of the result.
+        The dtype of the result.
     casting : str
-        Which conversions are allowed, as in `numpy.can_cast`.
+        The allowed conversions, as in `numpy.can_cast`.
 
     Examples
     --------
@@ -469,7 +468,7 @@ def concatenate(
 def stack(
     arrays: Iterable[Array], axis: int = 0, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Array:
-    """The arrays, all of one shape, side by side along a new axis.
+    """Return the arrays, all of one shape, joined along a new axis.
 
     Examples
     --------
@@ -486,7 +485,7 @@ def stack(
 
 @of_sequence
 def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
-    """The arrays joined along the second axis (1-d arrays: along the only one)."""
+    """Return the arrays joined along the second axis (1-d arrays: along the only one)."""
     given = [atleast_1d(x) for x in arrays]
     axis = 0 if given and len(shape_of(given[0])) == 1 else 1
     return concatenate(given, axis, dtype=dtype, casting=casting)
@@ -494,13 +493,13 @@ def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_k
 
 @of_sequence
 def vstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
-    """The arrays joined along the first axis, 1-d arrays as rows."""
+    """Return the arrays joined along the first axis, 1-d arrays as rows."""
     return concatenate([atleast_2d(x) for x in arrays], 0, dtype=dtype, casting=casting)
 
 
 @of_sequence
 def dstack(arrays: Iterable[Array]) -> Array:
-    """The arrays joined along the third axis."""
+    """Return the arrays joined along the third axis."""
     return concatenate([atleast_3d(x) for x in arrays], 2)
 
 
@@ -509,13 +508,13 @@ row_stack = vstack
 
 @of_sequence
 def column_stack(arrays: Iterable[Array]) -> Array:
-    """The arrays joined along the second axis, 1-d arrays as columns."""
+    """Return the arrays joined along the second axis, 1-d arrays as columns."""
     given = [x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
     return concatenate(given, 1)
 
 
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """Parts of `x`: a number of nearly equal ones, or those between the given indices."""
+    """Return parts of `x`: a number of nearly equal parts, or those between given indices."""
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))
     n = shape_of(x)[axis]
@@ -529,47 +528,47 @@ def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array
 
 
 def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
-    """As `array_split`, but a number of parts must divide the axis.
+    """Return the same as `array_split`, where a number of parts must divide the axis.
 
     Raises
     ------
     ValueError
-        If it does not.
+        If the number does not divide the length of the axis.
     """
     x = _array(x)
     n = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
     if not np.ndim(indices_or_sections) and n % indices_or_sections:
         raise ValueError(
-            f"an axis of length {n} does not split into {indices_or_sections} equal parts; "
-            "array_split makes nearly equal ones"
+            f"an axis of length {n} cannot be split into {indices_or_sections} equal parts: use "
+            "array_split for nearly equal parts"
         )
     return array_split(x, indices_or_sections, axis)
 
 
 def hsplit(x: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along the second axis (1-d: along the only one)."""
+    """Return `split` along the second axis (1-d: along the only one)."""
     x = _of_axes(x, 1, "hsplit")
     return split(x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
 
 
 def vsplit(x: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along the first axis of two or more."""
+    """Return `split` along the first axis, for at least two axes."""
     return split(_of_axes(x, 2, "vsplit"), indices_or_sections, 0)
 
 
 def dsplit(x: Array, indices_or_sections: Any) -> list[Array]:
-    """`split` along the third axis."""
+    """Return `split` along the third axis."""
     return split(_of_axes(x, 3, "dsplit"), indices_or_sections, 2)
 
 
 def _of_axes(x: Array, count: int, name: str) -> Array:
     if len(shape_of(x := _array(x))) < count:
-        raise ValueError(f"{name} takes an array of {count} or more axes, got shape {shape_of(x)}")
+        raise ValueError(f"{name} needs an array of at least {count} axes, got {shape_of(x)}")
     return x
 
 
 def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
-    """The slices along an axis, one array each: what `stack` joined."""
+    """Return the slices along an axis, one array each: what `stack` joined."""
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))
     return tuple([_part(x, axis, i) for i in range(shape_of(x)[axis])])
@@ -580,25 +579,25 @@ def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
 
 def _below(x: Array, k: int) -> Any:
     if not shape_of(x):
-        raise TypeError("a triangle is one of a matrix or a vector, got a number")
-    rows, columns = (shape_of(x) * 2)[-2:]  # a vector stands for a square matrix of it
+        raise TypeError("a triangle needs a matrix or a vector, got a number")
+    rows, columns = (shape_of(x) * 2)[-2:]  # a vector is every row of a square matrix
     return np.tri(rows, columns, k, bool)
 
 
 @of_array
 def tril(x: Array, k: int = 0) -> Array:
-    """The lower triangles of the matrices `x`, zero above diagonal `k`."""
+    """Return the lower triangles of the matrices `x`, with zeros above diagonal `k`."""
     return where(_below(x := _array(x), k), x, np.zeros((), dtype_of(x)))
 
 
 @of_array
 def triu(x: Array, k: int = 0) -> Array:
-    """The upper triangles of the matrices `x`, zero below diagonal `k`."""
+    """Return the upper triangles of the matrices `x`, with zeros below diagonal `k`."""
     return where(_below(x := _array(x), k - 1), np.zeros((), dtype_of(x)), x)
 
 
 def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
-    """Where a diagonal lies in a ravelled matrix."""
+    """Return the slice of a diagonal in a flattened matrix."""
     length = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
     start = offset if offset >= 0 else -offset * columns
     return slice(start, start + max(length, 0) * (columns + 1), columns + 1)
@@ -606,7 +605,7 @@ def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
 
 @of_array
 def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The entries (i, i + offset) of two axes, along a new last axis.
+    """Return the entries (i, i + offset) of two axes, along a new last axis.
 
     Examples
     --------
@@ -622,13 +621,13 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
 
 @of_array
 def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
-    """The sum of a diagonal, of entries converted to `dtype`."""
+    """Return the sum of a diagonal, whose entries are converted to `dtype`."""
     return diagonal(x, offset, axis1, axis2).sum(axis=-1, dtype=dtype)
 
 
 @of_array
 def diag(x: Array, k: int = 0) -> Array:
-    """The diagonal `k` of a matrix, or the matrix with the vector `x` on it.
+    """Return the diagonal `k` of a matrix, or the matrix with vector `x` on that diagonal.
 
     Raises
     ------
@@ -639,7 +638,7 @@ def diag(x: Array, k: int = 0) -> Array:
     if len(shape) == 2:
         return diagonal(x, k)
     if len(shape) != 1:
-        raise ValueError(f"diag takes a vector or a matrix, not an array of shape {shape}")
+        raise ValueError(f"diag takes a vector or a matrix, got an array of shape {shape}")
     n = shape[0] + abs(k)
     place = _along_diagonal(n, n, k)
     flat = scatter(_array(x), indices=(place,), shape=(n * n,), dtype=dtype_of(x))
@@ -651,7 +650,7 @@ def diag(x: Array, k: int = 0) -> Array:
 
 @of_array
 def copy(x: Array) -> Array:
-    """The same entries, with their gradient."""
+    """Return the same entries, with their gradient."""
     return _astype(_array(x), dtype=dtype_of(x))
 
 
@@ -664,11 +663,11 @@ def astype(
     device: Any = None,
     casting: Any = "unsafe",
 ) -> Array:
-    """The entries converted to `dtype`; gradients come back in the dtype of `x`.
+    """Return the entries converted to `dtype`; gradients come back in the dtype of `x`.
 
-    Integers and booleans have no gradient: converted to them, a Value is a constant. A
-    scalar Value is rounded to the precision of `dtype`, and stays a Python number. `casting`
-    says which conversions are allowed, as in `numpy.can_cast`.
+    Integers and booleans have no gradient, so a Value converted to them is a constant. A scalar
+    Value is rounded to the precision of `dtype`, and stays a Python number. `casting` says which
+    conversions are allowed, as in `numpy.can_cast`.
 
     Examples
     --------
@@ -678,11 +677,11 @@ def astype(
     """
     x, dtype = _array(x), np.dtype(dtype)
     if device not in (None, "cpu"):
-        raise ValueError(f"there is only the device 'cpu', not {device!r}")
+        raise ValueError(f"device must be 'cpu', got {device!r}")
     if casting != "unsafe" and not np.can_cast(dtype_of(x), dtype, casting):
         raise TypeError(
             f"cannot cast an array of {dtype_of(x)} to {dtype} with casting={casting!r}: "
-            "convert it with .astype first, or say casting='unsafe'"
+            "convert it with .astype first, or pass casting='unsafe'"
         )
     if not copy and dtype == dtype_of(x):
         return x

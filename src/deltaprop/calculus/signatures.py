@@ -1,12 +1,12 @@
-"""What operations take and give, for type checkers and editors.
+"""The types of arguments and results of operations, for type checkers and editors.
 
-One rule holds for all: where a `Value` is among the operands the result is a `Value`, else an
-array. The protocols state it as overloads, once for each number of operands; `P` stands for
-the parameters after them. A decorator such as `of_array` hands its function on as it is.
+One rule holds for all operations: if a `Value` is among the operands, the result is a `Value`, else
+an array. The protocols state the rule as overloads, one protocol for each number of operands; `P`
+stands for the other parameters. A decorator such as `of_array` returns its function as it is.
 """
 
 # mypy: disable-error-code="overload-overlap"
-# An ArrayLike is an Operand too: the first overload that fits counts.
+# An ArrayLike is also an Operand: the first overload that fits counts.
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 F = TypeVar("F")
 
-# data without a Value, with one or more, and either
+# data without a Value, data with at least one, and both
 ArrayLike: TypeAlias = "np.ndarray | np.generic | complex | Sequence[ArrayLike]"
 Values: TypeAlias = "Value | Sequence[Operand]"
 Operand: TypeAlias = "Value | np.ndarray | np.generic | complex | Sequence[Operand]"
 
 
 class Options(TypedDict, total=False):
-    """What an elementwise operation takes by name."""
+    """The keyword arguments of an elementwise operation."""
 
     where: Any
     dtype: Any
@@ -142,7 +142,7 @@ class OfSequence(Protocol[P]):
 
 
 def like(known: F) -> Callable[[Callable[..., Any]], F]:
-    """Give a function the parameters of a known one."""
+    """Return a decorator that gives a function the parameters of a known function."""
 
     def decorated(function: Any) -> Any:
         function.__signature__ = signature(known)  # type: ignore[arg-type]
@@ -152,20 +152,20 @@ def like(known: F) -> Callable[[Callable[..., Any]], F]:
 
 
 def of_array(function: Callable[Concatenate[Any, P], Any]) -> OfArray[P]:
-    """Of one array."""
+    """Declare a function of one array."""
     return function
 
 
 def of_two(function: Callable[Concatenate[Any, Any, P], Any]) -> OfTwo[P]:
-    """Of two arrays."""
+    """Declare a function of two arrays."""
     return function
 
 
 def of_three(function: Callable[Concatenate[Any, Any, Any, P], Any]) -> OfThree[P]:
-    """Of three arrays."""
+    """Declare a function of three arrays."""
     return function
 
 
 def of_sequence(function: Callable[Concatenate[Any, P], Any]) -> OfSequence[P]:
-    """Of a sequence of arrays."""
+    """Declare a function of a sequence of arrays."""
     return function

@@ -1,11 +1,11 @@
-"""Special functions of real numbers, a line each: the function, SciPy's mostly, and its partials.
+"""Special functions of real numbers: each entry is a function, usually SciPy's, and its partials.
 
-SciPy is imported when the first of its functions is called. The derivatives follow the
-NIST Digital Library of Mathematical Functions (dlmf.nist.gov, chapters 5 to 8, 10, 25),
-written so that nothing cancels or overflows where the function itself does not.
+SciPy is imported when its first function is called. The derivatives follow the NIST Digital Library
+of Mathematical Functions (dlmf.nist.gov, chapters 5 to 8, 10, 25). They are written so that
+nothing cancels or overflows where the function itself does not.
 
-At a pole of gamma, gammaln or psi the derivative is infinite or NaN. Where x is 0, the
-entropies and x * log1p(y) are 0 and flat in y, whatever y is; entr is infinitely steep in x.
+At a pole of gamma, gammaln or psi the derivative is infinite or NaN. Where x is 0, the entropies
+and x * log1p(y) are 0, and constant in y for every y; entr is infinitely steep in x.
 """
 
 from __future__ import annotations
@@ -51,20 +51,20 @@ FRACTION = Domain(0.0, 1.0)
 
 
 class _Special(Elementwise):
-    """An operation whose inputs without a partial, orders mostly, must not vary."""
+    """An operation whose inputs without a partial (usually orders) must not be variables."""
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         for x, p, argument in zip(args, self.partials, self.operands, strict=True):
             if p is None and isinstance(x, Node) and not x.is_constant:
                 raise TypeError(
-                    f"{self} has no derivative in its argument {argument}: give it a number or an "
-                    f"array, or {argument}.detach() if no gradient is meant to flow there"
+                    f"{self} has no derivative with respect to {argument}: pass a number, an array "
+                    f"or {argument}.detach() if no gradient should flow there"
                 )
         return True
 
 
 def _scipy(name: str, *partials: Any, domain: Domain | Sequence[Domain] = REAL) -> Elementwise:
-    """The operation whose function is SciPy's of the same name."""
+    """Return the operation for the SciPy function of the same name."""
 
     def forward(*xs: Any) -> Any:
         if any(map(np.iscomplexobj, xs)):
@@ -81,14 +81,14 @@ def _scipy(name: str, *partials: Any, domain: Domain | Sequence[Domain] = REAL) 
 
 # -- gamma and its kin --------------------------------------------------------------------
 
-# of the asymptotic series of psi in 1/x**2: Bernoulli's numbers B[2k] / (2k)
+# coefficients of the asymptotic series of psi in 1/x**2: Bernoulli numbers B[2k] / (2k)
 _BERNOULLI = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760)
 
 
 def _psi_gap(a: Any, b: Any) -> Any:
-    """psi(a) - psi(a + b): for positive numbers without the cancellation."""
+    """Return psi(a) - psi(a + b), for positive numbers without cancellation."""
     plain, usual, total = psi(a) - psi(a + b), (raw(a) > 0) & (raw(b) > 0), 0.0
-    for _ in range(10):  # the recurrence, up to where the series converges
+    for _ in range(10):  # the recurrence, until the series converges
         total, a = total + b / (a + b) / a, a + 1
     p, q = 1 / a, 1 / (a + b)
     quotient, power, series = 0.0, 1.0, 0.0
@@ -100,7 +100,7 @@ def _psi_gap(a: Any, b: Any) -> Any:
 
 
 def _rgamma_slope(y: Any, x: Any) -> Any:
-    # psi has poles where x is 0, -1, -2, ...: there by reflection, sin(pi x) gamma(1 - x) / pi
+    # psi has poles where x is 0, -1, -2, ...: reflection there, sin(pi x) gamma(1 - x) / pi
     t = math.pi * x
     left = gamma(1 - x) * (cos(t) - psi(1 - x) * sin(t) / math.pi)
     return where(raw(x) > 0.5, -y * psi(x), left)
@@ -176,7 +176,7 @@ i1e: Unary = _scipy("i1e", _i1e_slope, domain=NONZERO)
 
 
 def _growth(z: Any, tail: Any) -> Any:
-    """exp(z**2) for the z with erfc(z) = tail, twice that for ndtr(-sqrt(2) z) = tail."""
+    """Return exp(z**2) for z with erfc(z) = tail, or twice that with ndtr(-sqrt(2) z) = tail."""
     return where(raw(tail) > 0, erfcx(z) / tail, math.inf)
 
 
@@ -189,7 +189,7 @@ def _log_ndtr_slope(y: Any, x: Any) -> Any:
 
 
 def _erfcx_slope(y: Any, x: Any) -> Any:
-    # far out the two terms cancel: there its asymptotic series, in 1 / (2 x**2)
+    # for large x the two terms cancel: the asymptotic series, in 1 / (2 x**2), replaces them
     t, series = 0.5 / (x * x), 1.0
     for k in range(25, 1, -2):
         series = 1 - k * t * series
@@ -199,7 +199,7 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 erfcx: Unary = _scipy("erfcx", _erfcx_slope)
 
 
-# each by its nearer tail, in which nothing is rounded away; the two agree at the median
+# each by its nearer tail, which is accurate; the two tails agree at the median
 erfinv: Unary = _scipy(
     "erfinv",
     lambda y, x: 0.5 * SQRT_PI * where(raw(x) < 0, _growth(-y, 1 + x), _growth(y, 1 - x)),
@@ -232,7 +232,7 @@ def _xlog1py(x: Any, y: Any) -> Any:
 
 def _logit(x: Any) -> Any:
     """log(x / (1 - x)), the inverse of the logistic function."""
-    centred = 2 * np.asarray(x) - 1  # the logarithm of a ratio near 1 loses its last digits
+    centred = 2 * np.asarray(x) - 1  # the logarithm of a ratio near 1 would lose its last digits
     near = np.abs(centred) < 0.5
     with np.errstate(divide="ignore", invalid="ignore"):
         far = np.log(np.divide(x, np.subtract(1, x)))
@@ -293,21 +293,21 @@ log_expit: Unary = log_sigmoid
 
 @of_array
 def ndtr(x: Any) -> Any:
-    """The normal distribution function: the part of the area under the bell left of x."""
+    """Return the normal distribution function: the area under the bell curve left of x."""
     return 0.5 * erfc(multiply(x, -SQRT_HALF))
 
 
 def zeta(s: Any, x: Any = 1.0) -> Any:
-    """Hurwitz's zeta function, the sum of ``(x + k)**-s`` over k >= 0; Riemann's for x = 1.
+    """Return Hurwitz's zeta function, ``sum((x + k)**-s)`` over k >= 0; Riemann's for x = 1.
 
-    There is no derivative in `s`: a variable there is a TypeError.
+    There is no derivative with respect to `s`: a variable `s` raises a TypeError.
     """
     return _zeta(s, x)
 
 
 @of_two
 def polygamma(n: int, x: Any) -> Any:
-    """The n-th derivative of psi.
+    """Return the n-th derivative of psi.
 
     Raises
     ------
@@ -325,13 +325,15 @@ def polygamma(n: int, x: Any) -> Any:
     """
     n = operator.index(n)
     if n < 0:
-        raise ValueError(f"polygamma of order n={n}: it has to be 0 or more")
+        raise ValueError(f"polygamma: the order n must be at least 0, got {n}")
     return psi(x) if n == 0 else (-1.0) ** (n + 1) * math.factorial(n) * _zeta(n + 1.0, x)
 
 
 @of_array
 def multigammaln(a: Any, d: int) -> Any:
-    """The logarithm of the multivariate gamma function of dimension `d`, for a > (d - 1) / 2."""
+    """Return the logarithm of the multivariate gamma function of dimension `d`.
+
+    It is defined for a > (d - 1) / 2."""
     d = operator.index(d)
     if np.any(raw(a) <= 0.5 * (d - 1)):
         raise ValueError(f"multigammaln of dimension d={d}: a must be greater than {0.5 * (d - 1)}")

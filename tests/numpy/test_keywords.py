@@ -757,9 +757,9 @@ def test_what_is_refused_is_named_with_the_way_out(text: str, words: str) -> Non
     ("text", "error"),
     [
         ("np.max(v, where=mask)", "initial="),
-        ("np.sum(v, where=np.ones((4, 2, 3), bool))", "where= of shape"),
+        ("np.sum(v, where=np.ones((4, 2, 3), bool))", "where= must broadcast"),
         ("np.sum(v, initial=[1.0, 2.0])", "initial= must be a number"),
-        ("np.var(v, ddof=1, correction=2)", "not both"),
+        ("np.var(v, ddof=1, correction=2)", "got both"),
     ],
 )
 def test_values_that_do_not_fit_are_errors(text: str, error: str) -> None:

@@ -444,7 +444,7 @@ class Program:
                 # what was recorded did not hold, and the function itself ran: as in eager mode
                 with contextlib.suppress(WantedError):
                     function(self.arguments(call), eager.generator)
-                    raise AssertionError(f"call {call} raises compiled alone")
+                    raise AssertionError(f"call {call} raises compiled alone") from None
                 self.compare(other.state(), eager.state(), f"the state after call {call}")
                 continue
             finally:

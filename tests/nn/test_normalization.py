@@ -274,7 +274,7 @@ def test_a_network_with_normalization() -> None:
                 nn.MLP([2, 2, 2], normalization="layer"), [[1, 2]], [[1, 2]], "mse", "linear"
             ),
             ValueError,
-            "not defined where layers are normalised",
+            "not defined for normalised layers",
         ),
     ],
 )

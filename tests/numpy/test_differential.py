@@ -76,7 +76,7 @@ def test_copies_and_questions() -> None:
     v = dp.Value([[1.0, 2.0], [3.0, 4.0]])
     assert 2.0 in v
     assert 5.0 not in v
-    with pytest.raises(TypeError, match="takes a shape"):
+    with pytest.raises(TypeError, match="needs a shape"):
         v.reshape()
     quotient, rest = divmod(v, 2.0)
     assert quotient.numpy().tolist() == [[0.0, 1.0], [1.0, 2.0]]

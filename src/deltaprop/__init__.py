@@ -41,7 +41,7 @@ if _t.TYPE_CHECKING:
 
 
 def _mimebundle(value: Value, **_formats: _t.Any) -> _t.Any:
-    """What Jupyter shows of a Value: a drawing of the graph, unless that is large."""
+    """Return what Jupyter shows of a Value: a drawing of the graph, unless it is large."""
     from .viz.drawing import mimebundle
 
     return mimebundle(value)
@@ -52,7 +52,7 @@ Value._repr_mimebundle_ = _mimebundle
 __version__ = "0.1.0"
 _MODULES = {"deltas", "nn", "numpy", "optim"}
 
-# imported when they are first used: whoever does without should not wait for them
+# imported when first used, so that importing deltaprop is fast
 _LAZY = {
     "TraceError": ".compiler",
     "compile": ".compiler",
@@ -65,16 +65,14 @@ _LAZY = {
 }
 
 
-if not _t.TYPE_CHECKING:  # who checks types knows every name, and that any other is wrong
+if not _t.TYPE_CHECKING:  # type checkers know every name, and report any other
 
     def __getattr__(name: str) -> _t.Any:
         if name not in _LAZY:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:
             found = _import_module(_LAZY[name], __name__)
-        except (
-            ImportError
-        ) as error:  # for hasattr, dir and the like a module that cannot be is none
+        except ImportError as error:  # so hasattr and dir treat the module as missing
             raise AttributeError(f"deltaprop.{name} cannot be imported: {error}") from error
         value = globals()[name] = found if _LAZY[name] == f".{name}" else getattr(found, name)
         return value

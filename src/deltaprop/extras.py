@@ -1,4 +1,4 @@
-"""Optional libraries: which extra of the package installs one that is missing."""
+"""Optional libraries, and the extra of the package that installs each of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def extra(name: str, what: str) -> Iterator[None]:
-    """Say how to install what cannot be imported in here.
+    """Say how to install a library that cannot be imported inside this block.
 
     Examples
     --------

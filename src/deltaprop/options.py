@@ -1,4 +1,4 @@
-"""What users choose by a name or a number: checked, with an error that says what fits."""
+"""Options that users choose by a name or a number: checked, with an error that lists what fits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def chosen(kind: str, given: Any, known: Collection[Any]) -> Any:
-    """What was given, if it is among what is known.
+    """Return `given` if it is one of the known options.
 
     Examples
     --------
@@ -25,12 +25,12 @@ def chosen(kind: str, given: Any, known: Collection[Any]) -> Any:
 def by_name(
     kind: str, given: str | Callable[..., Any], known: Mapping[str, Callable[..., Any]]
 ) -> Callable[..., Any]:
-    """The function of that name; a function stands for itself."""
+    """Return the function of this name; a function is returned as it is."""
     return given if callable(given) else known[chosen(kind, given, known)]
 
 
 def whole(what: str, given: Any, least: int = 1) -> int:
-    """A whole number that is not too small.
+    """Return a whole number that is at least `least`.
 
     Examples
     --------

@@ -67,7 +67,7 @@ def test_static_arguments_are_known() -> None:
         identical(compiled(X, n), f(X, n))
     identical(compiled(X, 2.0, mode="none"), X)
     assert compiled.cache_info()[:2] == (1, 3)
-    with pytest.raises(TypeError, match="hashable static arguments, not set"):
+    with pytest.raises(TypeError, match="hashable static arguments, got set"):
         compiled(X, {1})
 
 

@@ -1,4 +1,4 @@
-"""Record a function once, replay it as a program."""
+"""Record a function once, and replay it as a program."""
 
 from .compiled import Compiled as Compiled
 from .compiled import compile as compile  # noqa: A004 - the name that the field gives it

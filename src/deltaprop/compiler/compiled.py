@@ -37,7 +37,7 @@ _KEPT = (np.ndarray, np.generic, float, complex, np.random.Generator, Node, Stat
 
 
 class CacheInfo(NamedTuple):
-    """What `cache_info()` says, in the words of `functools.lru_cache`."""
+    """The result of `cache_info()`, with the names of `functools.lru_cache`."""
 
     hits: int
     misses: int
@@ -51,23 +51,23 @@ class Executor(Protocol):
     def executable(
         self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
     ) -> Callable[[Sequence[Any]], Any]:
-        """The program as a function of the call's inputs."""
+        """Return the program as a function of the inputs of a call."""
 
     def listing(
         self, recorded: Recorded, function: Any, structure: Structure, leaves: Sequence[Any]
     ) -> str:
-        """The program, for people to read."""
+        """Return the program as text for readers."""
 
 
 class Replay:
-    """A recorded call: ``run(inputs)`` does it again, as long as it `fits`."""
+    """A recorded call: ``run(inputs)`` repeats the call, as long as it `fits`."""
 
     def __init__(self, run: Callable[[Sequence[Any]], Any], guards: Sequence[Guard]) -> None:
         self.run = run
         self.guards = guards
 
     def fits(self) -> bool:
-        """Whether what it was recorded for is still so."""
+        """Return whether everything that the recording depends on is unchanged."""
         for look, owner, expected in self.guards:  # noqa: SIM110 - half the time of all()
             if look(owner) != expected:
                 return False
@@ -77,7 +77,7 @@ class Replay:
 def _restoring(
     run: Callable[[Sequence[Any]], Any], inputs: Sequence[Any], generators: Sequence[Any]
 ) -> Callable[[Sequence[Any]], Any]:
-    """`run`, but an error leaves the generators of random numbers as they were."""
+    """Return `run` such that an error leaves the generators of random numbers as they were."""
     places = {x: i for i, x in enumerate(inputs)}
     sources: list[Any] = [places.get(x, x) for x in generators]
 
@@ -115,16 +115,16 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if MODE.get() is not None:
-            return self.function(*args, **kwargs)  # part of what goes on around
+            return self.function(*args, **kwargs)  # inside another mode
         try:
             return self._replayed(args, kwargs)
         except UnfitError:
-            return self.function(*args, **kwargs)  # nothing has been changed
+            return self.function(*args, **kwargs)  # nothing has been changed yet
 
     def _replayed(self, args: Any, kwargs: Any) -> Any:
         quick = None
         if not kwargs and not self.static:
-            # arrays alone, as most often: their signature is all there is to look at
+            # the most common case, only arrays: only their signature matters
             quick = tuple([(x.shape, x.dtype, x.strides) for x in args if type(x) is np.ndarray])
             replay = self._quick.get(quick) if len(quick) == len(args) else None
             if replay is not None and (not replay.guards or replay.fits()):
@@ -132,7 +132,7 @@ class Compiled(Generic[P, R]):
                 return replay.run(args)
         structure, leaves = self._leaves(args, kwargs)
         if any(isinstance(x, Node) and not x.is_constant for x in leaves):
-            return self.function(*args, **kwargs)  # gradients flow through it
+            return self.function(*args, **kwargs)  # gradients flow through the function
         replay = self._replay(structure, leaves)
         if quick is not None and len(quick) == len(args):
             self._quick[quick] = replay
@@ -179,23 +179,23 @@ class Compiled(Generic[P, R]):
         return replay
 
     def program(self, *args: Any, **kwargs: Any) -> str:
-        """The program for these arguments, a line an operation: shapes, bytes, flops, buffers.
+        """Return the program for these arguments: shapes, bytes, flops, buffers of each operation.
 
-        It is recorded, but not run.
+        The function is recorded, but not run.
         """
         structure, leaves = self._leaves(args, kwargs)
         self._replay(structure, leaves)
-        # what runs keeps nothing that it could be listed from, so it is recorded once more
+        # the executable cannot be listed, so the function is recorded again
         recorded = record(self.function, structure, leaves)
         return self.executor.listing(recorded, self.function, structure, leaves)
 
     def cache_info(self) -> CacheInfo:
-        """Hits, misses, and how many programs are kept."""
+        """Return the hits, the misses and the number of programs kept."""
         size = sum(map(len, self._replays.values()))
         return CacheInfo(self._hits, self._misses, self.maxsize, size)
 
     def cache_clear(self) -> None:
-        """Forget all programs."""
+        """Drop all programs."""
         self._replays.clear()
         self._quick.clear()
         self._hits = self._misses = 0
@@ -216,15 +216,15 @@ def _signature(x: Any) -> Any:
             hash(x.value)
         except TypeError:
             raise TypeError(
-                f"a compiled function takes numbers, arrays, trees of them and hashable static "
-                f"arguments, not {type(x.value).__name__}"
+                "a compiled function takes numbers, arrays, trees of these and hashable static "
+                f"arguments, got {type(x.value).__name__}"
             ) from None
         return type(x.value), x.value
     return type(x)
 
 
 class Options(TypedDict, total=False):
-    """What `compile` takes by name."""
+    """The options of `compile`."""
 
     static: Iterable[int | str]
     maxsize: int
@@ -246,48 +246,50 @@ def compile(
     executor: Literal["numpy", "xla"] = "numpy",
     shard: Mapping[str, int] | None = None,
 ) -> Any:
-    """The function, recorded once for each signature and replayed as a flat program.
+    """Return the function recorded once for each signature, and replayed as a flat program.
 
-    A signature is the shapes, dtypes and memory layout of arrays, the structure of nested
-    arguments, and the values of static ones: bools, ints, strings, None, functions, ... Floats
-    and arrays are inputs. Variables that the function closes over are read in each call, and
-    what becomes of them, of their gradients and of an optimiser's state is written back.
-    Random numbers of layers, and of generators that are arguments, are drawn in each call.
-    An error in a call leaves all of this as it was.
+    A signature consists of the shapes, dtypes and memory layouts of arrays, the structure of
+    nested arguments, and the values of static arguments: bools, ints, strings, None, functions, ...
+    Floats and arrays are inputs. Each call reads the variables that the function closes over, and
+    writes back the new variables, gradients and optimiser state. Each call draws new random
+    numbers for layers, and for generators passed as arguments. If a call raises an error, all of
+    these stay as they were.
+
     Everything else is frozen when the function is recorded; Python side effects happen only
     then. Threads may share a compiled function after its first call. During the first call,
     another thread that computes with the same variables gets a `TraceError`.
 
     Results are bit-identical to those of the function, except for sums and products that meet
-    another memory layout, and for the signs of zeros. Values come back as constants: ask for
-    gradients inside. Called under another mode, or with variables as arguments, the function
-    itself runs.
+    another memory layout, and for the signs of zeros. Results are constants, so compute gradients
+    inside the function. Inside another mode, or with variables as arguments, the function itself
+    runs.
 
     Parameters
     ----------
     function : callable, optional
-        Without it, a decorator is returned.
+        The function; without one, `compile` returns a decorator.
     static : iterable of int or str
-        Positions and names of arguments that are static, whatever they are.
+        The positions and names of arguments that are static, whatever their type.
     maxsize : int
-        How many programs are kept, the latest ones.
+        The number of programs kept; the oldest program is dropped first.
     executor : {"numpy", "xla"}
-        What runs the program: NumPy, or JAX (the extra `jax`) on the devices that it finds.
-        Its results are those of NumPy to rounding.
+        The executor of the program: NumPy, or JAX (the extra `jax`) on the devices that JAX
+        finds. The results of JAX equal those of NumPy up to rounding.
     shard : dict of str to int, optional
-        For `xla`: names of arguments, and their axis of samples. Their arrays are split along
-        it over all devices of all processes joined by `jax.distributed`; all else is on every
-        device. Every process makes the same calls.
+        For `xla`: the axis of samples, by name of the argument. The arrays of these arguments
+        are split along the axis over all devices of all processes joined by `jax.distributed`.
+        Everything else is on every device. Every process makes the same calls.
 
     Returns
     -------
     Compiled
-        With ``cache_info()``, ``cache_clear()`` and ``program(*args)``.
+        The function, with ``cache_info()``, ``cache_clear()`` and ``program(*args)``.
 
     Raises
     ------
     TraceError
-        At the first call, if what the function does depends on data: where, and the way out.
+        At the first call, if the function's course depends on data. The message names the line
+        and a way out.
 
     Examples
     --------
@@ -314,7 +316,7 @@ def compile(
 
 
 def _executor(executor: str, shard: Mapping[str, int]) -> Executor:
-    """What makes recorded programs executable."""
+    """Return the executor of this name."""
     if executor == "xla":
         try:
             from .xla_executor import Xla
@@ -324,7 +326,7 @@ def _executor(executor: str, shard: Mapping[str, int]) -> Executor:
             ) from error
         return Xla(shard)
     if executor != "numpy":
-        raise ValueError(f"executor is 'numpy' or 'xla', not {executor!r}")
+        raise ValueError(f"executor must be 'numpy' or 'xla', got {executor!r}")
     if shard:
-        raise ValueError("shard needs executor='xla': NumPy's runs on one machine's processor")
+        raise ValueError("shard needs executor='xla', because NumPy runs on a single processor")
     return numpy_executor

@@ -1,9 +1,9 @@
-"""Beyond one device: a batch split over all devices of all processes that JAX has joined.
+"""Several devices: a batch split over all devices of all processes that JAX has joined.
 
-Arguments that are named are split along their axis of samples, all else is on every device;
-XLA's partitioner finds where numbers have to be summed over the devices: in the gradients.
-Every process calls the compiled function with the same arguments, and keeps of those that are
-split the part of its own devices.
+The named arguments are split along their axis of samples; everything else is on every device. The
+partitioner of XLA finds where numbers have to be summed over the devices: in the gradients. Every
+process calls the compiled function with the same arguments, and keeps only the part of split
+arguments that belongs to its own devices.
 """
 
 from __future__ import annotations
@@ -106,14 +106,14 @@ class Layout:
 
 
 def join(coordinator: str, processes: int, index: int, *, timeout: int = 30) -> None:
-    """Join this process to others, before it computes anything: `jax.distributed.initialize`.
+    """Join this process to others, with `jax.distributed.initialize`, before it computes anything.
 
     Parameters
     ----------
     coordinator : str
-        "host:port" of process 0.
+        The address of process 0, "host:port".
     processes, index : int
-        How many there are, and which one this is.
+        The number of processes, and the number of this process.
     timeout : int
         Seconds to wait for the other processes to join, and later between heartbeats. If a
         process is lost, the others are terminated with an error, and what was computed since

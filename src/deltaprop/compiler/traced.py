@@ -51,7 +51,7 @@ SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply
 
 
 class TraceError(TypeError):
-    """A function asked for something that is not known while it is being recorded."""
+    """Raised if a function asks for something that is not known while the function is recorded."""
 
 
 class UnfitError(TraceError):

@@ -127,14 +127,14 @@ def matmul(a: Array, b: Array) -> Array:
 def _affine(x: Any, w: Any, b: Any) -> Any:
     try:
         y = x @ w
-        shape = y.shape
-        fits = w.ndim > 1 and b.shape[-1:] == shape[-1:]
+        fits = w.ndim > 1 and b.shape[-1] == y.shape[-1]
         if y.dtype == b.dtype:
             y += b
         else:
+            shape = y.shape
             y = y + b
-        fits = fits and y.shape == shape
-    except (ValueError, TypeError, AttributeError):  # a scalar Value holds a float: no shape
+            fits = fits and y.shape == shape
+    except (ValueError, TypeError, IndexError, AttributeError):  # a number has no shape
         fits = False
     if fits:
         return y

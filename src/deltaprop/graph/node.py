@@ -270,7 +270,7 @@ class Node:
 
     def forget_gradient(self) -> None:
         """Drop the gradient, and the gradients recorded on the way to this leaf."""
-        in_graph(self)._grad = None
+        (self if self.twin is None else in_graph(self))._grad = None
         extra = self._extra
         if extra is not None and extra.recorded:
             for nodes in extra.recorded:

@@ -1,9 +1,9 @@
-"""Scalars: what graphs of Python numbers need, so that arrays need not think of it.
+"""Scalars: the parts that only graphs of Python numbers need.
 
-A scalar is held as a Python number, ten times cheaper than an array without axes. What no
-Python number tells, that it came from a float32 array, its node remembers. An operation on
-scalars alone keeps its one or two operands in two slots of the node, and the reverse sweep
-asks it for floats by a function that knows no shapes and no masks.
+A scalar is held as a Python number, ten times cheaper than an array without axes. A Python number
+cannot say that it came from a float32 array, so its node remembers the dtype. An operation on
+scalars alone keeps its one or two operands in two slots of the node. Its rule for the backward
+pass is then a function of floats, without shapes and masks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def remember(node: Node, x: Node) -> Node:
     return node
 
 
-# the types whose numbers a Python number tells
+# the types whose dtype follows from the Python number
 _WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
 
 

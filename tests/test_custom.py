@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 import deltaprop as dp
+from deltaprop.graph import REGISTRY, Elementwise
+from deltaprop.graph.domains import REAL
+from deltaprop.testing import check_grads
 
 A, B = np.array([1.0, 2.0, -0.5]), np.array([3.0, -1.0, 0.25])
 W = dp.Value(np.random.default_rng(0).normal(size=(3, 3)))
@@ -230,3 +233,29 @@ def test_cotangents_of_other_keys_are_refused() -> None:
     wrong = dp.custom_gradient(lambda d: (d["a"] * d["b"], lambda g: {"a": g, "c": g}))
     with pytest.raises(ValueError, match=r"'c'.*'b'.*nested alike"):
         dp.grad(wrong)({"a": 1.0, "b": 2.0})
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: Elementwise("cube_for_tests", lambda x: x**3, lambda _y, x: 3.0 * x**2),
+        lambda: Elementwise(
+            lambda x: x**3, lambda _y, x: 3.0 * x**2, name="cube_for_tests", domain=REAL
+        ),
+    ],
+    ids=["name first", "name="],
+)
+def test_an_operation_says_its_name_first_or_by_keyword(made: Any) -> None:
+    cube = made()
+    try:
+        assert (repr(cube), cube.count) == ("cube_for_tests", 1)
+        check_grads(cube, np.array([1.0, -2.0]), order=3)
+        with pytest.raises(ValueError, match="'cube_for_tests' exists already"):
+            made()
+    finally:
+        del REGISTRY["cube_for_tests"]
+
+
+def test_an_operation_of_a_lambda_needs_a_name() -> None:
+    with pytest.raises(TypeError, match="pass name="):
+        Elementwise(lambda x: x, 1)

@@ -44,7 +44,8 @@ class Elementwise(Primitive):
     Parameters
     ----------
     forward : callable
-        A NumPy ufunc, or any broadcasting function of arrays. It has a docstring.
+        A NumPy ufunc, or any broadcasting function of arrays, with a docstring. The name of the
+        operation may come before it, as for the other kinds; else `forward` gives the name.
     *partials : callable, 1, -1, 0 or None
         For each input ``partial(y, *xs)``, the derivative of the output `y` with respect to that
         input. 1 and -1 cost no multiplication. 0 is zero everywhere (`sign`, `floor`). None
@@ -92,8 +93,8 @@ class Elementwise(Primitive):
 
     def __init__(
         self,
-        forward: Rule,
-        *partials: Partial,
+        forward: Any,
+        *partials: Any,
         name: str = "",
         scalar: Callable[..., Any] | bool = True,
         chooses: bool = False,
@@ -107,6 +108,8 @@ class Elementwise(Primitive):
         half: str | None = None,
         **facts: Any,
     ) -> None:
+        if isinstance(forward, str):  # the name comes first, as for the other kinds
+            name, forward, *partials = forward, *partials  # type: ignore[assignment]
         name = name or forward.__name__.lstrip("_")
         if name == "<lambda>":
             raise TypeError("an operation whose function is a lambda needs a name: pass name=")
@@ -118,7 +121,7 @@ class Elementwise(Primitive):
             scalar = getattr(math, forward.__name__, False) if known else False
         self.scalar: Rule | None = scalar if callable(scalar) else None
         self.evaluate: Rule = self._evaluate if scalar else forward
-        self.partials = partials
+        self.partials: tuple[Partial, ...] = tuple(partials)
         self.count: int = len(partials)
         self.chooses = chooses
         self.strong: bool = bool(chooses)

@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_507, "graph": 1_892, "calculus": 2_415, "value": 779, "numpy": 664, "transforms": 757,
+    "core": 6_521, "graph": 1_892, "calculus": 2_424, "value": 779, "numpy": 666, "transforms": 757,
     "engine": 2_513,
     "school": 2_932, "nn": 1_097, "optim": 411, "deltas": 302, "training": 1_122,
-    "annexes": 5_432, "functions": 1_294, "xla": 620, "testing": 1_056, "viz": 1_348,
+    "annexes": 5_436, "functions": 1_297, "xla": 620, "testing": 1_057, "viz": 1_348,
     "bridges": 1_114,
-    "everything": 17_384,
+    "everything": 17_402,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -167,3 +167,12 @@ class Trainer:
     def train(self, a: np.ndarray) -> None:
         assert_type(self.step(a), Value)
         assert_type(self.power(self.step(a), n=2), Value)
+
+
+def functions_without_types(a: np.ndarray) -> None:
+    # what a lambda is given counts as a Value, which it is while a transform runs
+    dp.grad(lambda x: dnp.sin(x).relu().sum())
+    dp.grad(lambda x: dnp.sum(dnp.exp(x))[0])(a)
+    dp.compile(lambda x: dnp.maximum(x, a).relu())
+    dp.jacobian(lambda x: dnp.where(x > 0, dnp.sqrt(x).relu(), 0.0))(a)
+    dp.testing.check_grads(lambda x: dnp.tanh(x).sum() + dnp.matmul(a, x)[0], a)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -61,3 +62,23 @@ def test_public_types_are_complete() -> None:
     report = json.loads(text)["typeCompleteness"]
     unknown = [s["name"] for s in report["symbols"] if s["isExported"] and not s["isTypeKnown"]]
     assert report["completenessScore"] >= 0.98, unknown
+
+
+MODULES = (
+    "numpy numpy.linalg numpy.fft numpy.special nn nn.scalar optim training testing viz deltas"
+)
+
+
+def test_every_public_name_is_known(tmp_path: Path) -> None:
+    lines = ["import deltaprop"]
+    for module in ["deltaprop", *(f"deltaprop.{name}" for name in MODULES.split())]:
+        names = dir(importlib.import_module(module))
+        lines += [f"{module}.{name}" for name in names if name[0] != "_"]
+    file = tmp_path / "names.py"
+    file.write_text("\n".join(lines))
+    text = run(
+        "mypy", "--cache-dir", os.devnull, "--config-file=", "--follow-imports=silent", str(file)
+    )
+    assert text.startswith("Success"), text
+    text = run("pyright", "--pythonpath", sys.executable, "--outputjson", str(file))
+    assert json.loads(text)["summary"]["errorCount"] == 0, text

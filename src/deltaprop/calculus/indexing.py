@@ -13,7 +13,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from inspect import Signature, signature
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -30,6 +29,13 @@ from .signatures import OfArray, Operand, of_array, of_two
 
 if TYPE_CHECKING:
     from ..value import Value
+
+__all__ = [
+    "At", "all", "any", "argmax", "argmin", "argpartition", "argsort", "argwhere",
+    "array_equiv", "compress", "count_nonzero", "extract", "flatnonzero", "getitem",
+    "iscomplex", "isin", "isneginf", "isposinf", "isreal", "nonzero", "partition", "piecewise",
+    "searchsorted", "select", "sort", "take", "take_along_axis", "unique",
+]  # fmt: skip
 
 
 def _picked(x: Any, index: Any) -> Any:
@@ -612,10 +618,3 @@ def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.nda
         masks.append(mask)
     masks.reverse()
     return masks if count == len(conditions) else [*masks, ~taken]
-
-
-__all__ = ["At"] + [
-    name
-    for name, item in list(globals().items())
-    if isinstance(item, FunctionType) and item.__module__ == __name__ and name[0] != "_"
-]

@@ -2,7 +2,9 @@
 
 One rule holds for all operations: if a `Value` is among the operands, the result is a `Value`, else
 an array. The protocols state the rule as overloads, one protocol for each number of operands; `P`
-stands for the other parameters. A decorator such as `of_array` returns its function as it is.
+stands for the other parameters. The first overload takes a Value, because checkers read the operand
+of an unannotated lambda by the first overload. A decorator such as `of_array` returns its function
+as it is.
 """
 
 # mypy: disable-error-code="overload-overlap"
@@ -51,6 +53,8 @@ class Unary(Protocol):
     """An elementwise operation on one array."""
 
     @overload
+    def __call__(self, x: Value, /, **options: Unpack[Options]) -> Value: ...
+    @overload
     def __call__(self, x: float, /, **options: Unpack[Options]) -> float: ...
     @overload
     def __call__(self, x: ArrayLike, /, **options: Unpack[Options]) -> np.ndarray: ...
@@ -66,6 +70,8 @@ class Binary(Protocol):
     """An elementwise operation on two arrays."""
 
     @overload
+    def __call__(self, x1: Value, x2: Operand, /, **options: Unpack[Options]) -> Value: ...
+    @overload
     def __call__(
         self, x1: ArrayLike, x2: ArrayLike, /, **options: Unpack[Options]
     ) -> np.ndarray: ...
@@ -79,6 +85,8 @@ class OfArray(Protocol[P]):
     """A function of one array."""
 
     @overload
+    def __call__(self, x: Value, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    @overload
     def __call__(self, x: ArrayLike, /, *args: P.args, **kwargs: P.kwargs) -> np.ndarray: ...
     @overload
     def __call__(self, x: Values, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
@@ -91,6 +99,8 @@ class OfArray(Protocol[P]):
 class OfTwo(Protocol[P]):
     """A function of two arrays."""
 
+    @overload
+    def __call__(self, x1: Value, x2: Operand, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
     @overload
     def __call__(
         self, x1: ArrayLike, x2: ArrayLike, /, *args: P.args, **kwargs: P.kwargs
@@ -110,6 +120,10 @@ class OfTwo(Protocol[P]):
 class OfThree(Protocol[P]):
     """A function of three arrays."""
 
+    @overload
+    def __call__(
+        self, x1: Value, x2: Operand, x3: Operand, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Value: ...
     @overload
     def __call__(
         self, x1: ArrayLike, x2: ArrayLike, x3: ArrayLike, /, *args: P.args, **kwargs: P.kwargs

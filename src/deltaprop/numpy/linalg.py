@@ -6,6 +6,7 @@ from numpy.linalg import LinAlgError as LinAlgError
 
 from ..calculus import contractions, shaping
 from ..calculus.contractions import multi_dot as multi_dot
+from ..calculus.factorisations import *  # noqa: F403
 from ..calculus.linalg import *  # noqa: F403
 from ..calculus.linalg import __all__ as _calculus
 from ..calculus.shaping import matrix_transpose as matrix_transpose

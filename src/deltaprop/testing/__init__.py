@@ -11,12 +11,12 @@ from .gradients import check_grads as check_grads
 
 if TYPE_CHECKING:
     from . import strategies as strategies
+else:
 
-
-def __getattr__(name: str) -> Any:
-    if name == "strategies":  # on demand, because they need Hypothesis
-        return importlib.import_module(".strategies", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name == "strategies":  # on demand, because they need Hypothesis
+            return importlib.import_module(".strategies", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = ["GradientError", "check_grads", "finite_difference", "strategies"]

@@ -32,7 +32,7 @@ from . import accuracy, test_edges, test_kinks, test_rules, test_second_order
 from . import test_memory_and_depth as memory
 from .calculus import test_special
 from .compiler import test_functions, test_table
-from .graph import test_reverse
+from .graph import test_records, test_reverse
 from .graph import test_structural_zeros as zeros
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
@@ -201,6 +201,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
     for name in test_second_order.RIGHT_OR_NAN:
         yield partial(test_second_order.test_right_or_nan, name)
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
+    yield test_records.test_a_value_that_a_record_stands_for_may_be_differentiated
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type
     yield zeros.test_a_mask_that_broadcasts

@@ -141,6 +141,16 @@ def test_forward_and_reverse_agree_on_any_program(program: Any) -> None:
     np.testing.assert_allclose(0.0 if found is None else found, expected, rtol=1e-13, atol=1e-13)
 
 
+def test_a_value_that_a_record_stands_for_may_be_differentiated() -> None:
+    x = Value(np.ones(10_000))  # large enough for a record
+    a = x * 3.0
+    y = a + 1.0  # from here a record stands for `a`
+    a.backward(np.full(10_000, 2.0))
+    for value, slope in ((a, 2.0), (y.inputs[0], 2.0), (x, 6.0)):
+        np.testing.assert_array_equal(value.grad, np.full(10_000, slope))
+    assert y.grad is None
+
+
 def test_the_inputs_are_the_very_values_that_the_user_holds() -> None:
     x = Value([1.0, 2.0])
     a = x * 3.0

@@ -60,6 +60,7 @@ _REASONS: dict[str, list[str]] = {
         "factorisations._turned: p - 1j * imag(p) * identity(p) if is_complex(p) else p -> p - 1j * imag(p) * identity(p)",
     ],
     "the sum over what was broadcast, or the broadcast, is done by the core at the latest": [
+        "elementwise.Elementwise.vjp: as_number(c) -> c",
         "matmul, transpose 1: unbroadcast(a.T @ g, b) -> a.T @ g",
         "sum_to, transpose: broadcast_to(g, shape=shape_of(x)) -> g",
         "sum_to, transpose: x -> g",
@@ -223,7 +224,6 @@ _REASONS: dict[str, list[str]] = {
     ],
     "the last of two is the second": [
         "solve_banded, vjp 0: -1 -> 1",
-        "cotangent.accumulate: -1 -> 1",
         "cotangent.accumulate: -1 -> 1 #2",
         "cotangent.accumulate: -1 -> 1 #3",
     ],

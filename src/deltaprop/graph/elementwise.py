@@ -125,9 +125,9 @@ class Elementwise(Primitive):
         self.count: int = len(partials)
         self.chooses = chooses
         self.strong: bool = bool(chooses)
-        self.domain: tuple[Domain, ...] = (
-            (domain,) * self.count if isinstance(domain, Domain) else tuple(domain)
-        )
+        if isinstance(domain, Domain):  # of bits and truths, reals are no domain
+            domain = (domain,) * self.count if any(p is not None for p in partials) else ()
+        self.domain: tuple[Domain, ...] = tuple(domain)
         self.ones = ones
         self.even: Sequence[Any] = even
         self.squares: Sequence[Any] = squares

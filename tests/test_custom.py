@@ -259,3 +259,19 @@ def test_an_operation_says_its_name_first_or_by_keyword(made: Any) -> None:
 def test_an_operation_of_a_lambda_needs_a_name() -> None:
     with pytest.raises(TypeError, match="pass name="):
         Elementwise(lambda x: x, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda: Elementwise("wrong", lambda x: x), "needs a partial for each input.*got \\[\\]"),
+        (lambda: Elementwise("wrong", lambda x: x, 7), "needs a partial.*got \\[7\\]"),
+        (lambda: Elementwise("wrong", 5, 1), "'wrong' needs a function of arrays, got 5"),
+        (lambda: Elementwise(5, 1), "an operation needs a function of arrays, got 5"),
+        (lambda: Elementwise("wrong", abs, 1, domain=3), "domain of .*must be a Domain.*got 3"),
+    ],
+)
+def test_what_is_no_operation_takes_no_name(wrong: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        wrong()
+    assert "wrong" not in REGISTRY

@@ -110,6 +110,7 @@ class Elementwise(Primitive):
     ) -> None:
         if isinstance(forward, str):  # the name comes first, as for the other kinds
             name, forward, *partials = forward, *partials  # type: ignore[assignment]
+        _check(name, forward, partials, domain)
         name = name or forward.__name__.lstrip("_")
         if name == "<lambda>":
             raise TypeError("an operation whose function is a lambda needs a name: pass name=")
@@ -352,6 +353,24 @@ class Elementwise(Primitive):
 def _rule(table: Sequence[Any], i: int, y: Any, xs: Sequence[Any]) -> Any:
     rule = table[i] if table else None
     return rule(y, *xs) if callable(rule) else rule
+
+
+def _check(name: str, forward: Any, partials: Sequence[Any], domain: Any) -> None:
+    """Raise a TypeError unless an operation can be made of these, before its name is taken."""
+    what = f"the operation {name!r}" if name else "an operation"
+    if not callable(forward):
+        raise TypeError(f"{what} needs a function of arrays, got {forward!r}")
+    if not partials or not all(callable(p) or p in (1, -1, 0, None) for p in partials):
+        raise TypeError(
+            f"{what} needs a partial for each input, a function (y, *xs), 1, -1, 0 or None, "
+            f"got {list(partials)}"
+        )
+    if not all(
+        isinstance(d, Domain) for d in (domain if isinstance(domain, tuple | list) else [domain])
+    ):
+        raise TypeError(
+            f"the domain of {what} must be a Domain, or one for each input, got {domain!r}"
+        )
 
 
 def _jumps(c: Any, node: Node, x: Node, allowed: Any) -> bool:

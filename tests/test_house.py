@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_521, "graph": 1_892, "calculus": 2_424, "value": 779, "numpy": 666, "transforms": 757,
-    "engine": 2_513,
-    "school": 2_932, "nn": 1_097, "optim": 411, "deltas": 302, "training": 1_122,
+    "core": 6_539, "graph": 1_918, "calculus": 2_424, "value": 778, "numpy": 666, "transforms": 753,
+    "engine": 2_514,
+    "school": 2_931, "nn": 1_097, "optim": 410, "deltas": 302, "training": 1_122,
     "annexes": 5_436, "functions": 1_297, "xla": 620, "testing": 1_057, "viz": 1_348,
     "bridges": 1_114,
-    "everything": 17_402,
+    "everything": 17_420,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -16,10 +16,10 @@ from .sizes import SOURCE, code_lines, sizes
 ROWS = {
     "core": 6_539, "graph": 1_918, "calculus": 2_424, "value": 778, "numpy": 666, "transforms": 753,
     "engine": 2_514,
-    "school": 2_931, "nn": 1_097, "optim": 410, "deltas": 302, "training": 1_122,
+    "school": 2_932, "nn": 1_098, "optim": 410, "deltas": 302, "training": 1_122,
     "annexes": 5_436, "functions": 1_297, "xla": 620, "testing": 1_057, "viz": 1_348,
     "bridges": 1_114,
-    "everything": 17_420,
+    "everything": 17_421,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

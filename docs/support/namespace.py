@@ -101,7 +101,8 @@ def page(title: str, module: ModuleType, namespace: str) -> Iterator[str]:
             rule = " |br| ".join(f"``{p}``" for p in partials)
             if set(partials) == {"None"}:
                 rule = "a constant"
-            what = (operation.__doc__ or "").partition("\n")[0]
+            # |x| would be a substitution of reStructuredText
+            what = (operation.__doc__ or "").partition("\n")[0].replace("|", r"\|")
             yield from (f"   * - ``{name}``{alias}", f"     - {what}", f"     - {rule}")
         yield from ("", ".. |br| raw:: html", "", "   <br>", "")
     for name in functions:

@@ -95,3 +95,8 @@ def test_nonlin_false_is_linear() -> None:
 def test_a_wrong_number_of_inputs() -> None:
     with pytest.raises(ValueError, match=r"ReLUNeuron\(3\) takes 3 inputs, but got 2"):
         scalar.ScalarMLP(3, [2, 1])([1.0, 2.0])
+
+
+def test_the_names_are_micrograds() -> None:
+    assert (scalar.MLP, scalar.Module) == (scalar.ScalarMLP, scalar.ScalarModule)
+    assert isinstance(scalar.MLP(2, [3, 1], rng=0), scalar.Module)

@@ -1,7 +1,7 @@
 """A network of scalar Values, one node for every sum and product: micrograd's API.
 
 Slow and transparent: nothing is hidden in an array. After A. Karpathy's micrograd, whose users
-change only the import: ``from deltaprop.nn.scalar import ScalarMLP as MLP``.
+change only the import.
 """
 
 from __future__ import annotations
@@ -120,7 +120,9 @@ class ScalarMLP(ScalarModule):
         return f"MLP of [{', '.join(map(str, self.layers))}]"
 
 
-__all__ = ["Layer", "Neuron", "ScalarMLP", "ScalarModule"]
+Module, MLP = ScalarModule, ScalarMLP  # the names that micrograd gives them
+
+__all__ = ["MLP", "Layer", "Module", "Neuron", "ScalarMLP", "ScalarModule"]
 
 
 def __dir__() -> list[str]:

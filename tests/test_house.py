@@ -15,11 +15,11 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 6_539, "graph": 1_918, "calculus": 2_424, "value": 778, "numpy": 666, "transforms": 753,
-    "engine": 2_514,
+    "engine": 2_511,
     "school": 2_932, "nn": 1_098, "optim": 410, "deltas": 302, "training": 1_122,
     "annexes": 5_436, "functions": 1_297, "xla": 620, "testing": 1_057, "viz": 1_348,
     "bridges": 1_114,
-    "everything": 17_421,
+    "everything": 17_418,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

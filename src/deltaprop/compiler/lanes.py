@@ -83,13 +83,6 @@ def _is_number(x: Any) -> bool:
     return type(x) is float or type(x) is int
 
 
-class _Sum(NamedTuple):
-    """A chain of additions."""
-
-    terms: list[Any]
-    result: Variable
-
-
 class _Step(NamedTuple):
     """``numbers[out] = function(*args)``; an argument is a slice or places, or one number.
 

@@ -1,532 +1,325 @@
-"""The NumPy executor: a program as a Python function of calls that write to buffers."""
+"""The NumPy executor: a program as a table of rows, and what goes in and out of it.
+
+A call fetches what lies outside, walks the rows, and hands out the results. What the program
+changes outside is written by the last rows, which no error and no signal can interrupt: all of it
+is written, or nothing.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextvars import copy_context
-from functools import lru_cache
-from itertools import groupby, zip_longest
-from math import prod
-from sys import getrefcount
-from threading import Lock
-from typing import Any
+from itertools import starmap
+from operator import attrgetter, call, getitem, is_, setitem
+from threading import RLock
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import REGISTRY, Elementwise, Node, Primitive, Selection, as_number
-from ..graph.cotangent import adds_by_product, ones
+from ..graph import Node
 from ..tree import LEAF, Structure, flatten, unflatten
-from ..value import Value
-from .arena import Arena, lay
-from .lanes import Vector, entry
-from .memory import CONSTANT, Abilities, Memory
+from .forms import shows
+from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
-from .program import Call, Variable, flops, listed, part, symbols_in
-from .recording import Place, Recorded
-from .tiles import Region, are_shared, regions, scratch_places, tile_shape, tiled
-from .together import together
-from .traced import is_number
+from .program import Call, Program, Variable, alias, flops, listed, symbols_in
+from .recording import Place, Recorded, exclusively
+from .table import Table
+from .tiles import are_shared, regions
+from .traced import UnfitError
+from .walkers import PythonWalker, consume
 
-_REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
-_LITERALS = {"None": None, "False": False, "True": True, "0": 0, "1": 1}
-# how a variable `p` gets new data and a new gradient `x`
-_PUT = {
-    "_held": "if p._held is not x: p.write(x)",
-    "_grad": "if p._grad is not x: p._grad = x; p._extra.owns_grad = False",
-}
-_WHOLE = 1 << 14  # entries of constants that are written out
-_SURE = {"as_number", "entry", "pack", "scalar_entry", "vdot"}
+_SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
+_held = attrgetter("_held")
 
 
-def _raises_nothing(function: Any) -> bool:
-    """Whether a function of numbers is NumPy's or this package's: it raises no errors."""
-    package = __name__.partition(".")[0]
-    known = str(getattr(function, "__module__", "")).partition(".")[0]
-    return isinstance(function, np.ufunc) or known == package
+class _Leaf(NamedTuple):
+    """What the program leaves at a place: an output, and the array it goes to, if there is one."""
+
+    place: Place
+    output: Any
+    home: np.ndarray | None
+    before: Variable | None
 
 
-def _fills(call: Call) -> bool:
-    function = call.function
-    if not call.result.shape:
-        return False
-    if function in _REDUCTIONS:
-        return call.params.keys() <= {"axis", "keepdims", "initial"} and "axis" in call.params
-    return isinstance(function, Primitive) and function.buffered
+class Plan:
+    """A program with all that is known before it runs: its memory, and where outputs go.
+
+    Attributes
+    ----------
+    program : Program
+    memory : Memory
+    results : list
+        Outputs that are the results of the function.
+    leaves : list of _Leaf
+    owners, homes : list
+        The Values that the program updates, and the arrays that they hold.
+    """
+
+    def __init__(self, recorded: Recorded) -> None:
+        program = optimised(recorded.program)
+        count = len(recorded.wrapped)
+        known = {(id(p.owner), p.name): xs for p, _, xs in recorded.reads}
+        self.owners: list[Any] = []
+        self.homes: list[np.ndarray] = []
+        elsewhere: dict[Variable, Any] = {}
+        left: list[tuple[Place, Any, Any]] = []
+        for place, _, size in recorded.left:
+            home = before = None
+            if isinstance(place.owner, Node) and place.name == "_held" and place.owner.shape:
+                home = place.owner.expose()
+                (before,) = known.get((id(place.owner), "_held"), [Variable(home)])
+                elsewhere[before] = home
+                self.owners.append(place.owner)
+                self.homes.append(home)
+            left += [(place, home, before)] * size
+        program = _apart(program, count, left)
+        self.results: list[Any] = program.outputs[:count]
+        outputs = zip(left, program.outputs[count:], strict=True)
+        self.leaves = [_Leaf(place, y, home, before) for (place, home, before), y in outputs]
+        self.program = program = dead_code(program)
+        self._late(recorded, elsewhere)
+        homes: dict[Variable, Variable] = {}
+        for leaf in self.leaves:
+            if leaf.before is not None and isinstance(leaf.output, Variable):
+                homes.setdefault(leaf.output, leaf.before)
+        gradients = set(symbols_in([x.output for x in self.leaves if x.place.name == "_grad"]))
+        leaving = gradients.union(symbols_in(self.results))
+        self.regions = regions(program, leaving.union(homes))
+        self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
+        self.memory = Memory(program, elsewhere, homes, self.regions, gradients)
+
+    def _late(self, recorded: Recorded, elsewhere: dict[Variable, Any]) -> None:
+        """Find the large arrays that are pointed at: arguments, variables and results."""
+        held = {x for p, _, xs in recorded.reads for x in xs if p.name == "_held"}
+        given = sum([len(xs) for _, _, xs in recorded.reads])
+        inputs = self.program.inputs
+        pointed = {*inputs[: len(inputs) - given], *held}
+        made = {c.result: c for c in self.program.calls}
+        origins = Counter(_origin(x, made) for x in symbols_in(self.program.outputs))
+        for x in inputs:
+            lies = x.dense or (not x.boxed and _is_reversed(x))
+            if x in pointed and x not in elsewhere and x.nbytes > _SMALL and lies:
+                elsewhere[x] = None
+        for y in symbols_in(self.results):
+            alone = origins[y] == 1 and y in made and _origin(y, made) is y
+            if alone and not y.boxed and y.nbytes > _SMALL:
+                elsewhere[y] = None
 
 
-def _views(call: Call) -> bool:
-    # a Python number is no view
-    function = call.function
-    shows = isinstance(function, Selection) and function.views
-    return function is part or (shows and not call.result.number)
+def _is_reversed(x: Variable) -> bool:
+    """Whether the entries lie in a row, the first axis being the fastest."""
+    step = int(x.dtype.itemsize)
+    for n, stride in zip(x.shape, x.strides, strict=True):
+        if n != 1 and stride != step:
+            return False
+        step *= n
+    return True
 
 
-def _succeeds(call: Call) -> bool:
-    function = call.function
-    if isinstance(function, Vector):
-        return all(_raises_nothing(f) for f, *_ in function.steps)
-    integers = call.result.dtype is not None and call.result.dtype.kind in "iu"  # 2 ** -1
-    sure = isinstance(function, Elementwise) and _raises_nothing(function.forward) and not integers
-    sure = sure or call.name in _SURE
-    moved = isinstance(function, Selection) and next(symbols_in(call.params), None) is None
-    return not call.effect and (sure or moved or _fills(call) or _views(call))
+def _origin(x: Any, made: dict[Any, Call]) -> Any:
+    """The variable whose memory shows `x`, or might."""
+    while x in made and shows(made[x]) and isinstance(made[x].args[0], Variable):
+        x = made[x].args[0]
+    return x
 
 
-ABILITIES = Abilities(
-    fill=_fills,
-    overwrite=lambda call: isinstance(call.function, Elementwise),
-    view=_views,
-    succeed=_succeeds,
-)
+def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]]) -> Program:
+    """With copies of outputs that would be in the memory of something else that leaves.
+
+    What an updated variable held before is copied at once, so that its array is free to be
+    written. A gradient must be in memory of its own.
+    """
+    made = {call.result: call for call in program.calls}
+    homes = {before for _, _, before in left if before is not None}
+    outputs = [*program.outputs]
+    origins = [_origin(x, made) if isinstance(x, Variable) else None for x in outputs]
+    uses = Counter(origins[count:])
+    after: dict[Any, list[Call]] = {}
+    for k, (x, origin) in enumerate(zip(program.outputs, origins, strict=True)):
+        if not isinstance(x, Variable) or x.boxed or not x.shape:
+            continue
+        gradient = k >= count and left[k - count][0].name == "_grad"
+        taken = gradient and (uses[origin] > 1 or origin not in made)
+        if origin in homes or taken:
+            y = Variable.like(x)
+            copy = Call(alias, (x,), {}, y, reads=(x,))
+            after.setdefault(x if x in made else None, []).append(copy)
+            outputs[k] = y
+    calls = [*after.get(None, [])]
+    for call_ in program.calls:
+        calls += [call_, *after.get(call_.result, [])]
+    return Program(program.inputs, calls, outputs)
 
 
-def _parts(line: str) -> list[str]:
-    """The function and the arguments of a line that is a call; one of other lines is no name."""
-    return line.removesuffix(")").replace("(", ", ", 1).split(", ")
+class Runner:
+    """A program that runs: ``runner(inputs)`` gives what the function gives.
 
-
-class _SourceWriter:
-    """Writes the source of the function, and collects what it refers to."""
+    Threads take turns; a child process has a lock of its own.
+    """
 
     def __init__(self, recorded: Recorded) -> None:
         self.recorded = recorded
-        self.program = recorded.program
-        results = self.program.outputs[: len(recorded.wrapped)]
-        self.moved = homes = _homes(recorded)
-        leaving = self.leaving(results)
-        filled = {c.result for c in self.program.calls if _fills(c)} - leaving
-        packable = filled.union(homes.values())
-        self.program = together(self.program, packable.__contains__)
-        self.program = dead_code(self.program)
-        self.names: dict[Variable, str] = {}
-        self.space: dict[str, Any] = {
-            "as_number": as_number, "flatten": flatten, "leaf": Value.leaf, "lock": Lock(),
-            "unflatten": unflatten, "copyto": np.copyto, "getrefcount": getrefcount,
-            "arena": None, "seen": 0, "nodes": (), "others": (), **_LITERALS,
-        }  # fmt: skip
-        self.lines: list[str] = []
-        self.copies = 0
-        self.rows: dict[str, list[list[str]]] = {}
-        self.constants: dict[int, str] = {}
-        found = regions(self.program, leaving)
-        self.regions = {region.calls[0]: region for region in found}
-        self.shared = bool(found) and are_shared(found, self.program)
-        kept = self.gradients() - leaving
-        self.memory = Memory(self.program, ABILITIES, leaving, homes, found, kept)
-        self.done = set(self.memory.views)
-        self.inputs = set(self.program.inputs)
-        for i, x in enumerate(self.program.inputs):
-            self.names[x] = f"x{i}"
-        self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
-        for x, array in self.memory.buffers.items():
-            self.names[x] = self.constant(array, "b")
-        # where homes are that variables hold, and where else; for each, its name
-        self.nodes: dict[str, Node] = {}
-        self.others: list[str] = []
-        for row in recorded.reads:
-            self.read(*row)
-        self.check()
-        for i, call in enumerate(self.program.calls):
-            self.call(i, call)
-        self.lines.append(f"result = {self.returned(results)}")
-        self.write()
-        self.lines.append("return result")
+        self.lock: Any = RLock()
+        self._settle()
 
-    def leaving(self, results: Sequence[Any]) -> set[Variable]:
-        """What must be in memory of its own: results, and gradients that are read again."""
-        kept = {x for x in results if isinstance(x, Variable)}
-        if any(place.name == "_grad" for place, _, _ in self.recorded.reads):
-            kept |= self.gradients()
-        return kept
+    def _settle(self) -> None:
+        """Lay everything out, for variables that hold the arrays that they hold now."""
+        recorded = self.recorded
+        self.plan = plan = Plan(recorded)
+        self.table = table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
+        self._targets: list[Any] = []
+        self._keys: list[Any] = []
+        self._given: list[int] = []
+        self._getters: list[Any] = []
+        self._bases: list[tuple[Variable, Callable[..., Any], Any]] = []
+        outside = {x: place for place, _, xs in recorded.reads for x in xs}
+        for i, x in enumerate(plan.program.inputs):
+            if x not in outside:
+                self._input(x, i)
+        for place, structure, xs in recorded.reads:
+            for i, x in enumerate(xs):
+                self._outside(x, place, structure, i)
+        self._results = [self._result(x) for x in plan.results]
+        stores = self._stores()
+        self._fresh = [x for x in symbols_in(plan.results) if x in plan.memory.elsewhere]
+        self._views = [*table.late]
+        self._walker = PythonWalker(table, stores)
 
-    def gradients(self) -> set[Variable]:
-        """What becomes the gradients of variables."""
-        left = [new for place, _, new in self.recorded.writes if place.name == "_grad"]
-        return set(symbols_in(left))
+    def _input(self, x: Variable, i: int) -> None:
+        if x.boxed:
+            self._targets.append(self.table.boxes.setdefault(x, [None]))
+            self._keys.append(0)
+            self._given.append(i)
+        elif x in self.table.arrays:
+            self._targets.append(self.table.arrays[x])
+            self._keys.append(...)
+            self._given.append(i)
+        else:
+            self._bases.append((x, getitem, i))
 
-    def source(self) -> str:
-        """The whole function."""
-        given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
-        args = ", ".join([f"x{i}" for i in range(given)])
-        lines: list[str] = []
-        for known, group in groupby(self.lines, lambda line: self.space.keys() >= {*_parts(line)}):
-            calls = [*group]
-            if known and len(calls) > 2:  # as many lines would take Python long to compile
-                calls = [self.loop("f, a", [*map(_parts, calls)], "f(*a)")]
-            lines += calls
-        body = "\n        ".join(lines)
-        return f"def run({args}):\n    with lock:\n        {body}\n"
-
-    def loop(self, names: str, rows: list[list[str]], body: str) -> str:
-        """A line that does the same with each row: its first name, and a tuple of the rest."""
-        self.rows[f"rows{len(self.rows)}"] = rows
-        return f"for {names} in rows{len(self.rows) - 1}:\n            {body}"
-
-    # -- names ---------------------------------------------------------------------------
-
-    def constant(self, x: Any, prefix: str = "c") -> str:
-        """A name for an object."""
-        if x is None or type(x) is int or type(x) is bool:
-            return repr(x)
-        name = self.constants.get(id(x))
-        if name is None:
-            name = self.constants[id(x)] = f"{prefix}{len(self.constants)}"
-            self.space[name] = x
-        return name
-
-    def named(self, x: Any) -> str:
-        """The expression for an argument: variables may be nested in it."""
-        if isinstance(x, Variable):
-            return self.names[x]
-        if type(x) is float and np.isfinite(x):
-            return repr(x)
-        if isinstance(x, slice):
-            return f"slice({self.named(x.start)}, {self.named(x.stop)}, {self.named(x.step)})"
-        if type(x) in (list, tuple):
-            inner = "".join([f"{self.named(item)}, " for item in x])
-            return f"[{inner}]" if type(x) is list else f"({inner})"
-        return self.constant(x)
-
-    def there(self, place: Place) -> str:
-        """The expression for what is at a place."""
-        owner = self.constant(place.owner, "p")
-        node = isinstance(place.owner, Node)
-        return f"{owner}.{place.name}" if node else f"{owner}[{place.name!r}]"
-
-    # -- inputs --------------------------------------------------------------------------
-
-    def read(self, place: Place, structure: Structure, symbols: list[Variable]) -> None:
-        """Fetch what is outside, but for variables' data that should be at home."""
-        homes = [self.homes[x] for x in symbols if x in self.homes]
-        if homes and isinstance(place.owner, Node):
-            self.nodes[homes[0]] = place.owner
+    def _outside(self, x: Variable, place: Place, structure: Structure, i: int) -> None:
+        memory, look = self.plan.memory, getattr if isinstance(place.owner, Node) else getitem
+        if memory.elsewhere.get(x) is not None:
             return
-        self.others += homes
-        names = [f"d{self.homes[x]}" if x in self.homes else self.names[x] for x in symbols]
-        there = self.there(place)
-        if structure is LEAF:
-            self.lines.append(f"{names[0]} = {there}")
-        else:
-            leaves = there if structure.is_row else f"flatten({there})[0]"
-            self.lines.append(f"{', '.join(names)}, = {leaves}")
-
-    def check(self) -> None:
-        """Lines that copy what is elsewhere, or seen by others, to its home."""
-        if not self.homes:
+        if x not in self.table.arrays:
+            self._bases.append((x, _held_by, place.owner))
             return
-        made = Arena(self.memory, self.names, self.rows, self.nodes, self.others)
-        arena, others = self.constant(made, "p"), "".join([f"d{x}, " for x in self.others])
-        moved = "is not h or getrefcount(h) != n: moved = True"
-        self.lines.append("moved = getrefcount(arena) != seen")
-        self.lines.append(f"for p, h, n in nodes:\n            if p._held {moved}")
-        if others:
-            rows = f"zip(({others}), others)"
-            self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")
-        self.lines.append(f"if moved: p = x = h = None; {arena}.adopt(globals(), ({others}))")
+        self._targets.append(self.table.arrays[x])
+        self._keys.append(...)
+        getter = (look, place.owner, place.name)
+        self._getters.append(getter if structure is LEAF else (_leaf, getter, i))
 
-    # -- calls ---------------------------------------------------------------------------
-
-    def call(self, i: int, call: Call) -> None:
-        """A line for a call."""
-        y = call.result
-        if call in self.regions:
-            self.region(i, self.regions[call])
-        if call in self.done:
-            return
-        filled = y in self.memory.filled
-        into = self.names.get(y) if filled else None
-        name = self.names.setdefault(y, f"v{i}")
-        if not filled:
-            self.lines.append(f"{name} = {self.made(call)}")
-        elif into:
-            self.lines.append(self.filled(call, into))
-        else:
-            self.lines.append(f"{name} = {self.filled(call, 'None')}")
-
-    def region(self, i: int, region: Region) -> None:
-        """A function of a tile, and the call that does all of them."""
-        results = [call.result for call in region.calls]
-        used = [x for call in region.calls for x in (*call.reads, call.result) if x.shape]
-        arrays = [x for x in dict.fromkeys(used) if x not in region.inside]
-        for k, x in enumerate(results):
-            if x not in region.inside and x not in self.names:
-                self.names[x] = f"v{i + k}"
-                shape, dtype = self.named(x.shape), self.constant(x.dtype)
-                self.lines.append(f"{self.names[x]} = {self.constant(np.empty)}({shape}, {dtype})")
-        outer = dict(self.names)
-        row = region.row
-        shape = "-1" if row == 1 else f"-1, {row}"
-        cut = {self.names[x]: x.dtype for x in arrays if x not in region.rows}
-        self.lines += [f"{name}f = {name}.reshape({shape})" for name in cut]
-        body = [f"{name}t = {name}f[i]" for name in cut]
-        self.names.update({x: f"{self.names[x]}t" for x in arrays if x not in region.rows})
-        places, scratch = scratch_places(region)
-        self.names.update({x: f"s[{k}]" for x, k in places.items()})
-        tile = tile_shape(results[0].size, row, [*cut.values(), *scratch])
-        body += [self.filled(call, self.names[call.result], tile) for call in region.calls]
-        self.names = {**outer, **dict.fromkeys(region.inside, "")}
-        self.done.update(region.calls)
-        self.lines.append(f"def tile{i}(i, s):\n            " + "\n            ".join(body))
-        how = (
-            f"{results[0].size // row}, {tile}, {self.constant(tuple(scratch), 't')}, {self.shared}"
-        )
-        self.lines.append(f"{self.constant(tiled)}(tile{i}, {how})")
-
-    def filled(self, call: Call, into: str, tile: tuple[int, ...] = ()) -> str:
-        """A call that writes to a buffer; None stands for a new array.
-
-        `tile` is the shape of tiles, if it is on one of these.
-        """
-        y, ufunc = call.result, getattr(call.function, "forward", None)
-        if not isinstance(ufunc, np.ufunc):
-            by_name = {"sum": self.summed, "sum_to": self.summed, "matmul": self.product}
-            return by_name.get(call.name, self.reduced)(call, into)
-        # NumPy will not have the output of these two as a positional argument
-        chooses = ufunc is np.maximum or ufunc is np.minimum
-        shape: tuple[int, ...] = ()
-        if chooses and (tile or (y.size <= _WHOLE and y.dense)):
-            shape = tile or y.shape
-        cut = "[: i.stop - i.start]" if tile and shape else ""
-        args = ", ".join([self.operand(x, y.dtype, shape, cut) for x in call.args])
-        return f"{self.constant(ufunc)}({args}, {'out=' if chooses else ''}{into})"
-
-    def operand(self, x: Any, dtype: Any, shape: tuple[int, ...], cut: str) -> str:
-        """An argument of a ufunc; a constant number as an array, which NumPy takes faster.
-
-        The larger of two it finds three times as fast if it has a number for each entry.
-        """
-        if type(x) not in (float, int) or dtype.kind != "f" or not np.isfinite(x):
-            return self.named(x)
-        key = f"f{abs(hash((dtype, repr(x), shape)))}"
-        if key not in self.space:
-            size = prod(shape)
-            whole = _written_out(repr(x), dtype, _WHOLE if 1 < size <= _WHOLE else size)
-            self.space[key] = whole[:size].reshape(shape)
-        return key + cut
-
-    def product(self, call: Call, into: str) -> str:
-        """A matrix product; np.dot is the quicker way to the same routine."""
-        a, b = call.args
-        plain = all(isinstance(x, (Variable, np.ndarray)) and len(x.shape) == 2 for x in (a, b))
-        same = plain and a.dtype == b.dtype == call.result.dtype and a.dtype.kind in "fc"
-        dense = same and call.result.strides[-1] == call.result.dtype.itemsize
-        function = np.dot if dense and call.result.size else np.matmul
-        return f"{self.constant(function)}({self.named(a)}, {self.named(b)}, {into})"
-
-    def summed(self, call: Call, into: str) -> str:
-        """A sum along axes."""
-        x, params = call.args[0], call.params
-        if call.name == "sum":
-            axis, keep = params["axis"], params["keepdims"]
-        else:
-            lead = len(x.shape) - len(params["shape"])
-            if x.shape[lead:] != params["shape"]:
-                text = self.made(call)
-                return text if into == "None" else f"copyto({into}, {text})"
-            if adds_by_product(x):
-                row = self.constant(ones(x.shape[0], x.dtype))
-                return f"{self.constant(np.dot)}({row}, {self.named(x)}, {into})"
-            axis, keep = 0 if lead == 1 else tuple(range(lead)), False
-        reduce = self.constant(np.add.reduce)
-        return f"{reduce}({self.named(x)}, {self.named(axis)}, None, {into}, {keep})"
-
-    def reduced(self, call: Call, into: str) -> str:
-        """A ufunc's reduction along the last axis; the largest of each row is faster found
-        where the rows' entries lie side by side, so they are copied there.
-        """
-        x, params = call.args[0], call.params
-        if call.function == np.maximum.reduce and len(x.shape) == 2 and 1 < x.shape[1] < 64:
-            aside = self.constant(np.empty(x.shape[::-1], x.dtype).T, "s")
-            self.lines.append(f"copyto({aside}, {self.named(x)})")
-        else:
-            aside = self.named(x)
-        initial = f", {self.named(params['initial'])}" if "initial" in params else ""
-        axis, keep = self.named(params["axis"]), params.get("keepdims", False)
-        return f"{self.constant(call.function)}({aside}, {axis}, None, {into}, {keep}{initial})"
-
-    def made(self, call: Call) -> str:
-        """The expression of a call that makes its result, or a view, anew."""
-        if isinstance(call.function, Elementwise) and all(map(_is_scalar, call.args)):
-            text = self.operated(call)
-            if text:
-                return text
-        first = call.args[0] if call.args else None
-        array = call.result.shape and isinstance(first, Variable) and first.shape
-        if array and call.function is REGISTRY["transpose"]:
-            axes = call.params["axes"]
-            how = "T" if axes == (1, 0) else f"transpose({self.named(axes)})"
-            return f"{self.named(first)}.{how}"
-        if array and call.function is REGISTRY["getitem"]:
-            return f"{self.named(first)}[{self.named(call.params['index'])}]"
-        if call.function is entry:
-            return f"{self.named(first)}[{call.args[1]}]"
-        function = self.constant(getattr(call.function, "evaluate", call.function))
-        args = [self.named(x) for x in call.args]
-        args += [f"{key}={self.named(x)}" for key, x in call.params.items()]
-        text = f"{function}({', '.join(args)})"
-        return f"as_number({text})" if call.item else text
-
-    def operated(self, call: Call) -> str:
-        """Python's operator on scalars, where it does what the operation does; else nothing."""
-        args = [self.named(x) for x in call.args]
-        arrays = [x for x in call.args if isinstance(x, Variable) and not x.number]
-        if not arrays and not (call.item or call.result.number):
-            return ""  # of Python's numbers the operation makes one of NumPy's
-        symbol: str = call.function.symbol  # type: ignore[attr-defined]
-        # Python's numbers would not divide by zero
-        if symbol not in ("+", "-", "*") and (symbol != "/" or is_number(call.args[0])):
-            return ""
-        text = f" {symbol} ".join(args) if len(args) > 1 else f"{symbol}{args[0]}"
-        return f"as_number({text})" if call.item and arrays else text
-
-    # -- outputs -------------------------------------------------------------------------
-
-    def write(self) -> None:
-        """Lines that leave outside what the function leaves there."""
-        writes = self.recorded.writes
-        before = {id(place): symbols for place, _, symbols in self.recorded.reads}
-        late: list[str] = []
-        gradients: list[Variable] = []
-        values: list[list[str]] = []
-        for place, _, new in writes:
-            values.append([])
-            for x, old in zip_longest(new, before.get(id(place), ())[: len(new)]):
-                if place.name == "_grad":
-                    text = (
-                        f"{self.named(x)}.copy()" if self.is_seen(x, gradients) else self.named(x)
-                    )
-                    gradients += symbols_in(x)
-                elif isinstance(x, Variable) and x in self.moved and self.moved[x] is old:
-                    text = self.homes[self.moved[x]]
-                    if not self.at_home(x):
-                        late.append(f"copyto({text}, {self.now(f'{self.named(x)}.copy()')})")
-                else:
-                    text = self.owned(x)
-                values[-1].append(self.now(text))
-        self.lines += late
-        grads: list[list[str]] = []
-        for (place, structure, _), row in zip(writes, values, strict=True):
-            value = row[0] if structure is LEAF else "None"
-            if not isinstance(place.owner, Node):
-                self.put(place, structure, row)
-            elif place.name == "_grad" and value in self.space:
-                grads.append([self.constant(place.owner, "p"), value])
-            elif value not in self.nodes:
-                self.lines.append(f"p, x = {self.constant(place.owner, 'p')}, {value}")
-                self.lines.append(_PUT[place.name])
-        if grads:
-            self.lines.append(self.loop("p, (x,)", grads, _PUT["_grad"]))
-        if self.nodes:  # what was at home is there still
-            self.lines.append("if moved:\n            for p, h, n in nodes: p.write(h)")
-
-    def now(self, text: str) -> str:
-        """The expression; a copy is made before anything outside is written that it may be of."""
-        if not text.endswith(".copy()"):
-            return text
-        self.copies += 1
-        self.lines.append(f"r{self.copies} = {text}")
-        return f"r{self.copies}"
-
-    def is_seen(self, x: Any, others: Sequence[Variable]) -> bool:
-        """Whether an array is the caller's too, or shares its memory with others."""
+    def _result(self, x: Any) -> tuple[Any, ...]:
+        """A function and its arguments, which give a result in memory of its own."""
         if not isinstance(x, Variable):
-            return isinstance(x, np.ndarray)
-        owners, buffers = self.memory.owners, self.memory.buffers
-        if CONSTANT in owners[x]:
-            return True
-        for y in (*self.inputs, *self.moved, *others):
-            if owners[y].isdisjoint(owners[x]):
+            return (np.ndarray.copy, x) if isinstance(x, np.ndarray) else (_same, x)
+        if x in self.plan.memory.elsewhere and x not in self.plan.program.inputs:
+            self.table.array(x)
+            return self.table.getter(x)
+        get, *args = self.table.getter(x)
+        if x.number or x.scalar:
+            return (get, *args)
+        return (np.ndarray.copy, args[0], "K") if get is _same else (_copied, get, args)
+
+    def _stores(self) -> list[tuple[Any, ...]]:
+        """What is left outside: copied to arrays there, or put there."""
+        stores: list[tuple[Any, ...]] = []
+        trees: dict[int, list[Any]] = {}
+        for place, y, home, before in self.plan.leaves:
+            if home is not None:
+                if not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
+                    self.table.row(setitem, home, ..., self.table.array(y))
                 continue
-            apart = x in buffers and y in buffers and not np.shares_memory(buffers[x], buffers[y])
-            if not apart:
-                return not x.number
-        return False
+            value = self.table.getter(y) if isinstance(y, Variable) else (_same, y)
+            trees.setdefault(id(place), []).append(value)
+        for place, structure, _ in self.recorded.left:
+            owner, values = place.owner, trees.get(id(place), [])
+            if not isinstance(owner, Node):
+                value = (_tree, structure, values)
+                stores.append((setitem, owner, place.name, *value))
+            elif place.name == "_grad":
+                value = values[0] if values else (_same, None)
+                stores.append((setattr, owner, "_grad", *value))
+                stores.append((setattr, owner.extra, "owns_grad", _same, False))
+            elif values:
+                stores.append((setattr, owner, "_held", *values[0]))
+                stores.append((setattr, owner.extra, "snapshot", _same, None))
+        return stores
 
-    def at_home(self, x: Variable) -> bool:
-        mine, home = self.memory.buffers.get(x), self.memory.buffers[self.moved[x]]
-        return mine is not None and mine.ctypes.data == home.ctypes.data
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        if self.lock._is_owned():
+            raise UnfitError("a compiled function is called while it runs")
+        return exclusively(self.lock, self._run, inputs)
 
-    def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
-        """A line that puts something in a dict or a list."""
-        made = values[0] if structure is LEAF else f"({', '.join(values)},)"
-        if structure is not LEAF and not structure.is_row:
-            made = f"unflatten({self.constant(structure)}, {made})"
-        self.lines.append(f"{self.there(place)} = {made}")
-
-    def returned(self, results: Sequence[Any]) -> str:
-        """The expression for the results."""
-        texts = [self.now(self.owned(x)) for x in results]
-        for i, wrapped in enumerate(self.recorded.wrapped):
-            if wrapped:
-                texts[i] = wrapped.format(texts[i])
-        if self.recorded.structure is LEAF:
-            return texts[0]
-        made = f"({', '.join(texts)},)" if texts else "()"
-        return f"unflatten({self.constant(self.recorded.structure)}, {made})"
-
-    def owned(self, x: Any) -> str:
-        """What leaves the program, in memory that nobody else holds."""
-        if not isinstance(x, Variable):
-            return f"{self.named(x)}.copy()" if isinstance(x, np.ndarray) else self.named(x)
-        once = sum([y is x for y in self.program.outputs]) == 1
-        mine = x not in self.memory.buffers and self.memory.owners[x] == {x}
-        no_array = x.number or x.dtype is None
-        made = no_array or (mine and once and x not in self.inputs)
-        return self.names[x] if made else f"{self.names[x]}.copy()"
-
-
-@lru_cache(maxsize=32)
-def _written_out(number: str, dtype: Any, size: int) -> np.ndarray:
-    """A number many times: for all programs, since -0.0 == 0.0 by its text."""
-    return np.full(size, float(number), dtype)
+    def _run(self, inputs: Sequence[Any]) -> Any:
+        plan = self.plan
+        if not all(map(is_, map(_held, plan.owners), plan.homes)):
+            self._settle()
+            plan = self.plan
+        given = map(inputs.__getitem__, self._given)
+        consume(map(setitem, self._targets, self._keys, [*given, *starmap(call, self._getters)]))
+        if self._views:
+            known = {x: get(inputs if get is getitem else at, at) for x, get, at in self._bases}
+            known.update({x: _empty(plan.memory.views[x]) for x in self._fresh})
+            self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
+        self._walker()
+        results = [*starmap(call, self._results)]
+        for i, wrap in enumerate(self.recorded.wrapped):
+            if wrap is not None:
+                results[i] = wrap(results[i])
+        structure = self.recorded.structure
+        return results[0] if structure is LEAF else unflatten(structure, results)
 
 
-def _homes(recorded: Recorded) -> dict[Variable, Variable]:
-    """Arrays that a place outside holds at the end, and those that it held before."""
-    before = {id(place): symbols for place, _, symbols in recorded.reads}
-    homes: dict[Variable, Variable] = {}
-    for place, _, new in recorded.writes:
-        old = before.get(id(place), ())
-        if place.name == "_grad" or len(old) != len(new):
-            continue
-        left = set(symbols_in(new))
-        for x, y in zip(old, new, strict=True):
-            alike = isinstance(y, Variable) and (x.shape, x.dtype) == (y.shape, y.dtype)
-            if alike and x.shape and x not in left and y not in homes:
-                homes[y] = x
-    return homes
+def _same(x: Any) -> Any:
+    return x
 
 
-def _is_scalar(x: Any) -> bool:
-    real = isinstance(x, Variable) and not x.shape and x.dtype is not None and x.dtype.kind == "f"
-    return real or type(x) in (float, int)
+def _leaf(getter: Any, i: int) -> Any:
+    get, *args = getter
+    return flatten(get(*args))[0][i]
+
+
+def _held_by(owner: Any, _: Any) -> Any:
+    return owner._held
+
+
+def _tree(structure: Structure, getters: Any) -> Any:
+    return unflatten(structure, [np.copy(x) if isinstance(x, np.ndarray) else x for x in starmap(call, getters)])
+
+
+def _copied(get: Any, args: Any) -> Any:
+    y = get(*args)
+    return y.copy("K") if isinstance(y, np.ndarray) else y
+
+
+def _empty(view: View) -> np.ndarray:
+    """A new array that lies in memory as a result did."""
+    root = view.root
+    if root.dense:
+        return np.empty(view.shape, view.dtype)
+    block = np.empty(root.nbytes, np.uint8)
+    return np.ndarray(view.shape, view.dtype, block, 0, view.strides)
 
 
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
-    recorded.program = optimised(recorded.program)
-    writer = _SourceWriter(recorded)
-    source, space = writer.source(), writer.space
-    if not writer.homes:
-        lay(writer.rows, space)
-    # a program counts who holds its arrays
-    writer.memory.forget()
-    del writer
-    exec(compile(source, "<deltaprop program>", "exec"), space)
-    context = copy_context()  # in which NumPy does not warn
-    context.run(np.seterr, all="ignore")
-    inner, enter = space.pop("run"), context.run
-    return lambda inputs: enter(inner, *inputs)
+    return Runner(recorded)
 
 
 def listing(recorded: Recorded, *_: Any) -> str:
     """The program, for people to read."""
-    recorded.program = optimised(recorded.program)
-    writer = _SourceWriter(recorded)
-    return listed(writer.program, input_names(recorded), writer.memory.offsets, _totals(writer))
+    plan = Plan(recorded)
+    memory, calls = plan.memory, plan.program.calls
+    total = (
+        f"{len(calls)} calls, {sum(map(flops, calls)):,} flops; buffers of {memory.taken:,} B in "
+        f"place of {memory.asked:,} B"
+    )
+    return listed(plan.program, input_names(recorded), memory.offsets, total)
 
 
 def input_names(recorded: Recorded) -> dict[Variable, str]:
+    """What the inputs of a program are called."""
     names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
     leaves: dict[int, str] = {}
     for place, _, symbols in recorded.reads:
@@ -540,11 +333,3 @@ def input_names(recorded: Recorded) -> dict[Variable, str]:
         for i, x in enumerate(symbols):
             names[x] = label if len(symbols) == 1 else f"{label}.{i}"
     return names
-
-
-def _totals(writer: _SourceWriter) -> str:
-    memory, calls = writer.memory, writer.program.calls
-    return (
-        f"{len(calls)} calls, {sum(map(flops, calls)):,} flops; buffers of {memory.taken:,} B in "
-        f"place of {memory.asked:,} B, {memory.arena.nbytes:,} B for variables"
-    )

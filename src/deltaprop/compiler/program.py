@@ -33,9 +33,13 @@ class Variable(DuckArray):
     size : int
     number : bool
         Whether it is a Python number, and no array.
+    scalar : bool
+        Whether it is one of NumPy's scalars.
+    boxed : bool
+        Whether it is no plain array: a tuple, a list, a generator, a matrix, an array of objects.
     """
 
-    __slots__ = ("dense", "dtype", "number", "shape", "size", "strides")
+    __slots__ = ("boxed", "dense", "dtype", "number", "scalar", "shape", "size", "strides")
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -45,9 +49,12 @@ class Variable(DuckArray):
 
     def __init__(self, like: Any) -> None:
         self.number = not isinstance(like, (np.ndarray, np.generic))
+        self.scalar: bool = isinstance(like, np.generic)
         if not self.number:
             self.shape, self.strides, self.dtype = like.shape, like.strides, like.dtype
             self.size, self.dense = like.size, like.flags.c_contiguous
+            plain = self.scalar or type(like) is np.ndarray
+            self.boxed: bool = like.dtype.hasobject or not plain
             return
         self.shape = self.strides = ()
         self.size, self.dense = 1, True
@@ -55,6 +62,15 @@ class Variable(DuckArray):
         self.dtype = (
             None if not self.number else _FLOAT if type(like) is float else np.result_type(like)
         )
+        self.boxed = self.dtype is None or self.dtype.hasobject
+
+    @classmethod
+    def like(cls, x: Variable) -> Variable:
+        """Another variable that looks the same."""
+        made = object.__new__(Variable)
+        for name in Variable.__slots__:
+            setattr(made, name, getattr(x, name))
+        return made
 
     @property
     def nbytes(self) -> int:
@@ -89,8 +105,10 @@ class Call:
         a check.
     reads : tuple of Variable
         Those in `args` and `params`.
-    turn : int
+    recompute_id : int
         Not 0 for what a checkpoint computes again, so as not to keep it.
+    form : tuple
+        How an executor does it, once that was found out.
     """
 
     function: Callable[..., Any]
@@ -101,6 +119,7 @@ class Call:
     effect: bool = False
     reads: tuple[Variable, ...] = ()
     recompute_id: int = 0
+    form: Any = None
 
     @property
     def name(self) -> str:

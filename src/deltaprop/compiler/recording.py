@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, islice
 from operator import attrgetter
 from threading import RLock, get_ident
@@ -27,6 +28,7 @@ from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
 from ..graph.outside import Outside
 from ..graph.primitive import is_operand, kept
 from ..graph.scalars import as_scalar, narrow, remember
+from ..value import Value
 from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, alias, run, symbols_in
@@ -400,10 +402,10 @@ def _zeros(like: Any) -> Any:
     return np.zeros_like(like) if isinstance(like, np.ndarray) else 0.0
 
 
-def _wrapping(x: Node) -> str:
-    """The call that makes a constant of the data of a result."""
-    narrow = f", dtype={x._extra.dtype.name!r}" if x._extra and x._extra.dtype else ""
-    return f"leaf({{}}, constant=True{narrow})"
+def _wrapping(x: Any) -> Any:
+    """What makes a constant of the data of a result; None for one that was no Value."""
+    dtype = x._extra.dtype if isinstance(x, Node) and x._extra else None
+    return partial(Value.leaf, constant=True, dtype=dtype) if isinstance(x, Node) else None
 
 
 def _gradient(leaf: Node) -> Any:
@@ -435,8 +437,8 @@ class Recorded:
         Those that it leaves changed, and how many of the program's outputs each gets.
     structure : Structure
         Of the function's result.
-    wrapped : list of str
-        The call that makes a Value of each result; empty for one that was none.
+    wrapped : list of callable
+        What makes a Value of each result; None for one that was none.
     guards : list of Guard
     generators : list
         Those of random numbers that are drawn from: themselves, or variables.
@@ -446,7 +448,7 @@ class Recorded:
     reads: list[tuple[Place, Structure, list[Any]]]
     left: list[tuple[Place, Structure, int]]
     structure: Structure
-    wrapped: list[str]
+    wrapped: list[Any]
     guards: list[Guard]
     generators: list[Any]
 
@@ -492,6 +494,19 @@ def record(
             vars(trace).clear()  # the numbers in the program do not need it
             return recorded
         empty |= missing
+
+
+def exclusively(lock: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """Call the function while this thread alone holds the lock, an `RLock` that it does not hold.
+
+    Afterwards the lock is free, even if a signal came in the moment in which it was let go.
+    """
+    try:
+        with lock:
+            return function(*args)
+    finally:
+        if lock._is_owned():
+            lock.release()
 
 
 @contextmanager
@@ -549,7 +564,7 @@ def _recorded(
     if any(isinstance(leaf._grad, Node) for leaf in needed):
         raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
     left = [(place, tree, len(new)) for place, tree, new in writes]
-    wrapped = [_wrapping(x) if isinstance(x, Node) else "" for x in results]
+    wrapped = [*map(_wrapping, results)]
     generators = [variables(draws.source) for draws in trace.draws.values()]
     return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Elementwise
+from .forms import kind
 from .program import Call, Program, Variable, flops, symbols_in
 
 _CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
@@ -110,14 +110,10 @@ def _alike(call: Call, other: Call) -> bool:
 
 def _fits(call: Call) -> bool:
     y = call.result
-    if y.size < _SMALLEST or not isinstance(call.function, Elementwise):
+    if y.size < _SMALLEST or not y.dense or kind(call) != "ufunc":
         return False
-    arrays = [x for x in call.args if getattr(x, "shape", ()) or isinstance(x, (list, tuple))]
-    return (
-        isinstance(call.function.forward, np.ufunc)
-        and y.dense
-        and all(isinstance(x, Variable) and _follows(x, y) for x in arrays)
-    )
+    arrays = [x for x in call.args if getattr(x, "shape", ())]
+    return all(isinstance(x, Variable) and _follows(x, y) for x in arrays)
 
 
 def _follows(x: Variable, y: Variable) -> bool:

@@ -46,7 +46,7 @@ _IN_PLACE = {
     "byteswap", "dump", "fill", "partition", "put", "resize", "setfield", "setflags", "sort",
     "tofile",
 }  # fmt: skip
-_SLOTS = {"_trace", "_value", "dense", "dtype", "number", "shape", "size", "strides", "variable"}
+_SLOTS = {"_trace", "_value", "variable", *Variable.__slots__}
 SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply by the condition"
 
 
@@ -267,6 +267,7 @@ class Number(Traced):
     dtype: Any = np.dtype(float)
     size = 1
     dense = number = real_number = True
+    boxed = scalar = False
 
     def __init__(self, trace: Any, value: float) -> None:
         self._trace = trace
@@ -455,6 +456,7 @@ def _noted(trace: Any, function: Any, args: Any, reads: Any, y: Any) -> Any:
     call.effect = False
     call.reads = reads
     call.recompute_id = trace.recompute_id
+    call.form = None
     trace.calls.append(call)
     return result
 

@@ -25,7 +25,6 @@ import numpy as np
 from ..graph import Node, copied
 from ..graph.node import is_mutable
 from ..tree import LEAF, Structure, flatten, unflatten
-from ..value import Value
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .numpy_executor import input_names
@@ -297,7 +296,7 @@ class _HostWriter:
         self.names: dict[Any, str] = {}
         self.space: dict[str, Any] = {
             "computed": replay.computed, "copied": copied, "errstate": np.errstate,
-            "flatten": flatten, "given": _given, "held": replay.executor.held, "leaf": Value.leaf,
+            "flatten": flatten, "given": _given, "held": replay.executor.held,
             "run": run, "unflatten": unflatten,
         }  # fmt: skip
         recorded, split = replay.recorded, replay.split
@@ -372,11 +371,11 @@ class _HostWriter:
                 one = f"{a}.item({end - 1})" if x.number else f"{a}.flat[{end - 1}]"
                 self.lines.append(f"{self.named(x)} = {part if x.shape else one}")
 
-    def returned(self, x: Any, wrapped: str) -> str:
+    def returned(self, x: Any, wrapped: Any) -> str:
         """A result, in memory that nobody else writes to."""
         free = self.replay.is_made(x) and (not x.shape or x in self.replay.alone)
         text = self.named(x) if free else f"copied({self.named(x)})"
-        return wrapped.format(text) if wrapped else text
+        return f"{self.named(wrapped)}({text})" if wrapped else text
 
     def write(self) -> None:
         """Leave outside what the function leaves there."""

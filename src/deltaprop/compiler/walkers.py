@@ -1,0 +1,92 @@
+"""Walkers: what runs the rows of a table, one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context, copy_context
+from functools import partial
+from itertools import chain, starmap
+from operator import call
+from typing import Any
+
+import numpy as np
+
+from .memory import View
+from .table import Table, Tiles
+from .tiles import tiled
+
+# Takes all that an iterator gives. If no Python code runs for that, a signal waits until the end.
+consume: Callable[[Iterable[Any]], Any] = deque(maxlen=0).extend
+
+QUIET: Context = copy_context()  # in which NumPy does not warn
+QUIET.run(np.seterr, all="ignore")
+
+
+class PythonWalker:
+    """Calls the function of each row.
+
+    Parameters
+    ----------
+    table : Table
+    stores : sequence of tuple
+        What is done after all rows: a function such as `setattr`, an owner and a name; and a
+        function with its arguments, which give what is stored.
+    """
+
+    name = "python"
+
+    def __init__(self, table: Table, stores: Sequence[Any]) -> None:
+        self._now, self._late = table.now, table.late
+        self._head = [self._called(row) for row in table.rows[: table.sure]]
+        self._tail = [self._called(row) for row in table.rows[table.sure :]]
+        # rows with arrays that are known only in a run
+        self._open: list[tuple[list[Any], int, Any]] = []
+        for i, row in enumerate(table.rows):
+            if any(type(x) is View for x in row):
+                at = (self._head, i) if i < table.sure else (self._tail, i - table.sure)
+                self._open.append((*at, row))
+        self._where = [*zip(*[store[:3] for store in stores], strict=True)] or [(), (), ()]
+        self._what = [store[3:] for store in stores]
+
+    def _called(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        function, *args = row
+        if type(function) is Tiles:
+            return (partial(_tiled, function, self._now, self._late),)
+        if function is np.maximum or function is np.minimum:
+            # NumPy will not have the output of these two as a positional argument
+            return (partial(function, out=args.pop()), *args)
+        return (function, *args)
+
+    def __call__(self) -> None:
+        """Run all rows."""
+        QUIET.copy().run(self._walk)
+
+    def _walk(self) -> None:
+        now, late = self._now, self._late
+        for rows, i, row in self._open:
+            rows[i] = self._called([now[late[x]] if type(x) is View else x for x in row])
+        if self._head:
+            consume(starmap(call, self._head))
+        stores = map(call, *self._where, starmap(call, self._what))
+        consume(chain(starmap(call, self._tail), stores))
+
+
+def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
+    """Run the rows of a region, tile by tile."""
+    rows: list[tuple[Any, ...]] = []
+    flat = -1 if tiles.row == 1 else (-1, tiles.row)
+    for (function, *operands), cut in zip(tiles.rows, tiles.cut, strict=True):
+        arrays: list[Any] = []
+        for x, parted in zip(operands, cut, strict=True):
+            array = now[late[x]] if type(x) is View else x
+            arrays.append((array.reshape(flat) if parted > 0 else array, parted))
+        rows.append((function, arrays))
+
+    def work(i: slice, scratch: Sequence[np.ndarray]) -> None:
+        for function, arrays in rows:
+            parts = (..., i, slice(i.stop - i.start))
+            args = [scratch[x] if type(x) is int else x[parts[cut]] if cut else x for x, cut in arrays]
+            function(*args[:-1], out=args[-1])
+
+    tiled(work, tiles.size, tiles.shape, tiles.scratch, tiles.shared)

@@ -7,6 +7,7 @@ is written, or nothing.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import starmap
@@ -30,6 +31,30 @@ from .walkers import PythonWalker, consume
 
 _SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
 _held = attrgetter("_held")
+
+
+def walker() -> Any:
+    """The class of the walker: the one in C if it was built, unless the environment says else.
+
+    Raises
+    ------
+    ValueError
+        If DELTAPROP_WALKER is set, but neither "python" nor "c".
+    ImportError
+        If it is "c", and the walker in C was not built.
+    """
+    wanted = os.environ.get("DELTAPROP_WALKER")
+    if wanted not in (None, "", "c", "python"):
+        raise ValueError(f'DELTAPROP_WALKER must be "c" or "python", got {wanted!r}')
+    if wanted == "python":
+        return PythonWalker
+    try:
+        from .native import NativeWalker
+    except ImportError:
+        if wanted != "c":
+            return PythonWalker
+        raise
+    return NativeWalker
 
 
 class _Leaf(NamedTuple):
@@ -183,7 +208,7 @@ class Runner:
         stores = self._stores()
         self._fresh = [x for x in symbols_in(plan.results) if x in plan.memory.elsewhere]
         self._views = [*table.late]
-        self._walker = PythonWalker(table, stores)
+        self._walker = walker()(table, stores)
 
     def _input(self, x: Variable, i: int) -> None:
         if x.boxed:

@@ -229,8 +229,10 @@ class Table:
             for x, dtype in zip((*call.args, call.result), dtypes, strict=True):
                 number = not isinstance(x, Variable) or not x.shape
                 operands.append(places[x] if x in places and not number else self._operand(x, dtype, whole))
-                parted = x not in region.rows and x not in places
-                cuts.append((-1 if np.shape(operands[-1]) else 0) if number else int(parted))
+                if number or x in places:
+                    cuts.append(-1 if not number or np.shape(operands[-1]) else 0)
+                else:
+                    cuts.append(int(x not in region.rows))
             rows.append((ufunc, *operands))
             cut.append(tuple(cuts))
         tiles = Tiles(rows, cut, y.size // region.row, region.row, shape, tuple(scratch), self._shared)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from itertools import accumulate
 from math import prod
@@ -123,7 +123,7 @@ def _follows(x: Variable, y: Variable) -> bool:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _pool(_: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_threads(), "deltaprop")
 
 
@@ -143,57 +143,47 @@ def tile_shape(size: int, row: int, dtypes: Sequence[Any]) -> tuple[int, ...]:
 _scratch = local()
 
 
-def _arrays(shape: Sequence[int], dtypes: Sequence[Any]) -> list[np.ndarray]:
-    """Arrays for this thread to compute in, until it asks for others."""
-    ends = list(accumulate([prod(shape) * dtype.itemsize for dtype in dtypes], initial=0))
+def scratch_starts(shape: Sequence[int], dtypes: Sequence[Any]) -> list[int]:
+    """Where each scratch array begins in the memory of all, and where the last one ends."""
+    sizes = [prod(shape) * dtype.itemsize + -prod(shape) * dtype.itemsize % 64 for dtype in dtypes]
+    return list(accumulate(sizes, initial=0))
+
+
+def scratch_memory(nbytes: int) -> np.ndarray:
+    """Memory for this thread to compute in, until it asks for other memory."""
     memory: Any = getattr(_scratch, "memory", None)
-    if memory is None or memory.nbytes < ends[-1]:
-        memory = _scratch.memory = np.empty(ends[-1], np.uint8)
-    return [
-        np.ndarray(shape, dtype, memory, start)
-        for start, dtype in zip(ends[:-1], dtypes, strict=True)
-    ]
+    if memory is None or memory.nbytes < nbytes:
+        memory = _scratch.memory = np.empty(nbytes, np.uint8)
+    return memory
 
 
-def tiled(
-    work: Callable[[slice, Sequence[np.ndarray]], None],
-    size: int,
-    shape: Sequence[int],
-    scratch: Sequence[Any],
-    shared: bool = True,
-) -> None:
-    """Do the work on all tiles.
+def in_shares(work: Callable[[int, int], Any], size: int, shape: Sequence[int], shared: bool) -> None:
+    """Do the work from the first tile to the last, a share of it in each thread.
 
     Parameters
     ----------
     work : callable
-        Gets a slice and arrays to compute in.
+        Gets the first entry (or row) of a share, and the one after the last.
     size : int
         How many entries, or rows, there are.
     shape : sequence of int
         Of a tile.
-    scratch : sequence of dtype
-        Of the arrays to compute in.
     shared : bool
         Whether several threads may do it.
     """
     step = shape[0]
-
-    def some(first: int, last: int) -> None:
-        arrays = _arrays(shape, scratch)
-        for start in range(first, last, step):
-            stop = min(start + step, last)
-            work(slice(start, stop), [a[: stop - start] for a in arrays])
-
     threads = _threads() if shared and size * prod(shape[1:]) >= _SHARED else 1
-    share = -(-size // (threads * step)) * step
-    starts = range(share, size, share)
-    rest = [_pool().submit(_silently, some, i, min(i + share, size)) for i in starts]
-    some(0, min(share, size))
+    share = max(-(-size // (threads * step)) * step, 1)
+    rest: list[Future[Any]] = []
+    try:
+        try:
+            # a process that was forked has threads of its own
+            for i in range(share, size, share):
+                rest.append(_pool(os.getpid()).submit(work, i, min(i + share, size)))
+            work(0, min(share, size))
+        finally:
+            wait(rest)
+    finally:
+        wait(rest)  # again, if a signal came while it waited: nobody writes any more afterwards
     for future in rest:
         future.result()
-
-
-@np.errstate(all="ignore")
-def _silently(work: Callable[..., None], *args: Any) -> None:
-    work(*args)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
-from itertools import chain, starmap
+from itertools import chain, repeat, starmap
 from operator import call
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from .memory import View
 from .table import Table, Tiles
-from .tiles import tiled
+from .tiles import in_shares, scratch_memory, scratch_starts
 
 # Takes all that an iterator gives. If no Python code runs for that, a signal waits until the end.
 consume: Callable[[Iterable[Any]], Any] = deque(maxlen=0).extend
@@ -83,10 +83,16 @@ def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
             arrays.append((array.reshape(flat) if parted > 0 else array, parted))
         rows.append((function, arrays))
 
-    def work(i: slice, scratch: Sequence[np.ndarray]) -> None:
-        for function, arrays in rows:
+    def work(first: int, last: int) -> None:
+        starts = scratch_starts(tiles.shape, tiles.scratch)
+        memory, step = scratch_memory(starts[-1]), tiles.shape[0]
+        inner = [np.ndarray(tiles.shape, *x) for x in zip(tiles.scratch, repeat(memory), starts)]
+        for start in range(first, last, step):
+            i = slice(start, min(start + step, last))
             parts = (..., i, slice(i.stop - i.start))
-            args = [scratch[x] if type(x) is int else x[parts[cut]] if cut else x for x, cut in arrays]
-            function(*args[:-1], out=args[-1])
+            for function, arrays in rows:
+                args = [inner[x] if type(x) is int else x for x, _ in arrays]
+                args = [x[parts[cut]] if cut else x for x, (_, cut) in zip(args, arrays)]
+                function(*args[:-1], out=args[-1])
 
-    tiled(work, tiles.size, tiles.shape, tiles.scratch, tiles.shared)
+    in_shares(partial(QUIET.copy().run, work), tiles.size, tiles.shape, tiles.shared)

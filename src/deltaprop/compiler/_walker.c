@@ -1,0 +1,250 @@
+/* The walker in C: it runs the rows of a table.
+ *
+ * A row is an inner loop of a NumPy ufunc with its pointers, counts and strides, or a Python
+ * callable with its arguments. NumPy's own loops do all the arithmetic (np.matmul's calls BLAS), so
+ * every bit is what NumPy gives. table.py says what a table is; native.py fills in the rows.
+ */
+#define PY_SSIZE_T_CLEAN
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#include <Python.h>
+#include <numpy/ndarraytypes.h>
+#include <numpy/ufuncobject.h>
+#include <stdint.h>
+#include <string.h>
+
+#define OPERANDS 4 /* the most that an inner loop here has */
+
+enum { LOOP, CALL, TILES };
+
+typedef struct {
+    int64_t kind;
+    PyUFuncGenericFunction loop;
+    void *data;                          /* what NumPy hands to the loop */
+    int64_t release;                     /* whether the work is worth letting other threads run */
+    int64_t count;                       /* operands */
+    npy_intp dims[4];                    /* how often the loop runs, then its core dimensions */
+    npy_intp steps[9];                   /* bytes from entry to entry, then those of the core */
+    int64_t outer[2];                    /* how often two loops around it run */
+    npy_intp outer_steps[2][OPERANDS];   /* and their strides */
+    int64_t slot[OPERANDS];              /* 0: at an address; k > 0: in the k-th late array; */
+    intptr_t at[OPERANDS];               /* -1: in the scratch memory of a tile; and where there */
+    npy_intp tile[OPERANDS];             /* bytes from an entry (or row) of a tile to the next */
+    int64_t unit;                        /* entries of the loop in each of these; 0: an outer loop */
+} Row;
+
+/* The kernels that NumPy has no inner loop for: copies, and those that change the width. */
+
+#define KERNEL(name, from, to)                                                                  \
+    static void name(char **args, npy_intp const *dims, npy_intp const *steps, void *data)      \
+    {                                                                                           \
+        (void)data;                                                                             \
+        for (npy_intp i = 0; i < dims[0]; i++)                                                  \
+            *(to *)(args[1] + i * steps[1]) = (to)*(from *)(args[0] + i * steps[0]);            \
+    }
+
+KERNEL(copy1, uint8_t, uint8_t)
+KERNEL(copy4, uint32_t, uint32_t)
+KERNEL(copy8, uint64_t, uint64_t)
+KERNEL(narrowed, double, float)
+KERNEL(widened, float, double)
+
+static const struct { const char *name; PyUFuncGenericFunction loop; } kernels[] = {
+    {"1", copy1}, {"4", copy4}, {"8", copy8}, {"df", narrowed}, {"fd", widened},
+};
+
+static void run_loop(const Row *row, char **late, char *scratch, int64_t first, int64_t n)
+{
+    char *start[OPERANDS];
+    npy_intp dims[4];
+    int64_t outer = row->outer[0];
+
+    for (int64_t k = 0; k < row->count; k++) {
+        int64_t slot = row->slot[k];
+        char *base = slot == 0 ? (char *)row->at[k]
+                   : slot < 0 ? scratch + row->at[k] : late[slot - 1] + row->at[k];
+        start[k] = base + first * row->tile[k];
+    }
+    memcpy(dims, row->dims, sizeof dims);
+    if (n >= 0) {
+        if (row->unit) dims[0] = n * row->unit;
+        else outer = n;
+    }
+    if (outer == 1 && row->outer[1] == 1) {
+        row->loop(start, dims, row->steps, row->data);
+        return;
+    }
+    for (int64_t i = 0; i < outer; i++)
+        for (int64_t j = 0; j < row->outer[1]; j++) {
+            char *args[OPERANDS];
+            for (int64_t k = 0; k < row->count; k++)
+                args[k] = start[k] + i * row->outer_steps[0][k] + j * row->outer_steps[1][k];
+            row->loop(args, dims, row->steps, row->data);
+        }
+}
+
+/* The rows of a region, for tiles from first to last: all rows for a tile before the next. */
+static void run_tiles(const Row *head, char **late, char *scratch, int64_t first, int64_t last)
+{
+    int64_t rows = head->dims[0], step = head->dims[2];
+
+    for (int64_t i = first; i < last; i += step)
+        for (int64_t k = 1; k <= rows; k++)
+            run_loop(head + k, late, scratch, i, last - i < step ? last - i : step);
+}
+
+static int run_rows(const char *bytes, Py_ssize_t nbytes, PyObject *calls, char **late)
+{
+    const Row *row = (const Row *)bytes, *end = (const Row *)(bytes + nbytes);
+    PyThreadState *thread = NULL;
+
+    for (; row < end; row++) {
+        if (thread && !row->release) {
+            PyEval_RestoreThread(thread);
+            thread = NULL;
+        }
+        if (!thread && row->release)
+            thread = PyEval_SaveThread();
+        if (row->kind == LOOP)
+            run_loop(row, late, NULL, 0, -1);
+        else if (row->kind == TILES) {
+            run_tiles(row, late, (char *)row->at[0], 0, row->dims[1]);
+            row += row->dims[0];
+        }
+        else {
+            PyObject *pair = PyTuple_GetItem(calls, row->dims[0]), *result;
+            result = PyObject_Call(PyTuple_GetItem(pair, 0), PyTuple_GetItem(pair, 1), NULL);
+            if (!result)
+                return -1;
+            Py_DECREF(result);
+        }
+    }
+    if (thread)
+        PyEval_RestoreThread(thread);
+    return 0;
+}
+
+/* Where the late arrays lie. */
+static char **addresses(PyObject *now, char **few, Py_ssize_t room)
+{
+    Py_ssize_t n = PyList_Size(now);
+    char **late = n <= room ? few : PyMem_Malloc(n * sizeof *late);
+
+    if (!late)
+        PyErr_NoMemory();
+    for (Py_ssize_t i = 0; late && i < n; i++)
+        late[i] = PyArray_BYTES((PyArrayObject *)PyList_GetItem(now, i));
+    return late;
+}
+
+PyDoc_STRVAR(walk_doc, "walk(rows, calls, now, stores)\n--\n\nRun the rows, then the stores.");
+
+static PyObject *walk(PyObject *self, PyObject *args)
+{
+    const char *bytes;
+    Py_ssize_t nbytes;
+    PyObject *calls, *now, *stores;
+    char *few[32];
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y#O!O!O!", &bytes, &nbytes, &PyTuple_Type, &calls, &PyList_Type,
+                          &now, &PyTuple_Type, &stores))
+        return NULL;
+    char **late = addresses(now, few, 32);
+    if (!late)
+        return NULL;
+    int failed = run_rows(bytes, nbytes, calls, late);
+    if (late != few)
+        PyMem_Free(late);
+    for (Py_ssize_t i = 0; !failed && i < PyTuple_Size(stores); i++) {
+        PyObject *store = PyTuple_GetItem(stores, i), *value, *done;
+        value = PyObject_Call(PyTuple_GetItem(store, 3), PyTuple_GetItem(store, 4), NULL);
+        if (!value)
+            return NULL;
+        done = PyObject_CallFunctionObjArgs(PyTuple_GetItem(store, 0), PyTuple_GetItem(store, 1),
+                                            PyTuple_GetItem(store, 2), value, NULL);
+        Py_DECREF(value);
+        Py_XDECREF(done);
+        failed = !done;
+    }
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(tiles_doc, "tiles(rows, now, scratch, first, last)\n--\n\n"
+             "Run the rows of a region, the first of `rows` being its head, for some tiles.");
+
+static PyObject *tiles(PyObject *self, PyObject *args)
+{
+    const char *bytes;
+    Py_ssize_t nbytes, first, last;
+    PyObject *now, *scratch;
+    char *few[32];
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "y#O!Onn", &bytes, &nbytes, &PyList_Type, &now, &scratch, &first,
+                          &last))
+        return NULL;
+    char **late = addresses(now, few, 32);
+    if (!late)
+        return NULL;
+    char *memory = PyArray_BYTES((PyArrayObject *)scratch);
+    Py_BEGIN_ALLOW_THREADS
+    run_tiles((const Row *)bytes, late, memory, first, last);
+    Py_END_ALLOW_THREADS
+    if (late != few)
+        PyMem_Free(late);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(loop_doc, "loop(ufunc, types)\n--\n\n"
+             "Return the addresses of the inner loop for operands of these type numbers, and of its data; "
+             "None if there is none. Without a ufunc, `types` names a kernel of the walker's own.");
+
+static PyObject *loop(PyObject *self, PyObject *args)
+{
+    PyObject *object;
+    const char *types;
+    Py_ssize_t n;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "Oy#", &object, &types, &n))
+        return NULL;
+    if (object == Py_None) {
+        for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+            if (!strcmp(kernels[i].name, types))
+                return Py_BuildValue("nn", (Py_ssize_t)(intptr_t)kernels[i].loop, (Py_ssize_t)0);
+        Py_RETURN_NONE;
+    }
+    const PyUFuncObject *ufunc = (const PyUFuncObject *)object;
+    for (int i = 0; i < ufunc->ntypes && n == ufunc->nargs; i++)
+        if (!memcmp(ufunc->types + i * n, types, n))
+            return Py_BuildValue("nn", (Py_ssize_t)(intptr_t)ufunc->functions[i],
+                                 (Py_ssize_t)(intptr_t)(ufunc->data ? ufunc->data[i] : NULL));
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(address_doc, "address(array)\n--\n\nReturn where the entries of an array begin.");
+
+static PyObject *address(PyObject *self, PyObject *array)
+{
+    (void)self;
+    return PyLong_FromSsize_t((Py_ssize_t)(intptr_t)PyArray_BYTES((PyArrayObject *)array));
+}
+
+static PyMethodDef methods[] = {
+    {"address", address, METH_O, address_doc},
+    {"walk", walk, METH_VARARGS, walk_doc},
+    {"tiles", tiles, METH_VARARGS, tiles_doc},
+    {"loop", loop, METH_VARARGS, loop_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_walker", "The walker in C.", 0, methods, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__walker(void) { return PyModuleDef_Init(&module); }

@@ -1,0 +1,234 @@
+"""The walker in C: the rows of a table as _walker.c reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache, partial
+from math import prod
+from operator import setitem
+from struct import Struct
+from typing import Any
+
+import numpy as np
+
+from . import _walker
+from .memory import View
+from .table import Table, Tiles
+from .tiles import in_shares, scratch_memory, scratch_starts
+from .walkers import QUIET
+
+_ROW = Struct("41q")
+_LOOP, _CALL, _TILES = range(3)
+_OPERANDS = 4
+_BUSY = 1 << 15  # operations on numbers that are worth letting other threads have their turn
+
+
+class NativeWalker:
+    """Runs the rows in C. The arguments are those of the `PythonWalker`."""
+
+    name = "c"
+
+    def __init__(self, table: Table, stores: Sequence[Any]) -> None:
+        self._now, self._late = table.now, table.late
+        self._table = table  # its arrays are what the rows point to
+        self._kept: list[np.ndarray] = []
+        self._calls: list[Any] = []
+        self._open: list[int] = []  # calls with arrays that are known only in a run
+        self._rows = b"".join([self._row(*row) for row in table.rows])
+        self._stores = tuple([(*store[:4], store[4:]) for store in stores])
+
+    def __call__(self) -> None:
+        """Run all rows."""
+        calls = tuple(self._calls)
+        if not calls:
+            _walker.walk(self._rows, calls, self._now, self._stores)
+            return
+        if self._open:
+            calls = tuple(map(self._known, self._calls))
+        QUIET.copy().run(_walker.walk, self._rows, calls, self._now, self._stores)
+
+    def _known(self, row: Any) -> Any:
+        function, args = row
+        return function, tuple([self._now[self._late[x]] if type(x) is View else x for x in args])
+
+    def _row(self, function: Any, *args: Any) -> bytes:
+        row = None
+        if type(function) is Tiles:
+            row = self._tiles(function)
+        elif function is np.matmul:
+            row = self._matmul(*args)
+        elif isinstance(function, np.ufunc):
+            row = self._loop(function, args)
+        elif function is setitem:
+            row = self._set(args[0], args[2])
+        return self._call(function, args) if row is None else row
+
+    def _call(self, function: Any, args: tuple[Any, ...]) -> bytes:
+        if function is np.maximum or function is np.minimum:
+            function, args = partial(function, out=args[-1]), args[:-1]
+        if any(type(x) is View for x in args):
+            self._open.append(len(self._calls))
+        self._calls.append((function, args))
+        return _packed(_CALL, dims=(len(self._calls) - 1,))
+
+    def _at(self, x: Any, scratch: Sequence[int] = ()) -> tuple[int, int]:
+        """Where an operand lies: the slot, and the place there."""
+        if type(x) is int:
+            return -1, scratch[x]
+        return (self._late[x] + 1, 0) if type(x) is View else (0, _walker.address(x))
+
+    def _set(self, into: Any, x: Any) -> bytes | None:
+        if x.dtype == into.dtype:
+            kernel = str(x.dtype.itemsize).encode()
+        else:
+            kernel = f"{x.dtype.char}{into.dtype.char}".encode()
+        found = _walker.loop(None, kernel)
+        return None if found is None else self._elementwise(found, (x, into))
+
+    def _loop(self, function: Any, args: tuple[Any, ...]) -> bytes | None:
+        found = _found(function, tuple([x.dtype for x in args]))
+        return None if found is None else self._elementwise(found, args)
+
+    def _elementwise(self, found: tuple[int, int], args: tuple[Any, ...]) -> bytes | None:
+        if not all(map(_is_plain, args)):
+            return None
+        shape, steps = _axes(args[-1].shape, [_steps(x, args[-1].shape) for x in args])
+        if len(shape) > 3:
+            return None
+        outer, strides = (1,) * (3 - len(shape)) + shape[:-1], [(0,) * len(args)] * 2 + steps[:-1]
+        return _packed(
+            _LOOP, *found, prod(shape) > _BUSY, len(args),
+            dims=shape[-1:], steps=steps[-1], outer=outer, strides=strides[-2:],
+            at=[self._at(x) for x in args],
+        )  # fmt: skip
+
+    def _matmul(self, a: Any, b: Any, y: Any) -> bytes | None:
+        found = _found(np.matmul, (a.dtype, b.dtype, y.dtype))
+        if found is None or not all(map(_is_plain, (a, b, y))):
+            return None
+        wide, high = len(a.shape) > 1, len(b.shape) > 1
+        m, n, p = a.shape[-2] if wide else 1, a.shape[-1], b.shape[-1] if high else 1
+        size = y.dtype.itemsize
+        core = [
+            *(a.strides[-2:] if wide else (n * size, a.strides[-1])),
+            *(b.strides[-2:] if high else (b.strides[-1], size)),
+            y.strides[-1 - high] if wide else p * size,
+            y.strides[-1] if high else size,
+        ]
+        batch = y.shape[: len(y.shape) - wide - high]
+        inner = [(a, 1 + wide), (b, 1 + high), (y, wide + high)]
+        shape, steps = _axes(batch, [_steps(x, batch, k) for x, k in inner])
+        if len(shape) > 3:
+            return None
+        outer, strides = (1,) * (3 - len(shape)) + shape[:-1], [(0,) * 3] * 2 + steps[:-1]
+        return _packed(
+            _LOOP, *found, prod(batch) * m * n * p > _BUSY, 3,
+            dims=(shape[-1], m, n, p), steps=(*steps[-1], *core), outer=outer,
+            strides=strides[-2:], at=[self._at(x) for x in (a, b, y)],
+        )  # fmt: skip
+
+    def _tiles(self, tiles: Tiles) -> bytes | None:
+        """The rows of a region, after a row that says how many there are."""
+        starts = scratch_starts(tiles.shape, tiles.scratch)
+        rows: list[bytes] = []
+        for (function, *args), cut in zip(tiles.rows, tiles.cut, strict=True):
+            dtypes = [tiles.scratch[x] if type(x) is int else x.dtype for x in args]
+            found = _found(function, tuple(dtypes))
+            if found is None or not all(type(x) is int or _is_plain(x) for x in args):
+                return None
+            # each row of a tile apart, if there is something that is the same for all of them
+            apart = tiles.row > 1 and any(
+                not own and type(x) is not int and x.shape for x, own in zip(args, cut, strict=True)
+            )
+            sizes = [d.itemsize for d in dtypes]
+            steps = [n if own or x.shape else 0 for x, own, n in zip(args, cut, sizes, strict=True)]
+            whole = [n * tiles.row if own else 0 for own, n in zip(cut, sizes, strict=True)]
+            rows.append(_packed(
+                _LOOP, *found, 0, len(args),
+                dims=(tiles.row,) if apart else (0,), steps=steps,
+                strides=[whole if apart else [0] * len(args), [0] * len(args)],
+                at=[self._at(x, starts) for x in args],
+                tile=[n if own > 0 else 0 for own, n in zip(cut, whole, strict=True)],
+                unit=0 if apart else tiles.row,
+            ))  # fmt: skip
+        head = _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]))
+        if tiles.shared:
+            work = partial(_share, b"".join([head, *rows]), self._now, starts[-1])
+            args = (work, tiles.size, tiles.shape, True)
+            return self._call(in_shares, args)
+        self._kept.append(np.empty(starts[-1], np.uint8))
+        at = [(0, _walker.address(self._kept[-1]))]
+        return b"".join([
+            _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]), at=at),
+            *rows,
+        ])  # fmt: skip
+
+
+def _share(rows: bytes, now: list[Any], scratch: int, first: int, last: int) -> None:
+    """The rows of a region, for some of its tiles."""
+    _walker.tiles(rows, now, scratch_memory(scratch), first, last)
+
+
+def _packed(
+    kind: int,
+    loop: int = 0,
+    data: int = 0,
+    release: int = 0,
+    count: int = 0,
+    *,
+    dims: Sequence[int] = (),
+    steps: Sequence[int] = (),
+    outer: Sequence[int] = (1, 1),
+    strides: Sequence[Sequence[int]] = ((), ()),
+    at: Sequence[tuple[int, int]] = (),
+    tile: Sequence[int] = (),
+    unit: int = 0,
+) -> bytes:
+    """A row, laid out as in C."""
+    first, second = strides
+    return _ROW.pack(
+        kind, loop, data, release, count, *_filled(dims, 4), *_filled(steps, 9), *outer,
+        *_filled(first, _OPERANDS), *_filled(second, _OPERANDS),
+        *_filled([slot for slot, _ in at], _OPERANDS), *_filled([x for _, x in at], _OPERANDS),
+        *_filled(tile, _OPERANDS), unit,
+    )  # fmt: skip
+
+
+def _filled(xs: Sequence[int], n: int) -> list[int]:
+    return [*xs, *[0] * (n - len(xs))]
+
+
+@lru_cache(maxsize=1 << 12)
+def _found(function: Any, dtypes: tuple[Any, ...]) -> tuple[int, int] | None:
+    """Where the inner loop of a ufunc for these dtypes is, and the data that it gets."""
+    if not isinstance(function, np.ufunc) or len(dtypes) > _OPERANDS:
+        return None
+    return _walker.loop(function, bytes([dtype.num for dtype in dtypes]))
+
+
+def _is_plain(x: Any) -> bool:
+    """Whether an inner loop may read an array as it lies."""
+    return x.dtype.isnative and (type(x) is View or x.flags.aligned)
+
+
+def _steps(x: Any, shape: tuple[int, ...], core: int = 0) -> tuple[int, ...]:
+    """The strides of an operand along the axes of a result, without its `core` last axes."""
+    axes = len(x.shape) - core
+    own = [s if n != 1 else 0 for n, s in zip(x.shape[:axes], x.strides[:axes], strict=True)]
+    return (0,) * (len(shape) - axes) + tuple(own)
+
+
+def _axes(
+    shape: tuple[int, ...], steps: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    """As few loops as will do, the innermost last: how often each runs, and all its strides."""
+    rows = [(n, *s) for n, *s in zip(shape, *steps, strict=True) if n != 1]
+    rows.sort(key=lambda row: -abs(row[-1]))  # as the result lies in memory
+    found: list[tuple[int, ...]] = []
+    for n, *s in rows:
+        if found and all(a == b * n for a, b in zip(found[-1][1:], s, strict=True)):
+            found[-1] = (found[-1][0] * n, *s)
+        else:
+            found.append((n, *s))
+    found = found or [(1, *[0] * len(steps))]
+    return tuple([row[0] for row in found]), [row[1:] for row in found]

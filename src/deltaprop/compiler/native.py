@@ -15,7 +15,7 @@ from . import _walker
 from .memory import View
 from .table import Table, Tiles
 from .tiles import in_shares, scratch_memory, scratch_starts
-from .walkers import QUIET
+from .walkers import QUIET, called
 
 _ROW = Struct("41q")
 _LOOP, _CALL, _TILES = range(3)
@@ -33,23 +33,21 @@ class NativeWalker:
         self._table = table  # its arrays are what the rows point to
         self._kept: list[np.ndarray] = []
         self._calls: list[Any] = []
-        self._open: list[int] = []  # calls with arrays that are known only in a run
         self._rows = b"".join([self._row(*row) for row in table.rows])
         self._stores = tuple([(*store[:4], store[4:]) for store in stores])
 
     def __call__(self) -> None:
         """Run all rows."""
-        calls = tuple(self._calls)
-        if not calls:
-            _walker.walk(self._rows, calls, self._now, self._stores)
+        if not self._calls:
+            _walker.walk(self._rows, (), self._now, self._stores)
             return
-        if self._open:
-            calls = tuple(map(self._known, self._calls))
+        calls = tuple([x if type(x) is tuple else self._known(x) for x in self._calls])
         QUIET.copy().run(_walker.walk, self._rows, calls, self._now, self._stores)
 
     def _known(self, row: Any) -> Any:
-        function, args = row
-        return function, tuple([self._now[self._late[x]] if type(x) is View else x for x in args])
+        """A call with the arrays that are known only in a run."""
+        function, *args = called([self._now[self._late[x]] if type(x) is View else x for x in row])
+        return function, tuple(args)
 
     def _row(self, function: Any, *args: Any) -> bytes:
         row = None
@@ -63,12 +61,12 @@ class NativeWalker:
             row = self._set(args[0], args[2])
         return self._call(function, args) if row is None else row
 
-    def _call(self, function: Any, args: tuple[Any, ...]) -> bytes:
-        if function is np.maximum or function is np.minimum:
-            function, args = partial(function, out=args[-1]), args[:-1]
+    def _call(self, function: Any, args: Sequence[Any]) -> bytes:
         if any(type(x) is View for x in args):
-            self._open.append(len(self._calls))
-        self._calls.append((function, args))
+            self._calls.append([function, *args])
+        else:
+            function, *args = called((function, *args))
+            self._calls.append((function, tuple(args)))
         return _packed(_CALL, dims=(len(self._calls) - 1,))
 
     def _at(self, x: Any, scratch: Sequence[int] = ()) -> tuple[int, int]:

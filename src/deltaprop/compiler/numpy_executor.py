@@ -123,11 +123,11 @@ class Plan:
         origins = Counter(_origin(x, made) for x in symbols_in(self.program.outputs))
         for x in inputs:
             lies = x.dense or (not x.boxed and _is_reversed(x))
-            if x in pointed and x not in elsewhere and x.nbytes > _SMALL and lies:
+            if x in pointed and x not in elsewhere and x.shape and x.nbytes > _SMALL and lies:
                 elsewhere[x] = None
         for y in symbols_in(self.results):
             alone = origins[y] == 1 and y in made and _origin(y, made) is y
-            if alone and not y.boxed and y.nbytes > _SMALL:
+            if alone and not y.boxed and y.shape and y.nbytes > _SMALL:
                 elsewhere[y] = None
 
 
@@ -204,9 +204,11 @@ class Runner:
         for place, structure, xs in recorded.reads:
             for i, x in enumerate(xs):
                 self._outside(x, place, structure, i)
+        given = {*plan.program.inputs}
+        fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
+        self._fresh = fresh - given  # large results
         self._results = [self._result(x) for x in plan.results]
         stores = self._stores()
-        self._fresh = [x for x in symbols_in(plan.results) if x in plan.memory.elsewhere]
         self._views = [*table.late]
         self._walker = walker()(table, stores)
 
@@ -238,7 +240,7 @@ class Runner:
         """A function and its arguments, which give a result in memory of its own."""
         if not isinstance(x, Variable):
             return (np.ndarray.copy, x) if isinstance(x, np.ndarray) else (_same, x)
-        if x in self.plan.memory.elsewhere and x not in self.plan.program.inputs:
+        if x in self._fresh:
             self.table.array(x)
             return self.table.getter(x)
         get, *args = self.table.getter(x)
@@ -285,6 +287,10 @@ class Runner:
         consume(map(setitem, self._targets, self._keys, [*given, *starmap(call, self._getters)]))
         if self._views:
             known = {x: get(inputs if get is getitem else at, at) for x, get, at in self._bases}
+            for x, array in known.items():
+                # the program writes to the memory of an argument
+                if any(np.may_share_memory(array, home) for home in plan.homes):
+                    known[x] = array.copy("K")
             known.update({x: _empty(plan.memory.views[x]) for x in self._fresh})
             self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
         self._walker()

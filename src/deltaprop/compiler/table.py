@@ -165,8 +165,8 @@ class Table:
 
         The larger of two NumPy finds three times as fast if a number is there for each entry.
         """
-        if isinstance(x, Variable) and x.number:
-            if x.dtype == dtype:
+        if isinstance(x, Variable):
+            if x.dtype == dtype or x.shape:
                 return self.array(x)
             if (x, dtype) not in self._casts:
                 self._casts[x, dtype] = np.empty((), dtype)
@@ -174,7 +174,7 @@ class Table:
             return self._casts[x, dtype]
         if type(x) in (float, int, complex):
             return _constant(repr(x), x, dtype, whole if np.isfinite(x) else ())
-        return self.array(x)
+        return np.asarray(x).astype(dtype, copy=False)
 
     def _matmul(self, call: Call) -> None:
         a, b = map(self.array, call.args)
@@ -228,9 +228,10 @@ class Table:
             cuts: list[int] = []
             for x, dtype in zip((*call.args, call.result), dtypes, strict=True):
                 number = not isinstance(x, Variable) or not x.shape
-                operands.append(places[x] if x in places and not number else self._operand(x, dtype, whole))
-                if number or x in places:
-                    cuts.append(-1 if not number or np.shape(operands[-1]) else 0)
+                inner = not number and x in places
+                operands.append(places[x] if inner else self._operand(x, dtype, whole))
+                if number or inner:
+                    cuts.append(-1 if inner or operands[-1].shape else 0)
                 else:
                     cuts.append(int(x not in region.rows))
             rows.append((ufunc, *operands))

@@ -112,8 +112,12 @@ def _fits(call: Call) -> bool:
     y = call.result
     if y.size < _SMALLEST or not y.dense or kind(call) != "ufunc":
         return False
-    arrays = [x for x in call.args if getattr(x, "shape", ())]
-    return all(isinstance(x, Variable) and _follows(x, y) for x in arrays)
+    operands = zip(call.args, call.form[1:], strict=False)
+    return all(
+        isinstance(x, Variable) and _follows(x, y) and x.dtype == dtype and dtype.isnative
+        for x, dtype in operands
+        if getattr(x, "shape", ())
+    )
 
 
 def _follows(x: Variable, y: Variable) -> bool:

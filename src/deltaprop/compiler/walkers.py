@@ -49,14 +49,10 @@ class PythonWalker:
         self._where = [*zip(*[store[:3] for store in stores], strict=True)] or [(), (), ()]
         self._what = [store[3:] for store in stores]
 
-    def _called(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        function, *args = row
-        if type(function) is Tiles:
-            return (partial(_tiled, function, self._now, self._late),)
-        if function is np.maximum or function is np.minimum:
-            # NumPy will not have the output of these two as a positional argument
-            return (partial(function, out=args.pop()), *args)
-        return (function, *args)
+    def _called(self, row: Sequence[Any]) -> Sequence[Any]:
+        if type(row[0]) is Tiles:
+            return (partial(_tiled, row[0], self._now, self._late),)
+        return called(row)
 
     def __call__(self) -> None:
         """Run all rows."""
@@ -72,6 +68,15 @@ class PythonWalker:
         consume(chain(starmap(call, self._tail), stores))
 
 
+def called(row: Sequence[Any]) -> Sequence[Any]:
+    """The function of a row and its arguments, as they are called."""
+    function, *args = row
+    if function is np.maximum or function is np.minimum:
+        # NumPy will not have the output of these two as a positional argument
+        return (partial(function, out=args.pop()), *args)
+    return row
+
+
 def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
     """Run the rows of a region, tile by tile."""
     rows: list[tuple[Any, ...]] = []
@@ -80,7 +85,9 @@ def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
         arrays: list[Any] = []
         for x, parted in zip(operands, cut, strict=True):
             array = now[late[x]] if type(x) is View else x
-            arrays.append((array.reshape(flat) if parted > 0 else array, parted))
+            if type(array) is not int and array.shape and parted >= 0:
+                array = array.reshape(flat if parted else -1)
+            arrays.append((array, parted))
         rows.append((function, arrays))
 
     def work(first: int, last: int) -> None:
@@ -95,4 +102,7 @@ def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
                 args = [x[parts[cut]] if cut else x for x, (_, cut) in zip(args, arrays)]
                 function(*args[:-1], out=args[-1])
 
-    in_shares(partial(QUIET.copy().run, work), tiles.size, tiles.shape, tiles.shared)
+    def quietly(first: int, last: int) -> None:
+        QUIET.copy().run(work, first, last)
+
+    in_shares(quietly, tiles.size, tiles.shape, tiles.shared)

@@ -26,8 +26,6 @@ class Arena:
         What its loops run over, all by name.
     nodes : dict
         Names of homes, and the Values that hold them.
-    others : list of str
-        Names of homes that something else holds.
     """
 
     def __init__(
@@ -36,7 +34,6 @@ class Arena:
         names: Mapping[Variable, str],
         rows: Mapping[str, Sequence[Sequence[str]]],
         nodes: Mapping[str, Node],
-        others: Sequence[str],
     ) -> None:
         self.inside: list[tuple[str, int, Variable]] = [
             (names[x], at, x) for x, at in memory.at_home.items()
@@ -52,7 +49,6 @@ class Arena:
         self.size: int = memory.arena.nbytes
         self.rows: Mapping[str, Sequence[Sequence[str]]] = rows
         self.nodes: Mapping[str, Node] = nodes
-        self.others: Sequence[str] = others
         self.owner: Any = None
 
     def renew(self, space: dict[str, Any]) -> None:
@@ -68,26 +64,22 @@ class Arena:
         space["seen"] = getrefcount(self.owner)
         # who holds each of them when the program looks: the row, the place, and names for it
         counts = [getrefcount(space[name]) + 3 for name in self.nodes]
-        others = [getrefcount(space[name]) + 7 for name in self.others]
         space["nodes"] = [
             (p, space[name], n) for (name, p), n in zip(self.nodes.items(), counts, strict=True)
         ]
-        space["others"] = [(space[name], n) for name, n in zip(self.others, others, strict=True)]
 
-    def adopt(self, space: dict[str, Any], others: Sequence[Any]) -> None:
+    def adopt(self, space: dict[str, Any]) -> None:
         """Take over what the places hold, in arrays that nobody else has seen."""
-        held = [*[p._held for p in self.nodes.values()], *others]
-        names = [*self.nodes, *self.others]
-        known = [n for *_, n in (*space["nodes"], *space["others"])]
+        held = [p._held for p in self.nodes.values()]
         shared = self.owner is None or getrefcount(self.owner) != space["seen"]
-        for i, n in enumerate(known):
+        known = [n for *_, n in space["nodes"]]
+        for i, (name, n) in enumerate(zip(self.nodes, known, strict=False)):
             # here, of those who held it, are `held` and the place, if it is there
-            less = 0 if i < len(self.nodes) else 2
-            less += 0 if held[i] is space[names[i]] else 2 + less
-            shared = shared or getrefcount(space[names[i]]) != n - less
+            less = 0 if held[i] is space[name] else 2
+            shared = shared or getrefcount(space[name]) != n - less
         if shared:
             self.renew(space)
-        for name, x in zip(names, held, strict=True):
+        for name, x in zip(self.nodes, held, strict=True):
             if x is not space[name]:
                 space[name][...] = x
 

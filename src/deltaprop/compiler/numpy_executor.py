@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from functools import lru_cache
-from itertools import groupby, zip_longest
+from itertools import groupby
 from math import prod
 from sys import getrefcount
 from threading import Lock
@@ -15,7 +15,7 @@ import numpy as np
 
 from ..graph import REGISTRY, Elementwise, Node, Primitive, Selection, as_number
 from ..graph.cotangent import adds_by_product, ones
-from ..tree import LEAF, Structure, flatten, unflatten
+from ..tree import LEAF, unflatten
 from ..value import Value
 from .arena import Arena, lay
 from .lanes import Vector, entry
@@ -100,9 +100,9 @@ class _SourceWriter:
         self.program = dead_code(self.program)
         self.names: dict[Variable, str] = {}
         self.space: dict[str, Any] = {
-            "as_number": as_number, "flatten": flatten, "leaf": Value.leaf, "lock": Lock(),
-            "unflatten": unflatten, "copyto": np.copyto, "getrefcount": getrefcount,
-            "arena": None, "seen": 0, "nodes": (), "others": (), **_LITERALS,
+            "as_number": as_number, "leaf": Value.leaf, "lock": Lock(), "unflatten": unflatten,
+            "copyto": np.copyto, "getrefcount": getrefcount, "arena": None, "seen": 0, "nodes": (),
+            **_LITERALS,
         }  # fmt: skip
         self.lines: list[str] = []
         self.copies = 0
@@ -120,11 +120,9 @@ class _SourceWriter:
         self.homes = {x: self.constant(self.memory.buffers[x], "h") for x in homes.values()}
         for x, array in self.memory.buffers.items():
             self.names[x] = self.constant(array, "b")
-        # where homes are that variables hold, and where else; for each, its name
-        self.nodes: dict[str, Node] = {}
-        self.others: list[str] = []
-        for row in recorded.reads:
-            self.read(*row)
+        self.nodes: dict[str, Node] = {}  # the variables that hold homes, by these homes' names
+        for place, x in recorded.reads:
+            self.read(place, x)
         self.check()
         for i, call in enumerate(self.program.calls):
             self.call(i, call)
@@ -135,18 +133,18 @@ class _SourceWriter:
     def leaving(self, results: Sequence[Any]) -> set[Variable]:
         """What must be in memory of its own: results, and gradients that are read again."""
         kept = {x for x in results if isinstance(x, Variable)}
-        if any(place.name == "_grad" for place, _, _ in self.recorded.reads):
+        if any(place.name == "_grad" for place, _ in self.recorded.reads):
             kept |= self.gradients()
         return kept
 
     def gradients(self) -> set[Variable]:
         """What becomes the gradients of variables."""
-        left = [new for place, _, new in self.recorded.writes if place.name == "_grad"]
+        left = [new for place, new in self.recorded.writes if place.name == "_grad"]
         return set(symbols_in(left))
 
     def source(self) -> str:
         """The whole function."""
-        given = len(self.program.inputs) - sum(len(row[2]) for row in self.recorded.reads)
+        given = len(self.program.inputs) - len(self.recorded.reads)
         args = ", ".join([f"x{i}" for i in range(given)])
         lines: list[str] = []
         for known, group in groupby(self.lines, lambda line: self.space.keys() >= {*_parts(line)}):
@@ -187,42 +185,27 @@ class _SourceWriter:
             return f"[{inner}]" if type(x) is list else f"({inner})"
         return self.constant(x)
 
-    def there(self, place: Place) -> str:
-        """The expression for what is at a place."""
-        owner = self.constant(place.owner, "p")
-        node = isinstance(place.owner, Node)
-        return f"{owner}.{place.name}" if node else f"{owner}[{place.name!r}]"
-
     # -- inputs --------------------------------------------------------------------------
 
-    def read(self, place: Place, structure: Structure, symbols: list[Variable]) -> None:
+    def read(self, place: Place, x: Variable) -> None:
         """Fetch what is outside, but for variables' data that should be at home."""
-        homes = [self.homes[x] for x in symbols if x in self.homes]
-        if homes and isinstance(place.owner, Node):
-            self.nodes[homes[0]] = place.owner
-            return
-        self.others += homes
-        names = [f"d{self.homes[x]}" if x in self.homes else self.names[x] for x in symbols]
-        there = self.there(place)
-        if structure is LEAF:
-            self.lines.append(f"{names[0]} = {there}")
+        if x in self.homes:
+            self.nodes[self.homes[x]] = place.owner
         else:
-            leaves = there if structure.is_row else f"flatten({there})[0]"
-            self.lines.append(f"{', '.join(names)}, = {leaves}")
+            owner = self.constant(place.owner, "p")
+            self.lines.append(f"{self.names[x]} = {owner}.{place.name}")
 
     def check(self) -> None:
         """Lines that copy what is elsewhere, or seen by others, to its home."""
         if not self.homes:
             return
-        made = Arena(self.memory, self.names, self.rows, self.nodes, self.others)
-        arena, others = self.constant(made, "p"), "".join([f"d{x}, " for x in self.others])
-        moved = "is not h or getrefcount(h) != n: moved = True"
+        arena = self.constant(Arena(self.memory, self.names, self.rows, self.nodes), "p")
         self.lines.append("moved = getrefcount(arena) != seen")
-        self.lines.append(f"for p, h, n in nodes:\n            if p._held {moved}")
-        if others:
-            rows = f"zip(({others}), others)"
-            self.lines.append(f"for x, (h, n) in {rows}:\n            if x {moved}")
-        self.lines.append(f"if moved: p = x = h = None; {arena}.adopt(globals(), ({others}))")
+        self.lines.append(
+            "for p, h, n in nodes:\n"
+            "            if p._held is not h or getrefcount(h) != n: moved = True"
+        )
+        self.lines.append(f"if moved: p = h = None; {arena}.adopt(globals())")
 
     # -- calls ---------------------------------------------------------------------------
 
@@ -384,32 +367,29 @@ class _SourceWriter:
     def write(self) -> None:
         """Lines that leave outside what the function leaves there."""
         writes = self.recorded.writes
-        before = {id(place): symbols for place, _, symbols in self.recorded.reads}
+        before = {id(place): x for place, x in self.recorded.reads}
         late: list[str] = []
         gradients: list[Variable] = []
-        values: list[list[str]] = []
-        for place, _, new in writes:
-            values.append([])
-            for x, old in zip_longest(new, before.get(id(place), ())[: len(new)]):
-                if place.name == "_grad":
-                    text = (
-                        f"{self.named(x)}.copy()" if self.is_seen(x, gradients) else self.named(x)
-                    )
-                    gradients += symbols_in(x)
-                elif isinstance(x, Variable) and x in self.moved and self.moved[x] is old:
-                    text = self.homes[self.moved[x]]
-                    if not self.at_home(x):
-                        late.append(f"copyto({text}, {self.now(f'{self.named(x)}.copy()')})")
-                else:
-                    text = self.owned(x)
-                values[-1].append(self.now(text))
+        values: list[str] = []
+        for place, x in writes:
+            if place.name == "_grad":
+                text = f"{self.named(x)}.copy()" if self.is_seen(x, gradients) else self.named(x)
+                gradients += symbols_in(x)
+            elif (
+                isinstance(x, Variable)
+                and x in self.moved
+                and self.moved[x] is before.get(id(place))
+            ):
+                text = self.homes[self.moved[x]]
+                if not self.at_home(x):
+                    late.append(f"copyto({text}, {self.now(f'{self.named(x)}.copy()')})")
+            else:
+                text = self.owned(x)
+            values.append(self.now(text))
         self.lines += late
         grads: list[list[str]] = []
-        for (place, structure, _), row in zip(writes, values, strict=True):
-            value = row[0] if structure is LEAF else "None"
-            if not isinstance(place.owner, Node):
-                self.put(place, structure, row)
-            elif place.name == "_grad" and value in self.space:
+        for (place, _), value in zip(writes, values, strict=True):
+            if place.name == "_grad" and value in self.space:
                 grads.append([self.constant(place.owner, "p"), value])
             elif value not in self.nodes:
                 self.lines.append(f"p, x = {self.constant(place.owner, 'p')}, {value}")
@@ -446,13 +426,6 @@ class _SourceWriter:
         mine, home = self.memory.buffers.get(x), self.memory.buffers[self.moved[x]]
         return mine is not None and mine.ctypes.data == home.ctypes.data
 
-    def put(self, place: Place, structure: Structure, values: Sequence[str]) -> None:
-        """A line that puts something in a dict or a list."""
-        made = values[0] if structure is LEAF else f"({', '.join(values)},)"
-        if structure is not LEAF and not structure.is_row:
-            made = f"unflatten({self.constant(structure)}, {made})"
-        self.lines.append(f"{self.there(place)} = {made}")
-
     def returned(self, results: Sequence[Any]) -> str:
         """The expression for the results."""
         texts = [self.now(self.owned(x)) for x in results]
@@ -483,17 +456,14 @@ def _written_out(number: str, dtype: Any, size: int) -> np.ndarray:
 
 def _homes(recorded: Recorded) -> dict[Variable, Variable]:
     """Arrays that a place outside holds at the end, and those that it held before."""
-    before = {id(place): symbols for place, _, symbols in recorded.reads}
+    before = {id(place): x for place, x in recorded.reads}
     homes: dict[Variable, Variable] = {}
-    for place, _, new in recorded.writes:
-        old = before.get(id(place), ())
-        if place.name == "_grad" or len(old) != len(new):
+    for place, y in recorded.writes:
+        x = before.get(id(place))
+        if place.name == "_grad" or x is None or not isinstance(y, Variable):
             continue
-        left = set(symbols_in(new))
-        for x, y in zip(old, new, strict=True):
-            alike = isinstance(y, Variable) and (x.shape, x.dtype) == (y.shape, y.dtype)
-            if alike and x.shape and x not in left and y not in homes:
-                homes[y] = x
+        if (x.shape, x.dtype) == (y.shape, y.dtype) and x.shape and x is not y and y not in homes:
+            homes[y] = x
     return homes
 
 
@@ -529,16 +499,10 @@ def listing(recorded: Recorded, *_: Any) -> str:
 def input_names(recorded: Recorded) -> dict[Variable, str]:
     names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
     leaves: dict[int, str] = {}
-    for place, _, symbols in recorded.reads:
-        owner = place.owner
-        if isinstance(owner, Node):
-            own = owner._extra.name if owner._extra else None
-            label = leaves.setdefault(id(owner), own or f"variable {len(leaves)}")
-            label += ".grad" if place.name == "_grad" else ""
-        else:
-            label = f"state {place.name}".replace("state _lr", "lr")
-        for i, x in enumerate(symbols):
-            names[x] = label if len(symbols) == 1 else f"{label}.{i}"
+    for place, x in recorded.reads:
+        own = place.owner._extra.name if place.owner._extra else None
+        names[x] = leaves.setdefault(id(place.owner), own or f"variable {len(leaves)}")
+        names[x] += ".grad" if place.name == "_grad" else ""
     return names
 
 

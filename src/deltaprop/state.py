@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .graph import raw
+from .graph import as_array, as_number, raw
 from .value import Value
 
 
 class Kept:
     """An attribute, a number or an array, that is kept in a Value.
 
-    A compiled function reads it anew in each call, and leaves it as the function does. It is
-    replaced, never written into.
+    A compiled function reads it anew in each call, and replaces it as the function does. Of a Value
+    that is assigned, the data are kept.
 
     Examples
     --------
@@ -39,9 +39,10 @@ class Kept:
         return raw(vars(owner)[self.name])
 
     def __set__(self, owner: Any, new: Any) -> None:
+        data = as_number(as_array(raw(new)))
         value = vars(owner).get(self.name)
         if value is None:
-            vars(owner)[self.name] = Value.leaf(raw(new))
+            vars(owner)[self.name] = Value.leaf(data)
         else:
             raw(value)
-            value.write(raw(new))
+            value.write(data)

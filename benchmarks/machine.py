@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import multiprocessing
 import os
 import platform
 import re
@@ -86,7 +87,17 @@ def _core_seconds() -> tuple[float, float, float] | None:
     tick = 1 / os.sysconf("SC_CLK_TCK")
     children = os.times()
     own = time.process_time() + children.children_user + children.children_system
+    own += sum(_used(child.pid) for child in multiprocessing.active_children()) * tick
     return total * tick, (total - idle) * tick, own
+
+
+def _used(pid: int | None) -> int:
+    """Return the ticks that a living process has used; 0 for one that has just ended."""
+    try:
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return int(numbers[11]) + int(numbers[12])  # user system
 
 
 def _processor() -> str:

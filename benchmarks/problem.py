@@ -12,9 +12,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-def case_name(sizes: tuple[int, ...], batch: int) -> str:
-    """Return the name of an architecture and a batch: ``"2-16-16-1, batch 32"``."""
-    return f"{'-'.join(map(str, sizes))}, batch {batch}"
+def case_name(sizes: tuple[int, ...], batch: int, *kind: str) -> str:
+    """Return the name of an architecture, a batch and a kind: ``"2-16-16-1, batch 32"``."""
+    return ", ".join(["-".join(map(str, sizes)), f"batch {batch}", *kind])
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class Problem:
     """A multilayer perceptron, a batch and a learning rate.
 
     With one output: tanh hidden units, identity output, mean squared error. With more: relu hidden
-    units and softmax cross-entropy of integer classes, averaged over the batch.
+    units and softmax cross-entropy of integer classes, averaged over the batch. A kind differs in
+    one thing: ``"sigmoid"`` has sigmoids in place of tanh and relu, and as the one output;
+    ``"Adam"`` is updated by Adam in place of SGD.
 
     Attributes
     ----------
@@ -41,6 +43,7 @@ class Problem:
     Y: Array
     weights: list[Array]
     biases: list[Array]
+    kind: str = ""
     learning_rate: float = 0.002
 
     @property
@@ -49,22 +52,34 @@ class Problem:
         return "mse" if self.sizes[-1] == 1 else "softmax_cross_entropy"
 
     @property
-    def activation(self) -> Literal["tanh", "relu"]:
+    def activation(self) -> Literal["tanh", "relu", "sigmoid"]:
         """The hidden units' activation."""
+        if self.kind == "sigmoid":
+            return "sigmoid"
         return "tanh" if self.loss == "mse" else "relu"
+
+    @property
+    def output(self) -> Literal["identity", "sigmoid"]:
+        """The activation of the output."""
+        return "sigmoid" if self.kind == "sigmoid" and self.loss == "mse" else "identity"
+
+    @property
+    def adam(self) -> bool:
+        """Whether Adam updates, with the decay rates 0.9 and 0.999 and eps = 1e-8; else SGD."""
+        return self.kind == "Adam"
 
     @property
     def name(self) -> str:
         """Architecture and batch, as the reports name the case."""
-        return case_name(self.sizes, len(self.X))
+        return case_name(self.sizes, len(self.X), *filter(None, [self.kind]))
 
     def copies(self) -> list[tuple[Array, Array]]:
         """Return fresh copies of (weight, bias) of each layer, for a contender to train."""
         return [(W.copy(), b.copy()) for W, b in zip(self.weights, self.biases, strict=True)]
 
     @staticmethod
-    def make(sizes: tuple[int, ...], batch: int, seed: int = 0) -> Problem:
-        """Draw the data and a Glorot (tanh) or He (relu) start from a seed.
+    def make(sizes: tuple[int, ...], batch: int, kind: str = "", seed: int = 0) -> Problem:
+        """Draw the data and a Glorot (one output) or He start from a seed.
 
         A sample that brings a relu unit within rounding of its kink is drawn again: there rounding
         decides the side, and the contenders' gradients would rightly differ by a whole sample.
@@ -86,7 +101,7 @@ class Problem:
                 X[near] = rng.standard_normal((near.sum(), sizes[0]), dtype=np.float32)
         X.setflags(write=False)
         Y.setflags(write=False)
-        return Problem(sizes, X, Y, weights, biases)
+        return Problem(sizes, X, Y, weights, biases, kind)
 
 
 def _near_a_kink(X: Array, weights: list[Array], biases: list[Array]) -> Array:

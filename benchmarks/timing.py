@@ -19,7 +19,7 @@ SHORTEST_ROUND = 0.2
 """Seconds that a round lasts at least: what others use is told in ticks of 0.01 s."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Contender:
     """A name and the call that is timed; the call keeps whatever state it needs.
 
@@ -44,8 +44,7 @@ class Contender:
 
     def calls_to_fill(self, turn: float) -> int:
         """Return how many calls last `turn` seconds; a very slow call is made once only."""
-        gc.collect()
-        wait_until_quiet()
+        self.rest()
         number = 1
         while True:
             cost = self.seconds(number)
@@ -54,6 +53,11 @@ class Contender:
             if number * cost >= turn:
                 return max(1, round(turn / cost))
             number *= 2
+
+    def rest(self) -> None:
+        """Collect garbage, and let threads fall asleep."""
+        gc.collect()
+        wait_until_quiet()
 
 
 @dataclass(frozen=True)
@@ -116,19 +120,22 @@ def compare(
 ) -> Comparison:
     """Time the contenders in interleaved rounds.
 
-    Before each turn, untimed: the garbage of the turn before is collected, so that nobody pays for
-    another's cycles; the worker threads of the turn before fall asleep; and, where calls are short,
-    some bring the contender's own data back into the caches and its threads to life. The collector
-    stays on during a turn. Ratios are meant to be taken within a round.
+    After each turn, untimed: its garbage is collected, so that nobody pays for another's cycles,
+    and its worker threads fall asleep. Before it, where calls are short, some bring the contender's
+    own data back into the caches and its threads to life. The collector stays on during a turn.
+    Ratios are meant to be taken within a round.
     """
     contenders = [c for c in contenders if settings.wants(c.name, baseline)]
     if not contenders:
         return Comparison(case, [], baseline)
     rounds: list[_Round] = []
-    with _fair_garbage_collection():
+    with fair_garbage_collection():
         patience = _wait_for_the_machine(settings.patience)
         turn = max(settings.turn, SHORTEST_ROUND / len(contenders))
-        numbers = [contender.calls_to_fill(turn) for contender in contenders]
+        numbers: list[int] = []
+        for contender in contenders:
+            numbers.append(contender.calls_to_fill(turn))
+            contender.rest()
         order = list(range(len(contenders)))
         shuffle = random.Random(0).shuffle
         for _ in progress.rounds(case, settings.rounds):
@@ -141,11 +148,10 @@ def compare(
             seconds = [0.0] * len(contenders)
             busyness = Busyness()
             for i in order:
-                gc.collect()
-                wait_until_quiet()
-                for _ in range(numbers[i] // 3):
-                    contenders[i].call()
+                if some := numbers[i] // 3:
+                    contenders[i].seconds(some)
                 seconds[i] = contenders[i].seconds(numbers[i])
+                contenders[i].rest()
             spent = time.perf_counter() - started
             rounds.append(_Round(seconds, busyness.of_others(), spent))
     kept = _undisturbed(rounds, settings.minimum_rounds)
@@ -224,7 +230,7 @@ def wait_until_quiet(limit: float = 0.2) -> None:
 
 
 @contextmanager
-def _fair_garbage_collection() -> Iterator[None]:
+def fair_garbage_collection() -> Iterator[None]:
     """Keep the collector on, and what was made before (modules, data) out of its sight.
 
     Half a million objects of imported frameworks would otherwise make every full collection cost a

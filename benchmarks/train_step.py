@@ -1,25 +1,27 @@
-"""A whole train step (forward, backward, SGD), float32, at four sizes: eager and compiled."""
+"""A whole train step, float32, at four sizes, with sigmoids and with Adam: eager and compiled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from importlib import import_module
 
 import numpy as np
 
+from benchmarks.apart import Apart
 from benchmarks.peers import by_hand
 from benchmarks.problem import Array, Problem, TrainStep, case_name
 from benchmarks.progress import Progress
 from benchmarks.results import Comparison, Verdict, WorkloadResult, at_most, times_faster
-from benchmarks.timing import Contender, Settings, compare
+from benchmarks.timing import Settings, compare
 
 NAME = "train-step"
-TITLE = "Whole train step: forward, backward, SGD; float32"
+TITLE = "Whole train step: forward, backward, SGD (or Adam); float32"
 
 OURS = "deltaprop eager"
 COMPILED = "deltaprop compiled"
 XLA = "deltaprop compiled, xla"
-TORCH_USUAL = "PyTorch nn + optim.SGD"
+TORCH_USUAL = "PyTorch nn + optim"
 TORCH_FASTEST = "PyTorch functions"
 TORCH_COMPILED = "torch.compile"
 JAX = "jax.jit"
@@ -38,6 +40,7 @@ PEERS = {
     "MyGrad": "mygrad_eager",
 }
 SLOW_TO_COMPILE = (TORCH_COMPILED, XLA)
+OF_EVERY_KIND = (by_hand.NAME, COMPILED, OURS, TORCH_USUAL, JAX)
 
 # Sizes, batch, and the targets of the project: times NumPy by hand, times faster than PyTorch.
 CASES: list[tuple[tuple[int, ...], int, float, float | None]] = [
@@ -46,17 +49,31 @@ CASES: list[tuple[tuple[int, ...], int, float, float | None]] = [
     ((784, 128, 64, 10), 128, 1.2, None),
     ((1024, 1024, 1024, 1024, 10), 512, 1.2, None),
 ]
+# The same sizes, differing in one thing: see `Problem`.
+KINDS: list[tuple[tuple[int, ...], int, str]] = [
+    ((2, 16, 16, 1), 32, "sigmoid"),
+    ((2, 16, 16, 1), 32, "Adam"),
+    ((784, 128, 64, 10), 128, "sigmoid"),
+]
 
 # The targets of the compiled step: at most so many times the time of these.
 COMPILED_TARGETS: dict[str, dict[str, float]] = {
-    "2-16-16-1, batch 32": {by_hand.NAME: 0.75, JAX: 1.0, TORCH_USUAL: 1 / 8, TORCH_FASTEST: 1 / 8},
-    "64-64-64-10, batch 64": {by_hand.NAME: 0.85, JAX: 0.75},
+    "2-16-16-1, batch 32": {
+        by_hand.NAME: 0.15,
+        JAX: 0.1,
+        TORCH_USUAL: 1 / 8,
+        TORCH_FASTEST: 1 / 8,
+    },
+    "2-16-16-1, batch 32, sigmoid": {by_hand.NAME: 0.15, JAX: 0.12},
+    "2-16-16-1, batch 32, Adam": {by_hand.NAME: 0.2},
+    "64-64-64-10, batch 64": {by_hand.NAME: 0.55, JAX: 0.35},
     "784-128-64-10, batch 128": {
         by_hand.NAME: 0.95,
-        JAX: 1.0,
+        JAX: 0.9,
         TORCH_USUAL: 1.0,
         TORCH_FASTEST: 1.0,
     },
+    "784-128-64-10, batch 128, sigmoid": {by_hand.NAME: 1.0},
     "1024-1024-1024-1024-10, batch 512": {by_hand.NAME: 1.0, PRODUCTS: 1 / 0.9},
 }
 
@@ -65,18 +82,13 @@ TOLERANCE = 2e-5
 
 
 def run(settings: Settings, progress: Progress) -> WorkloadResult:
-    """Check that all contenders agree, then time them, for each of the four sizes."""
+    """Check that all contenders agree, then time them, each in a process of its own."""
     comparisons: list[Comparison] = []
     verdicts: list[Verdict] = []
     for sizes, batch, by_hand_factor, torch_factor in CASES:
         if not settings.wants_case(case_name(sizes, batch)):
             continue
-        problem = Problem.make(sizes, batch)
-        contenders, absent = _contenders(problem, settings)
-        if settings.wants(PRODUCTS, by_hand.NAME):
-            contenders.append(Contender(PRODUCTS, _matrix_products(problem)))
-        comparison = compare(problem.name, contenders, by_hand.NAME, settings, progress)
-        comparison.absent.update(absent)
+        comparison = _compared(Problem.make(sizes, batch), settings, progress)
         comparisons.append(comparison)
         verdicts.append(at_most(comparison, OURS, by_hand_factor, by_hand.NAME))
         if torch_factor:
@@ -85,10 +97,14 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
                 for torch in (TORCH_USUAL, TORCH_FASTEST)
             ]
         verdicts += [at_most(comparison, OURS, 1.0, peer) for peer in ("autograd", "MyGrad")]
-        verdicts += [
-            at_most(comparison, COMPILED, factor, peer)
-            for peer, factor in COMPILED_TARGETS[problem.name].items()
-        ]
+    for case in KINDS:
+        if settings.wants_case(case_name(*case)):
+            comparisons.append(_compared(Problem.make(*case), settings, progress))
+    verdicts += [
+        at_most(comparison, COMPILED, factor, peer)
+        for comparison in comparisons
+        for peer, factor in COMPILED_TARGETS[comparison.case].items()
+    ]
     return WorkloadResult(
         NAME,
         TITLE,
@@ -96,8 +112,9 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
         verdicts,
         [
             "One output: tanh hidden units, mean squared error; ten outputs: relu hidden units,"
-            " softmax cross-entropy. Before timing, every contender's loss, gradients and updated"
-            " parameters were checked against NumPy by hand in float64.",
+            " softmax cross-entropy; sigmoid: sigmoids in their place and as the one output. Before"
+            " timing, every contender's loss, gradients and updated parameters were checked against"
+            " NumPy by hand in float64. Each is in a process of its own.",
             "PyTorch eager is here twice: as its tutorials write it (modules, an optimiser), and as"
             " fast as it gets (functions alone).",
             "Whatever compiles has compiled the whole step before it is timed. For torch.compile"
@@ -106,25 +123,35 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
     )
 
 
-def _contenders(problem: Problem, settings: Settings) -> tuple[list[Contender], dict[str, str]]:
-    """Return the checked contenders, and why the others are absent."""
-    contenders: list[Contender] = []
+def _compared(problem: Problem, settings: Settings, progress: Progress) -> Comparison:
+    """Start the contenders, time those that are there, and say why the others are absent."""
+    made = {name: (_made, problem, name) for name in OF_EVERY_KIND if problem.kind} or {
+        **{name: (_made, problem, name) for name in PEERS},
+        PRODUCTS: (_matrix_products, problem),
+    }
+    contenders: list[Apart] = []
     absent: dict[str, str] = {}
-    for name, module_name in PEERS.items():
-        if not settings.wants(name, by_hand.NAME):
-            continue
-        if settings.quick and name in SLOW_TO_COMPILE:
-            absent[name] = "compiling takes longer than a quick run"
-            continue
-        try:
-            module = import_module(f"benchmarks.peers.{module_name}")
-            contender: TrainStep = module.TrainStep(problem)
-        except ImportError as error:
-            absent[name] = str(error)
-            continue
-        check_first_step(problem, name, contender)
-        contenders.append(Contender(name, contender.step))
-    return contenders, absent
+    with ExitStack() as stack:
+        for name, how in made.items():
+            if not settings.wants(name, by_hand.NAME):
+                continue
+            if settings.quick and name in SLOW_TO_COMPILE:
+                absent[name] = "compiling takes longer than a quick run"
+                continue
+            try:
+                contenders.append(stack.enter_context(closing(Apart(name, *how))))
+            except ImportError as error:
+                absent[name] = str(error)
+        comparison = compare(problem.name, contenders, by_hand.NAME, settings, progress)
+    comparison.absent.update(absent)
+    return comparison
+
+
+def _made(problem: Problem, name: str) -> Callable[[], object]:
+    """Return the step of a contender that has been checked."""
+    contender: TrainStep = import_module(f"benchmarks.peers.{PEERS[name]}").TrainStep(problem)
+    check_first_step(problem, name, contender)
+    return contender.step
 
 
 def _matrix_products(problem: Problem) -> Callable[[], None]:
@@ -159,19 +186,19 @@ def check_first_step(problem: Problem, name: str, contender: TrainStep) -> None:
     reference = by_hand.TrainStep(_in_float64(problem))
     loss, gradients = reference.loss_and_gradients()
     its_loss, its_gradients = contender.loss_and_gradients()
-    before = contender.parameters()
     contender.step()
     after = contender.parameters()
+    reference.step()
     _close(f"{name}, {problem.name}: loss", np.array(its_loss), np.array(loss))
-    for i, gradient in enumerate(gradients):
+    start = [array for layer in problem.copies() for array in layer]
+    for i, (gradient, expected) in enumerate(zip(gradients, reference.parameters(), strict=True)):
         where = f"{name}, {problem.name}: {'weight' if i % 2 == 0 else 'bias'} {i // 2}"
         _close(f"{where}: gradient", its_gradients[i], gradient)
         if its_gradients[i].dtype != np.float32 or after[i].dtype != np.float32:
             raise AssertionError(f"{where}: {its_gradients[i].dtype}, not float32")
-        update = problem.learning_rate * gradient
-        rounding = np.finfo(np.float32).eps * np.abs(before[i]).max()
-        distance = np.abs(before[i] - update - after[i]).max()
-        if not distance <= rounding + 1e-3 * np.abs(update).max():
+        rounding = np.finfo(np.float32).eps * np.abs(start[i]).max()
+        distance = np.abs(expected - after[i]).max()
+        if not distance <= rounding + 1e-3 * np.abs(expected - start[i]).max():
             raise AssertionError(f"{where}: the update is off by {distance:.3g}")
 
 
@@ -193,5 +220,6 @@ def _in_float64(problem: Problem) -> Problem:
         Y,
         [W.astype(np.float64) for W in problem.weights],
         [b.astype(np.float64) for b in problem.biases],
+        problem.kind,
         problem.learning_rate,
     )

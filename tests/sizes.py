@@ -25,8 +25,8 @@ FLOORS = {
 # files and folders that are no part by their name
 _PARTS = {
     "value.py": "value", "protocols.py": "value", "data.py": "value", "options.py": "value",
-    "extras.py": "value", "__init__.py": "value", "files.py": "training",
-    "tree.py": "transforms", "custom.py": "transforms",
+    "extras.py": "value", "state.py": "value", "__init__.py": "value",
+    "files.py": "training", "tree.py": "transforms", "custom.py": "transforms",
     "calculus/special.py": "functions", "calculus/linalg.py": "functions",
     "calculus/factorisations.py": "functions", "calculus/fft.py": "functions",
     "calculus/samples.py": "functions", "numpy/special.py": "functions",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer
 
 import deltaprop as dp
 from deltaprop import optim
@@ -216,7 +217,10 @@ def test_the_rules_take_values_too(name: str) -> None:
     loss_of(w, b, dp.numpy.exp).backward()
     p, g = dp.Value(w.numpy()), dp.Value(w.grad)
     before = tuple(dp.constant(s) for s in optimizer.state[0])
-    new, state = optimizer.update(p, g, before, optimizer.lr, **optimizer.options)
+    rates: Any = optimizer.lr
+    if optimizer.rates is not None:
+        rates = optimizer.rates(optimizer.lr, 4.0, **optimizer.options)
+    new, state = optimizer.update(p, g, before, rates, **optimizer.options)
     g_before = w.grad
     b.zero_grad()
     optimizer.step()
@@ -273,7 +277,8 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         ({**adam.state_dict(), "options": {"betas": (2.0, 0.9)}}, ValueError),
         ({**adam.state_dict(), "lr": -1.0}, ValueError),
         *[(with_entry(adam, name, entry), ValueError) for name, entry in [
-            ("1.count", -1.0), ("1.count", 0.5), ("1.count", np.nan), ("1.count", np.ones(2)),
+            ("count", -1.0), ("count", 0.5), ("count", np.nan), ("count", np.ones(2)),
+            ("1.count", 0.0),
             ("0.mean", np.ones((3, 2), complex)), ("0.mean", np.full((3, 2), "a")),
             ("0.mean", np.ones((2, 3))), ("1.mean_square", None), ("2.mean", 0.0),
         ]],
@@ -283,6 +288,38 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         assert repr(adam.state_dict()) == before
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_a_state_with_a_count_of_each_parameter_is_read(name: str) -> None:
+    """As they were saved when each parameter had its own."""
+    w, b = variables()
+    optimizer = MAKERS[name]([w, b])
+    train(w, b, optimizer, 3)
+    saved = optimizer.state_dict()
+    count = saved["state"].pop("count")
+    saved["state"] |= {"0.count": count, "1.count": count}
+    train(w, b, optimizer, 3)
+    optimizer.load_state_dict(saved)
+    assert optimizer.state_dict()["state"]["count"] == 3.0
+    saved["state"]["1.count"] = count - 1.0
+    with pytest.raises(ValueError, match=r"0\.count, 1\.count, count"):
+        optimizer.load_state_dict(saved)
+
+
+@given(gs=gradients, lr=unit, a=unit, b=unit, eps=st.floats(1e-8, 1.0))
+def test_eps_hat_is_scikit_learns_epsilon(
+    gs: list[float], lr: float, a: float, b: float, eps: float
+) -> None:
+    x = dp.Value(1.0)
+    optimizer = optim.Adam([x], lr, betas=(a, b), eps=0.0, eps_hat=eps)
+    theirs = [np.array([1.0])]
+    adam = AdamOptimizer(theirs, lr, a, b, eps)
+    for g in gs:
+        x.grad = g
+        optimizer.step()
+        adam.update_params(theirs, [np.array([g])])
+    assert x.item() == pytest.approx(theirs[0][0], rel=1e-9, abs=1e-12)
+
+
 def test_what_has_no_gradient_stays() -> None:
     w, b = variables()
     optimizer = optim.Adam([w, b], lr=0.1)
@@ -290,7 +327,7 @@ def test_what_has_no_gradient_stays() -> None:
     optimizer.step()
     assert b.item() == 0.5
     assert np.all(w.numpy() != START)
-    assert optimizer.state[1][2] == 0
+    assert not any(entry.item() for entry in optimizer.state[1])
     optimizer.zero_grad()
     assert w.grad is None
 

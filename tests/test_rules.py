@@ -495,9 +495,8 @@ def depends(trial: Trial, i: int) -> np.ndarray:
 # them by their real parts first
 ORDERED = {
     "binary_cross_entropy_with_logits", "clip", "cross_entropy", "elu", "fmax", "fmin", "kl_div",
-    "leaky_relu", "log_sigmoid", "log_softmax", "logistic", "logsumexp", "max", "maximum",
-    "mean_squared_error", "min", "minimum", "rel_entr", "relu", "sigmoid", "sign", "silu",
-    "softmax", "softsign",
+    "leaky_relu", "log_sigmoid", "log_softmax", "logsumexp", "max", "maximum",
+    "mean_squared_error", "min", "minimum", "rel_entr", "relu", "sign", "softmax", "softsign",
 }  # fmt: skip
 # functions of real numbers that refuse complex ones
 REFUSING = {

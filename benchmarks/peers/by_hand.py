@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from benchmarks.problem import Array, Problem
@@ -16,14 +19,21 @@ class TrainStep:
         self.layers = problem.copies()
         self.X, self.Y = problem.X, problem.Y
         self.learning_rate = problem.learning_rate
-        self.tanh = problem.activation == "tanh"
+        self.activate, self.slope = _ACTIVATIONS[problem.activation]
+        self.sigmoid_output = problem.output == "sigmoid"
+        self.adam = problem.adam
+        self.moments = [
+            [(np.zeros_like(x), np.zeros_like(x)) for x in layer] for layer in self.layers
+        ]
+        self.count = 0
         self.output_delta = _mse if problem.loss == "mse" else _softmax_cross_entropy
 
     def step(self) -> float:
         """Forward, backward, and the update in place as soon as a layer's gradient is there."""
         layers, rate = self.layers, self.learning_rate
         activations = self._forward()
-        loss, delta = self.output_delta(activations.pop(), self.Y)
+        loss, delta = self._backward_from(activations.pop())
+        self.count += 1
         for level in reversed(range(len(layers))):
             W, b = layers[level]
             A = activations[level]
@@ -31,7 +41,11 @@ class TrainStep:
             db = delta.sum(0)
             if level:
                 delta = delta @ W.T
-                delta *= 1 - A * A if self.tanh else A > 0
+                delta *= self.slope(A)
+            if self.adam:
+                for p, g, moments in zip((W, b), (dW, db), self.moments[level], strict=True):
+                    _adam(p, g, *moments, rate, self.count)
+                continue
             dW *= rate
             W -= dW
             db *= rate
@@ -41,14 +55,14 @@ class TrainStep:
     def loss_and_gradients(self) -> tuple[float, list[Array]]:
         """Forward and backward alone, in the numbers' own precision."""
         activations = self._forward()
-        loss, delta = self.output_delta(activations.pop(), self.Y)
+        loss, delta = self._backward_from(activations.pop())
         gradients: list[Array] = []
         for level in reversed(range(len(self.layers))):
             A = activations[level]
             gradients[:0] = [A.T @ delta, delta.sum(0)]
             if level:
                 delta = delta @ self.layers[level][0].T
-                delta *= 1 - A * A if self.tanh else A > 0
+                delta *= self.slope(A)
         return loss, gradients
 
     def parameters(self) -> list[Array]:
@@ -63,12 +77,57 @@ class TrainStep:
             Z = activations[-1] @ W
             Z += b
             if level < last:
-                if self.tanh:
-                    np.tanh(Z, out=Z)
-                else:
-                    np.maximum(Z, 0, out=Z)
+                self.activate(Z)
             activations.append(Z)
+        if self.sigmoid_output:
+            _sigmoid(Z)
         return activations
+
+    def _backward_from(self, A: Array) -> tuple[float, Array]:
+        """Return the loss, and its derivative by what the output's activation is given."""
+        loss, delta = self.output_delta(A, self.Y)
+        if self.sigmoid_output:
+            delta *= A * (1 - A)
+        return loss, delta
+
+
+def _tanh(Z: Array) -> None:
+    np.tanh(Z, out=Z)
+
+
+def _relu(Z: Array) -> None:
+    np.maximum(Z, 0, out=Z)
+
+
+def _sigmoid(Z: Array) -> None:
+    np.negative(Z, out=Z)
+    np.exp(Z, out=Z)
+    Z += 1
+    np.reciprocal(Z, out=Z)
+
+
+# each in place, and its derivative in terms of its result
+_ACTIVATIONS: dict[str, tuple[Callable[[Array], None], Callable[[Array], Array]]] = {
+    "tanh": (_tanh, lambda A: 1 - A * A),
+    "relu": (_relu, lambda A: A > 0),
+    "sigmoid": (_sigmoid, lambda A: A * (1 - A)),
+}
+
+
+def _adam(p: Array, g: Array, mean: Array, square: Array, rate: float, count: int) -> None:
+    """Update a parameter and its moments; the gradient is overwritten."""
+    mean *= 0.9
+    mean += 0.1 * g
+    g *= g
+    g *= 0.001
+    square *= 0.999
+    square += g
+    change = np.sqrt(square)
+    change *= 1 / math.sqrt(1 - 0.999**count)
+    change += 1e-8
+    np.divide(mean, change, out=change)
+    change *= rate / (1 - 0.9**count)
+    p -= change
 
 
 def _mse(prediction: Array, target: Array) -> tuple[float, Array]:

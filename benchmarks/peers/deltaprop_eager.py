@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.problem import Array, Problem
 from deltaprop.nn import MLP, mse, softmax_cross_entropy
-from deltaprop.optim import SGD
+from deltaprop.optim import SGD, Adam
 
 NAME = "deltaprop eager"
 
@@ -20,7 +20,7 @@ class TrainStep:
         self.model = MLP(
             list(problem.sizes),
             activation=problem.activation,
-            output="identity",
+            output=problem.output,
             rng=0,
             dtype=np.float32,
         )
@@ -29,7 +29,8 @@ class TrainStep:
             layer.weight.assign(W)
             layer.bias.assign(b)
         self.loss = mse if problem.loss == "mse" else softmax_cross_entropy
-        self.optimizer = SGD(self.model.parameters(), lr=problem.learning_rate)
+        optimizer = Adam if problem.adam else SGD
+        self.optimizer = optimizer(self.model.parameters(), lr=problem.learning_rate)
         self.X, self.Y = problem.X, problem.Y
 
     def step(self) -> Any:

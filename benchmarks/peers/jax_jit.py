@@ -11,6 +11,12 @@ import numpy as np
 from benchmarks.problem import Array, Problem
 
 NAME = "jax.jit"
+ACTIVATIONS: dict[str, Any] = {
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "identity": lambda Z: Z,
+}
 
 
 class TrainStep:
@@ -19,7 +25,7 @@ class TrainStep:
     def __init__(self, problem: Problem) -> None:
         self.layers = [(jnp.array(W), jnp.array(b)) for W, b in problem.copies()]
         self.X, self.Y = jnp.array(problem.X), jnp.array(problem.Y)
-        activation = jnp.tanh if problem.activation == "tanh" else jax.nn.relu
+        activation, output = ACTIVATIONS[problem.activation], ACTIVATIONS[problem.output]
         mean_squared = problem.loss == "mse"
         rate = problem.learning_rate
 
@@ -28,22 +34,38 @@ class TrainStep:
             for W, b in layers[:-1]:
                 A = activation(A @ W + b)
             W, b = layers[-1]
-            Z = A @ W + b
+            Z = output(A @ W + b)
             if mean_squared:
                 return jnp.mean((Z - Y) ** 2)
             log_probabilities = jax.nn.log_softmax(Z)
             return -jnp.mean(jnp.take_along_axis(log_probabilities, Y[:, None], axis=1))
 
-        def updated(layers: Any, X: jax.Array, Y: jax.Array) -> tuple[jax.Array, Any]:
+        def updated(
+            layers: Any, moments: Any, X: jax.Array, Y: jax.Array
+        ) -> tuple[jax.Array, Any, Any]:
             loss, gradients = jax.value_and_grad(loss_of)(layers, X, Y)
-            return loss, jax.tree.map(lambda p, g: p - rate * g, layers, gradients)
+            if not problem.adam:
+                return loss, jax.tree.map(lambda p, g: p - rate * g, layers, gradients), moments
+            mean, square, count = moments
+            count = count + 1
+            mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradients)
+            square = jax.tree.map(lambda s, g: 0.999 * s + 0.001 * g * g, square, gradients)
 
+            def stepped(p: jax.Array, m: jax.Array, s: jax.Array) -> jax.Array:
+                scale = jnp.sqrt(s / (1 - 0.999**count)) + 1e-8
+                return p - rate / (1 - 0.9**count) * m / scale
+
+            layers = jax.tree.map(stepped, layers, mean, square)
+            return loss, layers, (mean, square, count)
+
+        zeros = [jax.tree.map(jnp.zeros_like, self.layers) for _ in range(2)]
+        self.moments: Any = (*zeros, jnp.zeros(())) if problem.adam else ()
         self.value_and_grad = jax.jit(jax.value_and_grad(loss_of))
-        self.updated = jax.jit(updated, donate_argnums=0)
+        self.updated = jax.jit(updated, donate_argnums=(0, 1))
 
     def step(self) -> Any:
         """Forward, backward, update."""
-        loss, self.layers = self.updated(self.layers, self.X, self.Y)
+        loss, self.layers, self.moments = self.updated(self.layers, self.moments, self.X, self.Y)
         for array in (loss, *(array for layer in self.layers for array in layer)):
             array.block_until_ready()
         return loss

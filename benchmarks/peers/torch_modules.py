@@ -1,4 +1,4 @@
-"""PyTorch eager as its tutorials write it: ``nn.Linear`` in ``nn.Sequential``, ``optim.SGD``."""
+"""PyTorch eager as its tutorials write it: ``nn.Linear`` in ``nn.Sequential``, ``optim``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import torch
 from benchmarks.machine import cores
 from benchmarks.problem import Array, Problem
 
-NAME = "PyTorch nn + optim.SGD"
+NAME = "PyTorch nn + optim"
+ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
+    "tanh": torch.nn.Tanh,
+    "relu": torch.nn.ReLU,
+    "sigmoid": torch.nn.Sigmoid,
+    "identity": torch.nn.Identity,
+}
 
 
 class TrainStep:
@@ -26,11 +32,12 @@ class TrainStep:
                 linear.weight.copy_(torch.from_numpy(W.T))
                 linear.bias.copy_(torch.from_numpy(b))
             self.linears.append(linear)
-            activation = torch.nn.Tanh() if problem.activation == "tanh" else torch.nn.ReLU()
-            modules += [linear, activation]
-        self.model = torch.nn.Sequential(*modules[:-1])
+            modules += [linear, ACTIVATIONS[problem.activation]()]
+        modules[-1] = ACTIVATIONS[problem.output]()
+        self.model = torch.nn.Sequential(*modules)
         self.loss = torch.nn.MSELoss() if problem.loss == "mse" else torch.nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=problem.learning_rate)
+        optimizer = torch.optim.Adam if problem.adam else torch.optim.SGD
+        self.optimizer = optimizer(self.model.parameters(), lr=problem.learning_rate)
 
     def step(self) -> torch.Tensor:
         """Forward, backward, update."""

@@ -144,11 +144,9 @@ class _ModelWriter:
         self._constants: dict[Any, str] = {}
         self.program, self.other = recorded.program, other.program
         self.names: dict[Any, str] = {self.program.inputs[0]: "input"}
-        known = _places(model)
-        for place, _, variables in recorded.reads:
-            for x, data in zip(variables, flatten(place.get())[0], strict=True):
-                name = known.get((id(place.owner), place.name))
-                self.names[x] = self.constant(data, x.dtype, name)
+        known = _names(model)
+        for place, x in recorded.reads:
+            self.names[x] = self.constant(place.get(), x.dtype, known.get(id(place.owner)))
         calls = self.program.calls, self.other.calls
         if [call.name for call in calls[0]] != [call.name for call in calls[1]]:
             raise ValueError("what the model does depends on the number of samples")
@@ -231,12 +229,11 @@ def _described(name: str, dtype: Any, shape: Sequence[Any]) -> Any:
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _places(model: Any) -> dict[Any, str]:
-    """What the parameters and buffers of a module are called, by where they are."""
+def _names(model: Any) -> dict[int, str]:
+    """What the Values of the parameters and buffers of a module are called."""
     if not isinstance(model, Module):
         return {}
-    values = {(id(value), "_held"): name for name, value in model.named_parameters()}
-    return values | {(id(vars(m)), key): name for name, m, key in model._buffers()}
+    return {id(value): name for name, value in model._values()}
 
 
 def _is_array(x: Any) -> bool:

@@ -16,6 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from inspect import Parameter, Signature, signature
+from itertools import chain
 from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
@@ -37,11 +38,19 @@ _options = attrgetter("options")
 class Optimizer:
     """Parameters, a learning rate, and a rule that updates each parameter by its gradient.
 
-    The rule is the pure function ``update(p, g, state, lr, **options)``, which returns the new
-    p and state. It is written with operators and calculus functions, so it takes raw numbers,
-    arrays and Values alike. Its keyword arguments, with their defaults, are the options.
+    The rule is the pure function ``update(p, g, state, rates, **options)``, which returns the new
+    p and state. `state` is a tuple with an array like p for each name in `slots`, at first zero.
+    `rates` is the learning rate; a subclass that defines the pure function
+    ``rates(lr, count, **options)`` gets what this returns, computed once for all parameters, at
+    the first step with ``count = 1.0``. A step counts if any parameter has a gradient.
+
+    Both are written with operators and calculus functions, so they take raw numbers, arrays and
+    Values alike. The keyword arguments of `update`, with their defaults, are the options.
     `step` passes only real numbers: a complex p and its g become their real and imaginary
     parts along a new last axis of length 2 (as with `torch.view_as_real`).
+
+    Everything that an optimiser keeps is held by Values, so a compiled step reads the learning
+    rate and a loaded state anew in each call.
 
     Parameters
     ----------
@@ -62,8 +71,8 @@ class Optimizer:
     """
 
     update: Callable[..., tuple[Any, State]]
-    # What the state of a parameter holds: arrays like p as `update` gets it, at first zero, and
-    # the number "count". A "velocity" is there with a momentum only.
+    rates: Callable[..., Any] | None = None
+    # what the state of a parameter holds; a "velocity" is there with a momentum only
     slots: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[Signature]
 
@@ -79,12 +88,13 @@ class Optimizer:
         self.parameters: list[Value] = _variables(parameters)
         # which are updated as their two parts; a variable's dtype never changes
         self._complex = {i for i, p in enumerate(self.parameters) if is_complex(p)}
-        self.lr = lr
+        self._lr = Value(_number("the learning rate", lr), name="lr")
+        self._count = Value(0.0, name="count")
         self.options: dict[str, Any] = self._checked(options)
-        self._slots = tuple(s for s in self.slots if s != "velocity" or self.options["momentum"])
-        self.state: list[State] = [
-            tuple(0.0 if slot == "count" else _like(_real(p._held), 0.0) for slot in self._slots)
-            for p in self.parameters
+        slots = [s for s in self.slots if s != "velocity" or self.options["momentum"]]
+        self.state: list[tuple[Value, ...]] = [
+            tuple([Value(_like(_real(p._held), 0.0), name=f"{i}.{slot}") for slot in slots])
+            for i, p in enumerate(self.parameters)
         ]
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,55 +112,67 @@ class Optimizer:
     @property
     def lr(self) -> float:
         """The learning rate."""
-        outside().track(vars(self), "_lr")
-        return self._lr
+        rate: float = raw(self._lr)
+        return rate
 
     @lr.setter
     def lr(self, new: float) -> None:
-        outside().setting_changed("the learning rate", "schedule.step()")
-        self._lr = _number("the learning rate", new)
+        if type(raw(self._lr)) is not float:
+            raise TypeError(
+                "a compiled function changes the learning rate: change it outside, between calls "
+                "(schedule.step()); it is read anew in each of them"
+            )
+        self._lr.write(_number("the learning rate", new))
 
     def step(self) -> None:
         """Update each parameter that has a gradient."""
         if MODE.get() is not None:
-            self._track()
-        update, lr, options, states = self.update, self._lr, self.options, self.state
-        in_parts = self._complex
+            outside().depend(_options, self)
+            for value in (self._lr, self._count, *self.parameters, *chain(*self.state)):
+                outside().track_variable(value)
+        update, options, in_parts, rates = self.update, self.options, self._complex, None
         for i, p in enumerate(self.parameters):
-            if (g := p._grad) is not None:
-                g = g if type(g) is np.ndarray else raw(g)
-                x = held = p._held
-                if apart := i in in_parts:
-                    x, g = _real(held), _real(g)
-                new, states[i] = update(x, g, states[i], lr, **options)
-                p.write(_as_before(new, held) if apart else new)
+            if (g := p._grad) is None:
+                continue
+            if rates is None:
+                rates = self._next_rates()
+            if type(g) is not np.ndarray:
+                g = raw(g)
+            x, kept = p._held, self.state[i]
+            if apart := i in in_parts:
+                x, g = _real(x), _real(g)
+            state = kept and [value._held for value in kept]
+            new, state = update(x, g, state, rates, **options)
+            p.write(_as_before(new, p._held) if apart else new)
+            if kept:
+                for k, value in enumerate(kept):
+                    value.write(state[k])
 
-    def _track(self) -> None:
-        """Say what a step reads and writes."""
-        around = outside()
-        around.track(vars(self), "_lr")
-        around.depend(_options, self)
-        for i, p in enumerate(self.parameters):
-            around.track_variable(p)
-            around.track(self.state, i)
+    def _next_rates(self) -> Any:
+        """What `update` gets in this step, which is counted if that matters."""
+        if self.rates is None:
+            return self._lr._held
+        self._count.write(count := self._count._held + 1.0)
+        return self.rates(self._lr._held, count, **self.options)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
         if MODE.get() is not None:
-            self._track()
+            for p in self.parameters:
+                outside().track_variable(p)
         for p in self.parameters:
             p.forget_gradient()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return kind, learning rate, options, and copies of the state as "0.mean", ..."""
-        self._track()
-        state = {
-            f"{i}.{slot}": np.array(entry)
-            for i, entries in enumerate(self.state)
-            for slot, entry in zip(self._slots, entries, strict=True)
-        }
+        """Return kind, learning rate, options, and copies of the state: "count", "0.mean", ..."""
         options = dict(self.options)
+        state = {name: np.array(raw(value)) for name, value in self._kept().items()}
         return {"kind": type(self).__name__, "lr": self.lr, "options": options, "state": state}
+
+    def _kept(self) -> dict[str, Value]:
+        """The Values of the state, by name."""
+        counts = () if self.rates is None else (self._count,)
+        return {str(value.name): value for value in (*counts, *chain(*self.state))}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Continue where `state_dict` was taken, on parameters of the same shapes.
@@ -162,33 +184,33 @@ class Optimizer:
             or is damaged. Nothing is changed then.
         """
         _same_kind(self, saved)
-        here, state, count = self.state_dict(), saved["state"], 0.0
+        here, state = self._kept(), dict(saved["state"])
         options = self._checked(saved["options"])
         if bool(options.get("momentum")) != bool(self.options.get("momentum")):
             raise ValueError(
                 f"the saved options must have a momentum if and only if {self!r} has one, got "
                 f"momentum={options['momentum']!r}: make an optimiser with that momentum"
             )
+        counts = [n for n in state if n.endswith(".count") and n not in here]
+        if (
+            "count" not in state and len({str(state[n]) for n in counts}) == 1
+        ):  # from when each parameter had its own
+            state = {"count": state[counts[0]], **{n: state[n] for n in state if n not in counts}}
         arrays = {name: np.asarray(entry) for name, entry in state.items()}
-        given = {name: x.shape for name, x in arrays.items() if x.dtype.kind in "iuf"}
-        fitting = {name: entry.shape for name, entry in here["state"].items()}
-        counts = [name for name in fitting if name.endswith(".count") and given.get(name) == ()]
-        wrong = {name for name in arrays | fitting if given.get(name) != fitting.get(name)}
-        wrong |= {name for name in counts if not (count := state[name]) >= 0 or count % 1}
-        if wrong:
+        fitting = {
+            name
+            for name, x in arrays.items()
+            if name in here and x.shape == here[name].shape and x.dtype.kind in "iuf"
+            if name != "count" or (x >= 0 and x % 1 == 0)
+        }
+        if wrong := {*arrays, *here} - fitting:
             raise ValueError(
                 f"the saved state must fit {self!r}, got entries that are missing, unexpected, of "
                 f"another shape, no real numbers, or no counts: {', '.join(sorted(wrong))}"
             )
         self.lr, self.options = saved["lr"], options
-        # in place: a compiled step keeps a reference to the list
-        self.state[:] = [
-            tuple(
-                _like(entry, state[f"{i}.{slot}"])
-                for slot, entry in zip(self._slots, entries, strict=True)
-            )
-            for i, entries in enumerate(self.state)
-        ]
+        for name, value in here.items():
+            value.write(_like(raw(value), state[name]))
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={given!r}" for name, given in self.options.items())
@@ -303,7 +325,9 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
 
-    `betas` are the decay rates of m and s; `weight_decay` is as in `SGD`.
+    m and s are divided by the sums of their weights, since they start from 0. `betas` are the decay
+    rates of m and s; `weight_decay` is as in `SGD`. `eps_hat` is added to sqrt(s) before the
+    division, as in TensorFlow and scikit-learn: take ``eps=0.0, eps_hat=1e-8`` for their Adam.
 
     References
     ----------
@@ -322,7 +346,7 @@ class Adam(Optimizer):
     -2.0
     """
 
-    slots: ClassVar[tuple[str, ...]] = ("mean", "mean_square", "count")
+    slots: ClassVar[tuple[str, ...]] = ("mean", "mean_square")
 
     if TYPE_CHECKING:  # the options are those of `update`
 
@@ -333,30 +357,36 @@ class Adam(Optimizer):
             *,
             betas: tuple[float, float] = (0.9, 0.999),
             eps: float = 1e-8,
+            eps_hat: float = 0.0,
             weight_decay: float = 0.0,
         ) -> None: ...
+
+    @staticmethod
+    def rates(lr: Any, count: Any, *, betas: tuple[float, float], **_: Any) -> Any:
+        """The learning rate; that of m / sqrt(s), without their biases; and the bias of sqrt(s)."""
+        root = sqrt(1 - betas[1] ** count)
+        return lr, lr / (1 - betas[0] ** count) * root, root
 
     @staticmethod
     def update(
         p: Any,
         g: Any,
         state: State,
-        lr: Any,
+        rates: Any,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        eps_hat: float = 0.0,
         weight_decay: float = 0.0,
     ) -> tuple[Any, State]:
         """The new p and state."""
-        mean, mean_square, count = state
+        _, rate, root = rates
         if weight_decay:
             g = g + weight_decay * p
-        count = count + 1.0
-        mean = betas[0] * mean + (1 - betas[0]) * g
-        mean_square = betas[1] * mean_square + (1 - betas[1]) * (g * g)
-        # both means start from 0; dividing by the sum of their weights removes this bias
-        scale = sqrt(mean_square) / sqrt(1 - betas[1] ** count) + eps
-        return p - lr / (1 - betas[0] ** count) * (mean / scale), (mean, mean_square, count)
+        mean = betas[0] * state[0] + (1 - betas[0]) * g
+        mean_square = betas[1] * state[1] + (1 - betas[1]) * (g * g)
+        scale = sqrt(mean_square) + (eps * root + eps_hat)
+        return p - rate * (mean / scale), (mean, mean_square)
 
 
 class AdamW(Optimizer):
@@ -368,6 +398,7 @@ class AdamW(Optimizer):
     """
 
     slots: ClassVar[tuple[str, ...]] = Adam.slots
+    rates = staticmethod(Adam.rates)
 
     if TYPE_CHECKING:  # the options are those of `update`
 
@@ -386,14 +417,15 @@ class AdamW(Optimizer):
         p: Any,
         g: Any,
         state: State,
-        lr: Any,
+        rates: Any,
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
     ) -> tuple[Any, State]:
         """The new p and state."""
-        return Adam.update(p * (1 - lr * weight_decay), g, state, lr, betas=betas, eps=eps)
+        p = p * (1 - rates[0] * weight_decay)
+        return Adam.update(p, g, state, rates, betas=betas, eps=eps)
 
 
 def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:

@@ -366,6 +366,152 @@ def test_a_loaded_state_is_continued(optimizer: Any, executor: str) -> None:
             np.testing.assert_allclose(came[2][name], entry, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("executor", EXECUTORS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_checkpoint_of_compiled_steps_goes_on_in_steps_compiled_before(
+    name: str, executor: str
+) -> None:
+    """What is saved is true, and what is loaded is seen: also layers' running statistics."""
+
+    def made(seed: int) -> Any:
+        model = nn.MLP([3, 4, 2], normalization="batch", rng=seed)
+        rule = OPTIMIZERS[name](model.parameters())
+
+        def step(X: Any) -> Any:
+            rule.zero_grad()
+            loss = nn.mse(model(X), X[:, :2])
+            loss.backward()
+            rule.step()
+            return loss
+
+        return model, rule, dp.compile(step, executor=executor)
+
+    Xs = np.random.default_rng(0).normal(size=(7, 8, 3))
+    model, rule, step = made(0)
+    rule.lr = 0.03
+    for X in Xs[:4]:
+        step(X)
+    saved = copy.deepcopy((model.state_dict(), rule.state_dict()))
+    other, again, resumed = made(1)
+    for X in Xs[:2]:
+        resumed(X)
+    other.load_state_dict(saved[0])
+    again.load_state_dict(saved[1])
+    identical((other.state_dict(), again.state_dict()), saved)
+    if again.rates is not None:
+        assert saved[1]["state"]["count"] == 4.0
+    for X in Xs[4:]:
+        identical(resumed(X), step(X))
+    assert other.norms[0].num_batches_tracked == 7
+    identical(
+        (other.state_dict(), again.state_dict()["state"]),
+        (model.state_dict(), rule.state_dict()["state"]),
+    )
+    assert (again.lr, resumed.cache_info().misses) == (0.03, 1)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_optimisers_of_ones_own_are_compiled(executor: str) -> None:
+    class Signs(optim.Optimizer):
+        slots = ()
+
+        @staticmethod
+        def update(p: Any, g: Any, state: Any, lr: Any, *, power: float = 1.0) -> Any:
+            return p - lr * np.sign(g) * np.abs(g) ** power, state
+
+    class Average(optim.Optimizer):
+        """The mean of all p, by their number."""
+
+        slots = ("mean",)
+
+        @staticmethod
+        def rates(lr: Any, count: Any, **_: Any) -> Any:
+            return lr / count, 1.0 / count
+
+        @staticmethod
+        def update(p: Any, g: Any, state: Any, rates: Any) -> Any:
+            p = p - rates[0] * g
+            return p, [state[0] + rates[1] * (p - state[0])]
+
+    def run(compiled: Any) -> Any:
+        w, v = dp.Value([1.0, -2.0]), dp.Value(3.0)
+        rules = [Signs([w], lr=0.1, power=0.5), Average([w, v], lr=0.1)]
+
+        def step(x: Any) -> Any:
+            for rule in rules:
+                rule.zero_grad()
+            (w * w * x * v).sum().backward()
+            for rule in rules:
+                rule.step()
+
+        step = compiled(step)
+        ws = []
+        for k in range(4):
+            step(np.array([1.0, k]))
+            ws.append((w.numpy(), v.item()))
+        assert np.allclose(rules[1].state_dict()["state"]["0.mean"], np.mean([w for w, _ in ws], 0))
+        return ws, [rule.state_dict()["state"] for rule in rules]
+
+    found, expected = run(lambda f: dp.compile(f, executor=executor)), run(lambda f: f)
+    if executor == "numpy":
+        identical(found, expected)
+    assert expected[1][1]["count"] == found[1][1]["count"] == 4.0
+    np.testing.assert_allclose(found[0][-1][0], expected[0][-1][0], rtol=1e-12)
+
+
+def test_a_step_without_a_gradient_does_not_count() -> None:
+    def run(compiled: Any) -> Any:
+        w, v = dp.Value([1.0, 2.0]), dp.Value(1.0)
+        rule = optim.Adam([w, v], lr=0.1)
+        step = compiled(rule.step)
+        found = []
+        for k in range(6):
+            w.grad = np.ones(2) if k in (1, 2, 4) else None
+            v.grad = 2.0 if k in (2, 5) else None
+            step()
+            found.append((w.numpy(), v.item(), rule.state_dict()["state"]))
+        assert found[-1][2]["count"] == 4.0
+        return found
+
+    alike(run)
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_buffers_of_ones_own_are_read_and_replaced(executor: str) -> None:
+    class Scaled(nn.Module):
+        buffers = ("largest", "seen")
+
+        def __init__(self) -> None:
+            self.largest: Any = np.zeros(3)
+            self.seen: Any = 0.0
+
+        def __call__(self, x: Any) -> Any:
+            self.seen = self.seen + 1.0
+            self.largest = np.maximum(self.largest, abs(x).max(0))
+            return x / self.largest * self.seen
+
+    class More(Scaled):
+        buffers = ("last",)  # what is no longer listed is no parameter
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.last: Any = dp.Value(3.0)  # its data count
+
+    model, twin = Scaled(), Scaled()
+    f = dp.compile(lambda x: model(x), executor=executor)
+    for k in range(5):
+        x = np.random.default_rng(k).normal(size=(4, 3))
+        np.testing.assert_allclose(f(x), twin(x), rtol=1e-15)
+        if k == 2:
+            for each in (model, twin):
+                each.load_state_dict({"largest": np.full(3, 0.1), "seen": 7.0})
+    assert model.seen == twin.seen == 9.0
+    np.testing.assert_array_equal(model.largest, twin.largest)
+    assert model.state_dict().keys() == {"largest", "seen"}
+    assert (More().parameters(), More().state_dict()) == ([], {"last": 3.0})
+    assert not hasattr(More.__new__(More), "last")
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "momentum": {"momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
     "rmsprop": {"decay": 0.5, "eps": 0.1},

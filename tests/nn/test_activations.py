@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -51,3 +52,35 @@ def test_values_and_derivatives_are_pytorchs(name: str) -> None:
     np.testing.assert_allclose(y.numpy(), t.detach().numpy(), rtol=1e-12, atol=1e-190)
     np.testing.assert_allclose(x.grad, z.grad.numpy(), rtol=1e-11, atol=1e-14)
     np.testing.assert_array_equal(nn.ACTIVATIONS[name](POINTS), y.numpy())
+
+
+LOGISTIC = {
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "log_sigmoid": lambda x: -mpmath.log1p(mpmath.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("name", LOGISTIC)
+def test_logistic_functions_in_the_whole_range(name: str, dtype: type) -> None:
+    """Within 4 units in the last place, subnormal results too, and without a warning."""
+    info, f = np.finfo(dtype), nn.ACTIVATIONS[name]
+    far = -float(np.log(info.smallest_subnormal))  # from -far on results are subnormal, then 0
+    x = np.concatenate([np.linspace(-far, far, 501), np.geomspace(1e-3, 4.0, 50)]).astype(dtype)
+    x = np.concatenate([x, -x, [-np.inf, np.inf, np.nan]], dtype=dtype)
+    value = dp.Value(x)
+    y = f(value)
+    y.backward(np.ones(x.shape, dtype))
+    assert y.dtype == value.grad.dtype == dtype
+    np.testing.assert_array_equal(f(x), y.numpy())
+    np.testing.assert_array_equal(dp.compile(f)(x), y.numpy())
+    with mpmath.workprec(200):
+        for at, found in zip(x[:-3].tolist(), y.numpy().tolist(), strict=False):
+            exact = LOGISTIC[name](mpmath.mpf(at))
+            unit = np.spacing(max(abs(dtype(exact)), info.tiny))
+            assert abs(exact - found) <= 4 * mpmath.mpf(float(unit)), at
+    ends = {"sigmoid": [0, 1], "softplus": [0, np.inf], "log_sigmoid": [-np.inf, 0]}
+    np.testing.assert_array_equal(y.numpy()[-3:], [*ends[name], np.nan])
+    slopes = {"sigmoid": [0, 0], "softplus": [0, 1], "log_sigmoid": [1, 0]}
+    np.testing.assert_array_equal(value.grad[-3:], [*slopes[name], np.nan])

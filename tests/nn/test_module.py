@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import deltaprop as dp
 from deltaprop import nn
+from deltaprop.graph import raw
 
 
 class Holder(nn.Module):
@@ -119,6 +120,30 @@ def test_buffers_and_modes_of_modules_in_containers() -> None:
         (p * p).sum().backward()
     module.zero_grad()
     assert all(p.grad is None for p in module.parameters())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "data", [2, 2.5, [1.0, 2.0], np.float32(0.5), np.array(3.0), np.array([1, 2]), dp.Value([3.0])]
+)
+def test_a_buffer_is_given_as_any_data(data: Any, compiled: bool) -> None:
+    class Keeping(nn.Module):
+        buffers = ("last",)
+
+    module = Keeping()
+    assert not hasattr(module, "last")
+    module.last = data  # type: ignore[attr-defined]
+
+    def doubled() -> None:
+        module.last = module.last * dp.Value(2.0)  # type: ignore[attr-defined]
+
+    held = module.state_dict()["last"]
+    np.testing.assert_array_equal(held, raw(data))
+    (dp.compile(doubled) if compiled else doubled)()
+    np.testing.assert_array_equal(module.state_dict()["last"], 2 * held)
+    module.load_state_dict({"last": held})
+    np.testing.assert_array_equal(module.state_dict()["last"], held)
+    assert module.parameters() == []
 
 
 def test_a_module_may_call_its_own_what_it_likes() -> None:

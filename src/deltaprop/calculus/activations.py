@@ -15,6 +15,7 @@ from ..graph.domains import NONZERO, POSITIVE, UNIT
 from . import libm
 from .elementwise import (
     _bell,
+    _bounded_exp,
     _logistic,
     _sigmoid,
     _sign,
@@ -51,7 +52,13 @@ def _relu_float(x: float) -> float:
 
 def _softplus(x: Any) -> Any:
     """log(1 + exp(x)), without overflow."""
-    return np.logaddexp(x, 0)
+    if np.iscomplexobj(x):
+        raise TypeError("softplus takes real numbers, got complex ones")
+    return np.maximum(np.log1p(_bounded_exp(x)), x)
+
+
+def _softplus_float(x: float) -> float:
+    return max(math.log1p(math.exp(min(x, 80.0))), x)
 
 
 def _softsign(x: Any) -> Any:
@@ -66,7 +73,7 @@ def _silu(x: Any) -> Any:
 
 def _mish(x: Any) -> Any:
     """x tanh(softplus(x))."""
-    return x * np.tanh(np.logaddexp(x, 0))
+    return x * np.tanh(_softplus(x))
 
 
 def _log_sigmoid(x: Any) -> Any:
@@ -109,13 +116,15 @@ _leaky_relu: Binary = Elementwise(
     domain=(NONZERO, UNIT),
     decomposed=True,
 )
-softplus: Unary = Elementwise(_softplus, lambda _y, x: _logistic(x), decomposed=True)
+softplus: Unary = Elementwise(
+    _softplus, lambda _y, x: _logistic(x), decomposed=True, scalar=_softplus_float
+)
 softsign: Unary = Elementwise(_softsign, lambda _y, x: 1 / square(1 + absolute(x)), decomposed=True)
 log_sigmoid: Unary = Elementwise(_log_sigmoid, lambda _y, x: _logistic(-x), decomposed=True)
 silu: Unary = Elementwise(_silu, _silu_slope, decomposed=True)
 mish: Unary = Elementwise(_mish, _mish_slope, decomposed=True)
 _elu: Binary = Elementwise(
-    lambda x, alpha: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+    lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)),
     lambda _y, x, alpha: _slope_of_pieces(x, alpha, alpha * exp(x)),
     lambda _y, x, alpha: expm1(where(_on_left(x, alpha), x, 0.0)),
     name="elu",

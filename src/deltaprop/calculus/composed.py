@@ -187,12 +187,7 @@ def block(arrays: Any) -> Any:
 
 @of_two
 def cross(
-    a: Any,
-    b: Any,
-    axisa: int = -1,
-    axisb: int = -1,
-    axisc: int = -1,
-    axis: int | None = None,
+    a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None
 ) -> Any:
     """Return the cross product of vectors of three entries, along one axis or an axis of each.
 

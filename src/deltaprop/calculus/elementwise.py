@@ -142,11 +142,6 @@ def _arcsinh_slope(_y: Any, x: Any) -> Any:
     return 1 / (sqrt(1 + x * x) if is_complex(x) else hypot(1.0, x))
 
 
-def _sinc(x: Any) -> Any:
-    """sin(pi x) / (pi x), and 1 at 0."""
-    return np.sinc(x)
-
-
 # the series of the derivative of sin(t) / t in powers of t * t, lowest first
 _SINC = [(-1) ** k * 2 * k / math.factorial(2 * k + 1) for k in range(1, 11)]
 
@@ -159,16 +154,21 @@ def _sinc_slope(y: Any, x: Any) -> Any:
     return where(np.abs(raw(x)) < 0.5, math.pi * t * series, (cos(t) - y) / x)
 
 
+def _bounded_exp(x: Any) -> Any:
+    """Return exp(x), at most a number so large that adding 1 to it changes nothing."""
+    return np.exp(np.minimum(x, 11.0 if getattr(x, "dtype", None) == np.float16 else 80.0))
+
+
 def _sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), the logistic function."""
-    # exp gets no positive number: it never overflows, and tiny results stay accurate
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    """1 / (1 + exp(-x)), the logistic function, without overflow."""
+    e = _bounded_exp(x)  # of x, not of -x: tiny results stay accurate
+    e /= 1 + e
+    return e
 
 
 def _expit(x: float) -> float:
-    e = math.exp(-abs(x))
-    return (1.0 if x >= 0 else e) / (1.0 + e)
+    e = math.exp(min(x, 80.0))
+    return e / (1.0 + e)
 
 
 def _bell(x: Any, scale: float = 1.0) -> Any:
@@ -363,7 +363,7 @@ arctanh: Unary = Elementwise(
 )
 deg2rad: Unary = Elementwise(np.deg2rad, lambda _y, _x: RADIAN, doc="Degrees in radians.")
 rad2deg: Unary = Elementwise(np.rad2deg, lambda _y, _x: 1 / RADIAN, doc="Radians in degrees.")
-sinc: Unary = Elementwise(_sinc, _sinc_slope)
+sinc: Unary = Elementwise(np.sinc, _sinc_slope, doc="sin(pi x) / (pi x), and 1 at 0.")
 
 # parts of a complex number: partials p with dy = Re(p dx)
 _real: Unary = Elementwise(lambda x: +np.real(x), lambda _y, _x: 1 + 0j, name="real")
@@ -397,7 +397,7 @@ _clip: OfThree[...] = Elementwise(
 sigmoid: Unary = Elementwise(_sigmoid, lambda y, _x: y * (1 - y), decomposed=True, scalar=_expit)
 # the logistic function as a slope: this derivative, unlike y * (1 - y), rounds to 0 in no tail
 _logistic: Unary = Elementwise(
-    _sigmoid, lambda y, x: y * _logistic(-x), name="logistic", scalar=_expit
+    _sigmoid, lambda y, x: y * _logistic(-x), name="logistic", decomposed=True, scalar=_expit
 )
 erf: Unary = Elementwise(libm.erf, lambda _y, x: 2 * INV_SQRT_PI * _bell(x), scalar=math.erf)
 erfc: Unary = Elementwise(libm.erfc, lambda _y, x: -2 * INV_SQRT_PI * _bell(x), scalar=math.erfc)

@@ -811,11 +811,7 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 def logsumexp(
-    x: Any,
-    axis: Axis = None,
-    b: Any = None,
-    keepdims: bool = False,
-    return_sign: bool = False,
+    x: Any, axis: Axis = None, b: Any = None, keepdims: bool = False, return_sign: bool = False
 ) -> Any:
     """Return ``log(sum(b * exp(x)))`` without overflow.
 

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph import Node
-from ..tree import LEAF, Structure, flatten, unflatten
+from ..tree import LEAF, unflatten
 from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
@@ -83,20 +82,20 @@ class Plan:
     def __init__(self, recorded: Recorded) -> None:
         program = optimised(recorded.program)
         count = len(recorded.wrapped)
-        known = {(id(p.owner), p.name): xs for p, _, xs in recorded.reads}
+        known = {(p.owner, p.name): x for p, x in recorded.reads}
         self.owners: list[Any] = []
         self.homes: list[np.ndarray] = []
         elsewhere: dict[Variable, Any] = {}
         left: list[tuple[Place, Any, Any]] = []
-        for place, _, size in recorded.left:
+        for place in recorded.left:
             home = before = None
-            if isinstance(place.owner, Node) and place.name == "_held" and place.owner.shape:
+            if place.name == "_held" and place.owner.shape:
                 home = place.owner.expose()
-                (before,) = known.get((id(place.owner), "_held"), [Variable(home)])
+                before = known.get((place.owner, "_held"), Variable(home))
                 elsewhere[before] = home
                 self.owners.append(place.owner)
                 self.homes.append(home)
-            left += [(place, home, before)] * size
+            left.append((place, home, before))
         program = _apart(program, count, left)
         self.results: list[Any] = program.outputs[:count]
         outputs = zip(left, program.outputs[count:], strict=True)
@@ -115,10 +114,8 @@ class Plan:
 
     def _late(self, recorded: Recorded, elsewhere: dict[Variable, Any]) -> None:
         """Find the large arrays that are pointed at: arguments, variables and results."""
-        held = {x for p, _, xs in recorded.reads for x in xs if p.name == "_held"}
-        given = sum([len(xs) for _, _, xs in recorded.reads])
         inputs = self.program.inputs
-        pointed = {*inputs[: len(inputs) - given], *held}
+        pointed = {*inputs} - {x for place, x in recorded.reads if place.name == "_grad"}
         made = {c.result: c for c in self.program.calls}
         origins = Counter(_origin(x, made) for x in symbols_in(self.program.outputs))
         for x in inputs:
@@ -197,13 +194,11 @@ class Runner:
         self._given: list[int] = []
         self._getters: list[Any] = []
         self._bases: list[tuple[Variable, Callable[..., Any], Any]] = []
-        outside = {x: place for place, _, xs in recorded.reads for x in xs}
-        for i, x in enumerate(plan.program.inputs):
-            if x not in outside:
-                self._input(x, i)
-        for place, structure, xs in recorded.reads:
-            for i, x in enumerate(xs):
-                self._outside(x, place, structure, i)
+        count = len(plan.program.inputs) - len(recorded.reads)
+        for i, x in enumerate(plan.program.inputs[:count]):
+            self._input(x, i)
+        for place, x in recorded.reads:
+            self._outside(x, place)
         given = {*plan.program.inputs}
         fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
         self._fresh = fresh - given  # large results
@@ -224,17 +219,15 @@ class Runner:
         else:
             self._bases.append((x, getitem, i))
 
-    def _outside(self, x: Variable, place: Place, structure: Structure, i: int) -> None:
-        memory, look = self.plan.memory, getattr if isinstance(place.owner, Node) else getitem
-        if memory.elsewhere.get(x) is not None:
+    def _outside(self, x: Variable, place: Place) -> None:
+        if self.plan.memory.elsewhere.get(x) is not None:
             return
         if x not in self.table.arrays:
-            self._bases.append((x, _held_by, place.owner))
+            self._bases.append((x, getattr, place.owner))
             return
         self._targets.append(self.table.arrays[x])
         self._keys.append(...)
-        getter = (look, place.owner, place.name)
-        self._getters.append(getter if structure is LEAF else (_leaf, getter, i))
+        self._getters.append((getattr, place.owner, place.name))
 
     def _result(self, x: Any) -> tuple[Any, ...]:
         """A function and its arguments, which give a result in memory of its own."""
@@ -251,25 +244,17 @@ class Runner:
     def _stores(self) -> list[tuple[Any, ...]]:
         """What is left outside: copied to arrays there, or put there."""
         stores: list[tuple[Any, ...]] = []
-        trees: dict[int, list[Any]] = {}
         for place, y, home, before in self.plan.leaves:
             if home is not None:
                 if not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
                     self.table.row(setitem, home, ..., self.table.array(y))
                 continue
+            owner = place.owner
             value = self.table.getter(y) if isinstance(y, Variable) else (_same, y)
-            trees.setdefault(id(place), []).append(value)
-        for place, structure, _ in self.recorded.left:
-            owner, values = place.owner, trees.get(id(place), [])
-            if not isinstance(owner, Node):
-                value = (_tree, structure, values)
-                stores.append((setitem, owner, place.name, *value))
-            elif place.name == "_grad":
-                value = values[0] if values else (_same, None)
-                stores.append((setattr, owner, "_grad", *value))
+            stores.append((setattr, owner, place.name, *value))
+            if place.name == "_grad":
                 stores.append((setattr, owner.extra, "owns_grad", _same, False))
-            elif values:
-                stores.append((setattr, owner, "_held", *values[0]))
+            else:
                 stores.append((setattr, owner.extra, "snapshot", _same, None))
         return stores
 
@@ -286,7 +271,9 @@ class Runner:
         given = map(inputs.__getitem__, self._given)
         consume(map(setitem, self._targets, self._keys, [*given, *starmap(call, self._getters)]))
         if self._views:
-            known = {x: get(inputs if get is getitem else at, at) for x, get, at in self._bases}
+            known = {
+                x: at._held if get is getattr else inputs[at] for x, get, at in self._bases
+            }
             for x, array in known.items():
                 # the program writes to the memory of an argument
                 if any(np.may_share_memory(array, home) for home in plan.homes):
@@ -304,19 +291,6 @@ class Runner:
 
 def _same(x: Any) -> Any:
     return x
-
-
-def _leaf(getter: Any, i: int) -> Any:
-    get, *args = getter
-    return flatten(get(*args))[0][i]
-
-
-def _held_by(owner: Any, _: Any) -> Any:
-    return owner._held
-
-
-def _tree(structure: Structure, getters: Any) -> Any:
-    return unflatten(structure, [np.copy(x) if isinstance(x, np.ndarray) else x for x in starmap(call, getters)])
 
 
 def _copied(get: Any, args: Any) -> Any:
@@ -353,14 +327,8 @@ def input_names(recorded: Recorded) -> dict[Variable, str]:
     """What the inputs of a program are called."""
     names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
     leaves: dict[int, str] = {}
-    for place, _, symbols in recorded.reads:
-        owner = place.owner
-        if isinstance(owner, Node):
-            own = owner._extra.name if owner._extra else None
-            label = leaves.setdefault(id(owner), own or f"variable {len(leaves)}")
-            label += ".grad" if place.name == "_grad" else ""
-        else:
-            label = f"state {place.name}".replace("state _lr", "lr")
-        for i, x in enumerate(symbols):
-            names[x] = label if len(symbols) == 1 else f"{label}.{i}"
+    for place, x in recorded.reads:
+        own = place.owner._extra.name if place.owner._extra else None
+        names[x] = leaves.setdefault(id(place.owner), own or f"variable {len(leaves)}")
+        names[x] += ".grad" if place.name == "_grad" else ""
     return names

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from itertools import count, islice
+from itertools import count
 from operator import attrgetter
 from threading import RLock, get_ident
 from typing import Any, NamedTuple
@@ -28,8 +28,8 @@ from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
 from ..graph.outside import Outside
 from ..graph.primitive import is_operand, kept
 from ..graph.scalars import as_scalar, narrow, remember
+from ..tree import Structure, flatten, unflatten
 from ..value import Value
-from ..tree import LEAF, Structure, flatten, unflatten
 from .passes import without_dead_code
 from .program import Call, Program, Variable, alias, run, symbols_in
 from .randomness import Watch
@@ -54,40 +54,33 @@ _ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
 
 
 class Place:
-    """Something outside the function that it reads, and may leave changed.
+    """The data or the gradient of a variable that the function reads, and may leave changed.
 
     Attributes
     ----------
-    owner, name : object, str or int
-        A Value and its attribute, or a dict or list and the key of an entry.
+    owner : Node
+    name : str
+        "_held" or "_grad".
     before : object
         What was there when the function was recorded; until it is.
-    symbols : tree of Traced
+    symbol : Traced
         What was put there.
-    leaves, structure : list, Structure
-        The same, flattened.
     """
 
-    def __init__(self, owner: Any, name: Any) -> None:
+    def __init__(self, owner: Node, name: str, symbol: Any) -> None:
         self.owner = owner
         self.name = name
         self.before: Any = self.get()
-        self.symbols: Any = self.before
-        self.leaves: Any = ()
-        self.structure = LEAF
+        self.symbol = symbol
+        self.set(symbol)
 
     def get(self) -> Any:
         """What is there now."""
-        if isinstance(self.owner, Node):
-            return getattr(self.owner, self.name)
-        return self.owner[self.name]
+        return getattr(self.owner, self.name)
 
     def set(self, new: Any) -> None:
         """Put something there."""
-        if isinstance(self.owner, Node):
-            setattr(self.owner, self.name, new)
-        else:
-            self.owner[self.name] = new
+        setattr(self.owner, self.name, new)
 
 
 class Trace(Mode, Outside):
@@ -150,46 +143,26 @@ class Trace(Mode, Outside):
         if leaf.is_constant or leaf.serial < self._start:
             return
         leaf.extra.snapshot = None
-        self.track(leaf, "_held")
-        self.track(leaf, "_grad", _zeros(leaf._held._value) if leaf not in self.empty else None)
-
-    def track(self, owner: Any, name: Any, otherwise: Any = None) -> None:
-        """Let symbols take the place of the numbers at a place (or of `otherwise`, if it is
-        empty); what is there at the end is written back in each run.
-        """
-        key = id(owner), name
-        if key not in self.places:
-            place = self.places[key] = Place(owner, name)
-            there = otherwise if place.before is None else raw(place.before)
-            if type(there) is np.ndarray or type(there) is float:
-                place.symbols = self.symbol(there)
-                place.leaves = [place.symbols]
-            else:
-                leaves, place.structure = flatten(there)
-                place.leaves = [self.symbol(x) for x in leaves]
-                place.symbols = unflatten(place.structure, place.leaves)
-            place.set(place.symbols)
+        held, g = leaf._held, raw(leaf._grad)
+        self.places[leaf, "_held"] = Place(leaf, "_held", self.symbol(held))
+        if g is not None or leaf not in self.empty:
+            zeros = np.zeros_like(held) if isinstance(held, np.ndarray) else 0.0
+            g = self.symbol(zeros if g is None else g)
+        self.places[leaf, "_grad"] = Place(leaf, "_grad", g)
 
     def gradient_read(self, leaf: Node) -> None:
         """The function looks at a gradient: it may do something else if there is none."""
         if leaf.op is not None:
             return
         self.track_variable(leaf)
-        place = self.places.get((id(leaf), "_grad"))
-        if place is not None and leaf._grad is not None and leaf._grad is place.symbols:
+        place = self.places.get((leaf, "_grad"))
+        if place is not None and leaf._grad is not None and leaf._grad is place.symbol:
             (self.missing if place.before is None else self.present).add(leaf)
 
     def gradient_written(self, g: Any) -> None:
         """A gradient of 0 would clear it."""
         if is_number(g) and isinstance(g, Traced):
             g.verify(_is_not_zero, (g,), True)
-
-    def setting_changed(self, what: str, how: str) -> None:
-        """What is read from outside in each run is not to be set in a run."""
-        raise TraceError(
-            f"a compiled function changes {what}: change it outside, between calls ({how}); it is "
-            "read afresh in each of them"
-        )
 
     def data(self, leaf: Node) -> Any:
         """What `.data` gives of a variable: its memory, that shows what is written there later."""
@@ -398,10 +371,6 @@ def _part(x: Any, i: int) -> Any:
     return x[i]
 
 
-def _zeros(like: Any) -> Any:
-    return np.zeros_like(like) if isinstance(like, np.ndarray) else 0.0
-
-
 def _wrapping(x: Any) -> Any:
     """What makes a constant of the data of a result; None for one that was no Value."""
     dtype = x._extra.dtype if isinstance(x, Node) and x._extra else None
@@ -431,10 +400,10 @@ class Recorded:
     program : Program
         Its inputs are those of the call, then what `reads` says; its outputs the results,
         then what `writes` says.
-    reads : list of (Place, Structure, list)
-        Places outside the function, the structure of what is there, and its variables.
-    left : list of (Place, Structure, int)
-        Those that it leaves changed, and how many of the program's outputs each gets.
+    reads : list of (Place, Variable)
+        Places outside the function, and what is there.
+    left : list of Place
+        Those that it leaves changed.
     structure : Structure
         Of the function's result.
     wrapped : list of callable
@@ -445,18 +414,17 @@ class Recorded:
     """
 
     program: Program
-    reads: list[tuple[Place, Structure, list[Any]]]
-    left: list[tuple[Place, Structure, int]]
+    reads: list[tuple[Place, Variable]]
+    left: list[Place]
     structure: Structure
     wrapped: list[Any]
     guards: list[Guard]
     generators: list[Any]
 
     @property
-    def writes(self) -> list[tuple[Place, Structure, list[Any]]]:
-        """As `reads`: places that change, and the variables (or constants) that they get."""
-        outputs = iter(self.program.outputs[len(self.wrapped) :])
-        return [(place, tree, [*islice(outputs, count)]) for place, tree, count in self.left]
+    def writes(self) -> list[tuple[Place, Any]]:
+        """Places that change, and the variables that they get: or constants, or None."""
+        return [*zip(self.left, self.program.outputs[len(self.wrapped) :], strict=True)]
 
 
 def record(
@@ -485,12 +453,12 @@ def record(
         # it has none, though the function does something with it: record what becomes of that
         missing = trace.missing.union(
             place.owner
-            for place, _, _ in recorded.reads
+            for place, _ in recorded.reads
             if place.name == "_grad" and place.before is None and place.owner not in empty
         )
         if not missing:
             for place in trace.places.values():
-                place.before = place.symbols = place.leaves = None  # the program does not need them
+                place.before = place.symbol = None  # the program does not need them
             vars(trace).clear()  # the numbers in the program do not need it
             return recorded
         empty |= missing
@@ -550,11 +518,11 @@ def _recorded(
             other.restore()
 
     watch.check(again)
-    outputs = variables([*outputs, *[x for _, _, new in writes for x in new]])
+    outputs = variables([*outputs, *[new for _, new in writes]])
     program, used = without_dead_code(Program(inputs, trace.calls, outputs))
-    reads = [row for row in reads if not used.isdisjoint(row[2])]
-    program.inputs += [x for _, _, symbols in reads for x in symbols]
-    needed = [p.owner for p, _, _ in reads if p.name == "_grad" and p.before is not None]
+    reads = [(place, x) for place, x in reads if x in used]
+    program.inputs += [x for _, x in reads]
+    needed = [p.owner for p, _ in reads if p.name == "_grad" and p.before is not None]
     needed = [*trace.present.union(needed)]
     guards = [
         *trace.guards.values(),
@@ -563,7 +531,7 @@ def _recorded(
     ]
     if any(isinstance(leaf._grad, Node) for leaf in needed):
         raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
-    left = [(place, tree, len(new)) for place, tree, new in writes]
+    left = [place for place, _ in writes]
     wrapped = [*map(_wrapping, results)]
     generators = [variables(draws.source) for draws in trace.draws.values()]
     return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
@@ -587,17 +555,17 @@ def _boundary(trace: Trace) -> tuple[list[Any], list[Any]]:
     """What the function read from outside, and what it left there."""
     reads, writes = [], []
     for place in trace.places.values():
-        reads.append((place, place.structure, [x.variable for x in place.leaves]))
+        if place.symbol is not None:
+            reads.append((place, place.symbol.variable))
         new = place.get()
-        if new is not place.symbols:
-            leaves, structure = flatten(new)
+        if new is not place.symbol:
             if place.name == "_grad" and isinstance(new, Node) and not new.is_constant:
                 raise refused(
                     "a gradient that was recorded itself (create_graph=True) is left in .grad",
                     "Call zero_grad() before the last backward(), or keep the numbers alone: "
                     "v.grad = v.grad.data",
                 )
-            writes.append((place, structure, [raw(x) for x in leaves]))
+            writes.append((place, raw(new)))
     return reads, writes
 
 

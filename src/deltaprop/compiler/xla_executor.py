@@ -22,9 +22,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..graph import Node, copied
+from ..graph import copied
 from ..graph.node import is_mutable
-from ..tree import LEAF, Structure, flatten, unflatten
+from ..tree import LEAF, Structure, unflatten
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .numpy_executor import input_names
@@ -126,8 +126,7 @@ class Xla:
     def listing(self, recorded: Recorded, *_: Any) -> str:
         """The program, for people to read."""
         recorded.program = program = _optimised(recorded.program)
-        places = {x for _, _, symbols in recorded.reads for x in symbols}
-        inside = Split(program, places).inside
+        inside = Split(program, {x for _, x in recorded.reads}).inside
         total = f"{len(inside)} calls, {sum(map(flops, inside)):,} flops, compiled by XLA"
         return listed(program, input_names(recorded), {}, f"{total} {self.layout}")
 
@@ -169,8 +168,8 @@ class _Replay:
     def __init__(self, recorded: Recorded, executor: Xla, axes: Sequence[int | None]) -> None:
         self.recorded, self.executor, self.layout = recorded, executor, executor.layout
         rows = recorded.reads
-        self.keys = {x: key for row in rows for x, key in zip(row[2], _keys(*row), strict=True)}
-        self.variables = {x: p.owner for p, _, xs in rows for x in xs if p.name == "_held"}
+        self.keys = {x: _key(place) for place, x in rows}
+        self.variables = {x: place.owner for place, x in rows if place.name == "_held"}
         self.split = split = Split(recorded.program, set(self.keys))
         for x in (*split.given, *[call.result for call in split.inside]):
             _supported(x)
@@ -181,7 +180,7 @@ class _Replay:
         self.wanted = [[new[x] for x in xs] for xs in self.state]
         rest = self.made.difference(new.values())
         self.wanted += _together(x for x in split.wanted if x in rest)
-        left = [xs for _, _, xs in recorded.writes]
+        left = [x for _, x in recorded.writes]
         uses = Counter(symbols_in([*recorded.program.outputs, *left]))  # twice what is left
         self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
         self.fetch: list[Callable[..., Any]] = [*map(self._fetch, self.wanted), np.asarray]
@@ -204,11 +203,10 @@ class _Replay:
 
     def _successors(self) -> dict[Variable, Variable]:
         """What is computed to take the place outside of what was given."""
-        rows = self.recorded.writes
-        new = {key: y for row in rows for key, y in zip(_keys(*row), row[2], strict=True)}
+        new = {_key(place): y for place, y in self.recorded.writes}
         found: dict[Variable, Variable] = {}
         for x in self.split.given:
-            y: Any = new.get(self.keys.get(x))
+            y: Any = new.get(self.keys[x]) if x in self.keys else None
             if self.is_made(y) and (x.shape, x.dtype) == (y.shape, y.dtype):
                 found.setdefault(y, x)  # once: what two places hold is not donated twice
         return {x: y for y, x in found.items()}
@@ -296,16 +294,14 @@ class _HostWriter:
         self.names: dict[Any, str] = {}
         self.space: dict[str, Any] = {
             "computed": replay.computed, "copied": copied, "errstate": np.errstate,
-            "flatten": flatten, "given": _given, "held": replay.executor.held,
+            "given": _given, "held": replay.executor.held,
             "run": run, "unflatten": unflatten,
         }  # fmt: skip
         recorded, split = replay.recorded, replay.split
         arguments = self.row(x for x in recorded.program.inputs if x not in replay.keys)
         self.lines = [f"{arguments}= inputs"] if arguments else []
-        for place, structure, xs in recorded.reads:
-            there = self.there(place)
-            whole = f"{there}," if structure is LEAF else f"flatten({there})[0]"
-            self.lines.append(f"{self.row(xs)}= {there if structure.is_row else whole}")
+        for place, x in recorded.reads:
+            self.lines.append(f"{self.named(x)} = {self.named(place.owner)}.{place.name}")
         self.calls(split.before)
         self.devices()
         self.calls(split.after)
@@ -331,12 +327,6 @@ class _HostWriter:
     def row(self, xs: Iterable[Any]) -> str:
         """The names of several, each with a comma."""
         return "".join([f"{self.named(x)}, " for x in xs])
-
-    def there(self, place: Place) -> str:
-        """The expression for what is at a place."""
-        owner = self.named(place.owner)
-        node = isinstance(place.owner, Node)
-        return f"{owner}.{place.name}" if node else f"{owner}[{place.name!r}]"
 
     def tree(self, structure: Structure, texts: Sequence[str]) -> str:
         """The expression for a tree with these leaves."""
@@ -381,22 +371,18 @@ class _HostWriter:
         """Leave outside what the function leaves there."""
         replay, writes = self.replay, self.replay.recorded.writes
         left: dict[str, str] = {}
-        for x in [x for _, _, xs in writes for x in xs if not replay.is_made(x)]:
+        for x in [x for _, x in writes if not replay.is_made(x)]:
             left[self.named(x)] = new = f"w{len(left)}"
             self.lines.append(f"{new} = copied({self.named(x)})")
         for i in range(len(replay.state)):
             name, row = self.named(replay.names[i]), self.row(replay.wanted[i])
             self.lines.append(f"held[{name}] = ({row}), arrays[{i}]")
-        for place, structure, xs in writes:
-            names = [left.get(self.named(x), self.named(x)) for x in xs]
-            owner, there = self.named(place.owner), self.there(place)
-            if not isinstance(place.owner, Node):
-                self.lines.append(f"{there} = {self.tree(structure, names)}")
-            elif place.name == "_grad":
-                gone = f"{owner}._extra.owns_grad = False"
-                self.lines.append(f"{there} = {names[0] if names else None}; {gone}")
+        for place, x in writes:
+            owner, new = self.named(place.owner), left.get(self.named(x), self.named(x))
+            if place.name == "_grad":
+                self.lines.append(f"{owner}._grad = {new}; {owner}._extra.owns_grad = False")
             else:
-                self.lines.append(f"{owner}.write({names[0]})")
+                self.lines.append(f"{owner}.write({new})")
 
 
 def _together(xs: Iterable[Variable]) -> list[list[Variable]]:
@@ -419,9 +405,9 @@ def _packed(xs: Sequence[Variable], arrays: Sequence[Any], space: Any) -> Any:
     return space.concatenate(arrays, axis=None, dtype=xs[0].dtype)
 
 
-def _keys(place: Place, _: Structure, xs: Sequence[Any]) -> list[Any]:
-    """What the entries of a place are called in `Xla.held`."""
-    return [(id(place.owner), place.name, i) for i in range(len(xs))]
+def _key(place: Place) -> tuple[int, str]:
+    """What a place is called in `Xla.held`."""
+    return id(place.owner), place.name
 
 
 def _given(call: Call, *data: Any) -> Any:

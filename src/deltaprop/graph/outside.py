@@ -1,7 +1,8 @@
 """Outside: the state that a function reads from its surroundings, and what it changes there.
 
-Layers, optimisers and Values report here which variables, settings and state they use. Usually
-nobody listens. A mode that will repeat the computation later listens, and may answer otherwise.
+All state is data and gradients of variables, which also hold what optimisers and layers keep. Here
+is reported which variables and which settings are used. Usually nobody listens. A mode that will
+repeat the computation later listens, and may answer otherwise.
 """
 
 from __future__ import annotations
@@ -25,14 +26,8 @@ class Outside:
     def gradient_written(self, g: Any) -> None:
         """Report that the user is about to replace a gradient."""
 
-    def track(self, owner: Any, name: Any) -> None:
-        """Report that an entry of a dict or list (a state, a learning rate) is read or replaced."""
-
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
         """Report that the function depends on ``look(owner)``, a setting."""
-
-    def setting_changed(self, what: str, how: str) -> None:
-        """Report that a setting is about to change; `how` says how to change it between calls."""
 
     def data(self, leaf: Node) -> Any:
         """Return the array of a variable, which the user may write to."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..graph import as_array, outside, raw
+from ..graph import as_array, is_complex, outside, raw
+from ..state import Kept
 from ..value import Value
 
 _is_training = attrgetter("_training")
@@ -23,7 +23,8 @@ class Module:
     also in nested lists, tuples and dicts: "parts.0.key.weight" is the name of
     ``module.parts[0]["key"].weight``. A parameter that occurs twice has its first name. A buffer
     is an array or a number that belongs to the state but is not trained, such as a running mean:
-    an attribute whose name the class lists in `buffers`. A buffer is replaced, never written into.
+    an attribute whose name the class lists in `buffers`. A buffer is replaced, never written into;
+    compiled functions read it anew in each call, and replace it as well.
 
     Examples
     --------
@@ -49,6 +50,10 @@ class Module:
     @training.setter
     def training(self, mode: bool) -> None:
         self._training = mode
+
+    def __init_subclass__(cls) -> None:
+        for name in vars(cls).get("buffers", ()):
+            setattr(cls, name, Kept(name))
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         """Compute the output of the module; subclasses define it."""
@@ -84,22 +89,26 @@ class Module:
 
     def named_buffers(self) -> list[tuple[str, Any]]:
         """Yield names such as "norms.0.running_mean" with the buffers; do not write into these."""
-        return _distinct([(name, getattr(owner, key)) for name, owner, key in self._buffers()])
+        return [(name, raw(value)) for name, value in self._buffers()]
 
-    def _buffers(self) -> Iterator[tuple[str, Module, str]]:
-        """The name of each buffer, once, its module and what that calls it."""
-        for name, item in self._parts():
-            if isinstance(item, Module):
-                yield from [(_joined(name, key), item, key) for key in item.buffers]
+    def _buffers(self) -> list[tuple[str, Value]]:
+        """The name of each buffer, and the Value that it is kept in, once."""
+        return _distinct(
+            [
+                (_joined(name, key), vars(item)[key])
+                for name, item in self._parts()
+                if isinstance(item, Module)
+                for key in item.buffers
+            ]
+        )
+
+    def _values(self) -> list[tuple[str, Value]]:
+        """The names and the Values of parameters and buffers."""
+        return [*self.named_parameters(), *self._buffers()]
 
     def _state(self) -> State:
-        """The places of the parameters and buffers, to be read and set again and again."""
-        return State(self.named_parameters(), self._buffers())
-
-    def buffer(self, name: str) -> Any:
-        """A buffer of this module to compute with: what compiles reads it anew in each run."""
-        outside().track(vars(self), name)
-        return getattr(self, name)
+        """The parameters and buffers, to be read and set again and again."""
+        return State(self._values())
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
@@ -149,46 +158,33 @@ class Module:
             if isinstance(item, Module | Value):
                 yield name, item
             if isinstance(item, Module):
-                entries = vars(item).items()
+                entries = [(k, x) for k, x in vars(item).items() if not _is_kept(item, k)]
             elif not isinstance(item, Value):
                 entries = item.items() if isinstance(item, dict) else enumerate(item)
             ahead += reversed([(_joined(name, k), x) for k, x in entries if isinstance(x, _PARTS)])
 
 
 class State:
-    """Where parameters and buffers are, by name: they are read as copies, and set all or none."""
+    """Parameters and buffers by name: they are read as copies, and set all or none."""
 
-    def __init__(
-        self,
-        parameters: Iterable[tuple[str, Value]],
-        buffers: Iterable[tuple[str, Module, str]] = (),
-    ) -> None:
-        places: list[tuple[str, Any]] = [(n, (partial(_array, p), p.write)) for n, p in parameters]
-        places += [
-            (name, (partial(getattr, owner, key), partial(setattr, owner, key)))
-            for name, owner, key in buffers
-        ]
-        self._places = dict(_distinct(places))
+    def __init__(self, values: Iterable[tuple[str, Value]]) -> None:
+        self._values = dict(_distinct(list(values)))
 
     def copies(self) -> dict[str, np.ndarray]:
         """Copies of what is there now."""
-        return {name: np.array(read()) for name, (read, _) in self._places.items()}
+        return {name: value.numpy() for name, value in self._values.items()}
 
     def set(self, state: Mapping[str, Any], owner: str) -> None:
         """Put copies of arrays there; a ValueError, and nothing is changed, if they do not fit."""
-        here = {name: read() for name, (read, _) in self._places.items()}
         arrays = {name: as_array(entry) for name, entry in state.items()}
-        if problems := list(_misfits(here, arrays)):
+        if problems := list(_misfits(self._values, arrays)):
             raise ValueError(
                 f"the state does not fit {owner}, nothing was loaded: {'; '.join(problems)}"
             )
-        new = [np.array(arrays[name], np.result_type(held)) for name, held in here.items()]
-        for array, (_, write) in zip(new, self._places.values(), strict=True):
-            write(array if array.ndim else array.item())
-
-
-def _array(parameter: Value) -> np.ndarray:
-    return as_array(raw(parameter), parameter.dtype)
+        for name, value in self._values.items():
+            new = np.array(arrays[name], value.dtype)
+            raw(value)
+            value.write(new if new.ndim else new.item())
 
 
 @contextmanager
@@ -213,6 +209,10 @@ def layer_dtype(dtype: Any) -> np.dtype[Any]:
 
 _PARTS = (Module, Value, dict, list, tuple)
 _UNFIT = "\0"  # around a key that cannot be part of a name
+
+
+def _is_kept(module: Module, name: str) -> bool:
+    return type(getattr(type(module), name, None)) is Kept
 
 
 def _joined(name: str, key: Any) -> str:
@@ -240,7 +240,7 @@ def _distinct(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     return found
 
 
-def _misfits(here: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+def _misfits(here: Mapping[str, Value], arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
     if missing := [name for name in here if name not in arrays]:
         yield f"missing {', '.join(missing)}"
     if unexpected := [str(name) for name in arrays if name not in here]:
@@ -249,8 +249,8 @@ def _misfits(here: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Itera
         if name not in arrays:
             continue
         array = arrays[name]
-        if array.shape != np.shape(held):
-            yield f"{name} has shape {array.shape}, expected {np.shape(held)}"
-        elif array.dtype.kind not in ("iufc" if np.iscomplexobj(held) else "iuf"):
-            number = "numbers" if np.iscomplexobj(held) else "real numbers"
+        if array.shape != held.shape:
+            yield f"{name} has shape {array.shape}, expected {held.shape}"
+        elif array.dtype.kind not in ("iufc" if is_complex(held) else "iuf"):
+            number = "numbers" if is_complex(held) else "real numbers"
             yield f"{name} has dtype {array.dtype}, expected {number}"

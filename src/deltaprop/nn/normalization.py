@@ -200,8 +200,8 @@ class BatchNorm(Normalization):
         """Return the input normalised, with its shape (..., n)."""
         x = self._input(x)
         if not self.training:
-            s = np.sqrt(self.buffer("running_var") + self.eps)
-            return self._scaled((x - self.buffer("running_mean")) / s)
+            s = np.sqrt(self.running_var + self.eps)
+            return self._scaled((x - self.running_mean) / s)
         count = x.size // self.n
         if count < 2:
             raise ValueError(
@@ -215,10 +215,10 @@ class BatchNorm(Normalization):
         return self._scaled(normalize(x, axis=axes, eps=self.eps))
 
     def _track(self, m: Any, v: Any) -> None:
-        self.num_batches_tracked = self.buffer("num_batches_tracked") + 1
+        self.num_batches_tracked += 1
         new = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
-        mean = (1 - new) * self.buffer("running_mean") + new * m
-        var = (1 - new) * self.buffer("running_var") + new * v
+        mean = (1 - new) * self.running_mean + new * m
+        var = (1 - new) * self.running_var + new * v
         # in the dtype of the layer, whatever the dtype of the batch
         self.running_mean = mean.astype(self._dtype, copy=False)
         self.running_var = var.astype(self._dtype, copy=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from .. import nn, optim
 from ..graph.modes import no_grad
 from ..options import chosen
-from .step import WORTH_COMPILING, Adam, Step
+from .step import WORTH_COMPILING, Step
 
 Function: TypeAlias = Callable[..., Any]
 
@@ -223,7 +223,7 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         parameters, rate = self._network.parameters(), self.learning_rate_init
         if self.solver == "adam":
             betas = self.beta_1, self.beta_2
-            return Adam(parameters, rate, betas=betas, eps=self.epsilon)
+            return optim.Adam(parameters, rate, betas=betas, eps=0.0, eps_hat=self.epsilon)
         nesterov = bool(self.nesterovs_momentum and self.momentum)
         return optim.SGD(parameters, rate, momentum=self.momentum, nesterov=nesterov)
 
@@ -272,6 +272,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
         if not incremental or not hasattr(self, "_optimizer"):
             self._optimizer = self._made_optimizer()
             self.__dict__.pop("_step", None)
+        if self.solver == "adam":
+            self._optimizer.lr = self.learning_rate_init
         if not hasattr(self, "_step"):
             self._step = self._made_step(self._optimizer)
         size = min(200, len(T)) if self.batch_size == "auto" else self.batch_size
@@ -334,8 +336,6 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
             w = None if weight is None else _taken(weight, rows)
             if w is not None and not w.any():
                 continue
-            if isinstance(self._optimizer, Adam):
-                self._optimizer.prepare(self.learning_rate_init)
             total += self._step(x, t, self.alpha, w) * len(t)
         self.n_iter_ += 1
         self.t_ += len(T)
@@ -384,7 +384,8 @@ class Perceptron(BaseEstimator):  # type: ignore[misc]
     def _set_rate(self, rate: float) -> None:
         """Set the learning rate, and rescale the velocity, which contains the old rate."""
         optimizer = self._optimizer
-        optimizer.state[:] = [tuple(v * (optimizer.lr / rate) for v in s) for s in optimizer.state]
+        for velocity in chain(*optimizer.state):
+            velocity.assign(velocity.numpy() * (optimizer.lr / rate))
         optimizer.lr = rate
 
     # -- output

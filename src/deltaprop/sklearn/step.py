@@ -1,17 +1,15 @@
-"""A training step in scikit-learn's terms: update rules, penalty, weights."""
+"""A training step in scikit-learn's terms: penalty, weights."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from .. import nn, optim
-from .. import numpy as dnp
 from ..compiler import compile  # noqa: A004
-from ..optim import Optimizer, State
 from ..transforms import stop_gradient
 
 # Recording a step takes as long as this many compiled steps save. Rare batch sizes (the rest of the
@@ -19,40 +17,6 @@ from ..transforms import stop_gradient
 WORTH_COMPILING = 20
 _BEFORE_COMPILING = 5  # if the number of batches of a size is not known in advance
 _SIZES = 16  # batch sizes that are compiled; more would evict each other from the cache
-
-
-class Adam(Optimizer):
-    """Adam that adds eps before the bias correction (Kingma and Ba's remark in section 2).
-
-    The state holds the running sums g + beta g_before + ... instead of the means. The factors
-    1 - beta between sums and means, and the bias corrections, are the same for all parameters.
-    So the learning rate and eps contain these factors.
-    """
-
-    slots: ClassVar[tuple[str, ...]] = ("sum", "sum_of_squares")
-    count: int = 0
-
-    @staticmethod
-    def update(
-        p: Any,
-        g: Any,
-        state: State,
-        lr: Any,
-        *,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-    ) -> tuple[Any, State]:
-        """Return the new p and state."""
-        first, second = betas[0] * state[0] + g, betas[1] * state[1] + g * g
-        eps = eps / (1 - betas[1]) ** 0.5
-        return p - lr * first / (dnp.sqrt(second) + eps), (first, second)
-
-    def prepare(self, rate: float) -> None:
-        """Set the factors of the next step, for the learning rate `rate`."""
-        self.count += 1
-        first, second = self.options["betas"]
-        self.lr = rate * (1 - first) / (1 - first**self.count)
-        self.lr *= ((1 - second**self.count) / (1 - second)) ** 0.5
 
 
 class Step:

@@ -14,7 +14,6 @@ import deltaprop as dp
 from deltaprop import compiler
 from deltaprop.compiler.lanes import lanes
 from deltaprop.compiler.memory import Memory
-from deltaprop.compiler.numpy_executor import ABILITIES
 from deltaprop.compiler.passes import (
     checks_first,
     common_subexpressions,
@@ -26,8 +25,7 @@ from deltaprop.compiler.passes import (
 )
 from deltaprop.compiler.program import Program, run, substituted
 from deltaprop.compiler.recording import record
-from deltaprop.compiler.tiles import are_shared, regions, tiled
-from deltaprop.compiler.together import together
+from deltaprop.compiler.tiles import are_shared, in_shares, regions
 from deltaprop.graph import REGISTRY
 from deltaprop.tree import flatten
 
@@ -189,7 +187,7 @@ def test_no_tile_overwrites_what_another_one_needs() -> None:
 
     program = dead_code(recorded(f, x))
     found = regions(program, set())
-    buffers = Memory(program, ABILITIES, regions=found).buffers
+    buffers = Memory(program, regions=found).laid()
     pairs = 0
     for region in found:
         results = {call.result for call in region.calls} & buffers.keys()
@@ -209,56 +207,18 @@ def test_tiles_leave_the_cores_to_products() -> None:
 
 
 def test_an_error_in_a_tile_is_raised() -> None:
-    def fails(_: slice, __: Any) -> None:
-        raise MemoryError
+    def fails(first: int, last: int) -> None:
+        if first:
+            raise MemoryError
 
     with pytest.raises(MemoryError):
-        tiled(fails, 1 << 20, (1 << 13,), ())
+        in_shares(fails, 1 << 20, (1 << 13,), True)
 
 
 def test_a_product_with_an_array_on_the_left_is_that_of_the_table() -> None:
     assert [c.function for c in recorded(lambda x: np.ones((2, 4)) @ x, X).calls] == [
         REGISTRY["matmul"]
     ]
-
-
-def test_together() -> None:
-    shapes = [(3, 4), (4,), (2, 2)]
-    ps = [dp.Value(np.full(s, 2.0)) for s in shapes]
-    optimizer = dp.optim.Adam(ps, lr=0.1)
-
-    def step(x: Any) -> Any:
-        total = sum((p * p).sum() for p in ps) * x.sum()
-        optimizer.zero_grad()
-        total.backward()
-        optimizer.step()
-
-    before = recorded(step, X)
-    after = dead_code(together(before, lambda x: True))
-    assert names(before).count("sqrt") == 1 + 3
-    assert names(after).count("sqrt") == 1 + 1
-    work = [name for name in names(after) if name not in ("pack", "part")]
-    assert len(work) < len(before.calls) - 20
-    inputs = [X, *[np.full(s, 0.5) for v in before.inputs[1:] for s in [v.shape]]]
-    inputs = [float(x) if v.number else x for x, v in zip(inputs, before.inputs, strict=True)]
-    unchanged(before, after, *inputs)
-    assert names(together(before, lambda x: False)) == names(before)
-
-
-def test_together_computes_a_variable_in_one_place() -> None:
-    def shared(x: Any) -> Any:
-        u, v, w = dnp.sin(x), dnp.cos(x), dnp.tanh(x)
-        return u * v, v * w
-
-    def apart(x: Any) -> Any:
-        u, v, w, y = dnp.sin(x), dnp.cos(x), dnp.tanh(x), dnp.exp(x)
-        return u * v, w * y
-
-    assert "pack" not in names(together(recorded(shared, X), lambda x: True))
-    before = recorded(apart, X)
-    after = together(before, lambda x: True)
-    assert names(after).count("pack") == 2
-    unchanged(before, after, X)
 
 
 def scalar_network(weights: Sequence[Any], rows: Sequence[Sequence[float]]) -> Any:
@@ -336,9 +296,9 @@ def test_memory_is_used_again() -> None:
         return y.sum()
 
     program = recorded(f, X)
-    memory = Memory(program, ABILITIES)
-    assert memory.asked == X.nbytes * 31
-    assert memory.taken <= 2 * 128  # cache lines begin where buffers do
+    memory = Memory(program)
+    assert memory.asked == X.nbytes * 32 + 8
+    assert memory.taken <= 4 * 128  # cache lines begin where buffers do
     identical(compiler.compile(f)(X), f(X))
 
 
@@ -388,7 +348,7 @@ def test_a_checkpoint_computes_again() -> None:
         program = dead_code(simplified(recorded(gradient, ws), common_subexpressions))
         # what a piece gives is not computed again
         assert names(program).count("tanh") == (36 if piece is part else 36 + 6 * 5)
-        return Memory(program, ABILITIES).taken, compiler.compile(gradient)(ws)
+        return Memory(program).taken, compiler.compile(gradient)(ws)
 
     (plain, expected), (less, found) = taken(part), taken(dp.checkpoint(part))
     identical(found, expected)

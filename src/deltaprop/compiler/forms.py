@@ -5,6 +5,8 @@ Such a function raises no error and runs no Python code, so that a signal cannot
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..calculus import reductions as _  # noqa: F401 - it registers the sum
+from ..calculus.elementwise import power
 from ..graph import REGISTRY, Elementwise, Selection, as_number
 from .program import Call, Variable, alias, part
 
 REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
-# functions of the module math whose every bit is NumPy's
-_EXACT = {"sqrt", "fabs", "floor", "ceil", "trunc"}
+# functions of Python's whose every bit is NumPy's
+_EXACT = {math.sqrt, math.fabs, math.floor, math.ceil, math.trunc, operator.truediv}
 _MATMUL, SUM, SUM_TO = REGISTRY["matmul"], REGISTRY["sum"], REGISTRY["sum_to"]
 _PYTHON = {"f": float, "i": int, "c": complex}
 
@@ -86,13 +89,14 @@ def _resolved(ufunc: np.ufunc, types: tuple[Any, ...]) -> tuple[Any, ...] | None
 
 def _loop(call: Call) -> tuple[Any, ...] | None:
     """The dtypes of the loop for a call, if it can be a row."""
-    ufunc, y = call.function.forward, call.result  # type: ignore[attr-defined]
+    ufunc, y = ufunc_of(call), call.result
     if not isinstance(ufunc, np.ufunc) or ufunc.nout != 1 or ufunc.signature:
         return None
     operands = (*[x for x in call.args if isinstance(x, (Variable, np.ndarray))], y)
     numbers = not any(np.shape(x) for x in operands) and all(map(_is_number, call.args))
-    if numbers and call.function.scalar and ufunc.__name__ not in _EXACT:  # type: ignore[attr-defined]
-        return None  # Python's functions of floats, whose last bits are others
+    on_floats = call.function.scalar  # type: ignore[attr-defined]
+    if numbers and on_floats and on_floats not in _EXACT:
+        return None  # the last bits of Python's functions of floats are others
     if any(isinstance(x, (list, tuple)) or x is None for x in call.args):
         return None
     dtypes = _resolved(ufunc, tuple(map(_type, call.args)))
@@ -107,6 +111,13 @@ def _loop(call: Call) -> tuple[Any, ...] | None:
         return None
     sure = floats or ufunc not in (np.power, np.float_power)  # 2 ** -1 is an error
     return dtypes if sure and not any(d.hasobject for d in dtypes) else None
+
+
+def ufunc_of(call: Call) -> Any:
+    """The ufunc that computes an elementwise operation on arrays, if there is one."""
+    if call.function is power and not (isinstance(call.args[1], Variable) and call.args[1].number):
+        return np.power  # a ** 2 and the like are operations of their own in a program
+    return call.function.forward  # type: ignore[attr-defined]
 
 
 def _is_number(x: Any) -> bool:

@@ -185,7 +185,11 @@ class Memory:
             if slot is None or not start <= slot.last <= i:
                 continue
             alike = (wanted.shape, wanted.dtype, wanted.strides)
-            views = [self.views[z] for z in reads if self._slots.get(next(iter(self.roots(z)), z)) is slot]
+            views = [
+                self.views[z]
+                for z in reads
+                if self._slots.get(next(iter(self.roots(z)), z)) is slot
+            ]
             if all((v.shape, v.dtype, v.strides) == alike and not v.offset for v in views):
                 return slot
         return None
@@ -243,7 +247,9 @@ def part_of(whole: np.ndarray, view: View) -> np.ndarray:
     return made
 
 
-def _spans(calls: Sequence[Call], regions: Sequence[Region]) -> tuple[dict[int, int], dict[int, int]]:
+def _spans(
+    calls: Sequence[Call], regions: Sequence[Region]
+) -> tuple[dict[int, int], dict[int, int]]:
     """Where what is done with each call begins, and where it stops."""
     first = {region.calls[0]: len(region.calls) for region in regions}
     start: dict[int, int] = {}
@@ -266,8 +272,12 @@ def _strides(x: Variable) -> tuple[int, ...]:
 
 def _like(view: View) -> np.ndarray:
     """An array that lies in memory as a view does; its entries mean nothing."""
-    extent = sum([(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s > 0])
-    lowest = sum([(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s < 0])
+    extent = sum(
+        [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s > 0]
+    )
+    lowest = sum(
+        [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s < 0]
+    )
     block = np.empty(extent - lowest + view.dtype.itemsize, np.uint8)
     return np.ndarray(view.shape, view.dtype, block, -lowest, view.strides)
 

@@ -65,8 +65,8 @@ class NativeWalker:
         if any(type(x) is View for x in args):
             self._calls.append([function, *args])
         else:
-            function, *args = called((function, *args))
-            self._calls.append((function, tuple(args)))
+            function, *given = called((function, *args))
+            self._calls.append((function, tuple(given)))
         return _packed(_CALL, dims=(len(self._calls) - 1,))
 
     def _at(self, x: Any, scratch: Sequence[int] = ()) -> tuple[int, int]:
@@ -152,8 +152,7 @@ class NativeWalker:
         head = _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]))
         if tiles.shared:
             work = partial(_share, b"".join([head, *rows]), self._now, starts[-1])
-            args = (work, tiles.size, tiles.shape, True)
-            return self._call(in_shares, args)
+            return self._call(in_shares, (work, tiles.size, tiles.shape, True))
         self._kept.append(np.empty(starts[-1], np.uint8))
         at = [(0, _walker.address(self._kept[-1]))]
         return b"".join([

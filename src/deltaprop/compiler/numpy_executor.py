@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph import shape_of
 from ..tree import LEAF, unflatten
 from .forms import shows
 from .memory import Memory, View, part_of
@@ -89,7 +90,7 @@ class Plan:
         left: list[tuple[Place, Any, Any]] = []
         for place in recorded.left:
             home = before = None
-            if place.name == "_held" and place.owner.shape:
+            if place.name == "_held" and shape_of(place.owner):
                 home = place.owner.expose()
                 before = known.get((place.owner, "_held"), Variable(home))
                 elsewhere[before] = home
@@ -271,9 +272,7 @@ class Runner:
         given = map(inputs.__getitem__, self._given)
         consume(map(setitem, self._targets, self._keys, [*given, *starmap(call, self._getters)]))
         if self._views:
-            known = {
-                x: at._held if get is getattr else inputs[at] for x, get, at in self._bases
-            }
+            known = {x: at._held if get is getattr else inputs[at] for x, get, at in self._bases}
             for x, array in known.items():
                 # the program writes to the memory of an argument
                 if any(np.may_share_memory(array, home) for home in plan.homes):

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..graph import as_number
 from ..graph.cotangent import adds_by_product, ones
-from .forms import REDUCTIONS, SUM_TO, kind
+from .forms import REDUCTIONS, SUM_TO, kind, ufunc_of
 from .memory import Memory, View
 from .program import Call, Variable, substituted, symbols_in
 from .tiles import Region, scratch_places, tile_shape
@@ -152,7 +152,7 @@ class Table:
             self._set(self.array(y), into)
 
     def _ufunc(self, call: Call) -> None:
-        y, ufunc = call.result, call.function.forward  # type: ignore[attr-defined]
+        y, ufunc = call.result, ufunc_of(call)
         _, *dtypes, last = call.form
         whole = y.shape if _chooses(ufunc) and y.size <= _WHOLE and y.dense else ()
         into = self._into(y, last)
@@ -221,7 +221,7 @@ class Table:
         rows: list[tuple[Any, ...]] = []
         cut: list[tuple[int, ...]] = []
         for call in region.calls:
-            ufunc = call.function.forward  # type: ignore[attr-defined]
+            ufunc = ufunc_of(call)
             dtypes = call.form[1:]
             whole = shape if _chooses(ufunc) else ()
             operands: list[Any] = []
@@ -236,7 +236,9 @@ class Table:
                     cuts.append(int(x not in region.rows))
             rows.append((ufunc, *operands))
             cut.append(tuple(cuts))
-        tiles = Tiles(rows, cut, y.size // region.row, region.row, shape, tuple(scratch), self._shared)
+        tiles = Tiles(
+            rows, cut, y.size // region.row, region.row, shape, tuple(scratch), self._shared
+        )
         self.rows.append((tiles,))
         self.sure = len(self.rows)
 
@@ -269,7 +271,11 @@ class Made:
         self.into = into
         self.at = late[into] if isinstance(into, View) else None
         self.known = known
-        self.getters = [known.get(x, (_same, x)) if isinstance(x, Variable) else (_same, x) for x in call.args] if flat else None
+        self.getters = (
+            [known.get(x, (_same, x)) if isinstance(x, Variable) else (_same, x) for x in call.args]
+            if flat
+            else None
+        )
 
     def __call__(self) -> None:
         if self.getters is not None:

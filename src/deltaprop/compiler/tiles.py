@@ -161,7 +161,9 @@ def scratch_memory(nbytes: int) -> np.ndarray:
     return memory
 
 
-def in_shares(work: Callable[[int, int], Any], size: int, shape: Sequence[int], shared: bool) -> None:
+def in_shares(
+    work: Callable[[int, int], Any], size: int, shape: Sequence[int], shared: bool
+) -> None:
     """Do the work from the first tile to the last, a share of it in each thread.
 
     Parameters

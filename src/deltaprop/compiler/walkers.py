@@ -98,8 +98,9 @@ def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
             i = slice(start, min(start + step, last))
             parts = (..., i, slice(i.stop - i.start))
             for function, arrays in rows:
-                args = [inner[x] if type(x) is int else x for x, _ in arrays]
-                args = [x[parts[cut]] if cut else x for x, (_, cut) in zip(args, arrays)]
+                whole = [inner[x] if type(x) is int else x for x, _ in arrays]
+                cuts = [parts[cut] for _, cut in arrays]
+                args = [x[cut] for x, cut in zip(whole, cuts, strict=True)]
                 function(*args[:-1], out=args[-1])
 
     def quietly(first: int, last: int) -> None:

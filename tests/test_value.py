@@ -198,6 +198,31 @@ def test_operators_agree_with_numpy(op: Any, other: Any, mine: Any, reflected: b
     assert np.shape(v.grad) == v.shape
 
 
+KINDS_OF_NUMBERS = [
+    (a, b) for a in (Value, dp.constant, float) for b in (Value, dp.constant, float)
+]
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+@pytest.mark.parametrize(("left", "right"), KINDS_OF_NUMBERS[:-1])
+def test_floats_take_a_short_way_that_records_the_same(op: Any, left: Any, right: Any) -> None:
+    a, b = left(2.5), right(2.0)
+    found, want = op(a, b), LONG_WAY[op.__name__](a, b)
+    assert type(found.data) is float
+    assert found.data == want.data
+    assert found.op is want.op
+    assert found.is_constant == want.is_constant
+    operands = [x for x in (a, b) if isinstance(x, Value) and not x.is_constant]
+    assert list(found.inputs) == list(want.inputs) == operands
+    assert [type(x) for x in found.args] == [type(x) for x in want.args]
+
+
+LONG_WAY = {
+    "add": dnp.add, "sub": dnp.subtract, "mul": dnp.multiply, "truediv": dnp.divide,
+    "pow": dnp.power, "mod": dnp.remainder, "floordiv": dnp.floor_divide,
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("op", OPERATORS)
 @pytest.mark.parametrize("other", ["a", None, {}, object()])
 def test_operators_refuse_what_is_no_number(op: Any, other: Any) -> None:

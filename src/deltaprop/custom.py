@@ -55,7 +55,7 @@ def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any
     args = tuple(
         x.snapshot() if x.op is None else kept(x, saved, i, True) for i, x in enumerate(variables)
     )
-    node = Value.recorded(op, args, raw(data), params)
+    node = variables[0].recorded(op, args, raw(data), params)
     node.saved = [x._held for x in args]
     return node
 

@@ -33,6 +33,7 @@ from .graph import (
     copied,
     dtype_of,
     is_complex,
+    narrow,
     raw,
     shape_of,
 )
@@ -42,7 +43,6 @@ from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, parents, topological_order
 from .graph.reverse import sweep
-from .graph.scalars import narrow
 from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value

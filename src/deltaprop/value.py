@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 
@@ -20,15 +19,15 @@ from .graph import (
     as_number,
     copied,
     is_complex,
-    is_float,
     is_known,
+    narrow,
     outside,
     raw,
 )
 from .graph.cotangent import as_gradient, materialize
-from .graph.node import MODE, Extra, _serial, complete, in_graph, is_mutable, parents
+from .graph.node import MODE, Extra, complete, in_graph, is_mutable, parents
 from .graph.reverse import backward
-from .graph.scalars import narrow
+from .graph.scalars import with_short_way
 from .protocols import ArrayProtocols
 
 _hook_keys = count()
@@ -37,75 +36,20 @@ _OPERANDS = (Node, *DATA)
 _OF_NODES = {name for name in dir(Node) if name[0] != "_"} - {"op", "is_constant"}
 
 
-def _operators(
-    primitive: Binary, on_floats: Callable[[float, float], Any]
-) -> tuple[Operator, Operator]:
-    """Return the methods of a binary operator and of its reflection, with a shortcut for scalars.
-
-    The shortcut is `primitive(a, b)` written out. A graph of scalars consists of such calls only,
-    and the shortcut takes about a third of the time of the general call.
-    """
-    is_operator = on_floats.__module__ == "_operator"  # so it accepts symbols too
+def _method(primitive: Binary, reflected: bool = False) -> Operator:
+    """Return the method of a binary operator, or of its reflection."""
 
     def method(self: Value, other: Any) -> Value:
-        a = self._held
         kind = type(other)
-        mode = MODE.get()
-        number: Any = float if mode is None else mode.number if is_operator else None
-        if type(a) is number:
-            if kind is Value:
-                b = other._held
-                alike = type(b) is number
-            else:
-                b = other = float(other) if kind is int else other
-                alike = type(b) is float
-            if alike:
-                left: Any = self.snapshot() if self.op is None else self
-                if kind is Value and other.op is None:
-                    other = other.snapshot()
-                if number is not float and (type(left) is number or type(other) is number):
-                    if isinstance(left, Node) or isinstance(other, Node):
-                        return primitive(self, other)  # a slot cannot hold a recorded constant
-                    return Value.leaf(on_floats(a, b), constant=True)
-                try:
-                    data = on_floats(a, b)
-                except (ArithmeticError, ValueError):
-                    return primitive(self, other)
-                if type(left) is not float or type(other) is not float:
-                    node = _new_value()
-                    node.op = primitive
-                    node.first = left
-                    node.second = other
-                    node.serial = next(_serial)
-                    node._held = data
-                    node._grad = None
-                    node._extra = None
-                    node.twin = None
-                    return node
-                return Value.leaf(data, constant=True)
         if kind is list or kind is tuple:
             other = rectangular(other)
         elif kind is not Value and not isinstance(other, _OPERANDS):
             return NotImplemented
-        result = primitive(self, other)
-        if mode is not None and is_float(a) and not is_float(result._held):
-            b = other._held if kind is Value else other
-            if is_float(b) or type(b) is int:
-                result._held = as_number(result._held)  # Python operators turn floats into floats
-        return result
-
-    def reflected(self: Value, other: Any) -> Value:
-        if type(other) is list or type(other) is tuple:
-            other = rectangular(other)
-        elif not isinstance(other, _OPERANDS):
-            return NotImplemented
-        elif type(other) is int and type(self._held) is float:
+        elif kind is int and type(self._held) is float:
             other = float(other)
-            if primitive is elementwise.add and not self.is_constant:
-                return method(self, other)  # the first addition of sum()
-        return primitive(other, self)
+        return primitive(other, self) if reflected else primitive(self, other)
 
-    return method, reflected
+    return method
 
 
 def _in_place(operate: Operator) -> Operator:
@@ -127,17 +71,6 @@ def _in_place(operate: Operator) -> Operator:
 
 
 _STEPS = (elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide)
-
-
-def _comparison(primitive: Binary) -> Operator:
-    def method(self: Value, other: Any) -> Value:
-        if isinstance(other, list | tuple):
-            other = rectangular(other)
-        elif not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return primitive(self, other)
-
-    return method
 
 
 class Value(ArrayProtocols):
@@ -465,9 +398,7 @@ class Value(ArrayProtocols):
 
         return remove
 
-    if (
-        TYPE_CHECKING
-    ):  # what is assigned to a name is no method to checkers, and sum() wants methods
+    if TYPE_CHECKING:  # the operators are set below
 
         def __add__(self, other: Operand, /) -> Value: ...
         def __radd__(self, other: Operand, /) -> Value: ...
@@ -503,28 +434,6 @@ class Value(ArrayProtocols):
         def __rlshift__(self, other: Operand, /) -> Value: ...
         def __rshift__(self, other: Operand, /) -> Value: ...
         def __rrshift__(self, other: Operand, /) -> Value: ...
-
-    else:
-        __add__, __radd__ = _operators(elementwise.add, operator.add)
-        __sub__, __rsub__ = _operators(elementwise.subtract, operator.sub)
-        __mul__, __rmul__ = _operators(elementwise.multiply, operator.mul)
-        __truediv__, __rtruediv__ = _operators(elementwise.divide, operator.truediv)
-        __pow__, __rpow__ = _operators(elementwise.power, elementwise.power_of_floats)
-        __mod__, __rmod__ = _operators(elementwise.remainder, operator.mod)
-        __floordiv__, __rfloordiv__ = _operators(elementwise.floor_divide, operator.floordiv)
-        __iadd__, __isub__ = _in_place(__add__), _in_place(__sub__)
-        __imul__, __itruediv__ = _in_place(__mul__), _in_place(__truediv__)
-        __lt__ = _comparison(elementwise.less)
-        __le__ = _comparison(elementwise.less_equal)
-        __gt__ = _comparison(elementwise.greater)
-        __ge__ = _comparison(elementwise.greater_equal)
-        __eq__ = _comparison(elementwise.equal)
-        __ne__ = _comparison(elementwise.not_equal)
-        __and__ = __rand__ = _comparison(elementwise.bitwise_and)
-        __or__ = __ror__ = _comparison(elementwise.bitwise_or)
-        __xor__ = __rxor__ = _comparison(elementwise.bitwise_xor)
-        __lshift__, __rlshift__ = _operators(elementwise.left_shift, operator.lshift)
-        __rshift__, __rrshift__ = _operators(elementwise.right_shift, operator.rshift)
 
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
@@ -666,7 +575,36 @@ class Value(ArrayProtocols):
         return shaping.transpose(self, order)
 
 
-_new_value = partial(object.__new__, Value)  # faster than to call it with an argument
+_OPERATORS: dict[str, tuple[Any, Callable[[Any, Any], Any]]] = {
+    "add": (elementwise.add, operator.add),
+    "sub": (elementwise.subtract, operator.sub),
+    "mul": (elementwise.multiply, operator.mul),
+    "truediv": (elementwise.divide, operator.truediv),
+    "pow": (elementwise.power, elementwise.power_of_floats),
+    "mod": (elementwise.remainder, operator.mod),
+    "floordiv": (elementwise.floor_divide, operator.floordiv),
+    "lshift": (elementwise.left_shift, operator.lshift),
+    "rshift": (elementwise.right_shift, operator.rshift),
+}
+_SYMMETRIC = {
+    "and": elementwise.bitwise_and, "or": elementwise.bitwise_or, "xor": elementwise.bitwise_xor,
+}  # fmt: skip
+_COMPARISONS = {
+    "lt": elementwise.less, "le": elementwise.less_equal, "gt": elementwise.greater,
+    "ge": elementwise.greater_equal, "eq": elementwise.equal, "ne": elementwise.not_equal,
+}  # fmt: skip
+
+for _name, (_primitive, _on_floats) in _OPERATORS.items():
+    for _prefix in ("", "r"):
+        _general = _method(_primitive, _prefix == "r")
+        _short = with_short_way(Value, _primitive, _on_floats, _general, _prefix == "r")
+        setattr(Value, f"__{_prefix}{_name}__", _short)
+for _name in ("add", "sub", "mul", "truediv"):
+    setattr(Value, f"__i{_name}__", _in_place(getattr(Value, f"__{_name}__")))
+for _name, _primitive in (_SYMMETRIC | _COMPARISONS).items():
+    setattr(Value, f"__{_name}__", _method(_primitive))
+for _name, _primitive in _SYMMETRIC.items():
+    setattr(Value, f"__r{_name}__", _method(_primitive))
 
 
 def constant(data: Any, dtype: Any = None) -> Value:

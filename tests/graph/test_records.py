@@ -21,7 +21,7 @@ from deltaprop.graph.forward import forward_sweep
 
 from .test_reverse import naive, programs, run, tangent_agrees
 
-MODULES = node, primitive, recording  # where it is known from how many bytes on a result is large
+MODULES = node, recording  # where it is known from how many bytes on a result is large
 
 
 @pytest.fixture(autouse=True)

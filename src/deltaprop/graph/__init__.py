@@ -10,6 +10,7 @@ from .arrays import frozen as frozen
 from .arrays import is_array as is_array
 from .arrays import is_float as is_float
 from .arrays import is_known as is_known
+from .arrays import narrow as narrow
 from .arrays import refuse_masks as refuse_masks
 from .arrays import verify as verify
 from .cotangent import Masked as Masked

@@ -123,6 +123,18 @@ def as_number(x: Any) -> Any:
     return x.item() if isinstance(x, np.ndarray | np.generic) and not x.ndim else x
 
 
+def narrow(data: Any) -> Any:
+    """Return the dtype of 0-d data if no Python number has it (such as float32), else None."""
+    if type(data) in _WIDE:
+        return None
+    dtype = getattr(data, "dtype", None)
+    return dtype if dtype is not None and dtype.char in "efF" and not data.shape else None
+
+
+# the types whose dtype follows from the Python number
+_WIDE = {float, int, complex, np.float64, np.complex128, bool, np.bool_}
+
+
 def as_held(x: Any, dtype: Any) -> Any:
     """Return data in the form that nodes hold: a new array, or a Python number."""
     return as_array(x).astype(dtype) if np.shape(x) else as_number(as_array(x, dtype))

@@ -212,11 +212,7 @@ class Elementwise(Primitive):
         if graph or kind is Masked or kind is Scattered or self.chooses:
             return self._vjp_masked(g, node, graph)
         scalar = type(y) is not np.ndarray
-        if scalar:
-            real = is_float(y)
-        else:
-            real = y.dtype.kind != "c"
-        if not real:
+        if not is_float(y) if scalar else y.dtype.kind == "c":
             return self._vjp_masked(g, node, graph)
         if self.slope is not None and not scalar:
             return (g * self.slope(y, *node.saved),)
@@ -224,8 +220,10 @@ class Elementwise(Primitive):
         shape = () if scalar else y.shape
         xs: Any = None
         out: list[Any] = []
-        for i, x in enumerate(args):
+        i = 0
+        for x in args:
             p = partials[i]
+            i += 1
             if p is None or not isinstance(x, Node):
                 out.append(None)
                 continue

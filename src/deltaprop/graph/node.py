@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from .arrays import DuckArray, as_array, as_number
-from .scalars import narrow
+from .arrays import DuckArray, as_array, as_number, narrow
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -117,18 +116,17 @@ class Node:
 
     __hash__: ClassVar[Callable[[Any], int]] = object.__hash__
 
-    @classmethod
     def recorded(
-        cls, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
+        self, op: Primitive, args: Any, data: Any, params: dict[str, Any] | None = None
     ) -> Self:
-        """Return a node made by `op`; a 0-d result is held as a Python number."""
+        """Return a node of this class, made by `op`; a 0-d result is held as a Python number."""
         dtype = twin = None
         if type(data) is not np.ndarray or not data.ndim:
             dtype = narrow(data)
             data = as_number(data)
         elif data.nbytes >= LARGE:
             twin = TO_COME
-        node = object.__new__(cls)
+        node = object.__new__(type(self))
         node.op = op
         node.first = args
         node.second = params
@@ -251,7 +249,7 @@ class Node:
         current = saved is None or saved is data
         if current and extra.exposed:
             saved = data.copy() if saved is None else data
-        snapshot = type(self).recorded(SNAPSHOT, self, data if saved is None else saved)
+        snapshot = self.recorded(SNAPSHOT, self, data if saved is None else saved)
         snapshot.twin = None
         if extra.dtype is not None:
             snapshot.extra.dtype = extra.dtype

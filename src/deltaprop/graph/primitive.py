@@ -17,19 +17,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .arrays import DuckArray, as_array, as_number
+from .arrays import DuckArray, as_array
 from .domains import Case
 from .node import (
-    LARGE,
     MODE,
-    TO_COME,
     Node,
-    _serial,
     complete,
     is_absent,
     is_mutable,
 )
-from .scalars import as_scalar, narrow, remember
+from .scalars import as_scalar, remember
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules accept both
 Rule: TypeAlias = Callable[..., Any]
@@ -187,27 +184,10 @@ class Primitive:
             return variable.leaf(result, constant=True)
         for i in large:
             sources = _replaced(sources, i, kept(sources[i], data, i, keeps is None or keeps[i]))
-        dtype = twin = None
-        if type(result) is not np.ndarray or not result.ndim:
-            dtype = narrow(result)
-            result = as_number(result)
-        elif result.nbytes >= LARGE:
-            twin = TO_COME
-        # Node.recorded inlined: every operation passes here
-        node = object.__new__(type(variable))
-        node.op = self
-        node.first = tuple(sources)
-        node.second = params or None
+        node = variable.recorded(self, tuple(sources), result, params or None)
         node.saved = data
-        node.serial = next(_serial)
-        node._held = result
-        node._grad = None
-        node._extra = None
-        node.twin = twin
-        if dtype is not None:
-            node.extra.dtype = dtype
-        elif type(result) is not np.ndarray and not self.strong and len(data) == 1:
-            remember(node, variable)
+        if type(result) is not np.ndarray and len(data) == 1 and not self.strong:
+            return remember(node, variable)
         return node
 
     def differentiable(self, args: Sequence[Any]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import copied
 from .cotangent import ZERO, accumulate, as_gradient, is_excess, materialize
-from .node import MODE, SNAPSHOT, Node, in_graph, is_complex, shape_of, variable_of
+from .node import MODE, SNAPSHOT, Node, in_graph, is_complex, shape_of
 
 
 def sweep(
@@ -24,9 +24,9 @@ def sweep(
 ) -> dict[Node, Any]:
     """Carry `seed`, the cotangent of `root`, back through the graph.
 
-    Nodes are visited newest first. A node is newer than all nodes it depends on, so its cotangent
-    is complete when its turn comes. A heap holds the frontier. Usually the next node to visit is
-    the one recorded just before, and the heap is not needed.
+    Nodes are visited newest first: the frontier is a heap of serial numbers. A node is newer than
+    all nodes it depends on, so its cotangent is complete when its turn comes. Leaves and targets
+    are not visited. Their cotangents are what is left at the end.
 
     Parameters
     ----------
@@ -47,109 +47,73 @@ def sweep(
         The cotangents of the leaves or targets that were reached, materialised.
     """
     mode = MODE.get()
-    root = in_graph(variable_of(root))
-    # the type that scalar nodes hold: floats, or what stands for floats in this mode
     number: Any = float if mode is None else mode.number
-    plain = mode is None and not graph
-    floats = number is not None and not graph
-    leaves: dict[Node, Any] = {}
+    # the types that stand for a float in this mode; none if the rules must run on nodes
+    numbers = () if graph or number is None else (float, number)
     stops = {node.serial: node for node in targets}
     oldest = max(stops, default=0)
-    if root.op is None:
-        return _completed({root: seed})
-    serial = root.serial
-    pending: dict[int, Any] = {serial: [root, seed]}
+    pending: dict[int, Any] = {}  # for each serial number [node, its cotangent so far]
     frontier: list[int] = []
-    take = pending.pop
-    while pending:
-        entry = take(serial, None)
-        while entry is None:
-            serial = heappop(frontier)
-            entry = take(serial, None)
-        node, g = entry
-        serial += 1  # usually the next older node is the next to visit
-        if stops and (node.serial in stops or node.serial > oldest):
-            if node.serial in stops:
-                leaves[stops[node.serial]] = g
-            continue
-        if node._extra is not None:
-            node._extra.owns_grad = False
-            if node._extra.hooks is not None:
-                g = _hooked(node, g)
-        args: Any = node.first
-        if type(args) is tuple:
-            data: Any = node._held
-            kind = type(data) if plain else None
-            if kind is type(g) is np.ndarray and g.shape == data.shape and g.dtype == data.dtype:
-                contributions: Any = node.op.vjp(g, node, False)  # the most common case
-            else:
-                contributions = _vjp(node, g, graph, mode)
-        else:
-            args = (args,) if node.second is None else (args, node.second)
-            if floats and (type(g) is float or type(g) is number):  # no shapes, no masks
-                contributions = node.op.vjp_floats(node, g)
-            else:
-                contributions = _vjp(node, g, graph, mode)
-        if retain:
-            if node._grad is None and not graph:
-                node._grad = g  # as it is: materialised when a user asks for it
-            else:
-                _retain(node, g, graph)
-                if recorded is not None and not node._grad.is_constant:
-                    recorded.append(node)
-        i = 0
+    args: Any = (in_graph(root),)
+    contributions: Any = (seed,)
+    while True:
+        i = 0  # enumerate and zip would cost a tenth of the sweep
         for x in args:
             c = contributions[i]
             i += 1
             if c is None or type(x) is float:
                 continue
             op = x.op
-            if op is None or op is SNAPSHOT:
-                leaf = x if op is None else x.first
-                kept = leaves.get(leaf)
-                if kept is None:
-                    leaves[leaf] = c
-                elif type(kept) is number is type(c):
-                    leaves[leaf] = kept + c
-                else:
-                    leaves[leaf] = accumulate(kept, c)
-                continue
-            its = x.serial
-            entry = pending.get(its)
+            if op is SNAPSHOT:
+                x, op = x.first, None
+            serial = x.serial
+            entry = pending.get(serial)
             if entry is not None:
                 kept = entry[1]
-                entry[1] = kept + c if type(kept) is number is type(c) else accumulate(kept, c)
+                entry[1] = kept + c if type(kept) is float is type(c) else accumulate(kept, c)
                 continue
-            pending[its] = [x, c]
-            if its != serial:
-                heappush(frontier, its)
-    return _completed(leaves)
-
-
-def _completed(leaves: dict[Node, Any]) -> dict[Node, Any]:
-    """Return the leaves, with their cotangents materialised and passed through the hooks."""
-    for leaf, g in leaves.items():
-        extra = leaf._extra
-        if extra is not None:
-            extra.owns_grad = False
-            if extra.hooks is not None:
-                g = _hooked(leaf, g)
-        leaves[leaf] = materialize(g, leaf._held)
-    return leaves
+            pending[serial] = [x, c]
+            if op is not None and (not stops or (serial <= oldest and serial not in stops)):
+                heappush(frontier, serial)
+        if not frontier:
+            break
+        node, g = pending.pop(heappop(frontier))
+        if node._extra is not None:
+            g = _hooked(node, g)
+        args, short = node.first, False
+        if type(args) is not tuple:
+            args = (args,) if node.second is None else (args, node.second)
+            short = type(g) in numbers
+        contributions = node.op.vjp_floats(node, g) if short else _vjp(node, g, graph, mode)
+        if retain:
+            if node._grad is None and not graph:
+                node._grad = g
+            else:
+                _retain(node, g, graph, recorded)
+    return {
+        stops.get(serial, x): materialize(g if x._extra is None else _hooked(x, g), x._held)
+        for serial, (x, g) in pending.items()
+        if x.op is None or serial in stops
+    }
 
 
 def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
     """Return what the rule of the node sends to its arguments."""
     op: Any = node.op
-    if g is ZERO:
-        return [ZERO if isinstance(x, Node) else None for x in node.args]
-    if not op.accepts_masks or is_excess(g, node._held):
-        g = materialize(g, node._held)
+    data = node._held
+    if not type(g) is type(data) is np.ndarray or g.dtype != data.dtype or g.shape != data.shape:
+        if g is ZERO:
+            return [ZERO if isinstance(x, Node) else None for x in node.args]
+        if not op.accepts_masks or is_excess(g, data):
+            g = materialize(g, data)
     return op.vjp(g, node, graph) if mode is None else mode.vjp(node, g, graph)
 
 
 def _hooked(node: Node, g: Any) -> Any:
-    for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
+    """Return the cotangent of a node with rare attributes, as its hooks leave it."""
+    extra: Any = node._extra
+    extra.owns_grad = False
+    for hook in tuple(extra.hooks.values()) if extra.hooks else ():
         full = as_gradient(materialize(g, node._held))
         replaced = hook(copied(full))
         if replaced is not None:
@@ -169,7 +133,8 @@ def _checked(replaced: Any, node: Node) -> Any:
     return copied(g)
 
 
-def _retain(node: Node, g: Any, graph: bool) -> None:
+def _retain(node: Node, g: Any, graph: bool, recorded: list[Node] | None = None) -> None:
+    """Add a cotangent to the gradient of a node: as it is, until a user asks for it."""
     kept = node._grad
     if kept is None and not graph:
         node._grad = g
@@ -178,6 +143,8 @@ def _retain(node: Node, g: Any, graph: bool) -> None:
     if graph and not isinstance(g, Node):
         g = node.constant(g)
     node._grad = g if kept is None else materialize(kept, node._held) + g
+    if recorded is not None and not node._grad.is_constant:
+        recorded.append(node)
 
 
 @np.errstate(all="ignore")

@@ -311,7 +311,7 @@ def _with_nodes(node: Node) -> Node:
         Value.leaf(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fc" else x
         for x in node.args
     ]
-    twin = Value.recorded(node.op, tuple(args), node._held, node.params)  # type: ignore[arg-type]
+    twin = node.recorded(node.op, tuple(args), node._held, node.params)  # type: ignore[arg-type]
     twin.saved = node.operands(False)
     return twin
 

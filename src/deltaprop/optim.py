@@ -68,6 +68,28 @@ class Optimizer:
         rate that is negative or NaN, a momentum of 1, ...
     TypeError
         If a parameter is not a variable, or an option is unknown.
+
+    Examples
+    --------
+    The parameters are the means of all that gradient descent makes of them, each so far:
+
+    >>> import deltaprop as dp
+    >>> class Averaged(dp.optim.Optimizer):
+    ...     slots = ("last",)
+    ...     @staticmethod
+    ...     def rates(lr, count, **_):
+    ...         return lr, 1 / count
+    ...     @staticmethod
+    ...     def update(p, g, state, rates, *, weight_decay=0.0):
+    ...         last = state[0] - rates[0] * (g + weight_decay * p)
+    ...         return p + rates[1] * (last - p), (last,)
+    >>> w = dp.Value(0.0)
+    >>> optimizer = Averaged([w], lr=0.5)
+    >>> for _ in range(3):
+    ...     w.grad = 1.0
+    ...     optimizer.step()
+    >>> w.item(), optimizer.state_dict()["state"]["0.last"].item()
+    (-1.0, -1.5)
     """
 
     update: Callable[..., tuple[Any, State]]
@@ -130,7 +152,9 @@ class Optimizer:
             outside().depend(_options, self)
             for value in (self._lr, self._count, *self.parameters, *chain(*self.state)):
                 outside().track_variable(value)
-        update, options, in_parts, rates = self.update, self.options, self._complex, None
+        update, in_parts, rates = self.update, self._complex, None
+        # a call takes longer by every keyword
+        options = {n: x for n, x in self.options.items() if x != update.__kwdefaults__[n]}
         for i, p in enumerate(self.parameters):
             if (g := p._grad) is None:
                 continue
@@ -145,8 +169,9 @@ class Optimizer:
             new, state = update(x, g, state, rates, **options)
             p.write(_as_before(new, p._held) if apart else new)
             if kept:
-                for k, value in enumerate(kept):
-                    value.write(state[k])
+                entries = iter(state)  # zip() takes twice as long
+                for value in kept:
+                    value.write(next(entries))
 
     def _next_rates(self) -> Any:
         """What `update` gets in this step, which is counted if that matters."""
@@ -191,10 +216,9 @@ class Optimizer:
                 f"the saved options must have a momentum if and only if {self!r} has one, got "
                 f"momentum={options['momentum']!r}: make an optimiser with that momentum"
             )
+        # of old, each parameter had a count of its own
         counts = [n for n in state if n.endswith(".count") and n not in here]
-        if (
-            "count" not in state and len({str(state[n]) for n in counts}) == 1
-        ):  # from when each parameter had its own
+        if len({str(state[n]) for n in counts}) == 1 and "count" not in state:
             state = {"count": state[counts[0]], **{n: state[n] for n in state if n not in counts}}
         arrays = {name: np.asarray(entry) for name, entry in state.items()}
         fitting = {

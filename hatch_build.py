@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,7 @@ from setuptools import Distribution, Extension
 
 MODULE = "deltaprop.compiler._walker"
 SOURCE = "src/deltaprop/compiler/_walker.c"
-# one binary for this Python and all later ones; free-threaded ones before 3.15 have no such thing
+# one binary for this Python and all later ones; a free-threaded one has a binary of its own
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
 SINCE = (3, 11)
 
@@ -45,12 +46,12 @@ class Walker(BuildHookInterface):
         if not file.exists():
             print(f"{MODULE} was not built: compiled functions use the walker in Python")
         elif not editable:
-            build_data["force_include"][str(file)] = f"deltaprop/compiler/{file.name}"
-            build_data["pure_python"] = False
-            build_data["infer_tag"] = not STABLE
+            name, build_data["pure_python"], build_data["infer_tag"] = file.name, False, not STABLE
             if STABLE:
+                name = "_walker.pyd" if os.name == "nt" else "_walker.abi3.so"  # of every Python
                 platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
                 build_data["tag"] = f"cp{SINCE[0]}{SINCE[1]}-abi3-{platform}"
+            build_data["force_include"][str(file)] = f"deltaprop/compiler/{name}"
 
     def finalize(self, *_: Any) -> None:
         """Remove what was built on the way."""

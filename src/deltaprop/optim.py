@@ -152,7 +152,8 @@ class Optimizer:
             outside().depend(_options, self)
             for value in (self._lr, self._count, *self.parameters, *chain(*self.state)):
                 outside().track_variable(value)
-        update, in_parts, rates = self.update, self._complex, None
+        update: Any = self.update
+        in_parts, rates = self._complex, None
         # a call takes longer by every keyword
         options = {n: x for n, x in self.options.items() if x != update.__kwdefaults__[n]}
         for i, p in enumerate(self.parameters):

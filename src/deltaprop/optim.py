@@ -153,7 +153,7 @@ class Optimizer:
             for value in (self._lr, self._count, *self.parameters, *chain(*self.state)):
                 outside().track_variable(value)
         update: Any = self.update
-        in_parts, rates = self._complex, None
+        rates = None
         # a call takes longer by every keyword
         options = {n: x for n, x in self.options.items() if x != update.__kwdefaults__[n]}
         for i, p in enumerate(self.parameters):
@@ -164,7 +164,7 @@ class Optimizer:
             if type(g) is not np.ndarray:
                 g = raw(g)
             x, kept = p._held, self.state[i]
-            if apart := i in in_parts:
+            if apart := i in self._complex:
                 x, g = _real(x), _real(g)
             state = kept and [value._held for value in kept]
             new, state = update(x, g, state, rates, **options)
@@ -183,10 +183,9 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
-        if MODE.get() is not None:
-            for p in self.parameters:
-                outside().track_variable(p)
         for p in self.parameters:
+            if MODE.get() is not None:
+                outside().track_variable(p)
             p.forget_gradient()
 
     def state_dict(self) -> dict[str, Any]:

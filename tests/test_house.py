@@ -15,11 +15,11 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 6_507, "graph": 1_920, "calculus": 2_423, "value": 745, "numpy": 666, "transforms": 753,
-    "engine": 2_451,
-    "school": 2_952, "nn": 1_096, "optim": 432, "deltas": 302, "training": 1_122,
-    "annexes": 5_399, "functions": 1_297, "xla": 608, "testing": 1_057, "viz": 1_348,
+    "engine": 2_684,
+    "school": 2_951, "nn": 1_096, "optim": 431, "deltas": 302, "training": 1_122,
+    "annexes": 5_398, "functions": 1_297, "xla": 607, "testing": 1_057, "viz": 1_348,
     "bridges": 1_089,
-    "everything": 17_309,
+    "everything": 17_540,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

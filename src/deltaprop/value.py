@@ -195,11 +195,11 @@ class Value(ArrayProtocols):
             return shown(as_gradient(materialize(g, self._held)))
         if isinstance(g, Node):
             return g
-        if not self.extra.owns_grad:
+        if g is not self.extra.own_grad:
             # the backward pass shares arrays; a user who reads a gradient gets a copy
             g = materialize(g, self._held)
             node._grad = g = copied(g)
-            self.extra.owns_grad = True
+            self.extra.own_grad = g
         return g
 
     @grad.setter

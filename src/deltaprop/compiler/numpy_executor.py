@@ -23,8 +23,8 @@ from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
 from .program import Call, Program, Variable, alias, flops, listed, symbols_in
-from .recording import Place, Recorded, exclusively
-from .table import Table
+from .recording import Place, Recorded
+from .table import Table, fixed
 from .tiles import are_shared, regions
 from .traced import UnfitError
 from .walkers import PythonWalker, consume
@@ -233,14 +233,15 @@ class Runner:
     def _result(self, x: Any) -> tuple[Any, ...]:
         """A function and its arguments, which give a result in memory of its own."""
         if not isinstance(x, Variable):
-            return (np.ndarray.copy, x) if isinstance(x, np.ndarray) else (_same, x)
+            return (np.ndarray.copy, x) if isinstance(x, np.ndarray) else fixed(x)
         if x in self._fresh:
             self.table.array(x)
             return self.table.getter(x)
         get, *args = self.table.getter(x)
         if x.number or x.scalar:
             return (get, *args)
-        return (np.ndarray.copy, args[0], "K") if get is _same else (_copied, get, args)
+        known = self.table.arrays.get(x)
+        return (_copied, get, args) if known is None else (np.ndarray.copy, known, "K")
 
     def _stores(self) -> list[tuple[Any, ...]]:
         """What is left outside: copied to arrays there, or put there."""
@@ -250,19 +251,20 @@ class Runner:
                 if not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
                     self.table.row(setitem, home, ..., self.table.array(y))
                 continue
-            owner = place.owner
-            value = self.table.getter(y) if isinstance(y, Variable) else (_same, y)
-            stores.append((setattr, owner, place.name, *value))
-            if place.name == "_grad":
-                stores.append((setattr, owner.extra, "owns_grad", _same, False))
-            else:
-                stores.append((setattr, owner.extra, "snapshot", _same, None))
+            value = self.table.getter(y) if isinstance(y, Variable) else fixed(y)
+            stores.append((setattr, place.owner, place.name, *value))
         return stores
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
-        if self.lock._is_owned():
+        lock = self.lock
+        if lock._is_owned():
             raise UnfitError("a compiled function is called while it runs")
-        return exclusively(self.lock, self._run, inputs)
+        try:
+            with lock:
+                return self._run(inputs)
+        finally:
+            if lock._is_owned():  # a signal came in the moment in which it was let go
+                lock.release()
 
     def _run(self, inputs: Sequence[Any]) -> Any:
         plan = self.plan
@@ -286,10 +288,6 @@ class Runner:
                 results[i] = wrap(results[i])
         structure = self.recorded.structure
         return results[0] if structure is LEAF else unflatten(structure, results)
-
-
-def _same(x: Any) -> Any:
-    return x
 
 
 def _copied(get: Any, args: Any) -> Any:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import starmap
+from operator import call as apply
 from operator import setitem
 from typing import Any, NamedTuple
 
@@ -121,7 +123,7 @@ class Table:
             return list.__getitem__, self.now, self.late[array]
         if x.number:
             return np.ndarray.item, array
-        return (np.ndarray.__getitem__, array, ()) if x.scalar else (_same, array)
+        return (np.ndarray.__getitem__, array, ()) if x.scalar else fixed(array)
 
     # -- a method for each kind of call ----------------------------------------------------
 
@@ -243,8 +245,9 @@ class Table:
         self.sure = len(self.rows)
 
 
-def _same(x: Any) -> Any:
-    return x
+def fixed(x: Any) -> tuple[Any, ...]:
+    """A function of C's and its arguments, which give `x`."""
+    return list.__getitem__, [x], 0
 
 
 def _chooses(ufunc: Any) -> bool:
@@ -271,15 +274,13 @@ class Made:
         self.into = into
         self.at = late[into] if isinstance(into, View) else None
         self.known = known
-        self.getters = (
-            [known.get(x, (_same, x)) if isinstance(x, Variable) else (_same, x) for x in call.args]
-            if flat
-            else None
-        )
+        self.getters: Any = None
+        if flat:
+            self.getters = [known[x] if isinstance(x, Variable) else fixed(x) for x in call.args]
 
     def __call__(self) -> None:
         if self.getters is not None:
-            y = self.function(*[f(*a) for f, *a in self.getters])
+            y = self.function(*starmap(apply, self.getters))
         else:
             data = {x: f(*a) for x, (f, *a) in self.known.items()}
             args, params = substituted(self.call.args, data), substituted(self.call.params, data)

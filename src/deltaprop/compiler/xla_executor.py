@@ -380,7 +380,7 @@ class _HostWriter:
         for place, x in writes:
             owner, new = self.named(place.owner), left.get(self.named(x), self.named(x))
             if place.name == "_grad":
-                self.lines.append(f"{owner}._grad = {new}; {owner}._extra.owns_grad = False")
+                self.lines.append(f"{owner}._grad = {new}")
             else:
                 self.lines.append(f"{owner}.write({new})")
 

@@ -51,7 +51,7 @@ class Extra:
         "hooks",
         "name",
         "origin",
-        "owns_grad",
+        "own_grad",
         "recorded",
         "snapshot",
     )
@@ -62,7 +62,7 @@ class Extra:
         self.origin: str | None = None
         self.snapshot: weakref.ref[Node] | None = None
         self.exposed: bool = False
-        self.owns_grad: bool = False
+        self.own_grad: Any = None  # the gradient that the user has seen, and may have written to
         self.constant: bool = False
         # for each `backward(create_graph=True)` that reached this leaf, the results whose gradients
         # it recorded; each result is part of a cycle: result, gradient, graph, result
@@ -241,7 +241,7 @@ class Node:
         extra: Any = self._extra  # every leaf has one
         if extra.snapshot is not None:
             snapshot = extra.snapshot()
-            if snapshot is not None and (saved is None or saved is snapshot._held):
+            if snapshot is not None and (self._held if saved is None else saved) is snapshot._held:
                 return snapshot
         data = self._held
         if extra.constant:
@@ -264,13 +264,15 @@ class Node:
             self._held[...] = data
         else:
             self._held = data
-            extra.snapshot = None
 
     def forget_gradient(self) -> None:
         """Drop the gradient, and the gradients recorded on the way to this leaf."""
         (self if self.twin is None else in_graph(self))._grad = None
         extra = self._extra
-        if extra is not None and extra.recorded:
+        if extra is None:
+            return
+        extra.own_grad = None
+        if extra.recorded:
             for nodes in extra.recorded:
                 for node in nodes:
                     node._grad = None

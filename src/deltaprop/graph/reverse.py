@@ -112,7 +112,6 @@ def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
 def _hooked(node: Node, g: Any) -> Any:
     """Return the cotangent of a node with rare attributes, as its hooks leave it."""
     extra: Any = node._extra
-    extra.owns_grad = False
     for hook in tuple(extra.hooks.values()) if extra.hooks else ():
         full = as_gradient(materialize(g, node._held))
         replaced = hook(copied(full))

@@ -35,7 +35,7 @@ typedef struct {
     int64_t unit;                        /* entries of the loop in each of these; 0: an outer loop */
 } Row;
 
-/* The kernels that NumPy has no inner loop for: copies, and those that change the width. */
+/* The kernels that NumPy has no inner loop for: copies, also to another dtype or of some entries. */
 
 #define KERNEL(name, from, to)                                                                  \
     static void name(char **args, npy_intp const *dims, npy_intp const *steps, void *data)      \
@@ -50,9 +50,25 @@ KERNEL(copy4, uint32_t, uint32_t)
 KERNEL(copy8, uint64_t, uint64_t)
 KERNEL(narrowed, double, float)
 KERNEL(widened, float, double)
+KERNEL(truth4, npy_bool, float)
+KERNEL(truth8, npy_bool, double)
+
+/* Copies an entry where a flag is set. */
+#define SELECT(name, type)                                                                      \
+    static void name(char **args, npy_intp const *dims, npy_intp const *steps, void *data)      \
+    {                                                                                           \
+        (void)data;                                                                             \
+        for (npy_intp i = 0; i < dims[0]; i++)                                                  \
+            if (*(npy_bool *)(args[0] + i * steps[0]))                                          \
+                *(type *)(args[2] + i * steps[2]) = *(type *)(args[1] + i * steps[1]);          \
+    }
+
+SELECT(select4, uint32_t)
+SELECT(select8, uint64_t)
 
 static const struct { const char *name; PyUFuncGenericFunction loop; } kernels[] = {
     {"1", copy1}, {"4", copy4}, {"8", copy8}, {"df", narrowed}, {"fd", widened},
+    {"?f", truth4}, {"?d", truth8}, {"?4", select4}, {"?8", select8},
 };
 
 static void run_loop(const Row *row, char **late, char *scratch, int64_t first, int64_t n)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..calculus import shaping
 from ..calculus import reductions as _  # noqa: F401 - it registers the sum
 from ..calculus.elementwise import power
 from ..graph import REGISTRY, Elementwise, Selection, as_number
@@ -22,6 +23,7 @@ REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.r
 # functions of Python's whose every bit is NumPy's
 _EXACT = {math.sqrt, math.fabs, math.floor, math.ceil, math.trunc, operator.truediv}
 _MATMUL, SUM, SUM_TO = REGISTRY["matmul"], REGISTRY["sum"], REGISTRY["sum_to"]
+_WHERE, _CONVERSIONS = REGISTRY["where"], (REGISTRY["astype"],)
 _PYTHON = {"f": float, "i": int, "c": complex}
 
 
@@ -38,11 +40,17 @@ def _kind(call: Call) -> tuple[Any, ...]:
     python = ("python",)
     if y.boxed or call.effect or any(x.boxed for x in call.reads):
         return python
+    if function is _WHERE:
+        return ("where",) if not params and _chosen(call) else python
     if isinstance(function, Elementwise):
         dtypes = None if params else _loop(call)
         return python if dtypes is None else ("ufunc", *dtypes)
     if function in (as_number, alias):
         return ("copy",)
+    if function in _CONVERSIONS:
+        x = call.args[0]
+        real = isinstance(x, Variable) and (x.dtype.kind in "biuf" or x.dtype.kind == y.dtype.kind)
+        return ("copy",) if real and y.dtype.kind in "biufc" else python
     if function is _MATMUL:
         return ("matmul",) if y.shape and _alike(call.args, y) else python
     x = call.args[0] if call.args else None
@@ -58,6 +66,16 @@ def _kind(call: Call) -> tuple[Any, ...]:
             axes = _reduced(call)
             return python if axes is None else ("reduce", *axes)
     return python
+
+
+def _chosen(call: Call) -> bool:
+    """Whether a choice between numbers of one dtype, by truth values, is two copies."""
+    flags, *xs = call.args
+    truths = isinstance(flags, Variable) and flags.dtype.kind == "b" and flags.shape
+    arrays = [x for x in xs if isinstance(x, (Variable, np.ndarray)) and not _is_number(x)]
+    known = all(_is_number(x) or any(x is a for a in arrays) for x in xs)
+    same = all(x.dtype == call.result.dtype for x in arrays)
+    return bool(truths and known and same and call.result.dtype.kind == "f")
 
 
 def _alike(args: Sequence[Any], y: Any) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _walker
 from .memory import View
-from .table import Table, Tiles
+from .table import Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
 from .walkers import QUIET, called
 
@@ -57,6 +57,9 @@ class NativeWalker:
             row = self._matmul(*args)
         elif isinstance(function, np.ufunc):
             row = self._loop(function, args)
+        elif function is select:
+            found = _walker.loop(None, f"?{args[2].dtype.itemsize}".encode())
+            row = self._elementwise(found, args) if found else None
         elif function is setitem:
             row = self._set(args[0], args[2])
         return self._call(function, args) if row is None else row

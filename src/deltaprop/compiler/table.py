@@ -140,6 +140,12 @@ class Table:
     def _copy(self, call: Call) -> None:
         self._set(self.array(call.result), self._operand(call.args[0], call.result.dtype))
 
+    def _where(self, call: Call) -> None:
+        into = self.array(call.result)
+        flags, x, other = [self._operand(x, call.result.dtype) for x in call.args]
+        self._set(into, other)
+        self.row(select, flags, x, into)
+
     def _set(self, into: Any, x: Any) -> None:
         self.row(setitem, into, ..., x)
 
@@ -168,7 +174,7 @@ class Table:
         The larger of two NumPy finds three times as fast if a number is there for each entry.
         """
         if isinstance(x, Variable):
-            if x.dtype == dtype or x.shape:
+            if x.dtype == dtype or x.shape or x.dtype.kind == "b":
                 return self.array(x)
             if (x, dtype) not in self._casts:
                 self._casts[x, dtype] = np.empty((), dtype)
@@ -248,6 +254,11 @@ class Table:
 def fixed(x: Any) -> tuple[Any, ...]:
     """A function of C's and its arguments, which give `x`."""
     return list.__getitem__, [x], 0
+
+
+def select(flags: Any, x: Any, into: Any) -> None:
+    """Copy `x` where the flags are set."""
+    np.positive(x, into, where=flags)
 
 
 def _chooses(ufunc: Any) -> bool:

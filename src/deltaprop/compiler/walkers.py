@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .memory import View
-from .table import Table, Tiles
+from .table import Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
 
 # Takes all that an iterator gives. If no Python code runs for that, a signal waits until the end.
@@ -74,6 +74,9 @@ def called(row: Sequence[Any]) -> Sequence[Any]:
     if function is np.maximum or function is np.minimum:
         # NumPy will not have the output of these two as a positional argument
         return (partial(function, out=args.pop()), *args)
+    if function is select:
+        flags, *args = args
+        return (partial(np.positive, where=flags), *args)
     return row
 
 

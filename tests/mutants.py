@@ -202,6 +202,21 @@ def checks_of_the_kinds() -> Iterator[Check]:
         yield partial(test_second_order.test_right_or_nan, name)
     yield test_second_order.test_a_cotangent_that_was_recorded_from_a_square_adds_up
     yield test_records.test_a_value_that_a_record_stands_for_may_be_differentiated
+    yield from [
+        partial(test_records.with_records_of_all, test)
+        for test in (
+            test_records.test_the_inputs_are_the_very_values_that_the_user_holds,
+            test_records.test_gradients_hooks_and_names_are_those_of_the_value_whoever_asks,
+            partial(
+                test_records.test_what_is_computed_again_is_what_it_was_whatever_is_written, True
+            ),
+            partial(
+                test_records.test_what_is_computed_again_is_what_it_was_whatever_is_written, False
+            ),
+            test_records.test_what_was_writable_when_an_operation_ran_is_not_read_again,
+            test_records.test_what_is_exposed_after_an_operation_ran_costs_no_memory,
+        )
+    ]
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own
     yield zeros.test_a_masked_partial_of_a_wider_type
     yield zeros.test_a_mask_that_broadcasts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .graph import as_array, as_number, raw
+from .graph import as_array, as_number, copied, raw
 from .value import Value
 
 
@@ -36,7 +36,7 @@ class Kept:
             return self
         if self.name not in vars(owner):
             raise AttributeError(f"{type(owner).__name__!r} object has no attribute {self.name!r}")
-        return raw(vars(owner)[self.name])
+        return data_of(vars(owner)[self.name])
 
     def __set__(self, owner: Any, new: Any) -> None:
         data = as_number(as_array(raw(new)))
@@ -46,3 +46,9 @@ class Kept:
         else:
             raw(value)
             value.write(data)
+
+
+def data_of(value: Value) -> Any:
+    """The data of a Value, a copy where a compiled function writes into them."""
+    data = raw(value)
+    return copied(data) if value.extra.exposed else data

@@ -30,6 +30,14 @@ def _small_is_large(monkeypatch: Any) -> None:
         monkeypatch.setattr(module, "LARGE", 0)
 
 
+def with_records_of_all(test: Callable[[], None]) -> None:
+    """Run a test for which even the smallest result is large."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in MODULES:
+            patch.setattr(module, "LARGE", 0)
+        test()
+
+
 # -- what it saves -----------------------------------------------------------------------------
 
 ROUNDS, SIZE = 20, 100_000
@@ -227,6 +235,26 @@ def test_what_is_computed_again_is_what_it_was_whatever_is_written(constant: boo
     np.testing.assert_array_equal(y.inputs[0].data, [10.5, 21.0])
     x.data = [7.0, 7.0]
     np.testing.assert_array_equal(y.inputs[0].inputs[0].data, [0.5, 1.0])
+
+
+def test_what_was_writable_when_an_operation_ran_is_not_read_again() -> None:
+    c = np.array([10.0, 20.0])
+    a = Value([1.0, 2.0]) + c
+    c[:] = 0.0
+    c.flags.writeable = False  # too late: `a` was computed before
+    y = np.tanh(a)
+    del a
+    np.testing.assert_array_equal(y.inputs[0].data, [11.0, 22.0])
+
+
+def test_what_is_exposed_after_an_operation_ran_costs_no_memory() -> None:
+    p = Value([1.0, 2.0])
+    a = p + 1.0
+    p.data[:] = 0.0
+    y = np.tanh(a)
+    assert node.is_absent(y.args[0]._held)
+    del a
+    np.testing.assert_array_equal(y.inputs[0].data, [2.0, 3.0])
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {

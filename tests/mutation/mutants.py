@@ -23,6 +23,7 @@ from deltaprop.graph import (
     cotangent,
     elementwise,
     forward,
+    node,
     primitive,
     raw,
     reverse,
@@ -307,4 +308,5 @@ KINDS: list[Any] = [
     primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,
     primitive.Bilinear.jvp, primitive.Custom.vjp, primitive.Custom.jvp,
     reverse.sweep, reverse._vjp, forward.forward_sweep,
+    node.Node.record, node._is_repeatable, inspect.unwrap(node.complete), primitive.kept,
 ]  # fmt: skip

@@ -35,7 +35,9 @@ MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
 
 # results of at least so many bytes get a record, which itself takes some hundred bytes
 LARGE = 1 << 16
+# the twins of large results without a record yet: of one that can be computed again, of another
 TO_COME: Any = object()
+TO_COME_WHOLE: Any = object()
 
 
 class Extra:
@@ -86,7 +88,7 @@ class Node:
         be half of the objects that the garbage collector visits.
     saved : sequence
         The data of `args` as the operation saw them; missing for operations on scalars.
-    twin : Node, weakref, TO_COME or None
+    twin : Node, weakref, TO_COME, TO_COME_WHOLE or None
         For a large result, the record that takes its place in the graph once another operation
         uses it. For a record, its result, as long as somebody holds it. None for other nodes.
     """
@@ -124,8 +126,8 @@ class Node:
         if type(data) is not np.ndarray or not data.ndim:
             dtype = narrow(data)
             data = as_number(data)
-        elif data.nbytes >= LARGE:
-            twin = TO_COME
+        elif data.nbytes >= LARGE and type(args) is tuple:
+            twin = TO_COME if _is_repeatable(op, args) else TO_COME_WHOLE
         node = object.__new__(type(self))
         node.op = op
         node.first = args
@@ -199,15 +201,15 @@ class Node:
         A graph keeps an array while any rule reads it; the result itself lives while its user holds
         it. `complete` recomputes arrays that nobody keeps.
         """
-        if self.twin is not TO_COME:
+        whole = self.twin is TO_COME_WHOLE
+        if self.twin is not TO_COME and not whole:
             return in_graph(self)
         op: Any = self.op
         node = object.__new__(type(self))
         node.op = op
         node.first, node.second, node.saved = self.first, self.second, self.saved
         node.serial = self.serial
-        keeps = op.keeps_result or not _repeatable(self)
-        node._held = self._held if keeps else absent(self._held)
+        node._held = self._held if whole or op.keeps_result else absent(self._held)
         node._grad, node._extra = self._grad, self._extra
         node.twin = weakref.ref(self)
         self.twin = node
@@ -250,7 +252,6 @@ class Node:
         if current and extra.exposed:
             saved = data.copy() if saved is None else data
         snapshot = self.recorded(SNAPSHOT, self, data if saved is None else saved)
-        snapshot.twin = None
         if extra.dtype is not None:
             snapshot.extra.dtype = extra.dtype
         if current and not extra.exposed:
@@ -322,10 +323,10 @@ def is_absent(data: Any) -> bool:
     return type(data) is np.ndarray and data.base is not None and data.base is _NAN.get(data.dtype)
 
 
-def _repeatable(node: Node) -> bool:
-    """Return whether the operation gives the same result again: no operand can be written to."""
-    keeps: Any = node.op.keeps  # type: ignore[union-attr]
-    for i, x in enumerate(node.args):
+def _is_repeatable(op: Primitive, args: Sequence[Any]) -> bool:
+    """Return whether `op` gives the same result later: no operand can be written to until then."""
+    keeps: Any = op.keeps
+    for i, x in enumerate(args):
         if keeps is None or keeps[i]:
             continue
         if isinstance(x, Node) and x.op is None and x.extra.exposed:

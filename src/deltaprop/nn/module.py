@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..graph import as_array, is_complex, outside, raw
-from ..state import Kept
+from ..state import Kept, data_of
 from ..value import Value
 
 _is_training = attrgetter("_training")
@@ -89,7 +89,7 @@ class Module:
 
     def named_buffers(self) -> list[tuple[str, Any]]:
         """Yield names such as "norms.0.running_mean" with the buffers; do not write into these."""
-        return [(name, raw(value)) for name, value in self._buffers()]
+        return [(name, data_of(value)) for name, value in self._buffers()]
 
     def _buffers(self) -> list[tuple[str, Value]]:
         """The name of each buffer, and the Value that it is kept in, once."""

@@ -64,9 +64,9 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
 def micrograd() -> Demo:
     """Return the demo on micrograd's own classes."""
     from micrograd.engine import Value
-    from micrograd.nn import ScalarMLP
+    from micrograd.nn import MLP
 
-    return Demo(ScalarMLP, Value)
+    return Demo(MLP, Value)
 
 
 def eager() -> Demo:

@@ -63,11 +63,19 @@ KERNEL(truth8, npy_bool, double)
                 *(type *)(args[2] + i * steps[2]) = *(type *)(args[1] + i * steps[1]);          \
     }
 
+/* Gathers numbers: `data` is where they lie, args[0] holds their places. */
+static void take(char **args, npy_intp const *dims, npy_intp const *steps, void *data)
+{
+    for (npy_intp i = 0; i < dims[0]; i++)
+        *(double *)(args[1] + i * steps[1]) = ((double *)data)[*(npy_intp *)(args[0] + i * steps[0])];
+}
+
 SELECT(select4, uint32_t)
 SELECT(select8, uint64_t)
 
 static const struct { const char *name; PyUFuncGenericFunction loop; } kernels[] = {
     {"1", copy1}, {"4", copy4}, {"8", copy8}, {"df", narrowed}, {"fd", widened},
+    {"take", take},
     {"?f", truth4}, {"?d", truth8}, {"?4", select4}, {"?8", select8},
 };
 

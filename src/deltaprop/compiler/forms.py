@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..calculus import shaping
 from ..calculus import reductions as _  # noqa: F401 - it registers the sum
 from ..calculus.elementwise import power
 from ..graph import REGISTRY, Elementwise, Selection, as_number
+from .lanes import Vector
 from .program import Call, Variable, alias, part
 
 REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.reduce}
@@ -34,12 +34,19 @@ def kind(call: Call) -> str:
     return call.form[0]
 
 
+def succeeds(call: Call) -> bool:
+    """Whether a call raises no error and runs no Python code, so that nothing can interrupt it."""
+    return kind(call) != "python" and call.form != ("lanes", False)
+
+
 def _kind(call: Call) -> tuple[Any, ...]:
     """The kind of a call, and what that needs: the dtypes of the loop, the axes of a sum."""
     y, function, params = call.result, call.function, call.params
     python = ("python",)
     if y.boxed or call.effect or any(x.boxed for x in call.reads):
         return python
+    if isinstance(function, Vector):
+        return ("lanes", all(isinstance(f, np.ufunc) for f, *_ in function.steps))
     if function is _WHERE:
         return ("where",) if not params and _chosen(call) else python
     if isinstance(function, Elementwise):

@@ -34,16 +34,16 @@ def lanes(program: Program) -> Program:
     wanted = list(dict.fromkeys(x for x in outer if x in made))
     inputs = list(dict.fromkeys(x for call in inside for x in call.reads if x not in made))
     vector = Vector(inside, inputs, wanted)
-    whole = Variable(())
+    whole = Variable(vector.numbers)
     calls = [Call(vector, tuple(inputs), {}, whole, reads=tuple(inputs))]
-    for i, x in enumerate(wanted):
+    for x, i in zip(wanted, vector.outputs, strict=True):
         calls.append(Call(entry if x.number else scalar_entry, (whole, i), {}, x, reads=(whole,)))
     return program.with_calls([*before, *calls, *after])
 
 
 def entry(xs: Sequence[float], i: int) -> float:
     """One of several numbers."""
-    return xs[i]
+    return float(xs[i])
 
 
 def scalar_entry(xs: Sequence[float], i: int) -> Any:
@@ -103,7 +103,17 @@ class Vector:
     calls : sequence of Call
         Operations on numbers.
     inputs, outputs : sequence of Variable
-        What it takes, and what it returns as a list.
+        What it takes, and what is asked for of the numbers that it returns.
+
+    Attributes
+    ----------
+    numbers : ndarray
+        All numbers: the inputs, then the constants, then what the steps compute.
+    inputs, known : int
+        Where the constants begin, and where they end.
+    steps : list of _Step
+    outputs : list of int
+        Where the numbers are that are asked for.
     """
 
     __name__ = "lanes"
@@ -118,16 +128,17 @@ class Vector:
         constants = [x for x in terms if type(x) is float]
         for x in constants:
             self._place.setdefault(x, len(self._place))
+        self.known: int = len(self._place)
         size = len(self._place) + sum(len(items) for _, items in groups)
         self.numbers: np.ndarray = np.zeros(size)
         for x in constants:
             self.numbers[self._place[x]] = x
         self.steps: list[_Step] = [self._step(function, items) for function, items in groups]
-        self.outputs: Any = self._places(outputs)
+        self.outputs: list[int] = [self._place[x] for x in outputs]
         self._place = {}  # the program does not need it
 
-    def __call__(self, *inputs: float) -> list[float]:
-        numbers = self.numbers
+    def __call__(self, *inputs: float) -> np.ndarray:
+        numbers = self.numbers.copy()
         numbers[: self.inputs] = inputs
         for function, args, out, starts in self.steps:
             xs = [
@@ -135,8 +146,7 @@ class Vector:
                 for x in args
             ]
             numbers[out] = function(*xs) if starts is None else np.add.reduceat(xs[0], starts)
-        found: list[float] = numbers[self.outputs].tolist()
-        return found
+        return numbers
 
     def _step(self, function: Any, items: Sequence[tuple[Any, Variable]]) -> _Step:
         start = len(self._place)
@@ -151,6 +161,8 @@ class Vector:
         for _, y in items:
             self._place[y] = len(self._place)
         forward = getattr(function, "forward", np.positive)
+        if function is power:
+            forward, args = _power(args)
         return _Step(forward, args, slice(start, len(self._place)), starts)
 
     def _column(self, xs: Sequence[Any]) -> Any:
@@ -162,6 +174,15 @@ class Vector:
         at = np.array([self._place[x] for x in xs], np.intp)
         in_a_row = len(at) > 0 and bool(np.all(np.diff(at) == 1))
         return slice(int(at[0]), int(at[-1]) + 1) if in_a_row else at
+
+
+_POWERS = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}
+
+
+def _power(args: tuple[Any, ...]) -> tuple[np.ufunc, tuple[Any, ...]]:
+    """The ufunc that NumPy takes for arrays to a power, and its arguments."""
+    known = _POWERS.get(args[1]) if type(args[1]) is float else None
+    return (np.power, args) if known is None else (known, args[:1])
 
 
 def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list[Any], Variable]]:

@@ -21,7 +21,7 @@ from ..calculus.special import SQRT_PI
 from ..graph import REGISTRY, DuckArray, Primitive
 from ..graph.modes import Mode
 from ..graph.node import MODE
-from .lanes import Vector, scalar_entry
+from .lanes import Vector, entry, scalar_entry
 from .program import Call, mapped, symbols_in
 
 special = jax.scipy.special
@@ -299,7 +299,7 @@ def _in_lanes(vector: Vector, inputs: Sequence[Any]) -> Lowered:
         # XLA would compute again and again what it fuses; this keeps the steps apart
         apart: Any = jax.lax.optimization_barrier
         numbers = apart(numbers.at[out].set(y))
-    return Lowered(numbers[vector.outputs])
+    return Lowered(numbers)
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -327,5 +327,5 @@ _BY_NAME: dict[str, Callable[..., Any]] = {
 TABLE: dict[Any, Callable[..., Any]] = {
     **{REGISTRY[name]: rule for name, rule in _BY_NAME.items()},
     np.generic.astype: _BY_NAME["astype"],
-    scalar_entry: lambda numbers, i: numbers[i],
+    **dict.fromkeys((entry, scalar_entry), lambda numbers, i: numbers[i]),
 }

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .forms import kind, shows
+from .forms import kind, shows, succeeds
+from .lanes import entry, scalar_entry
 from .program import Call, Program, Variable, run, symbols_in
 from .tiles import Region
 
@@ -94,9 +95,10 @@ class Memory:
             self._own(x)
         for call in calls:
             self._find(call)
+        early = self._alias_inputs(program)
         self._last = self._last_uses(program)
         self.sure = len(calls)
-        while self.sure and kind(calls[self.sure - 1]) != "python":
+        while self.sure and succeeds(calls[self.sure - 1]):
             self.sure -= 1
         self._slots: dict[Variable, _Slot] = {}
         self.at_home: dict[Variable, Variable] = {}
@@ -111,7 +113,7 @@ class Memory:
             if before is not None and self._outlived(call, i, before):
                 self.at_home[y] = before
             else:
-                self._place(y, i, call)
+                self._place(y, -1 if y in early else i, call)
         self._lay_out({root for x in kept for root in self.roots(x)})
 
     def roots(self, x: Any) -> frozenset[Variable]:
@@ -132,6 +134,10 @@ class Memory:
         if y.boxed:
             self._holds[y] = frozenset(root for z in call.reads for root in self.roots(z))
             return
+        if call.function is entry or call.function is scalar_entry:
+            root, offset, *_ = self.views[call.args[0]]
+            self.views[y] = View(root, offset + 8 * call.args[1], (), (), y.dtype)
+            return
         alone = len(call.reads) == 1 and x is call.reads[0]
         if alone and x in self.views and shows(call):
             base = self.views[x]
@@ -142,6 +148,18 @@ class Memory:
                 self.views[y] = View(base.root, offset, part.shape, part.strides, part.dtype)
                 return
         self._own(y)
+
+    def _alias_inputs(self, program: Program) -> set[Variable]:
+        """Let the numbers that lanes begin with be there from the start; return these lanes."""
+        numbers = {x for x in program.inputs if x.number and x.dtype == np.float64}
+        found: set[Variable] = set()
+        for call in program.calls:
+            if kind(call) == "lanes":
+                for i, x in enumerate(call.args):
+                    if x in numbers and self.views[x].root is x:
+                        self.views[x] = View(call.result, 8 * i, (), (), x.dtype)
+                        found.add(call.result)
+        return found
 
     def _last_uses(self, program: Program) -> dict[Variable, int]:
         last: dict[Variable, int] = {}
@@ -157,7 +175,7 @@ class Memory:
         return last
 
     def _place(self, y: Variable, i: int, call: Call | None = None) -> None:
-        if y in self.elsewhere or y not in self.views:
+        if y in self.elsewhere or y not in self.views or self.views[y].root is not y:
             return
         slot = self._reused(call, i) if call is not None and kind(call) == "ufunc" else None
         if slot is None:

@@ -57,6 +57,9 @@ class NativeWalker:
             row = self._matmul(*args)
         elif isinstance(function, np.ufunc):
             row = self._loop(function, args)
+        elif function is np.ndarray.take:
+            kernel, _ = _walker.loop(None, b"take")  # type: ignore[misc]
+            row = self._elementwise((kernel, _walker.address(args[0])), (args[1], args[3]))
         elif function is select:
             found = _walker.loop(None, f"?{args[2].dtype.itemsize}".encode())
             row = self._elementwise(found, args) if found else None

@@ -8,6 +8,7 @@ is written, or nothing.
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import starmap
@@ -29,6 +30,7 @@ from .tiles import are_shared, regions
 from .traced import UnfitError
 from .walkers import PythonWalker, consume
 
+_MANY = 16  # numbers in a row that are fetched, or stored, at once
 _SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
 _held = attrgetter("_held")
 
@@ -200,6 +202,7 @@ class Runner:
             self._input(x, i)
         for place, x in recorded.reads:
             self._outside(x, place)
+        self._many = self._together()
         given = {*plan.program.inputs}
         fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
         self._fresh = fresh - given  # large results
@@ -229,6 +232,38 @@ class Runner:
         self._targets.append(self.table.arrays[x])
         self._keys.append(...)
         self._getters.append((getattr, place.owner, place.name))
+
+    def _together(self) -> list[tuple[Any, list[Any]]]:
+        """Take out of what is fetched the numbers that lie in a row: they are fetched at once."""
+        first = len(self._given)
+        rows: list[list[int]] = []
+        numbers = [i for i in range(first, len(self._targets)) if self._is_number(i)]
+        numbers.sort(key=lambda i: self._address(i))
+        for i in numbers:
+            if rows and self._address(i) == self._address(rows[-1][-1]) + 8:
+                rows[-1].append(i)
+            else:
+                rows.append([i])
+        rows = [row for row in rows if len(row) >= _MANY]
+        many: list[tuple[Any, list[Any]]] = []
+        gone = {i for row in rows for i in row}
+        for row in rows:
+            cell = self._targets[row[0]]
+            whole = np.lib.stride_tricks.as_strided(cell, (len(row),), (8,))
+            many.append((memoryview(whole), [self._getters[i - first][1] for i in row]))
+        keep = [i for i in range(len(self._targets)) if i not in gone]
+        self._getters = [x for i, x in enumerate(self._getters, first) if i not in gone]
+        self._targets = [self._targets[i] for i in keep]
+        self._keys = [self._keys[i] for i in keep]
+        return many
+
+    def _is_number(self, i: int) -> bool:
+        """Whether the target of a variable's data is a float."""
+        array, getter = self._targets[i], self._getters[i - len(self._given)]
+        return array.dtype == np.float64 and not array.shape and getter[2] == "_held"
+
+    def _address(self, i: int) -> int:
+        return int(self._targets[i].ctypes.data)
 
     def _result(self, x: Any) -> tuple[Any, ...]:
         """A function and its arguments, which give a result in memory of its own."""
@@ -271,14 +306,16 @@ class Runner:
         if not all(map(is_, map(_held, plan.owners), plan.homes)):
             self._settle()
             plan = self.plan
-        given = map(inputs.__getitem__, self._given)
-        consume(map(setitem, self._targets, self._keys, [*given, *starmap(call, self._getters)]))
+        leaves = map(inputs.__getitem__, self._given)
+        consume(map(setitem, self._targets, self._keys, [*leaves, *starmap(call, self._getters)]))
+        for numbers, owners in self._many:
+            numbers[:] = array("d", map(_held, owners))
         if self._views:
             known = {x: at._held if get is getattr else inputs[at] for x, get, at in self._bases}
-            for x, array in known.items():
+            for x, given in known.items():
                 # the program writes to the memory of an argument
-                if any(np.may_share_memory(array, home) for home in plan.homes):
-                    known[x] = array.copy("K")
+                if any(np.may_share_memory(given, home) for home in plan.homes):
+                    known[x] = given.copy("K")
             known.update({x: _empty(plan.memory.views[x]) for x in self._fresh})
             self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
         self._walker()

@@ -140,6 +140,37 @@ class Table:
     def _copy(self, call: Call) -> None:
         self._set(self.array(call.result), self._operand(call.args[0], call.result.dtype))
 
+    def _lanes(self, call: Call) -> None:
+        """A row for each step; those that gather its arguments come before it."""
+        vector: Any = call.function
+        numbers = self.array(call.result)
+        for i, x in enumerate(call.args):
+            if self.memory.views[x].root is not call.result:
+                self._set(numbers[i : i + 1].reshape(()), self.array(x))
+        first, last = vector.inputs, vector.known
+        if first < last:
+            self._set(numbers[first:last], vector.numbers[first:last].copy())
+        aside: dict[int, np.ndarray] = {}
+        for function, args, out, starts in vector.steps:
+            xs: list[Any] = []
+            for k, x in enumerate(args):
+                if type(x) is slice:
+                    xs.append(numbers[x])
+                elif type(x) is float:
+                    xs.append(_constant(repr(x), x, numbers.dtype, ()))
+                else:
+                    if k not in aside or len(aside[k]) < len(x):
+                        aside[k] = np.empty(len(x))
+                    xs.append(aside[k][: len(x)])
+                    self.row(np.ndarray.take, numbers, x, None, xs[-1], "clip")
+            if starts is None and isinstance(function, np.ufunc):
+                self.row(function, *xs, numbers[out])
+            elif starts is None:
+                self.row(_filled, function, numbers[out], *xs)
+                self.sure = len(self.rows)
+            else:
+                self.row(np.add.reduceat, *xs, starts, 0, None, numbers[out])
+
     def _where(self, call: Call) -> None:
         into = self.array(call.result)
         flags, x, other = [self._operand(x, call.result.dtype) for x in call.args]
@@ -254,6 +285,10 @@ class Table:
 def fixed(x: Any) -> tuple[Any, ...]:
     """A function of C's and its arguments, which give `x`."""
     return list.__getitem__, [x], 0
+
+
+def _filled(function: Any, into: np.ndarray, *xs: Any) -> None:
+    into[...] = function(*xs)
 
 
 def select(flags: Any, x: Any, into: Any) -> None:

@@ -1,97 +1,109 @@
 """Where the time of a compiled train step goes: ``python -m benchmarks.calls``.
 
-Each line of the program is timed alone, in the time of the processor, so that others on the
-machine count little. Set OPENBLAS_NUM_THREADS=1: the threads of BLAS count while they wait.
+Each row of the program's table is repeated alone, by every walker there is, in the time of the
+processor, so that others on the machine count little. Set OPENBLAS_NUM_THREADS=1: the threads of
+BLAS count while they wait.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
-from keyword import iskeyword
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from benchmarks.peers import by_hand, deltaprop_compiled
 from benchmarks.problem import Problem, case_name
-from benchmarks.train_step import CASES
+from benchmarks.train_step import CASES, KINDS
+from deltaprop.compiler.numpy_executor import walker
 
-REST = "the rest: views, numbers, checks, variables"
+WALKERS = [*dict.fromkeys([walker().name, "python"])]
 
 
 def main() -> None:
-    """Print, for each size, what the lines of its program take."""
+    """Print, for each size, what the rows of its program take."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calls", description=__doc__)
     parser.add_argument("--case", default="", help="only cases whose name has this in it")
-    parser.add_argument("--lines", action="store_true", help="every line, not their kinds alone")
+    parser.add_argument("--rows", action="store_true", help="every row, not their kinds alone")
     arguments = parser.parse_args()
-    for sizes, batch, *_ in CASES:
-        if arguments.case in case_name(sizes, batch):
-            report(Problem.make(sizes, batch), arguments.lines)
+    cases: list[Any] = [*[case[:2] for case in CASES], *KINDS]
+    for case in cases:
+        if arguments.case in case_name(*case):
+            report(Problem.make(*case), arguments.rows)
 
 
-def report(problem: Problem, lines: bool) -> None:
-    """Print what the lines of a problem's program take, and the whole step beside NumPy's."""
+def report(problem: Problem, rows: bool) -> None:
+    """Print what a step takes by hand and by each walker, and of it the calls of each function."""
+    number = int(np.clip(1e7 / sum(len(problem.X) * W.size for W in problem.weights), 1, 200))
+    made = [_compiled(problem, name) for name in WALKERS]
+    steps, runners = [step for step, _ in made], [runner for _, runner in made]
+    hand, *whole = _least([by_hand.TrainStep(problem).step, *steps], number)
+    print(f"\n{problem.name}: {hand * 1e6:.1f} us by hand; by the walkers: {', '.join(WALKERS)}")
+
+    def line(what: str, spent: Sequence[float], against: Sequence[float]) -> None:
+        columns = zip(spent, against, strict=True)
+        print(f"{what:32}", *[f"{s * 1e6:12.2f} us {s / a:5.2f}" for s, a in columns])
+
+    line("a step / by hand", whole, [hand] * len(WALKERS))
+    kinds: dict[str, list[Any]] = defaultdict(list)
+    for i, row in enumerate(runners[0].table.rows):
+        alone = [_alone(step, runner, i, number) for step, runner in made]
+        kinds[_name(row)].append([spent / number for spent in _least(alone, 1)])
+        if rows:
+            line(f"      {_name(row)}", kinds[_name(row)][-1], whole)
+    for name, spent in sorted(kinds.items(), key=lambda item: -sum(map(sum, item[1]))):
+        line(f"{len(spent):5} x {name} / step", np.sum(spent, axis=0), whole)
+    for runner in runners:
+        runner._walker = _walk(runner, [], runner._stores())
+    line("      all else: signature, results", _least(steps, number), whole)
+
+
+def _compiled(problem: Problem, name: str) -> tuple[Callable[[], object], Any]:
+    """Return a step that has been compiled for a walker, and what runs it."""
+    os.environ["DELTAPROP_WALKER"] = name
     step = deltaprop_compiled.TrainStep(problem)
-    number = max(2, int(1e8 / sum(2.0 * len(problem.X) * W.size for W in problem.weights)))
-    number = min(number, 1000)
-    ours, theirs = step.step, by_hand.TrainStep(problem).step
-    ours(), theirs()
-    pairs = [(seconds(ours, number), seconds(theirs, number)) for _ in range(9)]
-    ratio, mine = np.median([a / b for a, b in pairs]), np.median([a for a, _ in pairs])
-    print(f"\n{problem.name}: {mine * 1e6:.1f} us, {ratio:.2f} x NumPy by hand")
-    kinds: dict[str, list[float]] = defaultdict(list)
-    for line, kind, spent in timed_lines(step, problem, number):
-        kinds[kind].append(spent)
-        if lines:
-            print(f"{spent * 1e6:10.2f} us  {line.splitlines()[0]}")
-    for kind, spents in sorted(kinds.items(), key=lambda item: -sum(item[1])):
-        share = sum(spents) / mine
-        print(f"{sum(spents) * 1e6:10.1f} us {share:6.0%}  {len(spents):3} x {kind}")
+    step.step()
+    (replay,) = step.compiled_step._replays.values()
+    return step.step, replay[0].run
 
 
-def timed_lines(step: Any, problem: Problem, number: int) -> list[tuple[str, str, float]]:
-    """Return the lines of the program, what kind of work they are, and their seconds."""
-    from deltaprop.compiler.numpy_executor import _Writer
-    from deltaprop.compiler.passes import optimised
-    from deltaprop.compiler.recording import record
-    from deltaprop.tree import flatten
-
-    leaves, structure = flatten(((problem.X, problem.Y), {}))
-    recorded = record(step.uncompiled_step, structure, leaves)
-    recorded.program = optimised(recorded.program)
-    writer = _Writer(recorded)
-    space: dict[str, Any] = {**writer.space, "x0": problem.X, "x1": problem.Y}
-    found = []
-    for line in writer.lines[:-1]:  # the last one returns
-        with np.errstate(all="ignore"):
-            exec(line, space)
-        known = [name for name in space if name.isidentifier() and not iskeyword(name)]
-        names = "global " + ", ".join(known)
-        body = line.replace("\n            ", "\n        ").replace("\n", "\n    ")
-        exec(f"def only():\n    {names}\n    {body}", space)
-        # numbers change from run to run, and may end up out of bounds
-        with np.errstate(all="ignore"):
-            spent = min(seconds(space["only"], number) for _ in range(5))
-        found.append((line, _kind(line, space), spent))
-    return found
+def _walk(runner: Any, rows: list[Any], stores: Sequence[Any] = ()) -> Callable[[], object]:
+    """Return a walker of the same kind, of some rows alone."""
+    table = copy.copy(runner.table)
+    table.rows, table.sure = rows, 0
+    return type(runner._walker)(table, stores)
 
 
-def _kind(line: str, space: dict[str, Any]) -> str:
-    function = space.get(line.split("(")[0].split("= ")[-1])
-    if function is np.dot or function is np.matmul:
-        return "matrix products"
-    if isinstance(function, np.ufunc):
-        return "elementwise"
-    name = getattr(function, "__name__", "")
-    return {"reduce": "sums and maxima", "tiled": "tiles"}.get(name, REST)
+def _alone(step: Any, runner: Any, i: int, number: int) -> Callable[[], object]:
+    """Run a step up to a row; return the walk of this row, repeated."""
+    *rows, row = runner.table.rows[: i + 1]
+    runner._walker = _walk(runner, rows)
+    step()
+    if isinstance(row[0], np.ufunc) and isinstance(row[-1], np.ndarray):
+        row = (*row[:-1], np.empty_like(row[-1]))  # in place the numbers would run away
+    return _walk(runner, [row] * number)
 
 
-def seconds(call: Callable[[], object], number: int) -> float:
-    """Return the processor's mean seconds of `number` calls."""
+def _name(row: tuple[Any, ...]) -> str:
+    """Return which function a row calls."""
+    function: Any = getattr(row[0], "call", row[0])
+    name: str = getattr(function, "name", None) or getattr(function, "__name__", "tiles")
+    owner = getattr(function, "__self__", None)
+    return f"{owner.__name__}.{name}" if isinstance(owner, np.ufunc) else name
+
+
+def _least(calls: Sequence[Callable[[], object]], number: int) -> list[float]:
+    """Return the least mean seconds of `number` calls of each, of several in turns."""
+    turns = [[_seconds(call, number) for call in calls] for _ in range(9)]
+    return [min(spent) for spent in zip(*turns, strict=True)]
+
+
+def _seconds(call: Callable[[], object], number: int) -> float:
     start = time.process_time_ns()
     for _ in range(number):
         call()

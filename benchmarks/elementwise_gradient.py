@@ -57,7 +57,7 @@ def run(settings: Settings, progress: Progress) -> WorkloadResult:
 def _verdicts(n: int, comparison: Comparison) -> list[Verdict]:
     over_xla = at_most(comparison, XLA, 1.1, JAX)
     if n == SMALL:
-        return [at_most(comparison, COMPILED, 0.8, BY_HAND), over_xla]
+        return [at_most(comparison, COMPILED, 0.75, BY_HAND), over_xla]
     return [
         times_faster(comparison, COMPILED, 2.0, BY_HAND),
         at_most(comparison, COMPILED, 1.0, TORCH),

@@ -93,7 +93,7 @@ class Optimizer:
     """
 
     update: Callable[..., tuple[Any, State]]
-    rates: Callable[..., Any] | None = None
+    rates: ClassVar[Callable[..., Any] | None] = None
     # what the state of a parameter holds; a "velocity" is there with a momentum only
     slots: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[Signature]
@@ -422,7 +422,7 @@ class AdamW(Optimizer):
     """
 
     slots: ClassVar[tuple[str, ...]] = Adam.slots
-    rates = staticmethod(Adam.rates)
+    rates: ClassVar[Callable[..., Any] | None] = staticmethod(Adam.rates)
 
     if TYPE_CHECKING:  # the options are those of `update`
 

@@ -250,7 +250,8 @@ class Runner:
         for row in rows:
             cell = self._targets[row[0]]
             whole = np.lib.stride_tricks.as_strided(cell, (len(row),), (8,))
-            many.append((memoryview(whole), [self._getters[i - first][1] for i in row]))
+            view: Any = whole
+            many.append((memoryview(view), [self._getters[i - first][1] for i in row]))
         keep = [i for i in range(len(self._targets)) if i not in gone]
         self._getters = [x for i, x in enumerate(self._getters, first) if i not in gone]
         self._targets = [self._targets[i] for i in keep]

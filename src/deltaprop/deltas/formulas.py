@@ -62,9 +62,9 @@ _SELU, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
 def _sigmoid(z: Array) -> Any:
-    """Return 1 / (1 + exp(-z)); exp never gets a positive number, so it never overflows."""
-    t = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1, t) / (1 + t)
+    """Return 1 / (1 + exp(-z)) as t / (1 + t), t = exp(z): it is 1 long before exp overflows."""
+    t = np.exp(np.minimum(z, 11 if z.dtype == np.float16 else 80))
+    return t / (1 + t)
 
 
 def _normal_cdf(z: Array) -> Any:

@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import by_hand, deltaprop_compiled
+from benchmarks.peers import by_hand
+from benchmarks.peers.deltaprop_compiled import TrainStep
 from benchmarks.problem import Problem, case_name
 from benchmarks.train_step import CASES, KINDS
-from deltaprop.compiler.numpy_executor import walker
+from deltaprop.compiler.compiled import Compiled
+from deltaprop.compiler.numpy_executor import Runner, listing, walker
+from deltaprop.compiler.recording import Recorded
 
 WALKERS = [*dict.fromkeys([walker().name, "python"])]
 
@@ -66,10 +69,20 @@ def report(problem: Problem, rows: bool) -> None:
 def _compiled(problem: Problem, name: str) -> tuple[Callable[[], object], Any]:
     """Return a step that has been compiled for a walker, and what runs it."""
     os.environ["DELTAPROP_WALKER"] = name
-    step = deltaprop_compiled.TrainStep(problem)
-    step.step()
-    (replay,) = step.compiled_step._replays.values()
-    return step.step, replay[0].run
+    seen = _Seen()
+    step = Compiled(TrainStep(problem).uncompiled_step, (), 1, seen)
+    step(problem.X, problem.Y)
+    return lambda: step(problem.X, problem.Y), seen.runner
+
+
+class _Seen:
+    """The NumPy executor; what it makes of a program can be looked at."""
+
+    listing = staticmethod(listing)
+
+    def executable(self, recorded: Recorded, *_: Any) -> Any:
+        self.runner = Runner(recorded)
+        return self.runner
 
 
 def _walk(runner: Any, rows: list[Any], stores: Sequence[Any] = ()) -> Callable[[], object]:

@@ -78,7 +78,7 @@ def _compiled(problem: Problem, name: str) -> tuple[Callable[[], object], Any]:
 class _Seen:
     """The NumPy executor; what it makes of a program can be looked at."""
 
-    listing = staticmethod(listing)
+    listing, walker = staticmethod(listing), staticmethod(walker)
 
     def executable(self, recorded: Recorded, *_: Any) -> Any:
         self.runner = Runner(recorded)
@@ -105,7 +105,7 @@ def _alone(step: Any, runner: Any, i: int, number: int) -> Callable[[], object]:
 def _name(row: tuple[Any, ...]) -> str:
     """Return which function a row calls."""
     function: Any = getattr(row[0], "call", row[0])
-    name: str = getattr(function, "name", None) or getattr(function, "__name__", "tiles")
+    name: Any = getattr(function, "name", None) or getattr(function, "__name__", "tiles")
     owner = getattr(function, "__self__", None)
     return f"{owner.__name__}.{name}" if isinstance(owner, np.ufunc) else name
 

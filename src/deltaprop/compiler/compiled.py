@@ -58,6 +58,9 @@ class Executor(Protocol):
     ) -> str:
         """Return the program as text for readers."""
 
+    def walker(self) -> Any:
+        """Return what runs the rows of programs; its `name` says which it is."""
+
 
 class Replay:
     """A recorded call: ``run(inputs)`` repeats the call, as long as it `fits`."""
@@ -177,6 +180,11 @@ class Compiled(Generic[P, R]):
             if not oldest:
                 self._replays.popitem(last=False)
         return replay
+
+    @property
+    def walker(self) -> Literal["c", "python", "xla"]:
+        """What runs the programs: a walker in C or in Python, or XLA."""
+        return self.executor.walker().name
 
     def program(self, *args: Any, **kwargs: Any) -> str:
         """Return the program for these arguments: shapes, bytes, flops, buffers of each operation.

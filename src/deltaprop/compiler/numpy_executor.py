@@ -52,10 +52,13 @@ def walker() -> Any:
         return PythonWalker
     try:
         from .native import NativeWalker
-    except ImportError:
-        if wanted != "c":
-            return PythonWalker
-        raise
+    except ImportError as error:
+        if wanted == "c":
+            raise ImportError(
+                'DELTAPROP_WALKER is "c", but the walker in C was not built: install deltaprop '
+                "again where there is a C compiler"
+            ) from error
+        return PythonWalker
     return NativeWalker
 
 

@@ -383,6 +383,8 @@ class _HostWriter:
         for i in range(len(replay.state)):
             name, row = self.named(replay.names[i]), self.row(replay.wanted[i])
             self.lines.append(f"held[{name}] = ({row}), arrays[{i}]")
+        self.space["drawn"] = replay.recorded.drawn
+        self.lines.append("drawn.clear()")
         for place, x in writes:
             owner, new = self.named(place.owner), left.get(self.named(x), self.named(x))
             if place.name == "_grad":

@@ -41,29 +41,30 @@ def main() -> None:
 
 
 def report(problem: Problem, rows: bool) -> None:
-    """Print what a step takes by hand and by each walker, and of it the calls of each function."""
+    """Print what a step takes by each walker, and of it the calls of each function."""
     number = int(np.clip(1e7 / sum(len(problem.X) * W.size for W in problem.weights), 1, 200))
     made = [_compiled(problem, name) for name in WALKERS]
     steps, runners = [step for step, _ in made], [runner for _, runner in made]
     hand, *whole = _least([by_hand.TrainStep(problem).step, *steps], number)
-    print(f"\n{problem.name}: {hand * 1e6:.1f} us by hand; by the walkers: {', '.join(WALKERS)}")
+    columns = "".join(f"{f'walker {name} / by hand':>24}" for name in WALKERS)
+    print(f"\n{problem.name + f': {hand * 1e6:.1f} us by hand':48}{columns}")
 
-    def line(what: str, spent: Sequence[float], against: Sequence[float]) -> None:
-        columns = zip(spent, against, strict=True)
-        print(f"{what:32}", *[f"{s * 1e6:12.2f} us {s / a:5.2f}" for s, a in columns])
+    def line(what: str, spent: Sequence[float]) -> None:
+        print(f"{what:48}", *[f"{s * 1e6:12.2f} us {s / hand:7.3f}" for s in spent])
 
-    line("a step / by hand", whole, [hand] * len(WALKERS))
+    line("a step", whole)
     kinds: dict[str, list[Any]] = defaultdict(list)
     for i, row in enumerate(runners[0].table.rows):
         alone = [_alone(step, runner, i, number) for step, runner in made]
         kinds[_name(row)].append([spent / number for spent in _least(alone, 1)])
         if rows:
-            line(f"      {_name(row)}", kinds[_name(row)][-1], whole)
-    for name, spent in sorted(kinds.items(), key=lambda item: -sum(map(sum, item[1]))):
-        line(f"{len(spent):5} x {name} / step", np.sum(spent, axis=0), whole)
+            line(f"        {_name(row)}", kinds[_name(row)][-1])
+    line("  the rows of its table", np.sum([row for each in kinds.values() for row in each], 0))
+    for name, spent in sorted(kinds.items(), key=lambda item: -np.sum(item[1])):
+        line(f"{len(spent):7} x {name}", np.sum(spent, 0))
     for runner in runners:
         runner._walker = _walk(runner, [], runner._stores())
-    line("      all else: signature, results", _least(steps, number), whole)
+    line("  all else: signature, inputs, results", _least(steps, number))
 
 
 def _compiled(problem: Problem, name: str) -> tuple[Callable[[], object], Any]:

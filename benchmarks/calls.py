@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import by_hand, deltaprop_compiled
+from benchmarks.peers import by_hand
+from benchmarks.peers.deltaprop_compiled import TrainStep
 from benchmarks.problem import Problem, case_name
 from benchmarks.train_step import CASES, KINDS
-from deltaprop.compiler.numpy_executor import walker
+from deltaprop.compiler.compiled import Compiled
+from deltaprop.compiler.numpy_executor import Runner, listing, walker
+from deltaprop.compiler.recording import Recorded
 
 WALKERS = [*dict.fromkeys([walker().name, "python"])]
 
@@ -38,38 +41,49 @@ def main() -> None:
 
 
 def report(problem: Problem, rows: bool) -> None:
-    """Print what a step takes by hand and by each walker, and of it the calls of each function."""
+    """Print what a step takes by each walker, and of it the calls of each function."""
     number = int(np.clip(1e7 / sum(len(problem.X) * W.size for W in problem.weights), 1, 200))
     made = [_compiled(problem, name) for name in WALKERS]
     steps, runners = [step for step, _ in made], [runner for _, runner in made]
     hand, *whole = _least([by_hand.TrainStep(problem).step, *steps], number)
-    print(f"\n{problem.name}: {hand * 1e6:.1f} us by hand; by the walkers: {', '.join(WALKERS)}")
+    columns = "".join(f"{f'walker {name} / by hand':>24}" for name in WALKERS)
+    print(f"\n{problem.name + f': {hand * 1e6:.1f} us by hand':48}{columns}")
 
-    def line(what: str, spent: Sequence[float], against: Sequence[float]) -> None:
-        columns = zip(spent, against, strict=True)
-        print(f"{what:32}", *[f"{s * 1e6:12.2f} us {s / a:5.2f}" for s, a in columns])
+    def line(what: str, spent: Sequence[float]) -> None:
+        print(f"{what:48}", *[f"{s * 1e6:12.2f} us {s / hand:7.3f}" for s in spent])
 
-    line("a step / by hand", whole, [hand] * len(WALKERS))
+    line("a step", whole)
     kinds: dict[str, list[Any]] = defaultdict(list)
     for i, row in enumerate(runners[0].table.rows):
         alone = [_alone(step, runner, i, number) for step, runner in made]
         kinds[_name(row)].append([spent / number for spent in _least(alone, 1)])
         if rows:
-            line(f"      {_name(row)}", kinds[_name(row)][-1], whole)
-    for name, spent in sorted(kinds.items(), key=lambda item: -sum(map(sum, item[1]))):
-        line(f"{len(spent):5} x {name} / step", np.sum(spent, axis=0), whole)
+            line(f"        {_name(row)}", kinds[_name(row)][-1])
+    line("  the rows of its table", np.sum([row for each in kinds.values() for row in each], 0))
+    for name, spent in sorted(kinds.items(), key=lambda item: -np.sum(item[1])):
+        line(f"{len(spent):7} x {name}", np.sum(spent, 0))
     for runner in runners:
         runner._walker = _walk(runner, [], runner._stores())
-    line("      all else: signature, results", _least(steps, number), whole)
+    line("  all else: signature, inputs, results", _least(steps, number))
 
 
 def _compiled(problem: Problem, name: str) -> tuple[Callable[[], object], Any]:
     """Return a step that has been compiled for a walker, and what runs it."""
     os.environ["DELTAPROP_WALKER"] = name
-    step = deltaprop_compiled.TrainStep(problem)
-    step.step()
-    (replay,) = step.compiled_step._replays.values()
-    return step.step, replay[0].run
+    seen = _Seen()
+    step = Compiled(TrainStep(problem).uncompiled_step, (), 1, seen)
+    step(problem.X, problem.Y)
+    return lambda: step(problem.X, problem.Y), seen.runner
+
+
+class _Seen:
+    """The NumPy executor; what it makes of a program can be looked at."""
+
+    listing, walker = staticmethod(listing), staticmethod(walker)
+
+    def executable(self, recorded: Recorded, *_: Any) -> Any:
+        self.runner = Runner(recorded)
+        return self.runner
 
 
 def _walk(runner: Any, rows: list[Any], stores: Sequence[Any] = ()) -> Callable[[], object]:
@@ -92,7 +106,7 @@ def _alone(step: Any, runner: Any, i: int, number: int) -> Callable[[], object]:
 def _name(row: tuple[Any, ...]) -> str:
     """Return which function a row calls."""
     function: Any = getattr(row[0], "call", row[0])
-    name: str = getattr(function, "name", None) or getattr(function, "__name__", "tiles")
+    name: Any = getattr(function, "name", None) or getattr(function, "__name__", "tiles")
     owner = getattr(function, "__self__", None)
     return f"{owner.__name__}.{name}" if isinstance(owner, np.ufunc) else name
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
+from itertools import chain, count, starmap
+from operator import attrgetter, call
 from typing import (
     Any,
     Concatenate,
@@ -27,12 +28,16 @@ from ..graph.node import MODE
 from ..transforms import checked
 from ..tree import Structure, flatten
 from . import numpy_executor
-from .recording import Guard, Recorded, Static, record, uncollected
+from .recording import Recorded, Static, record
 from .traced import UnfitError
+from .turns import consume, exclusively, uncollected, undone
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
 R = TypeVar("R")
+_UNFIT: Any = object()
+_clock = count()
+_used = attrgetter("used")
 _KEPT = (np.ndarray, np.generic, float, complex, np.random.Generator, Node, Static)
 
 
@@ -58,40 +63,52 @@ class Executor(Protocol):
     ) -> str:
         """Return the program as text for readers."""
 
+    def walker(self) -> Any:
+        """Return what runs the rows of programs; its `name` says which it is."""
+
 
 class Replay:
-    """A recorded call: ``run(inputs)`` repeats the call, as long as it `fits`."""
+    """A recorded call: ``replay(inputs)`` repeats it, or gives _UNFIT if it does not fit any more.
 
-    def __init__(self, run: Callable[[Sequence[Any]], Any], guards: Sequence[Guard]) -> None:
-        self.run = run
-        self.guards = guards
+    Attributes
+    ----------
+    key : hashable
+        The signature of the call.
+    used : int
+        When it was looked for last.
+    """
 
-    def fits(self) -> bool:
-        """Return whether everything that the recording depends on is unchanged."""
-        for look, owner, expected in self.guards:  # noqa: SIM110 - half the time of all()
+    def __init__(self, key: Any, recorded: Recorded, run: Callable[[Sequence[Any]], Any]) -> None:
+        self.key = key
+        self.used: int = next(_clock)
+        self._run = run
+        self._guards = recorded.guards
+        self._alone = recorded.alone
+        self._drawn = recorded.drawn
+        self._generators = recorded.generators
+
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        return exclusively(self._fitting, inputs) if self._alone else self._fitting(inputs)
+
+    def _fitting(self, inputs: Sequence[Any]) -> Any:
+        for look, owner, expected in self._guards:
             if look(owner) != expected:
-                return False
-        return True
+                return _UNFIT
+        return self._drawing(inputs) if self._generators else self._run(inputs)
 
-
-def _restoring(
-    run: Callable[[Sequence[Any]], Any], inputs: Sequence[Any], generators: Sequence[Any]
-) -> Callable[[Sequence[Any]], Any]:
-    """Return `run` such that an error leaves the generators of random numbers as they were."""
-    places = {x: i for i, x in enumerate(inputs)}
-    sources: list[Any] = [places.get(x, x) for x in generators]
-
-    def again(given: Sequence[Any]) -> Any:
-        drawn: list[Any] = [given[x] if type(x) is int else x for x in sources]
-        states = [x.bit_generator.state for x in drawn]
+    def _drawing(self, inputs: Sequence[Any]) -> Any:
+        """Run; an error leaves the generators of random numbers as they were."""
+        drawn, given = self._drawn, self._generators
+        sources: list[Any] = [inputs[x] if type(x) is int else x for x in given]
+        bits = [x.bit_generator for x in sources]
+        drawn[:] = [(setattr, x, "state", x.state) for x in bits]
         try:
-            return run(given)
-        except BaseException:
-            for x, state in zip(drawn, states, strict=True):
-                x.bit_generator.state = state
-            raise
-
-    return again if sources else run
+            try:
+                return self._run(inputs)
+            finally:
+                consume(starmap(call, drawn))
+        finally:
+            consume(starmap(call, drawn))  # again, if a signal came before
 
 
 class Compiled(Generic[P, R]):
@@ -109,7 +126,7 @@ class Compiled(Generic[P, R]):
         self.function = function
         self.static: frozenset[Any] = frozenset(static)
         self.maxsize = maxsize
-        self._replays: OrderedDict[Any, list[Replay]] = OrderedDict()
+        self._replays: dict[Any, list[Replay]] = {}  # never changed, but replaced
         self._quick: dict[Any, Replay] = {}
         self._hits = self._misses = 0
 
@@ -119,24 +136,30 @@ class Compiled(Generic[P, R]):
         try:
             return self._replayed(args, kwargs)
         except UnfitError:
-            return self.function(*args, **kwargs)  # nothing has been changed yet
+            # nothing has been changed yet
+            return exclusively(partial(self.function, *args, **kwargs))
 
     def _replayed(self, args: Any, kwargs: Any) -> Any:
-        quick = None
+        known, quick = self._quick, None
         if not kwargs and not self.static:
             # the most common case, only arrays: only their signature matters
             quick = tuple([(x.shape, x.dtype, x.strides) for x in args if type(x) is np.ndarray])
-            replay = self._quick.get(quick) if len(quick) == len(args) else None
-            if replay is not None and (not replay.guards or replay.fits()):
-                self._hits += 1
-                return replay.run(args)
+            replay = known.get(quick) if len(quick) == len(args) else None
+            if replay is not None:
+                result = replay(args)
+                if result is not _UNFIT:
+                    self._hits += 1
+                    return result
         structure, leaves = self._leaves(args, kwargs)
         if any(isinstance(x, Node) and not x.is_constant for x in leaves):
             return self.function(*args, **kwargs)  # gradients flow through the function
-        replay = self._replay(structure, leaves)
+        key = _key(structure, leaves)
+        replay, result = self._found(key, leaves)
+        if replay is None:
+            replay, result = exclusively(self._first, key, structure, leaves)
         if quick is not None and len(quick) == len(args):
-            self._quick[quick] = replay
-        return replay.run(_inputs(leaves))
+            known[quick] = replay
+        return result
 
     @overload
     def __get__(self, instance: None, owner: Any = None) -> Self: ...
@@ -154,37 +177,55 @@ class Compiled(Generic[P, R]):
         leaves, structure = flatten((args, kwargs))
         return structure, [x if isinstance(x, _KEPT) else Static(x) for x in leaves]
 
-    def _replay(self, structure: Structure, leaves: list[Any]) -> Replay:
-        key = structure, tuple([_signature(x) for x in leaves])
-        found = self._replays.get(key, ())
-        for replay in found:
-            if replay.fits():
+    def _found(self, key: Any, leaves: list[Any]) -> tuple[Any, Any]:
+        """A program that fits, and its result; None if there is none."""
+        for replay in self._replays.get(key, ()):
+            result = replay(_inputs(leaves))
+            if result is not _UNFIT:
                 self._hits += 1
-                self._replays.move_to_end(key)
-                return replay
+                replay.used = next(_clock)
+                return replay, result
+        return None, None
+
+    def _first(self, key: Any, structure: Structure, leaves: list[Any]) -> tuple[Any, Any]:
+        """A program that is recorded, unless another thread has done so; and its result."""
+        replay, result = self._found(key, leaves)
+        if replay is None:
+            replay = undone(uncollected, self._recorded, key, structure, leaves)
+            result = replay(_inputs(leaves))
+        return replay, result
+
+    def _recorded(self, key: Any, structure: Structure, leaves: list[Any]) -> Replay:
         self._misses += 1
-        with uncollected():
-            recorded = record(self.function, structure, leaves)
-            inputs = recorded.program.inputs
-            run = self.executor.executable(recorded, self.function, structure, leaves)
-            replay = Replay(_restoring(run, inputs, recorded.generators), recorded.guards)
-        self._replays.setdefault(key, []).append(replay)
-        self._replays.move_to_end(key)
-        while sum(map(len, self._replays.values())) > self.maxsize:
-            oldest = next(iter(self._replays.values()))
-            del oldest[0]
-            self._quick.clear()
-            if not oldest:
-                self._replays.popitem(last=False)
+        recorded = record(self.function, structure, leaves)
+        run = self.executor.executable(recorded, self.function, structure, leaves)
+        replay = Replay(key, recorded, run)
+        kept = [*chain(*self._replays.values()), replay]
+        while len(kept) > self.maxsize:
+            kept.remove(min(kept, key=_used))
+            self._quick = {}
+        replays: dict[Any, list[Replay]] = {}
+        for each in kept:
+            replays.setdefault(each.key, []).append(each)
+        self._replays = replays
         return replay
+
+    @property
+    def walker(self) -> Literal["c", "python", "xla"]:
+        """What runs the programs: a walker in C or in Python, or XLA."""
+        return self.executor.walker().name
 
     def program(self, *args: Any, **kwargs: Any) -> str:
         """Return the program for these arguments: shapes, bytes, flops, buffers of each operation.
 
         The function is recorded, but not run.
         """
-        structure, leaves = self._leaves(args, kwargs)
-        self._replay(structure, leaves)
+        return exclusively(self._listing, *self._leaves(args, kwargs))
+
+    def _listing(self, structure: Structure, leaves: list[Any]) -> str:
+        key = _key(structure, leaves)
+        if key not in self._replays:
+            undone(uncollected, self._recorded, key, structure, leaves)
         # the executable cannot be listed, so the function is recorded again
         recorded = record(self.function, structure, leaves)
         return self.executor.listing(recorded, self.function, structure, leaves)
@@ -196,9 +237,12 @@ class Compiled(Generic[P, R]):
 
     def cache_clear(self) -> None:
         """Drop all programs."""
-        self._replays.clear()
-        self._quick.clear()
+        self._replays, self._quick = {}, {}
         self._hits = self._misses = 0
+
+
+def _key(structure: Structure, leaves: Iterable[Any]) -> Any:
+    return structure, tuple([_signature(x) for x in leaves])
 
 
 def _inputs(leaves: Iterable[Any]) -> list[Any]:
@@ -256,8 +300,9 @@ def compile(
     these stay as they were.
 
     Everything else is frozen when the function is recorded; Python side effects happen only
-    then. Threads may share a compiled function after its first call. During the first call,
-    another thread that computes with the same variables gets a `TraceError`.
+    then. Threads may share compiled functions: those that have to do with variables or generators
+    take turns. During a first call, another thread that uses the same variables by itself gets a
+    `TraceError`; during any call, it may see some of them old and some new.
 
     Results are bit-identical to those of the function, except for sums and products that meet
     another memory layout, and for the signs of zeros. Results are constants, so compute gradients

@@ -157,7 +157,7 @@ class NativeWalker:
             ))  # fmt: skip
         head = _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]))
         if tiles.shared:
-            work = partial(_share, b"".join([head, *rows]), self._now, starts[-1])
+            work = partial(self._share, b"".join([head, *rows]), starts[-1])
             return self._call(in_shares, (work, tiles.size, tiles.shape, True))
         self._kept.append(np.empty(starts[-1], np.uint8))
         at = [(0, _walker.address(self._kept[-1]))]
@@ -166,10 +166,9 @@ class NativeWalker:
             *rows,
         ])  # fmt: skip
 
-
-def _share(rows: bytes, now: list[Any], scratch: int, first: int, last: int) -> None:
-    """The rows of a region, for some of its tiles."""
-    _walker.tiles(rows, now, scratch_memory(scratch), first, last)
+    def _share(self, rows: bytes, scratch: int, first: int, last: int) -> None:
+        """Run the rows of a region for some of its tiles; this keeps the memory there is."""
+        _walker.tiles(rows, self._now, scratch_memory(scratch), first, last)
 
 
 def _packed(

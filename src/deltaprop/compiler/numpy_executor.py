@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import starmap
 from operator import attrgetter, call, getitem, is_, setitem
-from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +27,8 @@ from .recording import Place, Recorded
 from .table import Table, fixed
 from .tiles import are_shared, regions
 from .traced import UnfitError
-from .walkers import PythonWalker, consume
+from .turns import consume, exclusively
+from .walkers import PythonWalker
 
 _MANY = 16  # numbers in a row that are fetched, or stored, at once
 _SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
@@ -52,10 +52,13 @@ def walker() -> Any:
         return PythonWalker
     try:
         from .native import NativeWalker
-    except ImportError:
-        if wanted != "c":
-            return PythonWalker
-        raise
+    except ImportError as error:
+        if wanted == "c":
+            raise ImportError(
+                'DELTAPROP_WALKER is "c", but the walker in C was not built: install deltaprop '
+                "again where there is a C compiler"
+            ) from error
+        return PythonWalker
     return NativeWalker
 
 
@@ -177,19 +180,13 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
 
 
 class Runner:
-    """A program that runs: ``runner(inputs)`` gives what the function gives.
+    """A program laid out in memory, for variables that hold the arrays that they hold now.
 
-    Threads take turns; a child process has a lock of its own.
+    One call at a time: see `Runners`.
     """
 
     def __init__(self, recorded: Recorded) -> None:
         self.recorded = recorded
-        self.lock: Any = RLock()
-        self._settle()
-
-    def _settle(self) -> None:
-        """Lay everything out, for variables that hold the arrays that they hold now."""
-        recorded = self.recorded
         self.plan = plan = Plan(recorded)
         self.table = table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
         self._targets: list[Any] = []
@@ -289,24 +286,16 @@ class Runner:
                 continue
             value = self.table.getter(y) if isinstance(y, Variable) else fixed(y)
             stores.append((setattr, place.owner, place.name, *value))
+        if self.recorded.generators:
+            stores.append((setitem, self.recorded.drawn, slice(None), *fixed(())))
         return stores
 
-    def __call__(self, inputs: Sequence[Any]) -> Any:
-        lock = self.lock
-        if lock._is_owned():
-            raise UnfitError("a compiled function is called while it runs")
-        try:
-            with lock:
-                return self._run(inputs)
-        finally:
-            if lock._is_owned():  # a signal came in the moment in which it was let go
-                lock.release()
+    def fits(self) -> bool:
+        """Return whether the variables still hold these arrays."""
+        return all(map(is_, map(_held, self.plan.owners), self.plan.homes))
 
-    def _run(self, inputs: Sequence[Any]) -> Any:
+    def __call__(self, inputs: Sequence[Any]) -> Any:
         plan = self.plan
-        if not all(map(is_, map(_held, plan.owners), plan.homes)):
-            self._settle()
-            plan = self.plan
         leaves = map(inputs.__getitem__, self._given)
         consume(map(setitem, self._targets, self._keys, [*leaves, *starmap(call, self._getters)]))
         for numbers, owners in self._many:
@@ -328,6 +317,31 @@ class Runner:
         return results[0] if structure is LEAF else unflatten(structure, results)
 
 
+class Runners:
+    """A program that runs, laid out anew for each call that begins before another has ended."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded = recorded
+        self.idle = [Runner(recorded)]
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        """Give what the function gives."""
+        try:
+            runner = self.idle.pop()
+        except IndexError:
+            runner = None
+        if runner is None or not runner.fits():
+            runner = exclusively(Runner, self.recorded)
+        try:
+            result = runner(inputs)
+        except UnfitError:
+            self.idle.append(runner)
+            raise
+        # after another error, threads may still compute in its memory
+        self.idle.append(runner)
+        return result
+
+
 def _copied(get: Any, args: Any) -> Any:
     y = get(*args)
     return y.copy("K") if isinstance(y, np.ndarray) else y
@@ -344,7 +358,7 @@ def _empty(view: View) -> np.ndarray:
 
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
-    return Runner(recorded)
+    return Runners(recorded).run
 
 
 def listing(recorded: Recorded, *_: Any) -> str:

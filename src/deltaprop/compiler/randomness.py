@@ -15,6 +15,7 @@ import numpy as np
 
 from ..graph.modes import PACKAGES, here
 from .traced import refused
+from .turns import afterwards, undone
 
 _SOURCES = (np.random.Generator, np.random.RandomState, np.random.BitGenerator, random.Random)
 _GLOBAL: dict[int, str] = {
@@ -43,7 +44,7 @@ class Watch:
         for source, state in self.seen:
             if _state(source) == state:
                 continue
-            alone = id(source) not in _GLOBAL or threading.active_count() == 1
+            alone = _is_alone(source)
             draws = []
             for _ in range(1 if alone else 3):
                 _set(source, state)
@@ -58,6 +59,17 @@ class Watch:
                     "anew",
                     at=draws[0][0] or None,
                 )
+        self.seen = []
+
+    def put_back(self) -> None:
+        """Put back what was drawn from, if `check` did not come to its end."""
+        for source, state in self.seen:
+            if _is_alone(source) and _state(source) != state:
+                _set(source, state)
+
+
+def _is_alone(source: Any) -> bool:
+    return id(source) not in _GLOBAL or threading.active_count() == 1
 
 
 def _state(source: Any) -> Hashable:
@@ -130,6 +142,14 @@ def _names(code: CodeType) -> set[str]:
     return set(code.co_names).union(*inner)
 
 
+def _looked_at(look: Any, run: Callable[[], Any]) -> None:
+    afterwards(sys.settrace, sys.gettrace())
+    afterwards(sys.setswitchinterval, sys.getswitchinterval())
+    sys.setswitchinterval(0.05)  # other threads draw in between
+    sys.settrace(look)
+    run()
+
+
 def _first_draw(source: Any, run: Callable[[], Any]) -> tuple[str, Hashable]:
     """Where in the user's code a run draws from a generator first, and its state then."""
     before, last = _state(source), ""
@@ -148,13 +168,6 @@ def _first_draw(source: Any, run: Callable[[], Any]) -> tuple[str, Hashable]:
             last = here(frame)
         return look
 
-    outer, interval = sys.gettrace(), sys.getswitchinterval()
-    sys.setswitchinterval(0.05)  # other threads draw in between
-    sys.settrace(look)
-    try:
-        run()
-    finally:
-        sys.settrace(outer)
-        sys.setswitchinterval(interval)
+    undone(_looked_at, look, run)
     now = _state(source)
     return found[0] if found else (last if now != before else "", now)

@@ -7,15 +7,15 @@ computed. What works on data, the reverse sweep and the optimisers, is noted as 
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import copy_context
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from operator import attrgetter
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -41,16 +41,16 @@ from .traced import (
     Traced,
     TraceError,
     UnfitError,
-    guarded,
+    guard,
     is_number,
     number,
     refused,
     values,
     variables,
 )
+from .turns import afterwards, change, exclusively, uncollected, undone
 
 _hooked = attrgetter("changes")
-_ONE_AT_A_TIME = RLock()  # variables hold symbols meanwhile
 
 
 class Place:
@@ -72,15 +72,11 @@ class Place:
         self.name = name
         self.before: Any = self.get()
         self.symbol = symbol
-        self.set(symbol)
+        change(owner, name, symbol, self.before)
 
     def get(self) -> Any:
         """What is there now."""
         return getattr(self.owner, self.name)
-
-    def set(self, new: Any) -> None:
-        """Put something there."""
-        setattr(self.owner, self.name, new)
 
 
 class Trace(Mode, Outside):
@@ -124,6 +120,7 @@ class Trace(Mode, Outside):
         self._arrays: dict[int, tuple[Any, Any]] = {}
         self._start = next(_serial)
         self.depend(_hooked, Extra)
+        afterwards(self.end)
 
     # -- what a function meets ------------------------------------------------------------
 
@@ -189,8 +186,12 @@ class Trace(Mode, Outside):
 
     def generator(self, source: Any) -> Draws:
         """A generator of random numbers whose draws are recorded, to be drawn in each run."""
-        generator = source._value if isinstance(source, Traced) else source
-        return self.draws.setdefault(id(source), Draws(self, source, generator))
+        if id(source) not in self.draws:
+            generator = source._value if isinstance(source, Traced) else source
+            self.draws[id(source)] = Draws(self, source)
+            bits = generator.bit_generator
+            afterwards(setattr, bits, "state", bits.state)
+        return self.draws[id(source)]
 
     # -- what a function does -------------------------------------------------------------
 
@@ -348,14 +349,8 @@ class Trace(Mode, Outside):
         """Whether an array is an argument of the function, or shows a part of one."""
         return any(np.may_share_memory(x._value, y) for y in self.given)
 
-    def restore(self) -> None:
-        """Put back what the symbols took the place of, and end their lives."""
-        for place in self.places.values():
-            if place.name == "_held":
-                place.owner.extra.snapshot = None
-            place.set(place.before)
-        for draws in reversed(self.draws.values()):
-            draws.generator.bit_generator.state = draws.state
+    def end(self) -> None:
+        """End the lives of the symbols."""
         for symbol in self._symbols:
             if (held := symbol()) is not None:
                 held._value = None
@@ -410,7 +405,11 @@ class Recorded:
         What makes a Value of each result; None for one that was none.
     guards : list of Guard
     generators : list
-        Those of random numbers that are drawn from: themselves, or variables.
+        Those of random numbers that are drawn from: themselves, or their places among the inputs.
+    alone : bool
+        Whether it has to do with variables or generators, so that threads take turns.
+    drawn : list
+        What puts the generators back that a call draws from, until all is written that it leaves.
     """
 
     program: Program
@@ -420,6 +419,8 @@ class Recorded:
     wrapped: list[Any]
     guards: list[Guard]
     generators: list[Any]
+    alone: bool
+    drawn: list[Any] = field(default_factory=list)
 
     @property
     def writes(self) -> list[tuple[Place, Any]]:
@@ -445,11 +446,18 @@ def record(
     whole : collection of str
         Operations that are not decomposed.
     """
+    return exclusively(undone, uncollected, _record, function, structure, leaves, whole)
+
+
+def _record(
+    function: Callable[..., Any],
+    structure: Structure,
+    leaves: Sequence[Any],
+    whole: Collection[str],
+) -> Recorded:
     empty: set[Node] = set()
     while True:
-        trace = Trace(empty, whole)
-        with _ONE_AT_A_TIME, uncollected():
-            recorded = _recorded(trace, function, structure, leaves)
+        trace, recorded = undone(_recorded, empty, whole, function, structure, leaves)
         # it has none, though the function does something with it: record what becomes of that
         missing = trace.missing.union(
             place.owner
@@ -464,60 +472,22 @@ def record(
         empty |= missing
 
 
-def exclusively(lock: Any, function: Callable[..., Any], *args: Any) -> Any:
-    """Call the function while this thread alone holds the lock, an `RLock` that it does not hold.
-
-    Afterwards the lock is free, even if a signal came in the moment in which it was let go.
-    """
-    try:
-        with lock:
-            return function(*args)
-    finally:
-        if lock._is_owned():
-            lock.release()
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """What is recorded is here to stay: looking for garbage in it would take half the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
 def _recorded(
-    trace: Trace, function: Callable[..., Any], structure: Structure, leaves: Sequence[Any]
-) -> Recorded:
-    fixed = [x.value for x in leaves if isinstance(x, Static)]
-    watch = Watch(function, fixed)
-    given, args, kwargs = _symbols(trace, structure, leaves)
-    inputs: list[Variable] = [x.variable for x in given if isinstance(x, Traced)]
-    try:
-        with guarded(), trace, np.errstate(all="ignore"):
-            result = function(*args, **kwargs)
-            results, result_structure = flatten(result)
-            outputs = [trace.current(raw(x)) for x in results]
-            reads, writes = _boundary(trace)
-    except ValueError as error:
-        # NumPy's own words for an array that it could not write to an element
-        raise error.__cause__ if isinstance(error.__cause__, TraceError) else error from None
-    finally:
-        trace.restore()
+    empty: set[Node],
+    whole: Collection[str],
+    function: Callable[..., Any],
+    structure: Structure,
+    leaves: Sequence[Any],
+) -> tuple[Trace, Recorded]:
+    watch = Watch(function, [x.value for x in leaves if isinstance(x, Static)])
+    afterwards(watch.put_back)
 
-    def again() -> None:
-        other = Trace(trace.empty, trace.whole)
-        _, args, kwargs = _symbols(other, structure, leaves)
-        try:
-            with guarded(), other, np.errstate(all="ignore"):
-                function(*args, **kwargs)
-        finally:
-            other.restore()
+    def run() -> Any:
+        # MODE and NumPy's settings end with a context, whatever happens
+        return undone(copy_context().run, _run, empty, whole, function, structure, leaves)
 
-    watch.check(again)
+    trace, inputs, results, result_structure, outputs, reads, writes = run()
+    watch.check(run)
     outputs = variables([*outputs, *[new for _, new in writes]])
     program, used = without_dead_code(Program(inputs, trace.calls, outputs))
     reads = [(place, x) for place, x in reads if x in used]
@@ -533,8 +503,36 @@ def _recorded(
         raise UnfitError("a gradient that was recorded itself (create_graph=True) is added to")
     left = [place for place, _ in writes]
     wrapped = [*map(_wrapping, results)]
-    generators = [variables(draws.source) for draws in trace.draws.values()]
-    return Recorded(program, reads, left, result_structure, wrapped, guards, generators)
+    places = {x: i for i, x in enumerate(inputs)}
+    sources = [variables(draws.source) for draws in trace.draws.values()]
+    generators = [places.get(x, x) for x in sources]
+    alone = bool(trace.places or generators)
+    structure = result_structure
+    return trace, Recorded(program, reads, left, structure, wrapped, guards, generators, alone)
+
+
+def _run(
+    empty: set[Node],
+    whole: Collection[str],
+    function: Callable[..., Any],
+    structure: Structure,
+    leaves: Sequence[Any],
+) -> tuple[Any, ...]:
+    """Run the function on symbols, in a context of its own."""
+    np.seterr(all="ignore")
+    trace = Trace(empty, whole)
+    given, args, kwargs = _symbols(trace, structure, leaves)
+    inputs: list[Variable] = [x.variable for x in given if isinstance(x, Traced)]
+    guard()
+    trace.__enter__()
+    try:
+        result = function(*args, **kwargs)
+        results, result_structure = flatten(result)
+        outputs = [trace.current(raw(x)) for x in results]
+    except ValueError as error:
+        # NumPy's own words for an array that it could not write to an element
+        raise error.__cause__ if isinstance(error.__cause__, TraceError) else error from None
+    return trace, inputs, results, result_structure, outputs, *_boundary(trace)
 
 
 def _symbols(

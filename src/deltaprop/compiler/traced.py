@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..graph.modes import caller
 from ..graph.node import absent
 from ..value import Value
 from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
+from .turns import change
 
 # answered from shapes and dtypes alone
 _STATIC = {
@@ -300,19 +300,13 @@ for _name in ("__array__", "__getitem__", "__iter__", "__len__", "astype", "copy
     setattr(Traced, _name, _OfArrays(_name, vars(Traced)[_name]))
 
 
-@contextmanager
-def guarded() -> Iterator[None]:
+def guard() -> None:
     """Let recorded numbers have shapes and dtypes for this package alone.
 
     The passes ask too often for what is guarded, so it is for the time of a recording.
     """
     for item in _METADATA:
-        setattr(Number, item.name, item)
-    try:
-        yield
-    finally:
-        for item in _METADATA:
-            setattr(Number, item.name, item.found)
+        change(Number, item.name, item, vars(Number).get(item.name, item.found))
 
 
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
@@ -504,16 +498,11 @@ _DRAW = "Draw new arrays: rng.permutation(x) in place of rng.shuffle(x)"
 
 
 class Draws:
-    """A `numpy.random.Generator` whose methods are recorded.
+    """A `numpy.random.Generator` whose methods are recorded."""
 
-    `state` is the generator's from before the recording.
-    """
-
-    def __init__(self, trace: Any, source: Any, generator: np.random.Generator) -> None:
+    def __init__(self, trace: Any, source: Any) -> None:
         self.trace = trace
         self.source = source
-        self.generator = generator
-        self.state: Mapping[str, Any] = generator.bit_generator.state
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(np.random.Generator, name)

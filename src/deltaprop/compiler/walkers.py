@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from itertools import chain, repeat, starmap
@@ -15,9 +14,7 @@ import numpy as np
 from .memory import View
 from .table import Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
-
-# Takes all that an iterator gives. If no Python code runs for that, a signal waits until the end.
-consume: Callable[[Iterable[Any]], Any] = deque(maxlen=0).extend
+from .turns import consume
 
 QUIET: Context = copy_context()  # in which NumPy does not warn
 QUIET.run(np.seterr, all="ignore")

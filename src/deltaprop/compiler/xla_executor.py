@@ -106,6 +106,8 @@ class Xla:
         Further arguments of `jax.jit`.
     """
 
+    name = "xla"
+
     def __init__(self, shard: Mapping[str, int]) -> None:
         self.layout: Layout = Layout(shard)
         self.held: dict[Any, tuple[Any, Any]] = {}
@@ -129,6 +131,10 @@ class Xla:
         inside = Split(program, {x for _, x in recorded.reads}).inside
         total = f"{len(inside)} calls, {sum(map(flops, inside)):,} flops, compiled by XLA"
         return listed(program, input_names(recorded), {}, f"{total} {self.layout}")
+
+    def walker(self) -> Xla:
+        """This: XLA runs the programs."""
+        return self
 
 
 def _optimised(program: Program) -> Program:
@@ -377,6 +383,8 @@ class _HostWriter:
         for i in range(len(replay.state)):
             name, row = self.named(replay.names[i]), self.row(replay.wanted[i])
             self.lines.append(f"held[{name}] = ({row}), arrays[{i}]")
+        self.space["drawn"] = replay.recorded.drawn
+        self.lines.append("drawn.clear()")
         for place, x in writes:
             owner, new = self.named(place.owner), left.get(self.named(x), self.named(x))
             if place.name == "_grad":

@@ -133,7 +133,7 @@ def test_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(r.calls) for r in found] == [8, 5]
     assert [len(r.inside) for r in found] == [6, 3]
     for threads in (1, 3):
-        monkeypatch.setattr("deltaprop.compiler.tiles._threads", lambda n=threads: n)
+        monkeypatch.setattr("deltaprop.compiler.tiles.threads", lambda n=threads: n)
         compiled = compiler.compile(f)
         for scale in (2.0, -1.0):
             identical(compiled(x, y, scale), f(x, y, scale))
@@ -171,7 +171,7 @@ def test_tiles_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(r.calls) for r in regions(program, set())] == [10, 10, 10]
     assert all(len(r.rows) == 1 and r.row == 300 for r in regions(program, set()))
     for threads in (1, 3):
-        monkeypatch.setattr("deltaprop.compiler.tiles._threads", lambda n=threads: n)
+        monkeypatch.setattr("deltaprop.compiler.tiles.threads", lambda n=threads: n)
         compiled = compiler.compile(f)
         for scale in (1.0, -2.0):
             identical(compiled(x * scale, b), f(x * scale, b))

@@ -15,7 +15,8 @@ from . import _walker
 from .memory import View
 from .table import Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
-from .walkers import QUIET, called
+from .turns import steadily
+from .walkers import QUIET, called, tiled
 
 _ROW = Struct("41q")
 _LOOP, _CALL, _TILES = range(3)
@@ -33,7 +34,11 @@ class NativeWalker:
         self._table = table  # its arrays are what the rows point to
         self._kept: list[np.ndarray] = []
         self._calls: list[Any] = []
-        self._rows = b"".join([self._row(*row) for row in table.rows])
+        rows = [self._row(*row) for row in table.rows]
+        self._rows = b"".join(rows)
+        self._parts: Any = None
+        if self._calls and any(type(row[0]) is Tiles for row in table.rows[table.sure :]):
+            self._parts = b"".join(rows[: table.sure]), b"".join(rows[table.sure :])
         self._stores = tuple([(*store[:4], store[4:]) for store in stores])
 
     def __call__(self) -> None:
@@ -42,7 +47,13 @@ class NativeWalker:
             _walker.walk(self._rows, (), self._now, self._stores)
             return
         calls = tuple([x if type(x) is tuple else self._known(x) for x in self._calls])
-        QUIET.copy().run(_walker.walk, self._rows, calls, self._now, self._stores)
+        run = QUIET.copy().run
+        if self._parts is None:
+            run(_walker.walk, self._rows, calls, self._now, self._stores)
+        else:
+            head, tail = self._parts
+            run(_walker.walk, head, calls, self._now, ())
+            steadily(run, _walker.walk, tail, calls, self._now, self._stores)
 
     def _known(self, row: Any) -> Any:
         """A call with the arrays that are known only in a run."""
@@ -53,6 +64,7 @@ class NativeWalker:
         row = None
         if type(function) is Tiles:
             row = self._tiles(function)
+            function = partial(tiled, function, self._now, self._late)
         elif function is np.matmul:
             row = self._matmul(*args)
         elif isinstance(function, np.ufunc):

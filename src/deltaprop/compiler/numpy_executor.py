@@ -205,6 +205,8 @@ class Runner:
         self._fresh = fresh - given  # large results
         self._results = [self._result(x) for x in plan.results]
         stores = self._stores()
+        if not plan.leaves:
+            table.sure = len(table.rows)  # whatever comes, nothing changes outside
         self._views = [*table.late]
         self._walker = walker()(table, stores)
 

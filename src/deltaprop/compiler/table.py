@@ -279,7 +279,6 @@ class Table:
             rows, cut, y.size // region.row, region.row, shape, tuple(scratch), self._shared
         )
         self.rows.append((tiles,))
-        self.sure = len(self.rows)
 
 
 def fixed(x: Any) -> tuple[Any, ...]:

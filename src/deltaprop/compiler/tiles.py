@@ -7,10 +7,7 @@ threads share the pieces: NumPy lets go of the interpreter's lock while it compu
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import cache
 from itertools import accumulate
 from math import prod
 from threading import local
@@ -20,6 +17,7 @@ import numpy as np
 
 from .forms import kind
 from .program import Call, Program, Variable, flops, symbols_in
+from .turns import beside, threads
 
 _CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
 _SMALLEST = 1 << 15  # below that, all of it is in the cache anyway
@@ -126,16 +124,6 @@ def _follows(x: Variable, y: Variable) -> bool:
     return a_row or (x.shape == y.shape and x.dense)
 
 
-@cache
-def _pool(_: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_threads(), "deltaprop")
-
-
-@cache
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def tile_shape(size: int, row: int, dtypes: Sequence[Any]) -> tuple[int, ...]:
     """The shape of a tile: whole rows, as many as the cache holds of arrays of these dtypes."""
     entries = max(_CACHE // sum([dtype.itemsize for dtype in dtypes]), 1)
@@ -178,18 +166,10 @@ def in_shares(
         Whether several threads may do it.
     """
     step = shape[0]
-    threads = _threads() if shared and size * prod(shape[1:]) >= _SHARED else 1
-    share = max(-(-size // (threads * step)) * step, 1)
-    rest: list[Future[Any]] = []
-    try:
-        try:
-            # a process that was forked has threads of its own
-            for i in range(share, size, share):
-                rest.append(_pool(os.getpid()).submit(work, i, min(i + share, size)))
-            work(0, min(share, size))
-        finally:
-            wait(rest)
-    finally:
-        wait(rest)  # again, if a signal came while it waited: nobody writes any more afterwards
-    for future in rest:
-        future.result()
+    shares = threads() if shared and size * prod(shape[1:]) >= _SHARED else 1
+    share = max(-(-size // (shares * step)) * step, 1)
+    rest = [(work, i, min(i + share, size)) for i in range(share, size, share)]
+    if rest:
+        beside(rest, work, 0, share)
+    else:
+        work(0, size)

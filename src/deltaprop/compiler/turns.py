@@ -12,14 +12,16 @@ from __future__ import annotations
 import gc
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
-from itertools import starmap
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from itertools import repeat, starmap
 from operator import call
-from threading import RLock
+from queue import SimpleQueue
+from threading import RLock, Thread, current_thread, main_thread
 from typing import Any
 
 # Takes all that an iterator gives. If no Python code runs for that, a signal waits until the end.
-consume: Callable[[Iterable[Any]], Any] = deque(maxlen=0).extend
+consume: Callable[[Iterable[Any]], Any] = partial(deque, maxlen=0)
 
 _changed: list[tuple[Any, ...]] = []  # what undoes the changes: functions and their arguments
 
@@ -83,6 +85,59 @@ def uncollected(function: Callable[..., Any], *args: Any) -> Any:
         afterwards(gc.enable)
         gc.disable()
     return function(*args)
+
+
+@cache
+def threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def _tasks(_: int) -> SimpleQueue[Any]:
+    """What threads of a process wait for."""
+    tasks: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(threads() + 1):
+        Thread(target=_works, args=(tasks,), daemon=True).start()
+    return tasks
+
+
+def _works(tasks: SimpleQueue[Any]) -> None:
+    while True:
+        done, function, *args = tasks.get()
+        try:
+            done.put(function(*args))
+        except BaseException as error:
+            done.put(error)
+
+
+def beside(tasks: Iterable[Sequence[Any]], function: Callable[..., Any], *args: Any) -> None:
+    """Call the function while other threads do the tasks, which all end before this ends."""
+    # a process that was forked has threads of its own
+    queue, done = _tasks(os.getpid()), SimpleQueue[Any]()
+    rows = [(done, *task) for task in tasks]
+    begun: list[Any] = []
+    came: list[Any] = []
+    try:
+        try:
+            begun.extend(map(queue.put, rows))
+            function(*args)
+        finally:
+            came.extend(starmap(done.get, repeat((), len(begun))))
+    finally:
+        # again, if a signal came while it waited
+        came.extend(starmap(done.get, repeat((), len(begun) - len(came))))
+    for error in came:
+        if error is not None:
+            raise error
+
+
+def steadily(function: Callable[..., Any], *args: Any) -> None:
+    """Call the function where no signal comes: they come to the main thread alone."""
+    if current_thread() is main_thread():
+        beside([(function, *args)], int)
+    else:
+        function(*args)
 
 
 def _forked() -> None:

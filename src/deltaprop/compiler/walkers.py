@@ -14,7 +14,7 @@ import numpy as np
 from .memory import View
 from .table import Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
-from .turns import consume
+from .turns import consume, steadily
 
 QUIET: Context = copy_context()  # in which NumPy does not warn
 QUIET.run(np.seterr, all="ignore")
@@ -37,6 +37,7 @@ class PythonWalker:
         self._now, self._late = table.now, table.late
         self._head = [self._called(row) for row in table.rows[: table.sure]]
         self._tail = [self._called(row) for row in table.rows[table.sure :]]
+        self._tiled = any(type(row[0]) is Tiles for row in table.rows[table.sure :])
         # rows with arrays that are known only in a run
         self._open: list[tuple[list[Any], int, Any]] = []
         for i, row in enumerate(table.rows):
@@ -48,7 +49,7 @@ class PythonWalker:
 
     def _called(self, row: Sequence[Any]) -> Sequence[Any]:
         if type(row[0]) is Tiles:
-            return (partial(_tiled, row[0], self._now, self._late),)
+            return (partial(tiled, row[0], self._now, self._late),)
         return called(row)
 
     def __call__(self) -> None:
@@ -61,6 +62,12 @@ class PythonWalker:
             rows[i] = self._called([now[late[x]] if type(x) is View else x for x in row])
         if self._head:
             consume(starmap(call, self._head))
+        if self._tiled:
+            steadily(QUIET.copy().run, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
         stores = map(call, *self._where, starmap(call, self._what))
         consume(chain(starmap(call, self._tail), stores))
 
@@ -79,7 +86,7 @@ def called(row: Sequence[Any]) -> Sequence[Any]:
     return row
 
 
-def _tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
+def tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
     """Run the rows of a region, tile by tile."""
     rows: list[tuple[Any, ...]] = []
     flat = -1 if tiles.row == 1 else (-1, tiles.row)

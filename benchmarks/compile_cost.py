@@ -106,12 +106,11 @@ def _demo(settings: Settings, progress: Progress) -> Comparison:
 
 def _record(function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     """Record a call as a first call does, without garbage collection, and do nothing with it."""
-    from deltaprop.compiler.recording import record, uncollected
+    from deltaprop.compiler.recording import record
     from deltaprop.tree import flatten
 
     leaves, structure = flatten((arguments, {}))
-    with uncollected():
-        record(function, structure, leaves)
+    record(function, structure, leaves)
 
 
 def _trace(comparison: Comparison, make: Callable[[], Callable[[], object]], name: str) -> None:

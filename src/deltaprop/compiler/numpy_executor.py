@@ -305,8 +305,9 @@ class Runner:
         if self._views:
             known = {x: at._held if get is getattr else inputs[at] for x, get, at in self._bases}
             for x, given in known.items():
-                # the program writes to the memory of an argument
-                if any(np.may_share_memory(given, home) for home in plan.homes):
+                # the program writes to the memory of an argument, or loops cannot read it
+                shared = any(np.may_share_memory(given, home) for home in plan.homes)
+                if shared or not given.flags.aligned:
                     known[x] = given.copy("K")
             known.update({x: _empty(plan.memory.views[x]) for x in self._fresh})
             self.table.now[:] = [part_of(known[view.root], view) for view in self._views]

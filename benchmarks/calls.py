@@ -22,7 +22,7 @@ from benchmarks.peers.deltaprop_compiled import TrainStep
 from benchmarks.problem import Problem, case_name
 from benchmarks.train_step import CASES, KINDS
 from deltaprop.compiler.compiled import Compiled
-from deltaprop.compiler.numpy_executor import Runner, listing, walker
+from deltaprop.compiler.numpy_executor import Runners, listing, walker
 from deltaprop.compiler.recording import Recorded
 
 WALKERS = [*dict.fromkeys([walker().name, "python"])]
@@ -82,8 +82,9 @@ class _Seen:
     listing, walker = staticmethod(listing), staticmethod(walker)
 
     def executable(self, recorded: Recorded, *_: Any) -> Any:
-        self.runner = Runner(recorded)
-        return self.runner
+        runners = Runners(recorded)
+        self.runner = runners.idle[0]
+        return runners.run
 
 
 def _walk(runner: Any, rows: list[Any], stores: Sequence[Any] = ()) -> Callable[[], object]:

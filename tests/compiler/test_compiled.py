@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from threading import Thread
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import pytest
 
 import deltaprop as dp
 from deltaprop import TraceError, compiler
+from deltaprop.compiler.program import Call
 
 from .test_table import identical
 
@@ -268,3 +270,19 @@ def test_the_program_can_be_read() -> None:
 def test_no_warnings_from_within() -> None:
     f = compiler.compile(lambda x: np.log(x) / (x * 0.0))
     assert not np.isfinite(f(np.zeros(3))).any()
+
+
+def test_what_was_recorded_is_let_go_once_lanes_took_its_place() -> None:
+    def f(x: Any) -> Any:
+        return sum([dnp.sin(x * float(i)) for i in range(400)])
+
+    compiled = compiler.compile(f)
+    before = calls()
+    assert compiled(0.5) == pytest.approx(f(0.5))
+    assert calls() - before < 10
+
+
+def calls() -> int:
+    """How many calls there are in all the programs that are kept."""
+    gc.collect()
+    return sum([type(x) is Call for x in gc.get_objects()])

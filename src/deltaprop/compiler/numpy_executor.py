@@ -86,7 +86,7 @@ class Plan:
     """
 
     def __init__(self, recorded: Recorded) -> None:
-        program = optimised(recorded.program)
+        program = recorded.program
         count = len(recorded.wrapped)
         known = {(p.owner, p.name): x for p, x in recorded.reads}
         self.owners: list[Any] = []
@@ -324,6 +324,7 @@ class Runners:
     """A program that runs, laid out anew for each call that begins before another has ended."""
 
     def __init__(self, recorded: Recorded) -> None:
+        recorded.program = optimised(recorded.program)
         self.recorded = recorded
         self.idle = [Runner(recorded)]
 
@@ -366,6 +367,7 @@ def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
 
 def listing(recorded: Recorded, *_: Any) -> str:
     """The program, for people to read."""
+    recorded.program = optimised(recorded.program)
     plan = Plan(recorded)
     memory, calls = plan.memory, plan.program.calls
     total = (

@@ -62,6 +62,7 @@ def checks_of(name: str) -> Iterator[Check]:
         yield from [partial(test_rules.test_dtype, trial, d) for d in test_rules.precisions(trial)]
         if test_rules.has_rules_of_values(trial):
             yield partial(test_rules.needs_no_more_than_it_says, trial)
+            yield partial(test_rules.a_lone_variable_needs_no_more, trial)
         if test_rules.can_carry_masks(trial):
             yield partial(test_rules.carries_masks, trial)
         if test_rules.drops_entries(trial):
@@ -215,6 +216,7 @@ def checks_of_the_kinds() -> Iterator[Check]:
             ),
             test_records.test_what_was_writable_when_an_operation_ran_is_not_read_again,
             test_records.test_what_is_exposed_after_an_operation_ran_costs_no_memory,
+            partial(test_records.test_a_graph_keeps_no_factor_of_a_constant, np.multiply),
         )
     ]
     yield memory.test_intermediates_keep_recorded_gradients_until_a_leaf_forgets_its_own

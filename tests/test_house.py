@@ -14,12 +14,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_511, "graph": 1_921, "calculus": 2_423, "value": 748, "numpy": 666, "transforms": 753,
+    "core": 6_536, "graph": 1_946, "calculus": 2_423, "value": 748, "numpy": 666, "transforms": 753,
     "engine": 2_933,
     "school": 2_951, "nn": 1_096, "optim": 431, "deltas": 302, "training": 1_122,
     "annexes": 5_403, "functions": 1_297, "xla": 612, "testing": 1_057, "viz": 1_348,
     "bridges": 1_089,
-    "everything": 17_798,
+    "everything": 17_823,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

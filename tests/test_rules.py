@@ -19,9 +19,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deltaprop as dp
-from deltaprop.graph import REGISTRY, Custom, Elementwise, Primitive, Selection, forward, raw
+from deltaprop.graph import (
+    REGISTRY,
+    Bilinear,
+    Custom,
+    Elementwise,
+    Primitive,
+    Selection,
+    forward,
+    node,
+    raw,
+)
 from deltaprop.graph.cotangent import Scattered, materialize, unbroadcast
 from deltaprop.graph.domains import Case, case
+from deltaprop.graph.forward import forward_sweep
 from deltaprop.graph.node import Node
 from deltaprop.graph.primitive import needed
 from deltaprop.value import Value
@@ -372,8 +383,8 @@ def values_of(c: Any) -> Any:
 
 
 def has_rules_of_values(trial: Trial) -> bool:
-    """Whether the rules are given values: those of (bi)linear operations are given none."""
-    return isinstance(trial.op, Elementwise | Custom)
+    """Whether each rule says by names which values it reads: a linear one reads none."""
+    return isinstance(trial.op, Elementwise | Custom | Bilinear)
 
 
 @pytest.mark.parametrize("trial", trials_where(has_rules_of_values))
@@ -386,12 +397,15 @@ def needs_no_more_than_it_says(trial: Trial) -> None:
     op, y = trial.op, np.asarray(trial(*trial.free))
     says_that_it_returns_what_it_got(trial, y)
     w = oracles.direction(rng_of(1), y)
-    lead: list[Any]
-    if isinstance(op, Elementwise):
-        rules, lead = op.partials, []
-    else:
-        rules, lead = op.vjps, [w if y.ndim else w.item()]  # type: ignore[attr-defined]
-    args = [y if y.ndim else y.item(), *trial.xs]
+    lead, args = [w if y.ndim else w.item()], [y if y.ndim else y.item(), *trial.xs]
+    rules: Sequence[Any]
+    match op:
+        case Elementwise():
+            rules, lead = op.partials, []
+        case Custom():
+            rules = op.vjps
+        case _:
+            rules, args = op.transposes, [*trial.xs]  # type: ignore[attr-defined]
     for rule in rules:
         if callable(rule):
             names = oracles.parameter_names(rule)[len(lead) :]
@@ -402,6 +416,45 @@ def needs_no_more_than_it_says(trial: Trial) -> None:
             with np.errstate(all="ignore"):
                 found, want = (rule(*lead, *xs, **trial.params) for xs in (hidden, args))
             np.testing.assert_array_equal(values_of(found), values_of(want))
+
+
+@pytest.mark.parametrize("trial", trials_where(has_rules_of_values))
+def test_what_the_rule_of_a_lone_variable_does_not_read_may_change(trial: Trial) -> None:
+    a_lone_variable_needs_no_more(trial)
+
+
+def a_lone_variable_needs_no_more(trial: Trial) -> None:
+    """All arrays may be written to afterwards, and results nobody reads need not be kept."""
+    for i, fixed in enumerate(trial.fixed):
+        if not fixed:
+            want, *found = [
+                derivatives_alone(trial, i, *how)
+                for how in ((1 << 30, False), (1 << 30, True), (0, False))
+            ]
+            for other in found:
+                for a, b in zip(other, want, strict=True):
+                    np.testing.assert_array_equal(a, b)
+
+
+def derivatives_alone(trial: Trial, i: int, large: int, spoiled: bool) -> list[Any]:
+    """Gradients and a tangent with respect to argument `i`; `spoiled`: its arrays are NaN then."""
+    xs = [np.array(x) if np.ndim(x) else x for x in trial.xs]
+    v = Value(xs[i], copy=False)
+    with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
+        patch.setattr(node, "LARGE", large)
+        x = v if spoiled else +v
+        y = trial.op(*xs[:i], x, *xs[i + 1 :], **trial.params)
+        for a in xs if spoiled else []:
+            if isinstance(a, np.ndarray) and a.dtype.kind in "fc":
+                a[...] = np.nan
+        w = oracles.direction(rng_of(1), np.asarray(raw(y)))
+        (tangent,) = forward_sweep([y], {v: np.ones_like(trial.xs[i])[()]})
+        found = [np.nan if tangent is None else tangent]
+        for graph in (False, True):
+            y.backward(w, create_graph=graph)
+            found.append(np.nan if v.grad is None else np.copy(raw(v.grad)))
+            v.zero_grad()
+    return found
 
 
 def says_that_it_returns_what_it_got(trial: Trial, y: Any) -> None:

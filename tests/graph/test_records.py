@@ -247,6 +247,14 @@ def test_what_was_writable_when_an_operation_ran_is_not_read_again() -> None:
     np.testing.assert_array_equal(y.inputs[0].data, [11.0, 22.0])
 
 
+@pytest.mark.parametrize("f", [np.multiply, np.matmul, lambda a, b: np.matmul(b, a)])
+def test_a_graph_keeps_no_factor_of_a_constant(f: Any) -> None:
+    a = Value([[1.0, 2.0], [3.0, 4.0]]) * 2.0
+    y, z = f(a, np.eye(2)), f(a, a)
+    assert [node.is_absent(x) for x in y.saved] == [isinstance(x, Value) for x in y.args]
+    assert not any(map(node.is_absent, z.saved))
+
+
 def test_what_is_exposed_after_an_operation_ran_costs_no_memory() -> None:
     p = Value([1.0, 2.0])
     a = p + 1.0

@@ -195,7 +195,7 @@ def _of_rule(users: Sequence[tuple[Primitive, str, FunctionType]]) -> Iterator[M
             text = ast.unparse(result) if at == "value" else "result"
             change = f"{name}: {' '.join(text.split())[:60]} {how.strip('_')}"
             yield Mutant(change, operations, _recoded(functions, code))
-    if isinstance(op, Elementwise | Custom) and place != "jvp":
+    if isinstance(op, Elementwise | Custom | Bilinear) and place != "jvp":
         for argument in arrays[isinstance(op, Custom) + 1 :]:
             if not argument.startswith("_"):
                 code = source.renamed(argument, f"_{argument}_")
@@ -308,5 +308,6 @@ KINDS: list[Any] = [
     primitive.Linear.vjp, primitive.Linear.jvp, primitive.Bilinear.vjp,
     primitive.Bilinear.jvp, primitive.Custom.vjp, primitive.Custom.jvp,
     reverse.sweep, reverse._vjp, forward.forward_sweep,
-    node.Node.record, node._is_repeatable, inspect.unwrap(node.complete), primitive.kept,
+    primitive.Primitive.kept_of, primitive.kept,
+    node.Node.record, node.is_repeatable, inspect.unwrap(node.complete),
 ]  # fmt: skip

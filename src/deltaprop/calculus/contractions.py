@@ -54,27 +54,27 @@ def _matmul(a: Any, b: Any) -> Any:
         ) from None
 
 
-def _matmul_back_a(g: Any, a: Any, b: Any) -> Any:
-    if b.ndim == 2 and a.ndim > 1:
+def _matmul_back_a(g: Any, _a: Any, b: Any) -> Any:
+    if b.ndim == 2 and _a.ndim > 1:
         return g @ b.T
     if b.ndim == 1:
-        return g * b if a.ndim == 1 else expand_dims(g, -1) * b
-    if a.ndim == 1:
-        return unbroadcast((b @ expand_dims(g, -1))[..., 0], a)
+        return g * b if _a.ndim == 1 else expand_dims(g, -1) * b
+    if _a.ndim == 1:
+        return unbroadcast((b @ expand_dims(g, -1))[..., 0], _a)
     # with one column nothing is summed: a product is faster than many tiny matmuls
-    return unbroadcast(g * b.mT if b.shape[-1] == 1 else g @ b.mT, a)
+    return unbroadcast(g * b.mT if b.shape[-1] == 1 else g @ b.mT, _a)
 
 
-def _matmul_back_b(g: Any, a: Any, b: Any) -> Any:
-    if a.ndim == 2 and b.ndim > 1:
-        return a.T @ g if b.ndim == 2 else unbroadcast(a.T @ g, b)
+def _matmul_back_b(g: Any, a: Any, _b: Any) -> Any:
+    if a.ndim == 2 and _b.ndim > 1:
+        return a.T @ g if _b.ndim == 2 else unbroadcast(a.T @ g, _b)
     if a.ndim == 1:
-        return g * a if b.ndim == 1 else expand_dims(a, -1) * expand_dims(g, -2)
-    if b.ndim == 1:
+        return g * a if _b.ndim == 1 else expand_dims(a, -1) * expand_dims(g, -2)
+    if _b.ndim == 1:
         return g.reshape(-1) @ _rows(a)
-    if b.ndim == 2:
+    if _b.ndim == 2:
         return _rows(a).T @ _rows(g)
-    return unbroadcast(a.mT @ g, b)
+    return unbroadcast(a.mT @ g, _b)
 
 
 matmul_: Bilinear = Bilinear(

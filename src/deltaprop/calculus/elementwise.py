@@ -78,10 +78,10 @@ def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan
     wins, loses = beats(mine, other), beats(other, mine)
     if is_known(wins) and np.count_nonzero(wins | loses) == np.size(wins):
         return wins  # every entry has a winner
-    weight = (wins * np.int8(1) - loses) * 0.5 + 0.5
+    weight = np.multiply(wins, 0.5) + 0.5  # where it loses, the mask counts
     if not has_no_nan(y):
         weight = np.where(np.isnan(y), unknown, weight)
-    return Masked(weight.astype(np.result_type(y), copy=False), weight != 0)
+    return Masked(weight.astype(np.result_type(y), copy=False), np.logical_not(loses))
 
 
 def _extreme(function: np.ufunc, beats: Rule, doc: str, unknown: float = math.nan) -> Elementwise:
@@ -208,7 +208,7 @@ multiply: Binary = Elementwise(
     lambda _y, a, _b: a,
     symbol="*",
     ones=(0, 1),
-    even=[lambda _y, a, b: 1.0 if a is b else None] * 2,
+    even=[lambda _y, _a, _b: 1.0 if _a is _b else None] * 2,
     squares=(lambda _y, _a, b: b * b, lambda _y, a, _b: a * a),
     doc="Product x1 * x2.",
 )

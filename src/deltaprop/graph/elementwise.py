@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from inspect import Parameter, Signature
+from itertools import zip_longest
 from operator import and_
 from typing import Any, ClassVar, TypeAlias
 
@@ -31,7 +32,7 @@ from .cotangent import (
 )
 from .domains import NONZERO, REAL, Domain
 from .node import MODE, Node, is_complex, shape_of, topological_order
-from .primitive import Array, Primitive, Rule, reads
+from .primitive import Array, Primitive, Reads, Rule, reads
 from .scalars import remember, vjp_of_scalars
 
 Partial: TypeAlias = Rule | int | None
@@ -137,10 +138,11 @@ class Elementwise(Primitive):
         self.half: str | None = half
         self.jumps: bool = jumps
         self.rooted: bool = bool(squares)
-        rules = (*partials, *even, *squares)
         self.keeps_result: bool
-        self.keeps: tuple[bool, ...]
-        self.keeps_result, self.keeps = reads(rules, 0, self.count)
+        self.keeps: Reads
+        self.keeps_alone: tuple[Reads, ...]
+        of_each = zip_longest(partials, even, squares)
+        self.keeps_result, self.keeps, self.keeps_alone = reads(*of_each, y=0, count=self.count)
         self.smooth: bool = None not in partials
         # the only partial of an operation like an activation
         alone = len(partials) == 1 and not chooses and callable(partials[0])

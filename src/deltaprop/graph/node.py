@@ -127,7 +127,7 @@ class Node:
             dtype = narrow(data)
             data = as_number(data)
         elif data.nbytes >= LARGE and type(args) is tuple:
-            twin = TO_COME if _is_repeatable(op, args) else TO_COME_WHOLE
+            twin = TO_COME if is_repeatable(args, op.kept_of(args)) else TO_COME_WHOLE
         node = object.__new__(type(self))
         node.op = op
         node.first = args
@@ -323,11 +323,13 @@ def is_absent(data: Any) -> bool:
     return type(data) is np.ndarray and data.base is not None and data.base is _NAN.get(data.dtype)
 
 
-def _is_repeatable(op: Primitive, args: Sequence[Any]) -> bool:
-    """Return whether `op` gives the same result later: no operand can be written to until then."""
-    keeps: Any = op.keeps
+def is_repeatable(args: Sequence[Any], keeps: Any) -> bool:
+    """Return whether an operation on `args`, which keeps some of their values, can run again.
+
+    An argument that is not kept must be one that nobody can write to until then.
+    """
     for i, x in enumerate(args):
-        if keeps is None or keeps[i]:
+        if keeps[i]:
             continue
         if isinstance(x, Node) and x.op is None and x.extra.exposed:
             return False

@@ -30,6 +30,7 @@ from .scalars import as_scalar, remember
 
 Array: TypeAlias = Any  # a raw number or array, or a Node: rules accept both
 Rule: TypeAlias = Callable[..., Any]
+Reads: TypeAlias = tuple[bool, ...]  # for each argument, whether a rule reads its value
 
 REGISTRY: dict[str, Primitive] = {}
 
@@ -64,7 +65,9 @@ class Primitive:
     """
 
     # for each argument, whether the derivative needs its value; None: all of them
-    keeps: tuple[bool, ...] | _Nothing | None = None
+    keeps: Reads | _All | None = None
+    # the same for each argument that is the only variable, because other rules do not run
+    keeps_alone: tuple[Reads, ...] | None = None
     # whether the derivative needs the value of the result
     keeps_result = True
     # whether the result may share memory with an argument
@@ -129,10 +132,9 @@ class Primitive:
 
         Without a node among the arguments the result is raw; with constants alone, a constant.
         """
-        keeps = self.keeps
         variable: Node | None = None
         leaf: Node | None = None
-        arrays: Any = ()  # the arguments that are raw arrays
+        arrays: Any = ()  # the arguments whose array somebody else may hold
         large: Any = ()  # the arguments that are results large enough for a record
         sources: Any = args
         data: list[Any] = []
@@ -154,8 +156,8 @@ class Primitive:
                         sources = _replaced(sources, len(data), held)
                     else:
                         variable = x
-                        if extra.exposed and (keeps is None or keeps[len(data)]):
-                            held = held.copy()
+                        if extra.exposed:
+                            arrays = (*arrays, len(data))
                 data.append(held)
                 continue
             kind = type(x)
@@ -171,24 +173,37 @@ class Primitive:
         if variable is None:
             result = self.evaluate(*data, **params) if params else self.evaluate(*data)
             return result if leaf is None else leaf.leaf(result, constant=True)
+        keeps: Any = None
         for i in arrays:
             if data[i].dtype.kind not in "biufc":
                 raise TypeError(_no_numbers(self, data[i]))
-            if (keeps is None or keeps[i]) and is_mutable(data[i]):
-                data[i] = data[i].copy()
-                sources = _replaced(sources, i, data[i])
+            if is_mutable(data[i]):
+                keeps = keeps or self.kept_of(sources)
+                if keeps[i]:
+                    data[i] = data[i].copy()
+                    if not isinstance(sources[i], Node):
+                        sources = _replaced(sources, i, data[i])
         result = self.evaluate(*data, **params) if params else self.evaluate(*data)
         if self.views and _shows(result, leaf, sources if arrays else ()):
             result = result.copy()
         if not self.smooth and not self.differentiable(sources):
             return variable.leaf(result, constant=True)
         for i in large:
-            sources = _replaced(sources, i, kept(sources[i], data, i, keeps is None or keeps[i]))
+            keeps = keeps or self.kept_of(sources)
+            sources = _replaced(sources, i, kept(sources[i], data, i, keeps[i]))
         node = variable.recorded(self, tuple(sources), result, params or None)
         node.saved = data
         if type(result) is not np.ndarray and len(data) == 1 and not self.strong:
             return remember(node, variable)
         return node
+
+    def kept_of(self, args: Sequence[Any]) -> Reads | _All:
+        """Return for each argument whether the derivative needs its value."""
+        if self.keeps_alone is not None:
+            variables = [isinstance(x, Node) for x in args]
+            if sum(variables) == 1:
+                return self.keeps_alone[variables.index(True)]
+        return _EACH if self.keeps is None else self.keeps
 
     def differentiable(self, args: Sequence[Any]) -> bool:
         """Return whether the operation has a derivative with respect to a node among `args`."""
@@ -274,21 +289,33 @@ def needed(rule: Rule | Any, first: int, count: int) -> list[bool]:
     return [not name.startswith("_") for name in names]
 
 
-def reads(rules: Sequence[Rule | Any], y: int, count: int) -> tuple[bool, tuple[bool, ...]]:
-    """Return whether any rule needs the result (its parameter number `y`), and which arguments."""
-    rows = [needed(rule, y, 1 + count) for rule in rules]
+def reads(
+    *rules: Sequence[Rule | Any], y: int, count: int
+) -> tuple[bool, Reads, tuple[Reads, ...]]:
+    """Return whether any rule needs the result, which arguments, and these for each sequence.
+
+    Each sequence has the rules that run for one of `count` arguments. The result is parameter
+    number `y` of a rule, followed by the arguments.
+    """
+    rows = [
+        [any(column) for column in zip(*[needed(r, y, 1 + count) for r in of], strict=True)]
+        for of in rules
+    ]
     result, *args = [any(column) for column in zip(*rows, strict=True)]
-    return result, tuple(args)
+    return result, tuple(args), tuple([tuple(row[1:]) for row in rows])
 
 
-class _Nothing:
-    """A sequence of any length whose items are all False."""
+class _All:
+    """A sequence of any length whose items are all the same."""
+
+    def __init__(self, item: bool) -> None:
+        self.item = item
 
     def __getitem__(self, i: int) -> bool:
-        return False
+        return self.item
 
 
-_NONE = _Nothing()
+_EACH, _NONE = _All(True), _All(False)
 
 
 class Linear(Primitive):
@@ -310,7 +337,7 @@ class Linear(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
-        self.keeps: _Nothing = _NONE
+        self.keeps: _All = _NONE
         self.keeps_result = False
         self.views = views
         self.transpose = transpose
@@ -349,6 +376,8 @@ class Bilinear(Primitive):
         super().__init__(name, forward, **facts)
         self.keeps_result = False
         self.transposes: tuple[Rule, Rule] = (transpose_a, transpose_b)
+        a, b = needed(transpose_a, 1, 2), needed(transpose_b, 1, 2)
+        self.keeps_alone: tuple[Reads, ...] = ((a[0], True), (True, b[1]))
 
     def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
         a, b = node.operands(graph)
@@ -391,10 +420,12 @@ class Custom(Primitive):
         super().__init__(name, forward, **facts)
         self.vjps: tuple[Rule | None, ...] = tuple(vjps)
         self.jvp_rule = jvp
-        rules = (*self.vjps, jvp)
         self.keeps_result: bool
-        self.keeps: tuple[bool, ...]
-        self.keeps_result, self.keeps = reads(rules, 1, len(self.vjps))
+        self.keeps: Reads
+        self.keeps_alone: tuple[Reads, ...]
+        of_each = [(rule, jvp) for rule in self.vjps]
+        found = reads(*of_each, y=1, count=len(self.vjps))
+        self.keeps_result, self.keeps, self.keeps_alone = found
         self.smooth: bool = None not in self.vjps
 
     def differentiable(self, args: Sequence[Any]) -> bool:

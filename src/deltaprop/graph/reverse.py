@@ -78,7 +78,7 @@ def sweep(
         if not frontier:
             break
         node, g = pending.pop(heappop(frontier))
-        if node._extra is not None:
+        if node._extra is not None and node._extra.hooks:
             g = _hooked(node, g)
         args, short = node.first, False
         if type(args) is not tuple:
@@ -90,11 +90,13 @@ def sweep(
                 node._grad = g
             else:
                 _retain(node, g, graph, recorded)
-    return {
-        stops.get(serial, x): materialize(g if x._extra is None else _hooked(x, g), x._held)
-        for serial, (x, g) in pending.items()
-        if x.op is None or serial in stops
-    }
+    found: dict[Node, Any] = {}
+    for serial, (x, g) in pending.items():
+        if x.op is None or serial in stops:
+            if x._extra is not None and x._extra.hooks:
+                g = _hooked(x, g)
+            found[stops.get(serial, x)] = materialize(g, x._held)
+    return found
 
 
 def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
@@ -110,9 +112,8 @@ def _vjp(node: Node, g: Any, graph: bool, mode: Any) -> Any:
 
 
 def _hooked(node: Node, g: Any) -> Any:
-    """Return the cotangent of a node with rare attributes, as its hooks leave it."""
-    extra: Any = node._extra
-    for hook in tuple(extra.hooks.values()) if extra.hooks else ():
+    """Return the cotangent of a node as its hooks leave it."""
+    for hook in tuple(node.extra.hooks.values()):  # type: ignore[union-attr]
         full = as_gradient(materialize(g, node._held))
         replaced = hook(copied(full))
         if replaced is not None:

@@ -15,11 +15,11 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 6_536, "graph": 1_946, "calculus": 2_423, "value": 748, "numpy": 666, "transforms": 753,
-    "engine": 2_936,
+    "engine": 2_937,
     "school": 2_951, "nn": 1_096, "optim": 431, "deltas": 302, "training": 1_122,
     "annexes": 5_403, "functions": 1_297, "xla": 612, "testing": 1_057, "viz": 1_348,
     "bridges": 1_089,
-    "everything": 17_826,
+    "everything": 17_827,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,14 @@ def step(x: Any) -> Any:
     return dp.grad(lambda w: (dp.numpy.tanh(x @ w) ** 2).sum())(np.ones((4, 2)))
 
 
-def native() -> bool:
-    """Whether the walker in C was built."""
-    return compiler.compile(step).walker == "c"
+def built() -> bool:
+    """Whether there is a walker in C."""
+    return find_spec("deltaprop.compiler._walker") is not None
 
 
 def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DELTAPROP_WALKER", raising=False)
-    names = ["c", "python"] if native() else ["python"]
+    names = ["c", "python"] if built() else ["python"]
     results = []
     for name in names:
         monkeypatch.setenv("DELTAPROP_WALKER", name)
@@ -36,6 +37,25 @@ def test_the_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {*results} == {step(X).tobytes()}
     monkeypatch.setenv("DELTAPROP_WALKER", "")
     assert f.walker == names[0]
+
+
+@pytest.mark.parametrize("name", ["c", "python"])
+@pytest.mark.parametrize("shape", [(3, 4), (300, 400), (5, 30, 400)])
+def test_products_of_arguments(name: str, shape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large arrays are pointed at in each call, small ones are copied."""
+    monkeypatch.setenv("DELTAPROP_WALKER", name)
+    if name == "c" and not built():
+        pytest.skip("the walker in C was not built")
+    rng = np.random.default_rng(0)
+
+    def products(a: Any, b: Any) -> Any:
+        return a @ b, (a * 2.0) @ b, a.T @ a if a.ndim == 2 else a
+
+    f = compiler.compile(products)
+    for _ in range(3):
+        a, b = rng.normal(size=shape), rng.normal(size=(shape[-1], 200))
+        for found, expected in zip(f(a, b), products(a, b), strict=True):
+            np.testing.assert_array_equal(found, expected, strict=True)
 
 
 def test_without_a_c_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

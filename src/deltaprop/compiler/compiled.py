@@ -300,9 +300,16 @@ def compile(
     these stay as they were.
 
     Everything else is frozen when the function is recorded; Python side effects happen only
-    then. Threads may share compiled functions: those that have to do with variables or generators
-    take turns. During a first call, another thread that uses the same variables by itself gets a
-    `TraceError`; during any call, it may see some of them old and some new.
+    then.
+
+    Any thread may call a compiled function, the first call included: threads take turns where
+    variables or generators are concerned. During a first call, another thread that uses the same
+    variables by itself gets a `TraceError`. A program writes state where it lies: another thread
+    that reads a parameter during a call may see it old in part and new in part, as in PyTorch.
+
+    NumPy programs run on a walker in C if one was built, which takes a C compiler where deltaprop
+    is installed from source, and else on a walker in Python, with the same bits. ``walker`` says
+    which; the environment variable ``DELTAPROP_WALKER``, "c" or "python", chooses.
 
     Results are bit-identical to those of the function, except for sums and products that meet
     another memory layout, and for the signs of zeros. Results are constants, so compute gradients
@@ -328,7 +335,7 @@ def compile(
     Returns
     -------
     Compiled
-        The function, with ``cache_info()``, ``cache_clear()`` and ``program(*args)``.
+        The function, with ``cache_info()``, ``cache_clear()``, ``program(*args)`` and ``walker``.
 
     Raises
     ------

@@ -78,8 +78,10 @@ def called(row: Sequence[Any]) -> Sequence[Any]:
     if function is np.maximum or function is np.minimum:
         # NumPy will not have the output of these two as a positional argument
         return (partial(function, out=args.pop()), *args)
-    if function is np.matmul and max(x.ndim for x in args) <= 2 and args[2].flags.c_contiguous:
-        return (np.ndarray.dot, *args)  # a quicker way to the same routine of BLAS
+    known = not any(type(x) is View for x in args)
+    if function is np.matmul and known and max(x.ndim for x in args) <= 2:
+        # where it takes the output, a quicker way to the same routine of BLAS
+        return (np.ndarray.dot if args[2].flags.c_contiguous else function, *args)
     if function is select:
         flags, *args = args
         return (partial(np.positive, where=flags), *args)

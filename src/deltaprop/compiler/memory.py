@@ -85,7 +85,7 @@ class Memory:
         regions: Sequence[Region] = (),
         kept: Collection[Variable] = (),
     ) -> None:
-        self.elsewhere = elsewhere or {}
+        self.elsewhere: Mapping[Variable, Any] = elsewhere or {}
         self._calls = calls = program.calls
         self._start, self._stop = _spans(calls, regions)
         self.views: dict[Variable, View] = {}
@@ -97,7 +97,7 @@ class Memory:
             self._find(call)
         early = self._alias_inputs(program)
         self._last = self._last_uses(program)
-        self.sure = len(calls)
+        self.sure: int = len(calls)
         while self.sure and succeeds(calls[self.sure - 1]):
             self.sure -= 1
         self._slots: dict[Variable, _Slot] = {}

@@ -25,7 +25,7 @@ from .passes import dead_code, optimised
 from .program import Call, Program, Variable, alias, flops, listed, symbols_in
 from .recording import Place, Recorded
 from .table import Table, fixed
-from .tiles import are_shared, regions
+from .tiles import Region, are_shared, regions
 from .traced import UnfitError
 from .turns import consume, exclusively
 from .walkers import PythonWalker
@@ -105,8 +105,11 @@ class Plan:
         program = _apart(program, count, left)
         self.results: list[Any] = program.outputs[:count]
         outputs = zip(left, program.outputs[count:], strict=True)
-        self.leaves = [_Leaf(place, y, home, before) for (place, home, before), y in outputs]
-        self.program = program = dead_code(program)
+        self.leaves: list[_Leaf] = [
+            _Leaf(place, y, home, before) for (place, home, before), y in outputs
+        ]
+        self.program: Program = dead_code(program)
+        program = self.program
         self._late(recorded, elsewhere)
         homes: dict[Variable, Variable] = {}
         for leaf in self.leaves:
@@ -114,9 +117,9 @@ class Plan:
                 homes.setdefault(leaf.output, leaf.before)
         gradients = set(symbols_in([x.output for x in self.leaves if x.place.name == "_grad"]))
         leaving = gradients.union(symbols_in(self.results))
-        self.regions = regions(program, leaving.union(homes))
+        self.regions: list[Region] = regions(program, leaving.union(homes))
         self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
-        self.memory = Memory(program, elsewhere, homes, self.regions, gradients)
+        self.memory: Memory = Memory(program, elsewhere, homes, self.regions, gradients)
 
     def _late(self, recorded: Recorded, elsewhere: dict[Variable, Any]) -> None:
         """Find the large arrays that are pointed at: arguments, variables and results."""
@@ -187,8 +190,10 @@ class Runner:
 
     def __init__(self, recorded: Recorded) -> None:
         self.recorded = recorded
-        self.plan = plan = Plan(recorded)
-        self.table = table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
+        self.plan: Plan = Plan(recorded)
+        plan = self.plan
+        self.table: Table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
+        table = self.table
         self._targets: list[Any] = []
         self._keys: list[Any] = []
         self._given: list[int] = []
@@ -326,7 +331,7 @@ class Runners:
     def __init__(self, recorded: Recorded) -> None:
         recorded.program = optimised(recorded.program)
         self.recorded = recorded
-        self.idle = [Runner(recorded)]
+        self.idle: list[Runner] = [Runner(recorded)]
 
     def run(self, inputs: Sequence[Any]) -> Any:
         """Give what the function gives."""

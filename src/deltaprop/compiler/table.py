@@ -84,7 +84,7 @@ class Table:
         self.arrays: dict[Variable, np.ndarray] = memory.laid()
         self.boxes: dict[Variable, list[Any]] = {}
         self.rows: list[tuple[Any, ...]] = []
-        self.sure = 0
+        self.sure: int = 0
         self.late: dict[View, int] = {}
         self.now: list[Any] = []  # the arrays of `late`, in a run
         self._casts: dict[Any, np.ndarray] = {}
@@ -314,11 +314,11 @@ class Made:
         self, now: list[Any], late: Any, call: Call, into: Any, known: Any, flat: bool
     ) -> None:
         self.function: Any = getattr(call.function, "evaluate", call.function)
-        self.call = call
-        self.now = now
-        self.into = into
-        self.at = late[into] if isinstance(into, View) else None
-        self.known = known
+        self.call: Call = call
+        self.now: list[Any] = now
+        self.into: Any = into
+        self.at: Any = late[into] if isinstance(into, View) else None
+        self.known: Any = known
         self.getters: Any = None
         if flat:
             self.getters = [known[x] if isinstance(x, Variable) else fixed(x) for x in call.args]

@@ -26,7 +26,7 @@ _STATIC = {
     np.ones_like, np.zeros_like, np.empty_like, np.common_type,
 }  # fmt: skip
 # how long the result is depends on the data
-UNSHAPED = {
+UNSHAPED: set[Any] = {
     np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique,
     np.unique_values, np.unique_all, np.unique_counts, np.unique_inverse, np.trim_zeros,
 }  # fmt: skip
@@ -83,7 +83,7 @@ class Traced(Variable):
 
     def __init__(self, trace: Any, value: Any) -> None:
         Variable.__init__(self, value)
-        self.variable = Variable(value)
+        self.variable: Variable = Variable(value)
         self._trace = trace
         self._value = value
 
@@ -261,7 +261,7 @@ class Number(Traced):
     __slots__ = ()
 
     __setattr__ = object.__setattr__  # type: ignore[assignment]
-    variable = property(lambda self: self)
+    variable: Any = property(lambda self: self)
     shape: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
     dtype: Any = np.dtype(float)

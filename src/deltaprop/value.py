@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
 import numpy as np
 
 from .calculus import activations, contractions, elementwise, indexing, reductions, shaping
-from .calculus.signatures import Binary, Operand
+from .calculus.signatures import Operand
 from .data import numbers, rectangular, shown, variable_data
 from .graph import (
     DATA,
+    Elementwise,
     Node,
     as_array,
     as_number,
@@ -24,8 +25,10 @@ from .graph import (
     outside,
     raw,
 )
+from .graph.arrays import BINARY, COMPARISONS
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, complete, in_graph, is_mutable, parents
+from .graph.primitive import named
 from .graph.reverse import backward
 from .graph.scalars import with_short_way
 from .protocols import ArrayProtocols
@@ -36,7 +39,7 @@ _OPERANDS = (Node, *DATA)
 _OF_NODES = {name for name in dir(Node) if name[0] != "_"} - {"op", "is_constant"}
 
 
-def _method(primitive: Binary, reflected: bool = False) -> Operator:
+def _method(primitive: Callable[..., Any], reflected: bool = False) -> Operator:
     """Return the method of a binary operator, or of its reflection."""
 
     def method(self: Value, other: Any) -> Value:
@@ -406,6 +409,8 @@ class Value(ArrayProtocols):
         def __rsub__(self, other: Operand, /) -> Value: ...
         def __mul__(self, other: Operand, /) -> Value: ...
         def __rmul__(self, other: Operand, /) -> Value: ...
+        def __matmul__(self, other: Operand, /) -> Value: ...
+        def __rmatmul__(self, other: Operand, /) -> Value: ...
         def __truediv__(self, other: Operand, /) -> Value: ...
         def __rtruediv__(self, other: Operand, /) -> Value: ...
         def __pow__(self, other: Operand, /) -> Value: ...
@@ -442,12 +447,6 @@ class Value(ArrayProtocols):
 
     def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
         return other // self, other % self
-
-    def __matmul__(self, other: Operand) -> Value:
-        return contractions.matmul(self, other)
-
-    def __rmatmul__(self, other: Operand) -> Value:
-        return contractions.matmul(other, self)
 
     def __neg__(self) -> Value:
         return elementwise.negative(self)
@@ -575,36 +574,18 @@ class Value(ArrayProtocols):
         return shaping.transpose(self, order)
 
 
-_OPERATORS: dict[str, tuple[Any, Callable[[Any, Any], Any]]] = {
-    "add": (elementwise.add, operator.add),
-    "sub": (elementwise.subtract, operator.sub),
-    "mul": (elementwise.multiply, operator.mul),
-    "truediv": (elementwise.divide, operator.truediv),
-    "pow": (elementwise.power, elementwise.power_of_floats),
-    "mod": (elementwise.remainder, operator.mod),
-    "floordiv": (elementwise.floor_divide, operator.floordiv),
-    "lshift": (elementwise.left_shift, operator.lshift),
-    "rshift": (elementwise.right_shift, operator.rshift),
-}
-_SYMMETRIC = {
-    "and": elementwise.bitwise_and, "or": elementwise.bitwise_or, "xor": elementwise.bitwise_xor,
-}  # fmt: skip
-_COMPARISONS = {
-    "lt": elementwise.less, "le": elementwise.less_equal, "gt": elementwise.greater,
-    "ge": elementwise.greater_equal, "eq": elementwise.equal, "ne": elementwise.not_equal,
-}  # fmt: skip
-
-for _name, (_primitive, _on_floats) in _OPERATORS.items():
+for _name, _ufunc in BINARY.items():
+    _primitive = contractions.matmul if _name == "matmul" else named(_ufunc.__name__)
+    _on_floats = elementwise.power_of_floats if _name == "pow" else vars(operator)[f"__{_name}__"]
     for _prefix in ("", "r"):
-        _general = _method(_primitive, _prefix == "r")
-        _short = with_short_way(Value, _primitive, _on_floats, _general, _prefix == "r")
-        setattr(Value, f"__{_prefix}{_name}__", _short)
+        _operator = _method(_primitive, _prefix == "r")
+        if isinstance(_primitive, Elementwise) and _primitive.smooth:
+            _operator = with_short_way(Value, _primitive, _on_floats, _operator, _prefix == "r")
+        setattr(Value, f"__{_prefix}{_name}__", _operator)
 for _name in ("add", "sub", "mul", "truediv"):
     setattr(Value, f"__i{_name}__", _in_place(getattr(Value, f"__{_name}__")))
-for _name, _primitive in (_SYMMETRIC | _COMPARISONS).items():
-    setattr(Value, f"__{_name}__", _method(_primitive))
-for _name, _primitive in _SYMMETRIC.items():
-    setattr(Value, f"__r{_name}__", _method(_primitive))
+for _name, _ufunc in COMPARISONS.items():
+    setattr(Value, f"__{_name}__", _method(named(_ufunc.__name__)))
 
 
 def constant(data: Any, dtype: Any = None) -> Value:

@@ -20,7 +20,7 @@ and a matrix function V f(w) V^H have no derivative that can be found from the f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -33,38 +33,41 @@ from .elementwise import absolute, imag, positive, real, sign
 from .indexing import take_along_axis
 from .reductions import sum as _sum
 from .shaping import _array, concatenate, tril
-from .signatures import of_array
+from .signatures import ArrayLike, T, gives, of_array
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 __all__ = ["cholesky", "eig", "eigh", "eigvals", "eigvalsh", "qr", "svd", "svdvals"]
 
 
-class EigResult(NamedTuple):
+class EigResult(NamedTuple, Generic[T]):
     """The results of `eig`."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: T
+    eigenvectors: T
 
 
-class EighResult(NamedTuple):
+class EighResult(NamedTuple, Generic[T]):
     """The results of `eigh`."""
 
-    eigenvalues: Any
-    eigenvectors: Any
+    eigenvalues: T
+    eigenvectors: T
 
 
-class QRResult(NamedTuple):
+class QRResult(NamedTuple, Generic[T]):
     """The results of `qr`."""
 
-    Q: Any
-    R: Any
+    Q: T
+    R: T
 
 
-class SVDResult(NamedTuple):
+class SVDResult(NamedTuple, Generic[T]):
     """The results of `svd`."""
 
-    U: Any
-    S: Any
-    Vh: Any
+    U: T
+    S: T
+    Vh: T
 
 
 _APART = np.diag([5.0, 11.0, 18.0])  # well conditioned: eigenvalues and singular values far apart
@@ -349,6 +352,12 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
     return star(_cholesky(star(a))) if upper else _cholesky(a)
 
 
+@overload
+def qr(a: Value) -> QRResult[Value]: ...
+@overload
+def qr(a: ArrayLike) -> QRResult[np.ndarray]: ...
+@overload
+def qr(a: Any, mode: Literal["reduced", "complete", "r"]) -> Any: ...
 def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
     """Return orthonormal columns and an upper triangle; modes 'reduced', 'complete' and 'r'.
 
@@ -367,7 +376,8 @@ def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
     return r if mode == "r" else QRResult(q, r)
 
 
-def eigh(a: Array, UPLO: str = "L") -> EighResult:
+@gives(EighResult["Value"], EighResult[np.ndarray])
+def eigh(a: Array, UPLO: str = "L") -> Any:
     """Return the eigenvalues, ascending, and orthonormal eigenvectors of a Hermitian matrix.
 
     The matrix is given by the lower triangle of `a`, or by the upper triangle if `UPLO` is 'U'.
@@ -386,7 +396,8 @@ def eigvalsh(a: Array, UPLO: str = "L") -> Array:
     return eigh(a, UPLO).eigenvalues
 
 
-def eig(a: Array) -> EigResult:
+@gives(EigResult["Value"], EigResult[np.ndarray])
+def eig(a: Array) -> Any:
     """Return eigenvalues and eigenvectors (columns of norm 1) of a square matrix; always complex.
 
     The derivative exists only if the eigenvectors are independent, and if the result does not
@@ -402,6 +413,18 @@ def eigvals(a: Array) -> Array:
     return eig(a).eigenvalues
 
 
+@overload
+def svd(a: Value, full_matrices: bool = True) -> SVDResult[Value]: ...
+@overload
+def svd(a: ArrayLike, full_matrices: bool = True) -> SVDResult[np.ndarray]: ...
+@overload
+def svd(
+    a: Any, full_matrices: bool = True, *, compute_uv: bool, hermitian: bool = False
+) -> Any: ...
+@overload
+def svd(a: Any, full_matrices: bool = True, *, hermitian: bool) -> Any: ...
+@overload
+def svd(a: Any, full_matrices: bool, compute_uv: bool, hermitian: bool = False) -> Any: ...
 def svd(
     a: Array, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:

@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Sequence
 from operator import index
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import numpy as np
 from numpy.linalg import LinAlgError
@@ -60,7 +60,10 @@ from .shaping import (
     tril,
     triu,
 )
-from .signatures import of_array, of_three, of_two
+from .signatures import T, gives, of_array, of_three, of_two
+
+if TYPE_CHECKING:
+    from ..value import Value  # noqa: F401 - in a type
 
 __all__ = [
     *factorisations.__all__, "cond", "cross", "det", "expm", "inv", "lstsq", "matrix_norm",
@@ -69,11 +72,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SlogdetResult(NamedTuple):
+class SlogdetResult(NamedTuple, Generic[T]):
     """The results of `slogdet`."""
 
-    sign: Any
-    logabsdet: Any
+    sign: T
+    logabsdet: T
 
 
 # -- equations ----------------------------------------------------------------------------
@@ -419,7 +422,8 @@ def det(a: Array) -> Array:
     return _det(matrices(a))
 
 
-def slogdet(a: Array) -> SlogdetResult:
+@gives(SlogdetResult["Value"], SlogdetResult[np.ndarray])
+def slogdet(a: Array) -> Any:
     """Return the sign (or phase) of the determinant and the logarithm of its absolute value."""
     y = _slogdet(matrices(a))
     return SlogdetResult(y[..., 0], real(y[..., 1]))

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from operator import index
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
@@ -24,7 +24,10 @@ from ..graph.cotangent import scatter
 from ..graph.domains import case
 from ..graph.primitive import Array
 from .elementwise import where
-from .signatures import of_array, of_sequence
+from .signatures import gives, of_array, of_sequence
+
+if TYPE_CHECKING:
+    from ..value import Value
 
 __all__ = [
     "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays",
@@ -513,7 +516,8 @@ def column_stack(arrays: Iterable[Array]) -> Array:
     return concatenate(given, 1)
 
 
-def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+@gives(list["Value"], list[np.ndarray])
+def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
     """Return parts of `x`: a number of nearly equal parts, or those between given indices."""
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))
@@ -527,7 +531,8 @@ def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array
     return [_part(x, axis, slice(start, stop)) for start, stop in ends]
 
 
-def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
+@gives(list["Value"], list[np.ndarray])
+def split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
     """Return the same as `array_split`, where a number of parts must divide the axis.
 
     Raises
@@ -545,18 +550,21 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> list[Array]:
     return array_split(x, indices_or_sections, axis)
 
 
-def hsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+@gives(list["Value"], list[np.ndarray])
+def hsplit(x: Array, indices_or_sections: Any) -> Any:
     """Return `split` along the second axis (1-d: along the only one)."""
     x = _of_axes(x, 1, "hsplit")
     return split(x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
 
 
-def vsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+@gives(list["Value"], list[np.ndarray])
+def vsplit(x: Array, indices_or_sections: Any) -> Any:
     """Return `split` along the first axis, for at least two axes."""
     return split(_of_axes(x, 2, "vsplit"), indices_or_sections, 0)
 
 
-def dsplit(x: Array, indices_or_sections: Any) -> list[Array]:
+@gives(list["Value"], list[np.ndarray])
+def dsplit(x: Array, indices_or_sections: Any) -> Any:
     """Return `split` along the third axis."""
     return split(_of_axes(x, 3, "dsplit"), indices_or_sections, 2)
 
@@ -567,7 +575,8 @@ def _of_axes(x: Array, count: int, name: str) -> Array:
     return x
 
 
-def unstack(x: Array, axis: int = 0) -> tuple[Array, ...]:
+@gives(tuple["Value", ...], tuple[np.ndarray, ...])
+def unstack(x: Array, axis: int = 0) -> Any:
     """Return the slices along an axis, one array each: what `stack` joined."""
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))

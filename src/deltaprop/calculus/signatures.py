@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 F = TypeVar("F")
+T = TypeVar("T")
+OfValues = TypeVar("OfValues", covariant=True)
+OfArrays = TypeVar("OfArrays", covariant=True)
 
 # data without a Value, data with at least one, and both
 ArrayLike: TypeAlias = "np.ndarray | np.generic | complex | Sequence[ArrayLike]"
@@ -81,19 +84,22 @@ class Binary(Protocol):
     def __call__(self, x1: Operand, x2: Values, /, **options: Unpack[Options]) -> Value: ...
 
 
-class OfArray(Protocol[P]):
-    """A function of one array."""
+class Of(Protocol[P, OfValues, OfArrays]):
+    """A function of one array, with results of one type for Values, and of another for arrays."""
 
     @overload
-    def __call__(self, x: Value, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    def __call__(self, x: Value, /, *args: P.args, **kwargs: P.kwargs) -> OfValues: ...
     @overload
-    def __call__(self, x: ArrayLike, /, *args: P.args, **kwargs: P.kwargs) -> np.ndarray: ...
+    def __call__(self, x: ArrayLike, /, *args: P.args, **kwargs: P.kwargs) -> OfArrays: ...
     @overload
-    def __call__(self, x: Values, /, *args: P.args, **kwargs: P.kwargs) -> Value: ...
+    def __call__(self, x: Values, /, *args: P.args, **kwargs: P.kwargs) -> OfValues: ...
     @overload
-    def __get__(self, instance: None, owner: Any = None, /) -> OfArray[P]: ...
+    def __get__(self, instance: None, owner: Any = None, /) -> Of[P, OfValues, OfArrays]: ...
     @overload
-    def __get__(self, instance: Value, owner: Any = None, /) -> Callable[P, Value]: ...
+    def __get__(self, instance: Value, owner: Any = None, /) -> Callable[P, OfValues]: ...
+
+
+OfArray: TypeAlias = "Of[P, Value, np.ndarray]"
 
 
 class OfTwo(Protocol[P]):
@@ -168,6 +174,13 @@ def like(known: F) -> Callable[[Callable[..., Any]], F]:
 def of_array(function: Callable[Concatenate[Any, P], Any]) -> OfArray[P]:
     """Declare a function of one array."""
     return function
+
+
+def gives(
+    _of_values: type[OfValues], _of_arrays: type[OfArrays]
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Of[P, OfValues, OfArrays]]:
+    """Return a decorator that declares a function of one array with results of these types."""
+    return lambda function: function
 
 
 def of_two(function: Callable[Concatenate[Any, Any, P], Any]) -> OfTwo[P]:

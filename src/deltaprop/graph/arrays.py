@@ -18,10 +18,12 @@ BINARY: dict[str, np.ufunc] = {
     "lshift": np.left_shift, "rshift": np.right_shift, "and": np.bitwise_and,
     "or": np.bitwise_or, "xor": np.bitwise_xor,
 }  # fmt: skip
-_NOT_REFLECTED: dict[str, np.ufunc] = {
-    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
+COMPARISONS: dict[str, np.ufunc] = {
     "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
     "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+_UNARY: dict[str, np.ufunc] = {
+    "neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert,
 }  # fmt: skip
 
 
@@ -74,7 +76,7 @@ def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
     return method
 
 
-for _name, _ufunc in (BINARY | _NOT_REFLECTED).items():
+for _name, _ufunc in (BINARY | COMPARISONS | _UNARY).items():
     setattr(DuckArray, f"__{_name}__", _operator(_ufunc))
 for _name, _ufunc in BINARY.items():
     setattr(DuckArray, f"__r{_name}__", _operator(_ufunc, reflected=True))

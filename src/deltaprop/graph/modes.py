@@ -40,7 +40,7 @@ class _Block:
     __slots__ = ("held", "mode", "place")
 
     def __init__(self, mode: Mode) -> None:
-        self.mode = mode
+        self.mode: Mode = mode
         self.held: Callable[[], Any] = _by_hand
         self.place: Any = None  # identifies the context in which the block began
 
@@ -100,10 +100,10 @@ class _Entered:
     __slots__ = ("below", "block", "depth", "judged", "listener", "mode", "number", "outer")
 
     def __init__(self, block: _Block, below: _Entered | None) -> None:
-        self.block = block
+        self.block: _Block = block
         mode = block.mode
         self.mode: Mode = mode
-        self.below = below
+        self.below: _Entered | None = below
         self.depth: int = below.depth + 1 if below else 1
         outer = mode.around(below)
         self.outer: _Entered | None = outer

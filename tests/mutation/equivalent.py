@@ -24,6 +24,7 @@ _REASONS: dict[str, list[str]] = {
         "cross_entropy, vjp 0: p if normal else p * _sum(q, -1, keepdims=True) -> p * _sum(q, -1, keepdims=True)",
         "einsum, transpose: c if all(first) else _on_diagonal(c, mine, shape) -> _on_diagonal(c, mine, shape)",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> True",
+        "einsum, transpose: params['optimize'] -> params",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> optimize",
         "einsum, transpose: True -> False",
         "losses._log_p: log_softmax(z) if log_p is None or isinstance(z, Node) else log_p -> log_softmax(z)",

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
-from ..graph import Bilinear, Custom, Masked, Node, Primitive, conjugated, is_complex, raw, shape_of
+from ..graph import Bilinear, Custom, Masked, conjugated, is_complex, raw, shape_of
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.domains import case
-from ..graph.primitive import Array
+from ..graph.primitive import Array, Multilinear, added
 from .elementwise import multiply, where
 from .reductions import sum as _sum
 from .shaping import _array, _in, expand_dims, moveaxis, ravel, reshape, transpose
@@ -154,12 +154,7 @@ def _affine_back_b(g: Any, _y: Any, _x: Any, _w: Any, _b: Any) -> Any:
 
 def _affine_jvp(tangents: Sequence[Any], _y: Any, x: Any, w: Any, _b: Any) -> Any:
     dx, dw, db = tangents
-    terms = [None if dx is None else dx @ w, None if dw is None else x @ dw, db]
-    total: Any = None
-    for term in terms:
-        if term is not None:
-            total = term if total is None else total + term
-    return total
+    return added([None if dx is None else dx @ w, None if dw is None else x @ dw, db])
 
 
 affine_: Custom = Custom(
@@ -219,8 +214,8 @@ def affine(x: Array, w: Array, b: Array) -> Array:
 # -- einsum: one multilinear rule ---------------------------------------------------------
 
 
-class Multilinear(Primitive):
-    """An operation that is linear in each of any number of arguments, like `einsum`.
+class Einsum(Multilinear):
+    """The products of any number of arrays, summed over the indices that the result lacks.
 
     The cotangent of an argument is an einsum too: of the cotangent of the result and the other
     arguments. If an index occurs in none of these, it was summed over in the argument alone, so the
@@ -228,19 +223,10 @@ class Multilinear(Primitive):
     off the diagonal.
     """
 
-    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        xs = node.operands(graph)
-        params = node.params or {}
-        return [
-            self.transpose(g, i, xs, **params) if isinstance(x, Node) else None
-            for i, x in enumerate(node.args)
-        ]
-
-    def transpose(
-        self, g: Array, i: int, xs: Sequence[Array], subscripts: str, optimize: Any
-    ) -> Any:
+    def transpose(self, g: Array, i: int, xs: Sequence[Array], **params: Any) -> Any:
         """Return the cotangent of argument `i`, in a shape that broadcasts to the argument's."""
-        inputs, output = _terms(subscripts)
+        optimize = params["optimize"]
+        inputs, output = _terms(params["subscripts"])
         mine, shape = inputs.pop(i), shape_of(xs[i])
         size = dict(zip(mine, shape, strict=True))
         # an axis of length 1 that was broadcast is summed back
@@ -262,15 +248,6 @@ class Multilinear(Primitive):
             c = reshape(c, own)
         return c if all(first) else _on_diagonal(c, mine, shape)
 
-    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        xs = node.operands(graph)
-        total: Any = None
-        for i, t in enumerate(tangents):
-            if t is not None:
-                term = self(*xs[:i], t, *xs[i + 1 :], **(node.params or {}))
-                total = term if total is None else total + term
-        return total
-
 
 def _on_diagonal(c: Any, labels: str, shape: tuple[int, ...]) -> Masked:
     """Return `c` where the coordinates of equal labels are equal, structural zeros elsewhere."""
@@ -287,7 +264,7 @@ def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *xs, optimize=optimize)
 
 
-einsum_: Multilinear = Multilinear(
+einsum_: Einsum = Einsum(
     "einsum",
     _einsum,
     cases=[

@@ -11,7 +11,9 @@ value, so the value need not be protected from later writes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from types import MethodType
 from typing import Any, TypeAlias
 
@@ -305,6 +307,12 @@ def reads(
     return result, tuple(args), tuple([tuple(row[1:]) for row in rows])
 
 
+def added(terms: Iterable[Any]) -> Any:
+    """Return the sum of the terms that are not None; None if there is none."""
+    given = [term for term in terms if term is not None]
+    return reduce(operator.add, given) if given else None
+
+
 class _All:
     """A sequence of any length whose items are all the same."""
 
@@ -362,7 +370,36 @@ class Linear(Primitive):
         return self(*given, **(node.params or {}))
 
 
-class Bilinear(Primitive):
+class Multilinear(Primitive):
+    """An operation that is linear in each of its arguments.
+
+    Its tangent is a sum of the operation itself, with one tangent in the place of an argument.
+    """
+
+    keeps_result = False
+
+    def transpose(self, g: Array, i: int, xs: Sequence[Array], **params: Any) -> Any:
+        """Return the cotangent of argument `i`."""
+        raise NotImplementedError
+
+    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
+        xs = node.operands(graph)
+        params = node.params or {}
+        return [
+            self.transpose(g, i, xs, **params) if isinstance(x, Node) else None
+            for i, x in enumerate(node.args)
+        ]
+
+    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
+        xs = node.operands(graph)
+        params = node.params or {}
+        return added(
+            None if t is None else self(*xs[:i], t, *xs[i + 1 :], **params)
+            for i, t in enumerate(tangents)
+        )
+
+
+class Bilinear(Multilinear):
     """An operation linear in each of two arguments: one transpose ``(g, a, b, **params)`` each."""
 
     def __init__(
@@ -374,26 +411,12 @@ class Bilinear(Primitive):
         **facts: Any,
     ) -> None:
         super().__init__(name, forward, **facts)
-        self.keeps_result = False
         self.transposes: tuple[Rule, Rule] = (transpose_a, transpose_b)
         a, b = needed(transpose_a, 1, 2), needed(transpose_b, 1, 2)
         self.keeps_alone: tuple[Reads, ...] = ((a[0], True), (True, b[1]))
 
-    def vjp(self, g: Array, node: Node, graph: bool) -> Sequence[Any]:
-        a, b = node.operands(graph)
-        params = node.params or {}
-        x, y = node.args
-        return (
-            self.transposes[0](g, a, b, **params) if isinstance(x, Node) else None,
-            self.transposes[1](g, a, b, **params) if isinstance(y, Node) else None,
-        )
-
-    def jvp(self, tangents: Sequence[Any], node: Node, graph: bool) -> Any:
-        a, b = node.operands(graph)
-        (s, t), params = tangents, node.params or {}
-        left = None if s is None else self(s, b, **params)
-        right = None if t is None else self(a, t, **params)
-        return right if left is None else left if right is None else left + right
+    def transpose(self, g: Array, i: int, xs: Sequence[Array], **params: Any) -> Any:
+        return self.transposes[i](g, *xs, **params)
 
 
 class Custom(Primitive):

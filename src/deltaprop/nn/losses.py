@@ -24,6 +24,7 @@ from ..calculus.shaping import astype
 from ..calculus.signatures import Binary, of_two
 from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, shape_of, verify
 from ..graph.domains import POSITIVE, Domain, case
+from ..graph.primitive import added
 from ..options import by_name, chosen
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
@@ -57,7 +58,7 @@ def _mean_square_slope(g: Any, _y: Any, p: Any, t: Any) -> Any:
 
 def _mean_square_change(tangents: Any, _y: Any, p: Any, t: Any) -> Any:
     tp, tt = tangents
-    change = -tt if tp is None else tp if tt is None else tp - tt
+    change = added([tp, None if tt is None else -tt])
     return _sum((p - t) * change) * (2.0 / np.size(raw(p)))
 
 
@@ -147,7 +148,7 @@ def _surprise_change(
     if tz is not None:
         by_class = _surprise_slope(1.0, None, z, q, 1.0, normal, log_p) * tz
         through_z = _sum(by_class, -1) if divisor is None else _sum(by_class) / divisor
-        change = through_z if change is None else change + through_z
+        change = added([change, through_z])
     return change
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal
@@ -235,29 +236,25 @@ def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None
         callback.on_train_end(run)
 
 
+@dataclass
 class Steps:
     """Runs the steps of an epoch: forward, backward and update for each batch."""
 
-    def __init__(
-        self,
-        run: Run,
-        rows: Rows | Stream,
-        batch_size: int,
-        shuffle: bool | str,
-        schedule_per: str,
-        clip_norm: float | None,
-        prepare: Callable[[Any], Any],
-    ) -> None:
-        self.run: Run = run
-        self.rows: Rows | Stream = rows
-        self.batch_size: int = batch_size
-        self.shuffle: bool | str = shuffle
-        self.schedule_per = schedule_per
-        self.batches_per_epoch: int | None = rows.batch_count(batch_size)
+    run: Run
+    rows: Rows | Stream
+    batch_size: int
+    shuffle: bool | str
+    schedule_per: str
+    clip_norm: float | None
+    prepare: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        run = self.run
+        self.batches_per_epoch: int | None = self.rows.batch_count(self.batch_size)
         moved = {id(p) for p in run.optimizer.parameters}
         has = run.model.parameters() if isinstance(run.model, Module) else ()
         others = [p for p in has if id(p) not in moved]
-        self.step: Any = prepare(partial(_step, run, others, clip_norm))
+        self.step: Any = self.prepare(partial(_step, run, others, self.clip_norm))
         self.hooks: list[Any] = [
             callback.on_batch_end
             for callback in run.callbacks
@@ -315,27 +312,24 @@ def _step(
     return value
 
 
+@dataclass
 class Judge:
     """Computes the loss and the metrics of some data, in evaluation mode."""
 
-    def __init__(
-        self,
-        run: Run,
-        rows: Rows | Stream,
-        metrics: Mapping[str, Any],
-        loss: bool,
-        prepare: Callable[[Any], Any],
-    ) -> None:
-        self.run: Run = run
-        self.rows: Rows | Stream = rows
-        self.metrics: Mapping[str, Any] = metrics
-        self.loss: bool = loss
+    run: Run
+    rows: Rows | Stream
+    metrics: Mapping[str, Any]
+    loss: bool
+    prepare: Callable[[Any], Any]
+
+    def __post_init__(self) -> None:
+        run, loss = self.run, self.loss
 
         def judge(X: Any, Y: Any, weights: Any = None) -> Any:
             with no_grad():
                 return _forward(run, X, Y, weights) if loss else (run.model(X), 0.0)
 
-        self.judge: Any = prepare(judge)
+        self.judge: Any = self.prepare(judge)
 
     def __call__(self) -> tuple[float | None, dict[str, Any]]:
         """Return the mean loss, if it is wanted, and the metrics."""

@@ -25,6 +25,7 @@ _REASONS: dict[str, list[str]] = {
         "einsum, transpose: c if all(first) else _on_diagonal(c, mine, shape) -> _on_diagonal(c, mine, shape)",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> True",
         "einsum, transpose: params['optimize'] -> params",
+        "einsum, transpose: c if shape_of(c) == own else reshape(c, own) -> reshape(c, own)",
         "einsum, transpose: optimize if isinstance(optimize, bool | str) else True -> optimize",
         "einsum, transpose: True -> False",
         "losses._log_p: log_softmax(z) if log_p is None or isinstance(z, Node) else log_p -> log_softmax(z)",

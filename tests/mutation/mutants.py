@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from deltaprop.calculus import contractions
 from deltaprop.graph import (
     REGISTRY,
     Bilinear,
@@ -59,6 +60,7 @@ def _refresh() -> None:
     for op in REGISTRY.values():
         if isinstance(op, Elementwise):
             op.vjp_floats = scalars.vjp_of_scalars(op)  # type: ignore[method-assign]
+    contractions._transposed.cache_clear()
 
 
 def _recoded(functions: Sequence[FunctionType], code: CodeType) -> Callable[[], Callable[[], None]]:
@@ -109,7 +111,7 @@ def helpers_of(function: FunctionType) -> Iterator[FunctionType]:
         names = _names(f.__code__)
         found = [f.__globals__.get(name) for name in names if name.startswith("_")]
         found += [cell.cell_contents for cell in f.__closure__ or ()]
-        for g in found:
+        for g in map(inspect.unwrap, filter(callable, found)):  # what is cached counts, too
             if not isinstance(g, FunctionType) or g in seen or not g.__module__.startswith(_OURS):
                 continue
             if g.__name__.startswith("_") or g.__module__ == f.__module__:

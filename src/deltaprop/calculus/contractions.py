@@ -225,28 +225,37 @@ class Einsum(Multilinear):
 
     def transpose(self, g: Array, i: int, xs: Sequence[Array], **params: Any) -> Any:
         """Return the cotangent of argument `i`, in a shape that broadcasts to the argument's."""
-        optimize = params["optimize"]
-        inputs, output = _terms(params["subscripts"])
-        mine, shape = inputs.pop(i), shape_of(xs[i])
-        size = dict(zip(mine, shape, strict=True))
-        # an axis of length 1 that was broadcast is summed back
-        stretched = {
-            label
-            for term, x in zip((*inputs, output), (*xs[:i], *xs[i + 1 :], g), strict=True)
-            for label, n in zip(term, shape_of(x), strict=True)
-            if size.get(label) == 1 != n
-        }
-        present = set(output).union(*inputs) - stretched
-        kept = "".join(label for label in size if label in present)
-        expression = ",".join([output, *inputs]) + "->" + kept
+        optimize, others = params["optimize"], (*xs[:i], *xs[i + 1 :], g)
+        shape, shapes = shape_of(xs[i]), tuple(map(shape_of, others))
+        expression, mine, first = _transposed(params["subscripts"], i, shape, shapes)
         path = optimize if isinstance(optimize, bool | str) else True
-        c = self(g, *xs[:i], *xs[i + 1 :], subscripts=expression, optimize=path)
-        lengths = dict(zip(kept, shape_of(c), strict=True))
-        first = [mine.index(label) == at for at, label in enumerate(mine)]
+        c = self(g, *others[:-1], subscripts=expression, optimize=path)
         if shape_of(c):
-            own = [lengths.get(s, 1) if f else 1 for s, f in zip(mine, first, strict=True)]
-            c = reshape(c, own)
+            lengths = dict(zip(_terms(expression)[1], shape_of(c), strict=True))
+            own = tuple([lengths.get(s, 1) if f else 1 for s, f in zip(mine, first, strict=True)])
+            c = c if shape_of(c) == own else reshape(c, own)
         return c if all(first) else _on_diagonal(c, mine, shape)
+
+
+@lru_cache(1 << 10)
+def _transposed(
+    subscripts: str, i: int, shape: tuple[int, ...], others: tuple[tuple[int, ...], ...]
+) -> tuple[str, str, list[bool]]:
+    """Return the expression of a cotangent, the argument's labels, and which of these are new."""
+    inputs, output = _terms(subscripts)
+    mine = inputs.pop(i)
+    size = dict(zip(mine, shape, strict=True))
+    # an axis of length 1 that was broadcast is summed back
+    stretched = {
+        label
+        for term, lengths in zip((*inputs, output), others, strict=True)
+        for label, n in zip(term, lengths, strict=True)
+        if size.get(label) == 1 != n
+    }
+    present = set(output).union(*inputs) - stretched
+    kept = "".join(label for label in size if label in present)
+    first = [mine.index(label) == at for at, label in enumerate(mine)]
+    return ",".join([output, *inputs]) + "->" + kept, mine, first
 
 
 def _on_diagonal(c: Any, labels: str, shape: tuple[int, ...]) -> Masked:

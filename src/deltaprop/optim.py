@@ -158,6 +158,7 @@ class Optimizer:
         options = {n: x for n, x in self.options.items() if x != update.__kwdefaults__[n]}
         for i, p in enumerate(self.parameters):
             if (g := p._grad) is None:
+                p.verify_own()
                 continue
             if rates is None:
                 rates = self._next_rates()

@@ -190,6 +190,8 @@ class Value(ArrayProtocols):
         """
         if (mode := MODE.get()) is not None:
             mode.outside.gradient_read(self)
+        else:
+            self.verify_own()
         node = in_graph(self)
         g = node._grad
         if g is None or (type(g) is float and type(self._held) is float):

@@ -188,7 +188,12 @@ class Traced(Variable):
             "another static argument",
         )
 
+    def verify_own(self) -> None:
+        """Raise an error if another thread makes the recording."""
+        _live(self._trace)
+
     def _number(self, *_: Any, **__: Any) -> Any:
+        self.verify_own()
         raise refused(
             "a recorded value is asked for as a number (float(), item(), numpy(), ...) or "
             "written into a NumPy array",
@@ -199,6 +204,7 @@ class Traced(Variable):
     __round__ = __trunc__ = __floor__ = __ceil__ = __bytes__ = _number
 
     def _text(self, *_: Any) -> Any:
+        self.verify_own()
         raise refused(
             "a recorded value is asked for as text (str(), format(), print(), an f-string)",
             "Return it and write it outside, or show its repr(), which has no numbers",

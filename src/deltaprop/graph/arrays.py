@@ -62,6 +62,9 @@ class DuckArray:
         """The same without its numbers, which nobody will ask for."""
         raise NotImplementedError
 
+    def verify_own(self) -> None:
+        """Raise an error if the object belongs to another thread."""
+
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         """Call `check` with the arguments, this object among them, once they are known."""
         raise NotImplementedError

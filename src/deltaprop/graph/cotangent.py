@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import as_held
+from .arrays import DuckArray, as_held
 from .node import MODE, Node, is_complex, shape_of
 from .primitive import Linear, named
 
@@ -119,8 +119,11 @@ def raw(x: Any) -> Any:
     """Return the data of a node; anything else as it is."""
     if not isinstance(x, Node):
         return x
-    if x.op is None and (mode := MODE.get()) is not None:
-        mode.outside.track_variable(x)
+    if x.op is None:
+        if (mode := MODE.get()) is not None:
+            mode.outside.track_variable(x)
+        elif isinstance(x._held, DuckArray):
+            x._held.verify_own()
     return x._held
 
 

@@ -264,10 +264,17 @@ class Node:
         if extra.exposed and type(self._held) is np.ndarray:
             self._held[...] = data
         else:
+            self.verify_own()
             self._held = data
+
+    def verify_own(self) -> None:
+        """Raise an error if another thread records a function that uses this leaf."""
+        if isinstance(self._held, DuckArray):
+            self._held.verify_own()
 
     def forget_gradient(self) -> None:
         """Drop the gradient, and the gradients recorded on the way to this leaf."""
+        self.verify_own()
         (self if self.twin is None else in_graph(self))._grad = None
         extra = self._extra
         if extra is None:

@@ -154,6 +154,7 @@ def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True)
     for leaf, g in sweep(root, seed, graph=graph, retain=retain, recorded=recorded).items():
         if recorded:
             leaf.extra.recorded = (*leaf.extra.recorded, recorded)
+        leaf.verify_own()
         if leaf._grad is None and type(g) is np.ndarray and g.dtype.kind != "c" and not graph:
             leaf._grad = g
         else:

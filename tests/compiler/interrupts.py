@@ -49,15 +49,23 @@ class TooLateError(TimeoutError):
 # -- when it comes -------------------------------------------------------------------------------
 
 
-def lines(call: Callable[[], Any], k: int = -1, kind: type[BaseException] = Interrupted) -> int:
-    """Call, and raise at the k-th line of the package; return how many lines ran."""
+def lines(
+    call: Callable[[], Any],
+    k: int = -1,
+    kind: type[BaseException] = Interrupted,
+    only: Callable[[Any], bool] = lambda frame: True,
+) -> int:
+    """Call, and raise at the k-th line of the package, of those in `only` these frames.
+
+    Return how many lines ran.
+    """
     seen = 0
 
     def trace(frame: Any, event: str, _: Any) -> Any:
         nonlocal seen
         if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
-        if event == "line":
+        if event == "line" and only(frame):
             seen += 1
             if seen == k:
                 sys.settrace(None)

@@ -14,9 +14,7 @@ import deltaprop as dp
 from deltaprop.compiler import tiles, turns
 
 from . import interrupts
-from .test_walkers import native
-
-WALKERS = ["python", *["c"] * native()]
+from .test_state import WALKERS
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
@@ -28,45 +26,26 @@ def test_all_is_old_or_all_is_new(walker: str, monkeypatch: pytest.MonkeyPatch) 
     assert {name.split(",")[0] for name in done} == {"first", "replay", "fit"}
 
 
+def _puts_back(frame: Any) -> bool:
+    """Whether it is a line of turns.py, or of what is called from there to put something back."""
+    back = frame.f_back
+    return frame.f_code.co_filename == turns.__file__ or (
+        back is not None and back.f_code.co_name == "_undo"
+    )
+
+
 @pytest.mark.parametrize("name", ["sgd", "indexed"])
 def test_an_interrupt_at_each_line_that_puts_back(name: str) -> None:
-    """The lines of turns.py, and of all that is called from there."""
-    total, k = 1, 0
-    while k < total:
+    new = interrupts.Training(interrupts.STEPS[name])
+    old = new.state()
+    new.call()
+    k, came = 0, True
+    while came:
         subject = interrupts.Training(interrupts.STEPS[name])
-        old = subject.state()
-        seen = 0
-
-        def trace(frame: Any, event: str, _: Any, k: int = k) -> Any:
-            nonlocal seen
-            here = frame.f_code.co_filename == turns.__file__
-            called = frame.f_back is not None and frame.f_back.f_code.co_name == "_undo"
-            if not here and not called:
-                return inner if frame.f_code.co_filename.startswith(interrupts.PACKAGE) else None
-            if event == "line":
-                if seen == k:
-                    interrupts.sys.settrace(None)
-                    seen += 1
-                    raise KeyboardInterrupt
-                seen += 1
-            return trace
-
-        inner = trace
-        interrupts.sys.settrace(trace)
-        try:
-            subject.call()
-            came = False
-        except KeyboardInterrupt:
-            came = True
-        finally:
-            interrupts.sys.settrace(None)
-        state = subject.state()
+        came = interrupts.lines(subject.call, k + 1, only=_puts_back) == k + 1
+        k += 1
+        assert subject.state() in (old, new.state()), k
         assert interrupts.settings() == interrupts.SETTINGS, k
-        if came and state != old:
-            subject = interrupts.Training(interrupts.STEPS[name])
-            subject.call()
-            assert subject.state() == state, k
-        total, k = (k + 2, k + 1) if came else (total, total)
     assert k > 20
 
 
@@ -100,8 +79,6 @@ def test_what_is_done_steadily_is_not_interrupted() -> None:
     try:
         with pytest.raises(KeyboardInterrupt):
             turns.steadily(work)
-            for _ in range(100):
-                pass
     finally:
         signal.signal(signal.SIGINT, before)
     assert ended == [True]

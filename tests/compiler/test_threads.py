@@ -16,7 +16,7 @@ from deltaprop import nn, optim
 from deltaprop.compiler import TraceError, turns
 from deltaprop.graph import REGISTRY, Elementwise
 
-from .test_walkers import native
+from .test_state import WALKERS
 
 THREADS, TIMES = 4, 500
 X = np.linspace(-1.0, 1.0, 12).reshape(3, 4)
@@ -31,7 +31,7 @@ def _often() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.fixture(autouse=True, params=["python", *["c"] * native()])
+@pytest.fixture(autouse=True, params=WALKERS)
 def _walker(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DELTAPROP_WALKER", request.param)
 
@@ -254,31 +254,30 @@ def test_eager_code_during_a_recording_is_an_error(name: str, start: Any, zeroed
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_function_of_arrays_that_calls_itself(times: int) -> None:
     inner: list[Any] = []
+    depth = [times]
 
     def again() -> None:
-        if len(inner) < times:
-            inner.append(None)
-            inner[-1] = f(np.full(2, 10.0))
+        if depth[0] < times:
+            depth[0] += 1
+            inner.append(f(np.full(2, 10.0)))
 
     operation = custom("calls_again", again)
     f = dp.compile(lambda x: operation(x * 2.0) + x)
-    inner += [None] * times
     np.testing.assert_array_equal(f(np.ones(2)), np.full(2, 3.0))
-    inner.clear()
+    depth[0] = 0
     np.testing.assert_array_equal(f(np.ones(2)), np.full(2, 3.0))
     np.testing.assert_array_equal(inner, np.full((times, 2), 30.0))
 
 
 def test_a_function_of_a_variable_that_calls_itself_and_others() -> None:
-    w, inner, active = dp.Value([1.0, 2.0]), [], [False]
+    w, active = dp.Value([1.0, 2.0]), [False]
+    inner: list[Any] = []
 
     def again() -> None:
-        if active.pop():
-            active.append(False)
+        if active[0]:
+            active[0] = False
             inner.append(f(np.full(2, 10.0)).data)
             inner.append(dp.compile(lambda x: w * x)(np.ones(2)).data)  # a first call
-        else:
-            active.append(False)
 
     operation = custom("calls_again_and_others", again)
 
@@ -290,8 +289,9 @@ def test_a_function_of_a_variable_that_calls_itself_and_others() -> None:
     f = dp.compile(step)
     f(np.ones(2))
     np.testing.assert_array_equal(w.data, [2.0, 3.0])
-    active[:] = [True]
-    np.testing.assert_array_equal(f(np.ones(2)).data[:1], [2.0 + 3.0][:1])
+    active[0] = True
+    # what comes after the inner call reads what that has left
+    np.testing.assert_array_equal(f(np.ones(2)).data, [5.0, 7.0])
     np.testing.assert_array_equal(inner[0], [22.0, 33.0])
     np.testing.assert_array_equal(inner[1], [3.0, 4.0])
     np.testing.assert_array_equal(w.data, [4.0, 5.0])
@@ -317,13 +317,15 @@ def test_a_signal_handler_may_call_it() -> None:
 
     step(X), judge(X)
     before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 1e-4, 3e-4)
+    expected = set()
     try:
-        expected = {step(X).item() for _ in range(1500)}
+        for k in range(500):
+            signal.setitimer(signal.ITIMER_REAL, 1e-6 * (1 + k % 100))
+            expected.add(step(X).item())
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
-    assert len(losses) > 3
+    assert len(losses) > 100
     # each is the loss of whole parameters
     assert {*losses} <= {*expected, step(X).item()}
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..graph import shape_of
 from ..tree import LEAF, unflatten
-from .forms import shows
+from .forms import shows, succeeds
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
 from .program import Call, Program, Variable, alias, flops, listed, symbols_in
@@ -158,14 +158,17 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
     """With copies of outputs that would be in the memory of something else that leaves.
 
     What an updated variable held before is copied at once, so that its array is free to be
-    written. A gradient must be in memory of its own.
+    written. A gradient must be in memory of its own, which is written when no error can come.
     """
     made = {call.result: call for call in program.calls}
+    fails = [i for i, call in enumerate(program.calls, 1) if not succeeds(call)]
+    unsure = {call.result for call in program.calls[: fails[-1] if fails else 0]}
     homes = {before for _, _, before in left if before is not None}
     outputs = [*program.outputs]
     origins = [_origin(x, made) if isinstance(x, Variable) else None for x in outputs]
     uses = Counter(origins[count:])
     after: dict[Any, list[Call]] = {}
+    end: list[Call] = []
     for k, (x, origin) in enumerate(zip(program.outputs, origins, strict=True)):
         if not isinstance(x, Variable) or x.boxed or not x.shape:
             continue
@@ -175,11 +178,14 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
             y = Variable.like(x)
             copy = Call(alias, (x,), {}, y, reads=(x,))
             after.setdefault(x if x in made else None, []).append(copy)
-            outputs[k] = y
+            outputs[k] = x = y
+        if gradient and origin in unsure:
+            outputs[k] = Variable.like(x)
+            end.append(Call(alias, (x,), {}, outputs[k], reads=(x,)))
     calls = [*after.get(None, [])]
     for call_ in program.calls:
         calls += [call_, *after.get(call_.result, [])]
-    return Program(program.inputs, calls, outputs)
+    return Program(program.inputs, calls + end, outputs)
 
 
 class Runner:

@@ -18,6 +18,8 @@ from .test_state import WALKERS
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
+# a signal may come while Python frees something: then Python says so, and goes on
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("walker", WALKERS)
 def test_all_is_old_or_all_is_new(walker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short version of ``python -m tests.compiler.interrupts``."""

@@ -14,10 +14,10 @@ from deltaprop import nn, optim
 from deltaprop.graph import REGISTRY, Elementwise
 
 from .test_table import identical
-from .test_walkers import native
+from .test_walkers import built
 
 EXECUTORS = ["numpy", "xla"]
-WALKERS = ["python", *["c"] * native()]
+WALKERS = ["python", *["c"] * built()]
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
     "sgd": lambda p: optim.SGD(p, lr=0.1),
     "momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.5),

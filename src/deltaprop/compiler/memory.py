@@ -98,7 +98,7 @@ class Memory:
         early = self._alias_inputs(program)
         self._last = self._last_uses(program)
         self.sure: int = len(calls)
-        while self.sure and succeeds(calls[self.sure - 1]):
+        while self.sure and self._is_sure(calls[self.sure - 1]):
             self.sure -= 1
         self._slots: dict[Variable, _Slot] = {}
         self.at_home: dict[Variable, Variable] = {}
@@ -115,6 +115,15 @@ class Memory:
             else:
                 self._place(y, -1 if y in early else i, call)
         self._lay_out({root for x in kept for root in self.roots(x)})
+
+    def _is_sure(self, call: Call) -> bool:
+        view = self.views.get(call.result)
+        return succeeds(call) or (view is not None and view.root is not call.result)
+
+    def early(self, kept: Collection[Variable]) -> list[Variable]:
+        """Which of these lie where something is written while an error may come."""
+        slots = [(x, self._slots.get(root)) for x in kept for root in self.roots(x)]
+        return [x for x, slot in slots if slot is not None and slot.first < self.sure]
 
     def roots(self, x: Any) -> frozenset[Variable]:
         """The variables whose memory holds the numbers of `x`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import starmap
 from operator import attrgetter, call, getitem, is_, setitem
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..graph import shape_of
 from ..tree import LEAF, unflatten
-from .forms import shows, succeeds
+from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
 from .program import Call, Program, Variable, alias, flops, listed, symbols_in
@@ -103,6 +103,19 @@ class Plan:
                 self.homes.append(home)
             left.append((place, home, before))
         program = _apart(program, count, left)
+        early = self._lay_out(recorded, program, left, elsewhere)
+        if early:
+            self._lay_out(recorded, _at_the_end(program, early), left, elsewhere)
+
+    def _lay_out(
+        self,
+        recorded: Recorded,
+        program: Program,
+        left: Sequence[tuple[Place, Any, Any]],
+        elsewhere: dict[Variable, Any],
+    ) -> Collection[Variable]:
+        """Plan the memory; return the gradients that would be written while an error may come."""
+        count = len(recorded.wrapped)
         self.results: list[Any] = program.outputs[:count]
         outputs = zip(left, program.outputs[count:], strict=True)
         self.leaves: list[_Leaf] = [
@@ -120,6 +133,7 @@ class Plan:
         self.regions: list[Region] = regions(program, leaving.union(homes))
         self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
         self.memory: Memory = Memory(program, elsewhere, homes, self.regions, gradients)
+        return self.memory.early(gradients)
 
     def _late(self, recorded: Recorded, elsewhere: dict[Variable, Any]) -> None:
         """Find the large arrays that are pointed at: arguments, variables and results."""
@@ -158,17 +172,14 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
     """With copies of outputs that would be in the memory of something else that leaves.
 
     What an updated variable held before is copied at once, so that its array is free to be
-    written. A gradient must be in memory of its own, which is written when no error can come.
+    written. A gradient must be in memory of its own.
     """
     made = {call.result: call for call in program.calls}
-    fails = [i for i, call in enumerate(program.calls, 1) if not succeeds(call)]
-    unsure = {call.result for call in program.calls[: fails[-1] if fails else 0]}
     homes = {before for _, _, before in left if before is not None}
     outputs = [*program.outputs]
     origins = [_origin(x, made) if isinstance(x, Variable) else None for x in outputs]
     uses = Counter(origins[count:])
     after: dict[Any, list[Call]] = {}
-    end: list[Call] = []
     for k, (x, origin) in enumerate(zip(program.outputs, origins, strict=True)):
         if not isinstance(x, Variable) or x.boxed or not x.shape:
             continue
@@ -178,14 +189,19 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
             y = Variable.like(x)
             copy = Call(alias, (x,), {}, y, reads=(x,))
             after.setdefault(x if x in made else None, []).append(copy)
-            outputs[k] = x = y
-        if gradient and origin in unsure:
-            outputs[k] = Variable.like(x)
-            end.append(Call(alias, (x,), {}, outputs[k], reads=(x,)))
+            outputs[k] = y
     calls = [*after.get(None, [])]
     for call_ in program.calls:
         calls += [call_, *after.get(call_.result, [])]
-    return Program(program.inputs, calls + end, outputs)
+    return Program(program.inputs, calls, outputs)
+
+
+def _at_the_end(program: Program, early: Collection[Variable]) -> Program:
+    """With copies of some outputs, made after all else."""
+    copies = {x: Variable.like(x) for x in early}
+    calls = [Call(alias, (x,), {}, y, reads=(x,)) for x, y in copies.items()]
+    outputs = [copies.get(x, x) if isinstance(x, Variable) else x for x in program.outputs]
+    return Program(program.inputs, [*program.calls, *calls], outputs)
 
 
 class Runner:

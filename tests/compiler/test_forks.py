@@ -37,7 +37,7 @@ def in_a_child(work: Callable[[], Any]) -> None:
     """Do the work in a child process; what it raises is an error here."""
     sys.stdout.flush(), sys.stderr.flush()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that the parent has threads
+        warnings.simplefilter("ignore")  # that this process has threads
         child = os.fork()
     if not child:
         code = 1
@@ -189,7 +189,7 @@ def test_by_a_recording() -> None:
         y = w * x
         if not children:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)
+                warnings.simplefilter("ignore")
                 children.append(os.fork())
             if not children[0]:
                 signal.alarm(20)

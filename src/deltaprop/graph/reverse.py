@@ -47,9 +47,8 @@ def sweep(
         The cotangents of the leaves or targets that were reached, materialised.
     """
     mode = MODE.get()
-    number: Any = float if mode is None else mode.number
-    # the types that stand for a float in this mode; none if the rules must run on nodes
-    numbers = () if graph or number is None else (float, number)
+    # the type that stands for a float in this mode; None if the rules must run on nodes
+    number: Any = None if graph else float if mode is None else mode.number
     stops = {node.serial: node for node in targets}
     oldest = max(stops, default=0)
     pending: dict[int, Any] = {}  # for each serial number [node, its cotangent so far]
@@ -83,7 +82,7 @@ def sweep(
         args, short = node.first, False
         if type(args) is not tuple:
             args = (args,) if node.second is None else (args, node.second)
-            short = type(g) in numbers
+            short = type(g) is number
         contributions = node.op.vjp_floats(node, g) if short else _vjp(node, g, graph, mode)
         if retain:
             if node._grad is None and not graph:

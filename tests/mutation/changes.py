@@ -113,6 +113,73 @@ def _of_statement(node: ast.AST) -> Iterator[Any]:
         yield ast.Pass()
 
 
+def _of_sums(node: ast.AST) -> Iterator[Any]:
+    """Another operator: an offset, a stride or a length is wrong."""
+    match node:
+        case ast.BinOp(op=op) if type(op) in ARITHMETIC:
+            yield _new(node, op=ARITHMETIC[type(op)]())
+        case ast.UnaryOp(op=ast.USub() | ast.Invert(), operand=operand):
+            yield operand
+
+
+def _of_effect(node: ast.AST) -> Iterator[Any]:
+    """A statement that is left out, if nothing else would stop the function."""
+    match node:
+        case ast.Expr(value=ast.Call()) | ast.Continue() | ast.Break():
+            yield ast.Pass()
+        case ast.Assign(targets=[ast.Subscript() | ast.Attribute()]):
+            yield ast.Pass()
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _names_in(value):
+            yield ast.Pass()
+        case ast.Assign(targets=[ast.Subscript()], value=ast.Name() as value):
+            yield _new(node, value=ast.BinOp(value, ast.Sub(), ast.Constant(1)))
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {x.id for x in ast.walk(node) if isinstance(x, ast.Name)}
+
+
+def _of_order(node: ast.AST) -> Iterator[Any]:
+    """Two neighbours that are taken for one another."""
+    match node:
+        case ast.Call(args=items) | ast.Tuple(elts=items, ctx=ast.Load()):
+            field = "args" if isinstance(node, ast.Call) else "elts"
+            for i in range(len(items) - 1):
+                if not any(isinstance(x, ast.Starred) for x in items[i : i + 2]):
+                    swapped = [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
+                    yield _new(node, **{field: swapped})
+
+
+def _of_call(node: ast.AST) -> Iterator[Any]:
+    """A keyword, a condition of a comprehension or the last step of a computation is forgotten."""
+    match node:
+        case ast.Call(keywords=keywords) if keywords:
+            for i, keyword in enumerate(keywords):
+                if keyword.arg not in ("strict", "key"):
+                    yield _new(node, keywords=[*keywords[:i], *keywords[i + 1 :]])
+        case ast.comprehension(ifs=[_, *_]):
+            yield _new(node, ifs=[])
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=[first]) if name not in HOLDING:
+            yield first
+        case ast.Call(func=ast.Name(id="max" | "min" as name)):
+            yield _new(node, func=ast.Name("min" if name == "max" else "max", ast.Load()))
+        case ast.Call(func=ast.Attribute(value=value, attr="copy" | "union" | "T" | "reshape")):
+            yield value
+
+
+def _of_entry(node: ast.AST) -> Iterator[Any]:
+    """An entry of a tuple, a set or a list is forgotten: a key that is too short."""
+    match node:
+        case (
+            ast.Tuple(elts=items, ctx=ast.Load())
+            | ast.Set(elts=items)
+            | ast.List(elts=items, ctx=ast.Load())
+        ) if len(items) > 1:
+            for i in range(len(items)):
+                yield _new(node, elts=[*items[:i], *items[i + 1 :]])
+
+
 def _of_name(node: ast.AST, names: list[str]) -> Iterator[Any]:
     """Another argument of the function in the place of one."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
@@ -257,15 +324,28 @@ def _same(a: CodeType, b: CodeType) -> bool:
     return a.co_code == b.co_code and list(a.co_positions()) == list(b.co_positions())
 
 
-def mutated(source: Source, names: list[str] | None) -> Iterator[tuple[str, CodeType]]:
-    """Every change of a function, as ``before -> after``, and the code it makes.
+Change = Callable[[Any], Iterator[Any]]
+
+
+def changes_of_rules(names: list[str] | None) -> list[Change]:
+    """What a slip can make of a rule.
 
     `names` are arguments that may be taken for one another. None is for the kinds: there a
     choice is mostly one of the quicker way, so what is computed alone is changed.
     """
-    changes: list[Callable[[Any], Iterator[Any]]] = [_of_arithmetic, _of_access]
+    changes: list[Change] = [_of_arithmetic, _of_access]
     if names is not None:
         changes += [_of_choice, _of_statement, lambda node: _of_name(node, names)]
+    return changes
+
+
+CHANGES_OF_THE_ENGINE: list[Change] = [
+    _of_sums, _of_choice, _of_statement, _of_effect, _of_order, _of_call, _of_entry,
+]  # fmt: skip
+
+
+def mutated(source: Source, changes: list[Change]) -> Iterator[tuple[str, CodeType]]:
+    """Every change of a function, as ``before -> after``, and the code it makes."""
     body = source.node.body if isinstance(source.node.body, list) else None
     inside = sites(source.node) if body is None else _below(body)
     for node, owner, place in list(inside):

@@ -33,7 +33,7 @@ from deltaprop.graph import (
 from deltaprop.graph.cotangent import ZERO, Scattered
 
 from ..test_rules import BORROWED, OWN, cases_of
-from .changes import Source, mutated
+from .changes import Source, changes_of_rules, mutated
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def _of_source(
     functions: Sequence[FunctionType],
     names: list[str] | None,
 ) -> Iterator[Mutant]:
-    for change, code in mutated(Source(functions[0]), names):
+    for change, code in mutated(Source(functions[0]), changes_of_rules(names)):
         yield Mutant(f"{name}: {change}", operations, _recoded(functions, code))
 
 

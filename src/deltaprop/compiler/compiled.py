@@ -149,6 +149,7 @@ class Compiled(Generic[P, R]):
                 result = replay(args)
                 if result is not _UNFIT:
                     self._hits += 1
+                    replay.used = next(_clock)
                     return result
         structure, leaves = self._leaves(args, kwargs)
         if any(isinstance(x, Node) and not x.is_constant for x in leaves):
@@ -263,8 +264,15 @@ def _signature(x: Any) -> Any:
                 "a compiled function takes numbers, arrays, trees of these and hashable static "
                 f"arguments, got {type(x.value).__name__}"
             ) from None
-        return type(x.value), x.value
+        return _same(x.value)
     return type(x)
+
+
+def _same(x: Any) -> Any:
+    """What is equal for the same static value alone: 1 == True and 0.0 == -0.0 are not."""
+    if type(x) is tuple:
+        return tuple, *map(_same, x)
+    return type(x), x.hex() if type(x) is float else x
 
 
 class Options(TypedDict, total=False):

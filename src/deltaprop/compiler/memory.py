@@ -93,9 +93,9 @@ class Memory:
         self._holds: dict[Variable, frozenset[Variable]] = {}
         for x in (*program.inputs, *self.elsewhere):
             self._own(x)
+        early = self._alias_inputs(program)
         for call in calls:
             self._find(call)
-        early = self._alias_inputs(program)
         self._last = self._last_uses(program)
         self.sure: int = len(calls)
         while self.sure and self._is_sure(calls[self.sure - 1]):

@@ -1,0 +1,121 @@
+"""Runs the mutants of the engine: each in its own process, against tests collected once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from .mutants import Mutant
+
+# quickest to notice first
+KILLERS = [
+    "tests/compiler/test_engine.py",
+    "tests/compiler/test_passes.py",
+]
+_STRIDE = 37
+SECONDS = 60  # of computing
+_BYTES = 8 << 30  # of memory
+
+
+class Engine:
+    """A plugin of pytest's that runs the tests collected once for each mutant."""
+
+    def __init__(self, mutants: Sequence[Mutant], jobs: int, progress: bool = False) -> None:
+        self.mutants = mutants
+        self.jobs = jobs
+        self.progress = progress
+        self.verdicts: dict[str, str] = {}  # how each dies; "" if it does not
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        running: dict[int, tuple[str, int, float]] = {}  # by its pipe: name, process, start
+        waiting = [None, *self.mutants]
+        while waiting or running:
+            while waiting and len(running) < self.jobs:
+                mutant = waiting.pop(0)
+                name = mutant.name if mutant else ""
+                pipe, process = _started(session, mutant)
+                running[pipe] = name, process, time.perf_counter()
+            for pipe in select.select([*running], [], [], 1.0)[0]:
+                name, process, start = running.pop(pipe)
+                self.seconds[name] = time.perf_counter() - start
+                self.verdicts[name] = _verdict(pipe, process)
+                if not name and self.verdicts.pop(""):
+                    raise pytest.UsageError("the tests fail without a mutant")
+                if self.progress:
+                    dead = sum(map(bool, self.verdicts.values()))
+                    print(f"\r{len(self.verdicts)} run, {dead} dead", end="", file=sys.stderr)
+        return True
+
+
+def _started(session: Any, mutant: Mutant | None) -> tuple[int, int]:
+    """A process that runs the tests, and the pipe through which it tells how."""
+    reads, writes = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writes)
+        return reads, process
+    status = b"the tests did not end"
+    try:
+        os.close(reads)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+            resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
+        signal.alarm(10 * SECONDS)
+        null = os.open(os.devnull, os.O_RDWR)
+        for file in (0, 1, 2):
+            os.dup2(null, file)
+        if mutant:
+            mutant.apply()
+        status = next(_failures(session), "").encode()
+    except BaseException as error:
+        status = f"{type(error).__name__}".encode()
+    finally:
+        os.write(writes, status[:400] + b"\n")
+        os._exit(0)
+
+
+def _failures(session: Any) -> Iterator[str]:
+    """The tests that fail; far ones in the file come one after the other, to notice soon."""
+    items = [item for k in range(_STRIDE) for item in session.items[k::_STRIDE]]
+    for item, after in zip(items, [*items[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+        if session.testsfailed:
+            yield item.name
+
+
+def _verdict(pipe: int, process: int) -> str:
+    with open(pipe, "rb") as file:
+        told = file.read().decode()
+    _, status = os.waitpid(process, 0)
+    return told.strip() if told else f"signal {status & 127}"
+
+
+def verdicts(mutants: Sequence[Mutant], jobs: int = 2, progress: bool = False) -> Engine:
+    """Run the tests for each mutant."""
+    engine = Engine(mutants, jobs, progress)
+    options = [
+        "-q",
+        "-x",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        "-W",
+        "ignore",
+    ]
+    code = pytest.main([*options, *KILLERS], plugins=[engine])
+    if code not in (0, 5) and not engine.verdicts:
+        raise RuntimeError(f"pytest ended with {code!r}")
+    return engine

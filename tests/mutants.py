@@ -1,11 +1,15 @@
 """Who tests the tests: every rule is broken on purpose, and its tests must notice.
 
     python -m tests.mutants [--operation NAME] [--sample N] [--jobs 2]
+    python -m tests.mutants --engine [--share 16]
 
 A mutant is one small change of a derivative rule: a sign, a factor, a term dropped, an
 operator or an argument taken for another, a dtype lost. It dies if the tests generated
 for its operation fail, with seeds that never change. What cannot die because it changes
 nothing is listed, with the reason, in `tests/mutation/equivalent.py`.
+
+Mutants of the engine are changes of any statement of what runs compiled programs, and of rows of
+the walker in C. Each runs `tests/compiler/test_engine.py` in a process of its own.
 """
 
 from __future__ import annotations
@@ -34,7 +38,10 @@ from .calculus import test_special
 from .compiler import test_functions, test_table
 from .graph import test_records, test_reverse
 from .graph import test_structural_zeros as zeros
+from .mutation import run_engine
+from .mutation.engine import engine
 from .mutation.equivalent import EQUIVALENT
+from .mutation.equivalent_engine import EQUIVALENT as EQUIVALENT_ENGINE
 from .mutation.mutants import Mutant, generate
 from .nn import test_losses
 
@@ -359,7 +366,11 @@ def main() -> int:
     parser.add_argument("--operation", help="mutants of this operation alone")
     parser.add_argument("--sample", type=int, help="so many mutants, chosen by lot")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--engine", action="store_true", help="the mutants of the compiler")
+    parser.add_argument("--share", type=int, default=16, help="one of so many of these; 1 is all")
     options = parser.parse_args()
+    if options.engine:
+        return of_the_engine(options.share, options.jobs)
     _ALL[:] = chosen(options.operation, options.sample)
     started, survivors = time.perf_counter(), []
     dead: dict[str, str] = {}
@@ -380,14 +391,39 @@ def main() -> int:
     return report(survivors, dead, time.perf_counter() - started, options)
 
 
-def report(survivors: list[str], dead: dict[str, str], seconds: float, options: Any) -> int:
+def of_the_engine(share: int, jobs: int) -> int:
+    """Run mutants of the compiler, and of its rows."""
+    from .mutation import rows  # where the walker in C was built
+
+    started = time.perf_counter()
+    changed = rows.mutants(count=300)
+    alive = [m.name for m in changed if rows.survives(m)]
+    for name in alive:
+        print(f"SURVIVES    {name}")
+    print(f"{len(changed)} changes of rows: {len(changed) - len(alive)} dead")
+    verdicts = run_engine.verdicts(engine(share=share), jobs, progress=True).verdicts
+    print(file=sys.stderr)
+    survivors = [name for name, why in verdicts.items() if not why]
+    dead = {name: why for name, why in verdicts.items() if why}
+    options = argparse.Namespace(operation="engine", sample=None)  # a list of a share is not whole
+    seconds = time.perf_counter() - started
+    return bool(alive) | report(survivors, dead, seconds, options, EQUIVALENT_ENGINE)
+
+
+def report(
+    survivors: list[str],
+    dead: dict[str, str],
+    seconds: float,
+    options: Any,
+    equivalent: dict[str, str] = EQUIVALENT,
+) -> int:
     names = {*survivors, *dead}
-    alive = sorted(set(survivors) - set(EQUIVALENT))
+    alive = sorted(set(survivors) - set(equivalent))
     whole = not options.operation and not options.sample
-    stale = sorted(set(EQUIVALENT) - names) if whole else []
-    killable = sorted(set(EQUIVALENT) & set(dead))
-    for name in sorted(set(survivors) & set(EQUIVALENT)):
-        print(f"equivalent  {name}  ({EQUIVALENT[name]})")
+    stale = sorted(set(equivalent) - names) if whole else []
+    killable = sorted(set(equivalent) & set(dead))
+    for name in sorted(set(survivors) & set(equivalent)):
+        print(f"equivalent  {name}  ({equivalent[name]})")
     for name in stale:
         print(f"STALE       {name}: no such mutant any more; take it off the list")
     for name in killable:

@@ -8,7 +8,9 @@ from functools import cache
 import pytest
 
 from . import test_rules
+from .compiler.test_engine import PROGRAMS, way
 from .mutants import killed, stands
+from .mutation.engine import engine
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
 
@@ -47,3 +49,19 @@ def test_the_list_of_equivalent_mutants_gives_reasons() -> None:
 def test_listed_mutants_exist() -> None:
     gone = EQUIVALENT.keys() - {m.name for m in generate()}
     assert not gone, f"take from tests/mutation/equivalent.py what is no longer there: {gone}"
+
+
+def test_changes_of_rows_are_noticed() -> None:
+    rows = pytest.importorskip("tests.mutation.rows", reason="the walker in C was not built")
+    alive = [m.name for m in rows.mutants(count=20) if rows.survives(m)]
+    assert not alive, f"no program of tests/compiler/test_engine.py notices {alive}"
+
+
+def test_memory_that_is_free_too_early_is_noticed() -> None:
+    """A mutant of the engine; `python -m tests.mutants --engine` runs many."""
+    early = "memory.Memory._last_uses: last[root] = i -> last[root] = i - 1"
+    (mutant,) = [m for m in engine(["memory"]) if m.name == early]
+    with way("python", "as they are"):
+        PROGRAMS["entries"].check()
+        with mutant.alive(), pytest.raises(AssertionError, match="not equal"):
+            PROGRAMS["entries"].check()

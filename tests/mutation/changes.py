@@ -131,6 +131,7 @@ def _of_effect(node: ast.AST) -> Iterator[Any]:
             yield ast.Pass()
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _names_in(value):
             yield ast.Pass()
+    match node:
         case ast.Assign(targets=[ast.Subscript()], value=ast.Name() as value):
             yield _new(node, value=ast.BinOp(value, ast.Sub(), ast.Constant(1)))
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FunctionType, ModuleType
 from typing import Any
+from zlib import crc32
 
 from .changes import CHANGES_OF_THE_ENGINE, Source, mutated
 from .mutants import Mutant, _numbered, _path, _recoded
@@ -26,17 +27,20 @@ OTHERS = {
 }  # fmt: skip
 
 
-def engine() -> list[Mutant]:
-    """All mutants of the compiler's parts, with names of their own."""
+def engine(names: Sequence[str] = MODULES, share: int = 1) -> list[Mutant]:
+    """The mutants of the compiler's parts, with names of their own; or one of so many.
+
+    Which these are depends on their names alone, so that an edit elsewhere changes nothing.
+    """
     found: list[Mutant] = []
-    for name in MODULES:
+    for name in names:
         try:
             module = importlib.import_module(f"deltaprop.compiler.{name}")
         except ImportError:
             continue  # the walker in C was not built
         for function in functions_of(module):
             found += _of_function(function)
-    return list(_numbered(found))
+    return [m for m in _numbered(found) if crc32(m.name.encode()) % share == 0]
 
 
 def functions_of(module: ModuleType) -> Iterator[FunctionType]:

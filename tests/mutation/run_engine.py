@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from .equivalent_engine import EQUIVALENT
 from .mutants import Mutant
 
 # quickest to notice first
@@ -51,6 +52,8 @@ class Engine:
                 self.verdicts[name] = _verdict(pipe, process)
                 if not name and self.verdicts.pop(""):
                     raise pytest.UsageError("the tests fail without a mutant")
+                if name and not self.verdicts[name] and name not in EQUIVALENT:
+                    print(f"\nSURVIVES    {name}", flush=True)
                 if self.progress:
                     dead = sum(map(bool, self.verdicts.values()))
                     print(f"\r{len(self.verdicts)} run, {dead} dead", end="", file=sys.stderr)
@@ -77,7 +80,7 @@ def _started(session: Any, mutant: Mutant | None) -> tuple[int, int]:
             os.dup2(null, file)
         if mutant:
             mutant.apply()
-        status = next(_failures(session), "").encode()
+        status = next(_failures(session, mutant), "").encode()
     except BaseException as error:
         status = f"{type(error).__name__}".encode()
     finally:
@@ -85,13 +88,30 @@ def _started(session: Any, mutant: Mutant | None) -> tuple[int, int]:
         os._exit(0)
 
 
-def _failures(session: Any) -> Iterator[str]:
+def _failures(session: Any, mutant: Mutant | None) -> Iterator[str]:
     """The tests that fail; far ones in the file come one after the other, to notice soon."""
-    items = [item for k in range(_STRIDE) for item in session.items[k::_STRIDE]]
+    part = mutant.name.partition(".")[0] if mutant else ""
+    wanted = [x for x in session.items if _concerns(x.name, part)]
+    items = [item for k in range(_STRIDE) for item in wanted[k::_STRIDE]]
     for item, after in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
         if session.testsfailed:
             yield item.name
+
+
+def _concerns(test: str, part: str) -> bool:
+    """Whether a test can notice what is wrong in a part; all can, if no part is named."""
+    if part == "native":
+        return "python" not in test
+    if part == "walkers":
+        return "python" in test or "large" in test
+    if part == "lanes":
+        return "many" in test or "lanes" in test or "numbers" in test
+    if part == "tiles":
+        return "large" in test or "tile" in test or "larger" in test
+    if part in ("passes", "program", "compiled"):
+        return "large" not in test and "python" not in test
+    return "python" not in test or "as large ones" in test
 
 
 def _verdict(pipe: int, process: int) -> str:

@@ -117,15 +117,14 @@ def _loop(call: Call) -> tuple[Any, ...] | None:
     ufunc, y = ufunc_of(call), call.result
     if not isinstance(ufunc, np.ufunc) or ufunc.nout != 1 or ufunc.signature:
         return None
-    operands = (*[x for x in call.args if isinstance(x, (Variable, np.ndarray))], y)
-    numbers = not any(np.shape(x) for x in operands) and all(map(_is_number, call.args))
+    numbers = all(map(_is_number, call.args))
     on_floats = call.function.scalar  # type: ignore[attr-defined]
     if numbers and on_floats and on_floats not in _EXACT:
         return None  # the last bits of Python's functions of floats are others
     if any(isinstance(x, (list, tuple)) or x is None for x in call.args):
         return None
     dtypes = _resolved(ufunc, tuple(map(_type, call.args)))
-    if dtypes is None or len(dtypes) != len(call.args) + 1:
+    if dtypes is None:
         return None
     floats = all(d.kind in "fc" for d in dtypes[:-1])
     if y.number or any(_is_number(x) for x in call.args):

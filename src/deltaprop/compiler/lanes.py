@@ -96,7 +96,7 @@ class _Step(NamedTuple):
 
 
 class Vector:
-    """A function of single numbers, computed in vector operations.
+    """A function of single numbers, as vector operations.
 
     Parameters
     ----------
@@ -136,17 +136,6 @@ class Vector:
         self.steps: list[_Step] = [self._step(function, items) for function, items in groups]
         self.outputs: list[int] = [self._place[x] for x in outputs]
         self._place = {}  # the program does not need it
-
-    def __call__(self, *inputs: float) -> np.ndarray:
-        numbers = self.numbers.copy()
-        numbers[: self.inputs] = inputs
-        for function, args, out, starts in self.steps:
-            xs = [
-                numbers[x] if type(x) is slice else x if type(x) is float else numbers.take(x)
-                for x in args
-            ]
-            numbers[out] = function(*xs) if starts is None else np.add.reduceat(xs[0], starts)
-        return numbers
 
     def _step(self, function: Any, items: Sequence[tuple[Any, Variable]]) -> _Step:
         start = len(self._place)

@@ -87,7 +87,7 @@ class Memory:
     ) -> None:
         self.elsewhere: Mapping[Variable, Any] = elsewhere or {}
         self._calls = calls = program.calls
-        self._start, self._stop = _spans(calls, regions)
+        self._start = _starts(calls, regions)
         self.views: dict[Variable, View] = {}
         # whose numbers the entries of a tuple or a list may be
         self._holds: dict[Variable, frozenset[Variable]] = {}
@@ -217,7 +217,7 @@ class Memory:
                 for z in reads
                 if self._slots.get(next(iter(self.roots(z)), z)) is slot
             ]
-            if all((v.shape, v.dtype, v.strides) == alike and not v.offset for v in views):
+            if all((v.shape, v.dtype, v.strides) == alike for v in views):
                 return slot
         return None
 
@@ -230,7 +230,6 @@ class Memory:
         slots = dict.fromkeys(self._slots.values())
         for slot in slots if self._start else ():
             slot.first = self._start.get(slot.first, slot.first)
-            slot.last = self._stop.get(slot.last, slot.last)
         busy: list[tuple[int, int]] = []
         always: list[tuple[int, int]] = []
         ends: list[tuple[int, tuple[int, int]]] = []
@@ -274,17 +273,13 @@ def part_of(whole: np.ndarray, view: View) -> np.ndarray:
     return made
 
 
-def _spans(
-    calls: Sequence[Call], regions: Sequence[Region]
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Where what is done with each call begins, and where it stops."""
-    first = {region.calls[0]: len(region.calls) for region in regions}
+def _starts(calls: Sequence[Call], regions: Sequence[Region]) -> dict[int, int]:
+    """Where what is done with each call of a region begins."""
+    length = {region.calls[0]: len(region.calls) for region in regions}
     start: dict[int, int] = {}
-    stop: dict[int, int] = {}
-    for i, call in enumerate(calls if first else ()):
-        for k in range(i, i + first.get(call, 0)):
-            start[k], stop[k] = i, i + first[call] - 1
-    return start, stop
+    for i, call in enumerate(calls if length else ()):
+        start.update(dict.fromkeys(range(i, i + length.get(call, 0)), i))
+    return start
 
 
 def _strides(x: Variable) -> tuple[int, ...]:

@@ -167,16 +167,17 @@ class NativeWalker:
                 tile=[n if own > 0 else 0 for own, n in zip(cut, whole, strict=True)],
                 unit=0 if apart else tiles.row,
             ))  # fmt: skip
-        head = _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]))
-        if tiles.shared:
-            work = partial(self._share, b"".join([head, *rows]), starts[-1])
-            return self._call(in_shares, (work, tiles.size, tiles.shape, True))
-        self._kept.append(np.empty(starts[-1], np.uint8))
-        at = [(0, _walker.address(self._kept[-1]))]
-        return b"".join([
-            _packed(_TILES, 0, 0, 1, 0, dims=(len(rows), tiles.size, tiles.shape[0]), at=at),
-            *rows,
-        ])  # fmt: skip
+        scratch = np.empty(0 if tiles.shared else starts[-1], np.uint8)
+        self._kept.append(scratch)
+        head = _packed(
+            _TILES, 0, 0, 1, 0,
+            dims=(len(rows), tiles.size, tiles.shape[0]), at=[(0, _walker.address(scratch))],
+        )  # fmt: skip
+        whole = b"".join([head, *rows])
+        if not tiles.shared:
+            return whole
+        work = partial(self._share, whole, starts[-1])
+        return self._call(in_shares, (work, tiles.size, tiles.shape, True))
 
     def _share(self, rows: bytes, scratch: int, first: int, last: int) -> None:
         """Run the rows of a region for some of its tiles; this keeps the memory there is."""

@@ -225,15 +225,6 @@ def symbols_in(x: Any) -> Iterator[Any]:
         yield from symbols_in((x.start, x.stop, x.step))
 
 
-def holds_array(x: Any) -> bool:
-    """Whether an array is in nested containers."""
-    if isinstance(x, (Variable, np.ndarray)):
-        return not isinstance(x, Variable)
-    if isinstance(x, (tuple, list)):
-        return any(map(holds_array, x))
-    return isinstance(x, dict) and any(map(holds_array, x.values()))
-
-
 def mapped(x: Any, change: Callable[[Any], Any], wanted: type = DuckArray) -> Any:
     """The containers `x` with `change` applied to the symbols (or whatever is wanted) in them."""
     kind = type(x)

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deltaprop.compiler import native
+from deltaprop.compiler import native, numpy_executor
+from deltaprop.compiler.memory import View
 
 from ..compiler import test_engine as engine
 
@@ -160,6 +161,13 @@ def survives(mutant: RowMutant) -> bool:
     return os.waitpid(process, 0)[1] == 0
 
 
+def _unlike(view: View, empty: Any = numpy_executor._empty) -> np.ndarray:
+    """New memory for a result, in which nothing right is left from before."""
+    made: np.ndarray = empty(view)
+    made.fill(7)
+    return made
+
+
 def _run(mutant: RowMutant) -> None:
     packed, rows = native._packed, [-1]
 
@@ -175,5 +183,6 @@ def _run(mutant: RowMutant) -> None:
         return b"" if new is None else packed(kind, loop, *args, **new)
 
     native._packed = wrong
+    numpy_executor._empty = _unlike
     with engine.way("c", mutant.how):
         engine.PROGRAMS[mutant.program].check(8)

@@ -118,7 +118,7 @@ def _loop(call: Call) -> tuple[Any, ...] | None:
     if not isinstance(ufunc, np.ufunc) or ufunc.nout != 1 or ufunc.signature:
         return None
     numbers = all(map(_is_number, call.args))
-    on_floats = call.function.scalar  # type: ignore[attr-defined]
+    on_floats = call.function.scalar
     if numbers and on_floats and on_floats not in _EXACT:
         return None  # the last bits of Python's functions of floats are others
     if any(isinstance(x, (list, tuple)) or x is None for x in call.args):
@@ -141,7 +141,7 @@ def ufunc_of(call: Call) -> Any:
     """The ufunc that computes an elementwise operation on arrays, if there is one."""
     if call.function is power and not (isinstance(call.args[1], Variable) and call.args[1].number):
         return np.power  # a ** 2 and the like are operations of their own in a program
-    return call.function.forward  # type: ignore[attr-defined]
+    return call.function.forward
 
 
 def _is_number(x: Any) -> bool:

@@ -173,10 +173,10 @@ class NativeWalker:
             _TILES, 0, 0, 1, 0,
             dims=(len(rows), tiles.size, tiles.shape[0]), at=[(0, _walker.address(scratch))],
         )  # fmt: skip
-        whole = b"".join([head, *rows])
+        joined = b"".join([head, *rows])
         if not tiles.shared:
-            return whole
-        work = partial(self._share, whole, starts[-1])
+            return joined
+        work = partial(self._share, joined, starts[-1])
         return self._call(in_shares, (work, tiles.size, tiles.shape, True))
 
     def _share(self, rows: bytes, scratch: int, first: int, last: int) -> None:

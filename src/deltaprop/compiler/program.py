@@ -93,8 +93,8 @@ class Call:
 
     Attributes
     ----------
-    function : callable
-        A Primitive, or a function of NumPy's.
+    function : callable or Vector
+        A Primitive, or a function of NumPy's; or many operations on numbers.
     args, params
         Variables, constants and containers of them.
     result : Variable
@@ -111,7 +111,7 @@ class Call:
         How an executor does it, once that was found out.
     """
 
-    function: Callable[..., Any]
+    function: Any
     args: tuple[Any, ...]
     params: dict[str, Any]
     result: Variable

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from . import interrupts
 from .test_state import WALKERS
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no timers")
 # a signal may come while Python frees something: then Python says so, and goes on
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("walker", WALKERS)
@@ -26,6 +26,11 @@ def test_all_is_old_or_all_is_new(walker: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DELTAPROP_WALKER", walker)
     done = interrupts.run(100, seed=1, fits=1)
     assert {name.split(",")[0] for name in done} == {"first", "replay", "fit"}
+
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timers"
+)
 
 
 def _puts_back(frame: Any) -> bool:
@@ -68,6 +73,27 @@ def test_a_row_of_tiles_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         tiles.in_shares(work, 1 << 20, (1 << 13,), True)
     assert len(ended) == 3
+
+
+def test_a_signal_while_others_are_waited_for() -> None:
+    ended: list[bool] = []
+
+    def handler(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def task() -> None:
+        time.sleep(0.3)
+        ended.append(True)
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            turns.beside([(task,), (task,)], int)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert ended == [True, True]
 
 
 def test_what_is_done_steadily_is_not_interrupted() -> None:

@@ -594,8 +594,10 @@ def figures(name: str) -> tuple[int, int, int, int]:
         with way("c", how), pytest.MonkeyPatch.context() as patch:
             calls.append(0)
             patch.setattr(numpy_executor, "walker", lambda: Counted)
-            memory = runner(name).plan.memory
-    return calls[1], calls[0], memory.taken, len(memory.at_home)
+            plan = runner(name).plan
+        inside = {x for region in plan.regions for x in region.inside}
+        assert inside.isdisjoint(plan.memory.offsets)  # it needs no memory
+    return calls[1], calls[0], plan.memory.taken, len(plan.memory.at_home)
 
 
 @pytest.mark.skipif("c" not in WALKERS, reason="the walker in C was not built")

@@ -143,6 +143,8 @@ def _names_in(node: ast.AST) -> set[str]:
 def _of_order(node: ast.AST) -> Iterator[Any]:
     """Two neighbours that are taken for one another."""
     match node:
+        case ast.Call(func=ast.Name(id="max" | "min")):
+            return  # whatever the order
         case ast.Call(args=items) | ast.Tuple(elts=items, ctx=ast.Load()):
             field = "args" if isinstance(node, ast.Call) else "elts"
             for i in range(len(items) - 1):

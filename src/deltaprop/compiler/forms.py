@@ -133,7 +133,7 @@ def _loop(call: Call) -> tuple[Any, ...] | None:
             return None
     elif dtypes[-1] != y.dtype:
         return None
-    sure = floats or ufunc not in (np.power, np.float_power)  # 2 ** -1 is an error
+    sure = floats or ufunc is not np.power  # 2 ** -1 is an error
     return dtypes if sure and not any(d.hasobject for d in dtypes) else None
 
 

@@ -146,7 +146,7 @@ class Table:
         numbers = self.array(call.result)
         for i, x in enumerate(call.args):
             if self.memory.views[x].root is not call.result:
-                self._set(numbers[i : i + 1].reshape(()), self.array(x))
+                self._set(numbers[i : i + 1], self.array(x))
         first, last = vector.inputs, vector.known
         if first < last:
             self._set(numbers[first:last], vector.numbers[first:last].copy())

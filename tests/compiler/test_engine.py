@@ -332,7 +332,17 @@ def _views(x: Any) -> Any:
     z = y[1:, ::-1] + 1.0
     u = y.T[::2] * x.T[::2]
     y3 = y.reshape(2, 3, -1)
-    return y[1:], y.T, z, u[:, 0], y[:, 1] * y[0, 0], y3[:, 1] - y3[1, 2], y3.swapaxes(0, 2) + 1.0
+    w = (y[:, 1] + 1.0) * y[:, 1] - y[:, 0]
+    return (
+        w,
+        y[1:],
+        y.T,
+        z,
+        u[:, 0],
+        y[:, 1] * y[0, 0],
+        y3[:, 1] - y3[1, 2],
+        y3.swapaxes(0, 2) + 1.0,
+    )
 
 
 def _axes(x: Any, y: Any) -> Any:
@@ -719,6 +729,12 @@ def test_a_power_of_integers_may_be_an_error(walker: str, how: str) -> None:
         with pytest.raises(ValueError, match="negative integer powers"):
             compiled(n, -m)
         identical(v.numpy(), 2.0 * A)
+
+
+def test_a_result_of_another_dtype_is_that_of_the_function() -> None:
+    compiled = compiler.compile(lambda x: np.linalg.eigvals(x) * 2.0)
+    for x in (np.diag([1.0, 2.0]), np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([3.0, 2.0])):
+        identical(compiled(x), np.linalg.eigvals(x) * 2.0)
 
 
 class _Method:

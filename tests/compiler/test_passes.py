@@ -129,7 +129,7 @@ def test_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
         return a, np.maximum(b, 0.0) / (1.0 + np.square(y)), b.T > 0.5
 
     program = recorded(f, x, y, 2.0)
-    found = regions(program, set())
+    found = regions(program)
     assert [len(r.calls) for r in found] == [8, 5]
     assert [len(r.inside) for r in found] == [6, 3]
     for threads in (1, 3):
@@ -168,8 +168,8 @@ def test_tiles_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
         return x.sum(0), x[:, :50] - x.max(1)[:, None]
 
     program = recorded(f, x, b)
-    assert [len(r.calls) for r in regions(program, set())] == [10, 10, 10]
-    assert all(len(r.rows) == 1 and r.row == 300 for r in regions(program, set()))
+    assert [len(r.calls) for r in regions(program)] == [10, 10, 10]
+    assert all(len(r.rows) == 1 and r.row == 300 for r in regions(program))
     for threads in (1, 3):
         monkeypatch.setattr("deltaprop.compiler.tiles.threads", lambda n=threads: n)
         compiled = compiler.compile(f)
@@ -186,7 +186,7 @@ def test_no_tile_overwrites_what_another_one_needs() -> None:
         return np.where(flags, c, 0.0) @ x.T
 
     program = dead_code(recorded(f, x))
-    found = regions(program, set())
+    found = regions(program)
     buffers = Memory(program, regions=found).laid()
     pairs = 0
     for region in found:
@@ -203,7 +203,7 @@ def test_tiles_leave_the_cores_to_products() -> None:
     for width, expected in ((20, True), (400, False)):
         x, w = np.zeros((400, width)), np.zeros((width, 400))
         program = recorded(lambda x, w: np.tanh(np.sin(x @ w) * 2.0) * 3.0, x, w)
-        assert are_shared(regions(program, set()), program) is expected
+        assert are_shared(regions(program), program) is expected
 
 
 def test_an_error_in_a_tile_is_raised() -> None:

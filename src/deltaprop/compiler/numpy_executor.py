@@ -129,8 +129,7 @@ class Plan:
             if leaf.before is not None and isinstance(leaf.output, Variable):
                 homes.setdefault(leaf.output, leaf.before)
         gradients = set(symbols_in([x.output for x in self.leaves if x.place.name == "_grad"]))
-        leaving = gradients.union(symbols_in(self.results))
-        self.regions: list[Region] = regions(program, leaving.union(homes))
+        self.regions: list[Region] = regions(program)
         self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
         self.memory: Memory = Memory(program, elsewhere, homes, self.regions, gradients)
         return self.memory.early(gradients)

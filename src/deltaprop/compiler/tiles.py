@@ -47,7 +47,7 @@ class Region(NamedTuple):
         return int(self.calls[0].result.shape[-1]) if self.rows else 1
 
 
-def regions(program: Program, leaving: set[Variable]) -> list[Region]:
+def regions(program: Program) -> list[Region]:
     """The regions of a program that are worth it."""
     found: list[Region] = []
     run: list[Call] = []
@@ -56,7 +56,7 @@ def regions(program: Program, leaving: set[Variable]) -> list[Region]:
             run.append(call)
             continue
         if len(run) > 1:
-            found.append(_region(run, program, leaving))
+            found.append(_region(run, program))
         run = [call] if call is not None and _fits(call) else []
     return found
 
@@ -93,10 +93,10 @@ def scratch_places(region: Region) -> tuple[dict[Variable, int], list[Any]]:
     return places, dtypes
 
 
-def _region(calls: Sequence[Call], program: Program, leaving: set[Variable]) -> Region:
+def _region(calls: Sequence[Call], program: Program) -> Region:
     mine = set(calls)
     others = {x for call in program.calls if call not in mine for x in call.reads}
-    needed = others.union(symbols_in(program.outputs), leaving)
+    needed = others.union(symbols_in(program.outputs))
     rows = {x for call in calls for x in call.reads if x.shape and x.size < call.result.size}
     return Region(tuple(calls), {call.result for call in calls} - needed, rows)
 

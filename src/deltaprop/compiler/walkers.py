@@ -97,7 +97,7 @@ def tiled(tiles: Tiles, now: Sequence[np.ndarray], late: Any) -> None:
         for x, parted in zip(operands, cut, strict=True):
             array = now[late[x]] if type(x) is View else x
             if type(array) is not int and array.shape and parted >= 0:
-                array = array.reshape(flat if parted else -1)
+                array = array.reshape(flat)
             arrays.append((array, parted))
         rows.append((function, arrays))
 

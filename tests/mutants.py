@@ -1,7 +1,7 @@
 """Who tests the tests: every rule is broken on purpose, and its tests must notice.
 
     python -m tests.mutants [--operation NAME] [--sample N] [--jobs 2]
-    python -m tests.mutants --engine [--share 16]
+    python -m tests.mutants --engine [--share 12]
 
 A mutant is one small change of a derivative rule: a sign, a factor, a term dropped, an
 operator or an argument taken for another, a dtype lost. It dies if the tests generated
@@ -367,7 +367,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="so many mutants, chosen by lot")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--engine", action="store_true", help="the mutants of the compiler")
-    parser.add_argument("--share", type=int, default=16, help="one of so many of these; 1 is all")
+    parser.add_argument("--share", type=int, default=12, help="one of so many of these; 1: all")
     options = parser.parse_args()
     if options.engine:
         return of_the_engine(options.share, options.jobs)

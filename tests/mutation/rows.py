@@ -26,7 +26,7 @@ WAYS = ("as they are", "as large ones", "as large ones, in one thread")
 # where much is zero, far from its bounds, or moved by what does not count in the end
 POOR = {
     "no entries", "one entry", "numbers", "layers", "Adam", "Adam, single", "equal, not the same",
-    "momentum", "classes", "gradients of a softmax",
+    "mixed numbers", "momentum", "classes", "gradients of a softmax",
 }  # fmt: skip
 Fields = dict[str, Any]
 

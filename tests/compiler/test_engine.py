@@ -322,8 +322,8 @@ def _products(a: Any, b: Any, v: Any, w: Any) -> Any:
     return (
         a @ b, v @ a, b @ v, v @ v, a.T @ w, w @ b.T @ b, a[:, ::2] @ b[::2], a[::-1] @ b,
         (a @ b) @ a, a[None] @ np.stack([b, 2.0 * b, -b]), np.stack([a, a * 2]) @ b[:, 0],
-        (v[:3] * 2.0) @ a, a @ b[:, :1], a[:1] @ b, np.vdot(a, a * 2.0), np.stack([b, b]).mT @ b,
-        np.stack([b, b * 2])[:, None] @ np.stack([a, a * 3, a, -a]), v @ np.stack([b.T, b.T]),
+        (v[:3] * 2.0) @ a, a @ b[:, :1], a[:1] @ b, np.vdot(a, a * 2.0), np.stack([b, -b]).mT @ b,
+        np.stack([b, b * 2])[:, None] @ np.stack([a, a * 3, a, -a]), v @ np.stack([b.T, -b.T]),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from benchmarks.peers import by_hand
 from benchmarks.peers.deltaprop_compiled import TrainStep
 from benchmarks.problem import Problem, case_name
 from benchmarks.train_step import CASES, KINDS
+from deltaprop.compiler.boundary import Runners
 from deltaprop.compiler.compiled import Compiled
-from deltaprop.compiler.numpy_executor import Runners, listing, walker
+from deltaprop.compiler.numpy_executor import Runner, listing, walker
+from deltaprop.compiler.passes import optimised
 from deltaprop.compiler.recording import Recorded
 
 WALKERS = [*dict.fromkeys([walker().name, "python"])]
@@ -63,7 +66,7 @@ def report(problem: Problem, rows: bool) -> None:
     for name, spent in sorted(kinds.items(), key=lambda item: -np.sum(item[1])):
         line(f"{len(spent):7} x {name}", np.sum(spent, 0))
     for runner in runners:
-        runner._walker = _walk(runner, [], runner._stores())
+        runner._walker = _walk(runner, [], runner.stores)
     line("  all else: signature, inputs, results", _least(steps, number))
 
 
@@ -82,7 +85,8 @@ class _Seen:
     listing, walker = staticmethod(listing), staticmethod(walker)
 
     def executable(self, recorded: Recorded, *_: Any) -> Any:
-        runners = Runners(recorded)
+        recorded.program = optimised(recorded.program)
+        runners = Runners(partial(Runner, recorded))
         self.runner = runners.idle[0]
         return runners.run
 

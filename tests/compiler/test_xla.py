@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -15,13 +17,17 @@ from hypothesis import given, settings
 import deltaprop as dp
 from deltaprop import compiler
 from deltaprop.calculus import elementwise
+from deltaprop.compiler import xla_executor
 from deltaprop.testing import strategies as dst
 from deltaprop.tree import flatten
 
 from .. import oracles
 from ..test_rules import CASES, SMOOTH, case_trial
+from .interrupts import lines
+from .test_forks import in_a_child
 from .test_functions import DERIVATIVES, W, X
 from .test_table import gradients
+from .test_threads import in_threads
 from .test_training import BATCHES, LOSSES, training
 
 dnp: Any = dp.numpy
@@ -364,6 +370,104 @@ def test_dtypes_are_numpys_and_the_users_setting_stays() -> None:
     assert jax.numpy.asarray(X).dtype == np.float32
     with pytest.raises(TypeError, match="JAX has no arrays of"):
         xla(lambda x: x + 1)(np.ones(2, np.longdouble))
+
+
+def counter() -> tuple[Any, Any, Any, Any]:
+    """A step that counts in variables of each kind: of those, one is held by the user."""
+    seen, unseen, number = dp.Value([0.0, 0.0]), dp.Value(np.zeros((3, 3))), dp.Value(0.0)
+    rng = np.random.default_rng(0)
+    held = seen.data
+
+    @xla
+    def step(x: Any, rng: Any) -> Any:
+        loss = sum((v * x).sum() for v in (seen, unseen, number))
+        loss = loss + rng.integers(10)
+        for v in (seen, unseen, number):
+            v.zero_grad()
+        loss.backward()
+        seen.data += 1.0
+        unseen.data += 1.0
+        number.data += 1.0
+        return loss
+
+    def state() -> Any:
+        assert held is seen.data
+        counts = {float(x) for v in (seen, unseen, number) for x in np.ravel(v.numpy())}
+        (count,) = counts
+        grads = [v.grad for v in (seen, unseen, number)]
+        return count, grads, rng.bit_generator.state["state"]
+
+    return step, state, rng, held
+
+
+def test_threads_take_turns() -> None:
+    step, state, rng, _ = counter()
+    in_threads(*[lambda: step(2.0, rng)] * 4, times=25)
+    assert state()[0] == 100.0
+    f = xla(lambda x: (x + 1.0, x.sum()))
+    xs = [np.full((40 * k, 40), float(k)) for k in (1, 2, 2, 3)]
+    in_threads(*[lambda x=x: close(f(x), (x + 1.0, x.sum())) for x in xs], times=25)
+
+
+def test_an_interrupt_leaves_all_old_or_all_new() -> None:
+    step, state, rng, _ = counter()
+    step(2.0, rng)
+    last = lines(lambda: step(3.0, rng))
+    assert last > 50
+    for k in range(1, last + 1):
+        before = state()
+        lines(lambda k=k: step(float(k), rng), k)
+        count, grads, drawn = state()
+        if count == before[0]:
+            close(grads, before[1])
+            assert drawn == before[2]
+        else:
+            assert count == before[0] + 1.0
+            assert float(grads[2]) == k
+            assert drawn != before[2]
+    before = state()[0]
+    step(1.0, rng)
+    assert state()[0] == before + 1.0
+
+
+def test_what_is_left_outside_is_written_in_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of Python runs between the first that is written and the last, so no signal comes."""
+    step, _, rng, held = counter()
+    step(2.0, rng)
+    consume, seen = xla_executor.consume, []
+
+    def last(rows: Any) -> None:
+        before = held.copy()
+        ran = lines(lambda: consume(rows))
+        if not np.array_equal(held, before):
+            seen.append(ran)
+
+    monkeypatch.setattr(xla_executor, "consume", last)
+    step(2.0, rng)
+    assert seen == [0]
+
+
+def test_nothing_is_kept_of_results() -> None:
+    f = xla(lambda x: (x + 1.0, x[0]))
+    for n in (3, 300):
+        y = f(np.ones((n, n)))
+        kept = [weakref.ref(a) for a in y]
+        del y
+        assert all(a() is None for a in kept)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_is_told_that_jax_does_not_work_there() -> None:
+    f = xla(lambda x: x + 1.0)
+    f(X)
+
+    def work() -> None:
+        for x in (X, X[0]):
+            with pytest.raises(RuntimeError, match=r"forked after JAX began.*executor='numpy'"):
+                f(x)
+
+    in_a_child(work)
+    close(f(X), X + 1.0)
 
 
 def test_what_jax_lacks_is_named() -> None:

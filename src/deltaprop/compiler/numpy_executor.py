@@ -10,24 +10,22 @@ from __future__ import annotations
 import os
 from array import array
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from itertools import starmap
-from operator import attrgetter, call, getitem, is_, setitem
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from operator import attrgetter, is_, itemgetter, setitem
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import shape_of
-from ..tree import LEAF, unflatten
+from .boundary import Boundary, Runners, input_names, stores, value
 from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
 from .program import Call, Program, Variable, alias, flops, listed, symbols_in
 from .recording import Place, Recorded
-from .table import Table, fixed
+from .table import Table
 from .tiles import Region, are_shared, regions
-from .traced import UnfitError
-from .turns import consume, exclusively
 from .walkers import PythonWalker
 
 _MANY = 16  # numbers in a row that are fetched, or stored, at once
@@ -203,173 +201,94 @@ def _at_the_end(program: Program, early: Collection[Variable]) -> Program:
     return Program(program.inputs, [*program.calls, *calls], outputs)
 
 
-class Runner:
-    """A program laid out in memory, for variables that hold the arrays that they hold now.
-
-    One call at a time: see `Runners`.
-    """
+class Runner(Boundary):
+    """A program laid out in memory, for variables that hold the arrays that they hold now."""
 
     def __init__(self, recorded: Recorded) -> None:
-        self.recorded = recorded
         self.plan: Plan = Plan(recorded)
-        plan = self.plan
+        plan, reads = self.plan, recorded.reads
         self.table: Table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
         table = self.table
-        self._targets: list[Any] = []
-        self._keys: list[Any] = []
-        self._given: list[int] = []
-        self._getters: list[Any] = []
-        self._bases: list[tuple[Variable, Callable[..., Any], Any]] = []
-        count = len(plan.program.inputs) - len(recorded.reads)
-        for i, x in enumerate(plan.program.inputs[:count]):
-            self._input(x, i)
-        for place, x in recorded.reads:
-            self._outside(x, place)
-        self._many = self._together()
+        self._whole: dict[Variable, Any] = {}  # what is pointed at
+        targets = {x: self._target(x) for x in plan.program.inputs}
+        for _, x in reads:
+            if plan.memory.elsewhere.get(x) is not None:
+                del targets[x]
+        self._many = self._together(recorded, targets)
         given = {*plan.program.inputs}
         fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
         self._fresh = fresh - given  # large results
-        self._results = [self._result(x) for x in plan.results]
-        stores = self._stores()
+        super().__init__(recorded, targets, [value(x, self._result) for x in plan.results])
+        self.stores: list[Any] = stores(recorded, self._left(), table.getter)
         if not plan.leaves:
             table.sure = len(table.rows)  # whatever comes, nothing changes outside
         self._views = [*table.late]
-        self._walker = walker()(table, stores)
+        self._walker = walker()(table, self.stores)
 
-    def _input(self, x: Variable, i: int) -> None:
+    def _target(self, x: Variable) -> tuple[Any, Any]:
+        """Where an input is put."""
         if x.boxed:
-            self._targets.append(self.table.boxes.setdefault(x, [None]))
-            self._keys.append(0)
-            self._given.append(i)
-        elif x in self.table.arrays:
-            self._targets.append(self.table.arrays[x])
-            self._keys.append(...)
-            self._given.append(i)
-        else:
-            self._bases.append((x, getitem, i))
+            return self.table.boxes, x
+        return (self.table.arrays[x], ...) if x in self.table.arrays else (self._whole, x)
 
-    def _outside(self, x: Variable, place: Place) -> None:
-        if self.plan.memory.elsewhere.get(x) is not None:
-            return
-        if x not in self.table.arrays:
-            self._bases.append((x, getattr, place.owner))
-            return
-        self._targets.append(self.table.arrays[x])
-        self._keys.append(...)
-        self._getters.append((getattr, place.owner, place.name))
-
-    def _together(self) -> list[tuple[Any, list[Any]]]:
+    def _together(
+        self, recorded: Recorded, targets: dict[Variable, Any]
+    ) -> list[tuple[Any, list[Any]]]:
         """Take out of what is fetched the numbers that lie in a row: they are fetched at once."""
-        first = len(self._given)
-        rows: list[list[int]] = []
-        numbers = [i for i in range(first, len(self._targets)) if self._is_number(i)]
-        numbers.sort(key=lambda i: self._address(i))
-        for i in numbers:
-            if rows and self._address(i) == self._address(rows[-1][-1]) + 8:
-                rows[-1].append(i)
-            else:
-                rows.append([i])
-        rows = [row for row in rows if len(row) >= _MANY]
+        numbers = [
+            (int(targets[x][0].ctypes.data), x, place.owner)
+            for place, x in recorded.reads
+            if place.name == "_held" and x in targets and x.dtype == np.float64 and not x.shape
+        ]
+        rows: list[list[Any]] = []
+        for number in sorted(numbers, key=itemgetter(0)):
+            if not rows or number[0] != rows[-1][-1][0] + 8:
+                rows.append([])
+            rows[-1].append(number)
         many: list[tuple[Any, list[Any]]] = []
-        gone = {i for row in rows for i in row}
         for row in rows:
-            cell = self._targets[row[0]]
-            whole = np.lib.stride_tricks.as_strided(cell, (len(row),), (8,))
-            view: Any = whole
-            many.append((memoryview(view), [self._getters[i - first][1] for i in row]))
-        keep = [i for i in range(len(self._targets)) if i not in gone]
-        self._getters = [x for i, x in enumerate(self._getters, first) if i not in gone]
-        self._targets = [self._targets[i] for i in keep]
-        self._keys = [self._keys[i] for i in keep]
+            if len(row) >= _MANY:
+                cell, _ = targets[row[0][1]]
+                whole: Any = np.lib.stride_tricks.as_strided(cell, (len(row),), (8,))
+                many.append((memoryview(whole), [owner for _, _, owner in row]))
+                for _, x, _ in row:
+                    del targets[x]
         return many
 
-    def _is_number(self, i: int) -> bool:
-        """Whether the target of a variable's data is a float."""
-        array, getter = self._targets[i], self._getters[i - len(self._given)]
-        return array.dtype == np.float64 and not array.shape and getter[2] == "_held"
-
-    def _address(self, i: int) -> int:
-        return int(self._targets[i].ctypes.data)
-
-    def _result(self, x: Any) -> tuple[Any, ...]:
+    def _result(self, x: Variable) -> tuple[Any, ...]:
         """A function and its arguments, which give a result in memory of its own."""
-        if not isinstance(x, Variable):
-            return (np.ndarray.copy, x) if isinstance(x, np.ndarray) else fixed(x)
-        if x in self._fresh:
-            self.table.array(x)
-            return self.table.getter(x)
         get, *args = self.table.getter(x)
-        if x.number or x.scalar:
+        if x.number or x.scalar or x in self._fresh:
             return (get, *args)
         known = self.table.arrays.get(x)
         return (_copied, get, args) if known is None else (np.ndarray.copy, known, "K")
 
-    def _stores(self) -> list[tuple[Any, ...]]:
-        """What is left outside: copied to arrays there, or put there."""
-        stores: list[tuple[Any, ...]] = []
+    def _left(self) -> Iterator[tuple[Place, Any, None]]:
+        """What is put outside; there are rows for what is copied to arrays there."""
         for place, y, home, before in self.plan.leaves:
-            if home is not None:
-                if not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
-                    self.table.row(setitem, home, ..., self.table.array(y))
-                continue
-            value = self.table.getter(y) if isinstance(y, Variable) else fixed(y)
-            stores.append((setattr, place.owner, place.name, *value))
-        if self.recorded.generators:
-            stores.append((setitem, self.recorded.drawn, slice(None), *fixed(())))
-        return stores
+            if home is None:
+                yield place, y, None
+            elif not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
+                self.table.row(setitem, home, ..., self.table.array(y))
 
     def fits(self) -> bool:
         """Return whether the variables still hold these arrays."""
         return all(map(is_, map(_held, self.plan.owners), self.plan.homes))
 
-    def __call__(self, inputs: Sequence[Any]) -> Any:
-        plan = self.plan
-        leaves = map(inputs.__getitem__, self._given)
-        consume(map(setitem, self._targets, self._keys, [*leaves, *starmap(call, self._getters)]))
+    def walk(self) -> None:
         for numbers, owners in self._many:
             numbers[:] = array("d", map(_held, owners))
         if self._views:
-            known = {x: at._held if get is getattr else inputs[at] for x, get, at in self._bases}
+            known, views = self._whole, self.plan.memory.views
             for x, given in known.items():
                 # the program writes to the memory of an argument, or loops cannot read it
-                shared = any(np.may_share_memory(given, home) for home in plan.homes)
+                shared = any(np.may_share_memory(given, home) for home in self.plan.homes)
                 if shared or not given.flags.aligned:
                     known[x] = given.copy("K")
-            known.update({x: _empty(plan.memory.views[x]) for x in self._fresh})
+            known |= {x: _empty(views[x]) for x in self._fresh}
             self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
+            known.clear()
         self._walker()
-        results = [*starmap(call, self._results)]
-        for i, wrap in enumerate(self.recorded.wrapped):
-            if wrap is not None:
-                results[i] = wrap(results[i])
-        structure = self.recorded.structure
-        return results[0] if structure is LEAF else unflatten(structure, results)
-
-
-class Runners:
-    """A program that runs, laid out anew for each call that begins before another has ended."""
-
-    def __init__(self, recorded: Recorded) -> None:
-        recorded.program = optimised(recorded.program)
-        self.recorded = recorded
-        self.idle: list[Runner] = [Runner(recorded)]
-
-    def run(self, inputs: Sequence[Any]) -> Any:
-        """Give what the function gives."""
-        try:
-            runner = self.idle.pop()
-        except IndexError:
-            runner = None
-        if runner is None or not runner.fits():
-            runner = exclusively(Runner, self.recorded)
-        try:
-            result = runner(inputs)
-        except UnfitError:
-            self.idle.append(runner)
-            raise
-        # after another error, threads may still compute in its memory
-        self.idle.append(runner)
-        return result
 
 
 def _copied(get: Any, args: Any) -> Any:
@@ -388,7 +307,8 @@ def _empty(view: View) -> np.ndarray:
 
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
-    return Runners(recorded).run
+    recorded.program = optimised(recorded.program)
+    return Runners(partial(Runner, recorded)).run
 
 
 def listing(recorded: Recorded, *_: Any) -> str:
@@ -401,14 +321,3 @@ def listing(recorded: Recorded, *_: Any) -> str:
         f"place of {memory.asked:,} B"
     )
     return listed(plan.program, input_names(recorded), memory.offsets, total)
-
-
-def input_names(recorded: Recorded) -> dict[Variable, str]:
-    """What the inputs of a program are called."""
-    names = {x: f"input {i}" for i, x in enumerate(recorded.program.inputs)}
-    leaves: dict[int, str] = {}
-    for place, x in recorded.reads:
-        own = place.owner._extra.name if place.owner._extra else None
-        names[x] = leaves.setdefault(id(place.owner), own or f"variable {len(leaves)}")
-        names[x] += ".grad" if place.name == "_grad" else ""
-    return names

@@ -72,6 +72,8 @@ class Table:
         program runs; so is what a `Made` reads and writes.
     sure : int
         From this row on, no error can come, and no Python code runs.
+    boxes : dict
+        In a run, the variables that lie in no buffer.
     late : dict
         For each view of an array that is known only when the program runs, its place among these.
     """
@@ -82,7 +84,7 @@ class Table:
         self._shared = shared
         self.memory = memory
         self.arrays: dict[Variable, np.ndarray] = memory.laid()
-        self.boxes: dict[Variable, list[Any]] = {}
+        self.boxes: dict[Variable, Any] = {}
         self.rows: list[tuple[Any, ...]] = []
         self.sure: int = 0
         self.late: dict[View, int] = {}
@@ -117,7 +119,7 @@ class Table:
     def getter(self, x: Any) -> Any:
         """A function and its arguments, which give what a variable is in a run."""
         if x.boxed:
-            return list.__getitem__, self.boxes.setdefault(x, [None]), 0
+            return dict.__getitem__, self.boxes, x
         array = self.array(x)
         if isinstance(array, View):
             return list.__getitem__, self.now, self.late[array]
@@ -129,12 +131,9 @@ class Table:
 
     def _python(self, call: Call) -> None:
         y = call.result
-        into = self.boxes.setdefault(y, [None]) if y.boxed else self.array(y)
-        flat = not call.params and all(
-            isinstance(x, Variable) or next(symbols_in(x), None) is None for x in call.args
-        )
+        into = self.boxes if y.boxed else self.array(y)
         known = {x: self.getter(x) for x in call.reads}
-        self.rows.append((Made(self.now, self.late, call, into, known, flat),))
+        self.rows.append((Made(call, known, into, self.now, self.late),))
         self.sure = len(self.rows)
 
     def _copy(self, call: Call) -> None:
@@ -308,38 +307,48 @@ def _constant(_: str, x: Any, dtype: Any, whole: tuple[int, ...]) -> np.ndarray:
 
 
 class Made:
-    """A call of any function, whose result is copied to where it belongs."""
+    """A call of any function, whose result is put or copied to where it belongs.
 
-    def __init__(
-        self, now: list[Any], late: Any, call: Call, into: Any, known: Any, flat: bool
-    ) -> None:
+    Parameters
+    ----------
+    call : Call
+    known : dict
+        For each variable that it reads a function and its arguments, which give it.
+    into : dict, array or View
+        The result is put in a dict, or copied to an array.
+    now, late
+        See `Table`.
+    """
+
+    def __init__(self, call: Call, known: Any, into: Any, now: Any = (), late: Any = None) -> None:
         self.function: Any = getattr(call.function, "evaluate", call.function)
         self.call: Call = call
-        self.now: list[Any] = now
+        self.now: Any = now
         self.into: Any = into
         self.at: Any = late[into] if isinstance(into, View) else None
         self.known: Any = known
+        nested = [x for x in call.args if not isinstance(x, Variable)]
         self.getters: Any = None
-        if flat:
+        if next(symbols_in((nested, call.params)), None) is None:
             self.getters = [known[x] if isinstance(x, Variable) else fixed(x) for x in call.args]
 
     def __call__(self) -> None:
+        call = self.call
         if self.getters is not None:
-            y = self.function(*starmap(apply, self.getters))
+            y = self.function(*starmap(apply, self.getters), **call.params)
         else:
             data = {x: f(*a) for x, (f, *a) in self.known.items()}
-            args, params = substituted(self.call.args, data), substituted(self.call.params, data)
+            args, params = substituted(call.args, data), substituted(call.params, data)
             y = self.function(*args, **params)
-        result = self.call.result
-        if type(self.into) is list:
-            self.into[0] = y
+        y = as_number(y) if call.item else y
+        if type(self.into) is dict:
+            self.into[call.result] = y
             return
-        into = self.into if self.at is None else self.now[self.at]
-        y = as_number(y) if self.call.item else y
+        into, result = self.into if self.at is None else self.now[self.at], call.result
         dtype = np.result_type(y) if result.number else getattr(y, "dtype", None)
         if np.shape(y) != result.shape or dtype != result.dtype:
             raise UnfitError(
-                f"{self.call.name} gave {dtype}{list(np.shape(y))} where the recording had "
+                f"{call.name} gave {dtype}{list(np.shape(y))} where the recording had "
                 f"{result.described}"
             )
         into[...] = y

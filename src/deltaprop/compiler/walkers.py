@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from itertools import chain, repeat, starmap
@@ -44,8 +44,7 @@ class PythonWalker:
             if any(type(x) is View for x in row):
                 at = (self._head, i) if i < table.sure else (self._tail, i - table.sure)
                 self._open.append((*at, row))
-        self._where = [*zip(*[store[:3] for store in stores], strict=True)] or [(), (), ()]
-        self._what = [store[3:] for store in stores]
+        self._stores = storing(stores)
 
     def _called(self, row: Sequence[Any]) -> Sequence[Any]:
         if type(row[0]) is Tiles:
@@ -68,8 +67,14 @@ class PythonWalker:
             self._end()
 
     def _end(self) -> None:
-        stores = map(call, *self._where, starmap(call, self._what))
-        consume(chain(starmap(call, self._tail), stores))
+        consume(chain(starmap(call, self._tail), self._stores()))
+
+
+def storing(stores: Sequence[Any]) -> Callable[[], Iterable[Any]]:
+    """What gives an iterator that stores all, in C alone."""
+    where = [*zip(*[store[:3] for store in stores], strict=True)] or [(), (), ()]
+    what = [store[3:] for store in stores]
+    return lambda: map(call, *where, starmap(call, what))
 
 
 def called(row: Sequence[Any]) -> Sequence[Any]:

@@ -12,11 +12,13 @@ and on the CPU subnormal numbers count as zero.
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
-from itertools import accumulate
-from operator import is_
+from functools import cached_property, partial
+from itertools import accumulate, starmap
+from operator import attrgetter, is_, setitem
+from operator import call as apply
 from typing import Any
 
 import jax
@@ -24,17 +26,21 @@ import numpy as np
 
 from ..graph import copied
 from ..graph.node import is_mutable
-from ..tree import LEAF, Structure, unflatten
+from ..tree import Structure
+from .boundary import Boundary, Runners, input_names, stores, value
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
-from .numpy_executor import input_names
 from .passes import PASSES, moves_little
-from .program import Call, Program, Variable, flops, is_draw, listed, run, substituted, symbols_in
+from .program import Call, Program, Variable, flops, is_draw, listed, substituted, symbols_in
 from .recording import Place, Recorded
 from .sharding import Layout
+from .table import Made
+from .turns import consume
+from .walkers import QUIET, storing
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
 _WIDE = 8  # operations in a step of lanes, on average
+_held, _is_exposed = attrgetter("_held"), attrgetter("_extra.exposed")
 _NOTHING = ((object(),), None)
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
 
@@ -122,8 +128,9 @@ class Xla:
     ) -> Callable[[Sequence[Any]], Any]:
         """The program as a function of a sequence of inputs."""
         recorded.program = _optimised(recorded.program)
+        _Process.begin()
         replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
-        return _HostWriter(replay).run()
+        return Runners(partial(Host, replay)).run
 
     def listing(self, recorded: Recorded, *_: Any) -> str:
         """The program, for people to read."""
@@ -147,6 +154,30 @@ def _optimised(program: Program) -> Program:
         if step is not lanes or all(gone > _WIDE * len(v.steps) for v in vectors):
             program = after
     return program
+
+
+class _Process:
+    """Whether JAX works here: its threads are lost in a process that is forked."""
+
+    begun = forked = False
+
+    @classmethod
+    def begin(cls) -> None:
+        if cls.forked:
+            raise RuntimeError(
+                "JAX cannot compute in this process, which was forked after JAX began to: start it "
+                "anew, as multiprocessing does after set_start_method('spawn'), or compile with "
+                "executor='numpy'"
+            )
+        cls.begun = True
+
+    @classmethod
+    def fork(cls) -> None:
+        cls.forked = cls.begun
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.fork)
 
 
 class _Replay:
@@ -189,6 +220,7 @@ class _Replay:
         left = [x for _, x in recorded.writes]
         uses = Counter(symbols_in([*recorded.program.outputs, *left]))  # twice what is left
         self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
+        self.parts = [*map(_parts, self.wanted)]
         self.fetch: list[Callable[..., Any]] = [*map(self._fetch, self.wanted), np.asarray]
         self.names = [tuple([self.keys.get(x, x) for x in xs]) for xs in self.given]
         args = [x for call in split.inside for x in call.args]
@@ -206,6 +238,7 @@ class _Replay:
             **self.layout.options([*self.shardings, *[everywhere] * len(self.sent)]),
         )
         self.compiled: Any = None
+        self.senders = [(self._sender(i), xs) for i, xs in enumerate(self.given)]
 
     def _successors(self) -> dict[Variable, Variable]:
         """What is computed to take the place outside of what was given."""
@@ -248,14 +281,14 @@ class _Replay:
         wanted = [_packed(xs, [known[x].array for x in xs], jax.numpy) for xs in self.wanted]
         return wanted + faults
 
-    def sender(self, i: int) -> Callable[..., Any]:
+    def _sender(self, i: int) -> Callable[..., Any]:
         """What gives an array on the devices, and sends it if it is no longer there."""
         xs, name, sharding = self.given[i], self.names[i], self.shardings[i]
         is_state, owner = i < len(self.state), self.variables.get(xs[0])
         held: dict[Any, Any] = self.executor.held if xs[0] in self.keys else {}
         found = held.pop if is_state and not self.executor.shared else held.get
 
-        def sent(*data: Any) -> Any:
+        def sent(data: list[Any]) -> Any:
             before, array = found(name, _NOTHING)
             again = all(map(is_, before, data))
             if array is None or not again:
@@ -292,105 +325,76 @@ class _Replay:
         return arrays, data
 
 
-class _HostWriter:
-    """Writes the source of what the host does in a call."""
+class Host(Boundary):
+    """What the host does for a program, for variables that are exposed as they are now."""
 
     def __init__(self, replay: _Replay) -> None:
-        self.replay = replay
-        self.names: dict[Any, str] = {}
-        self.space: dict[str, Any] = {
-            "computed": replay.computed, "copied": copied, "errstate": np.errstate,
-            "given": _given, "held": replay.executor.held,
-            "run": run, "unflatten": unflatten,
-        }  # fmt: skip
-        recorded, split = replay.recorded, replay.split
-        arguments = self.row(x for x in recorded.program.inputs if x not in replay.keys)
-        self.lines = [f"{arguments}= inputs"] if arguments else []
-        for place, x in recorded.reads:
-            self.lines.append(f"{self.named(x)} = {self.named(place.owner)}.{place.name}")
-        self.calls(split.before)
-        self.devices()
-        self.calls(split.after)
-        texts = [*map(self.returned, recorded.program.outputs, recorded.wrapped)]
-        self.lines.append(f"result = {self.tree(recorded.structure, texts)}")
-        self.write()
+        self.replay, recorded = replay, replay.recorded
+        self._boxes: dict[Any, Any] = {}
+        self._before = [*map(self._made, replay.split.before)]
+        self._after = [*map(self._made, replay.split.after)]
+        outputs, left, count = [*recorded.program.outputs], recorded.left, len(recorded.wrapped)
+        for i, x in enumerate(outputs):
+            free = replay.is_made(x) and (i >= count or not x.shape or x in replay.alone)
+            if isinstance(x, Variable) and not free:  # others may write to it
+                outputs[i] = y = Variable.like(x)
+                self._after.append(self._made(Call(copied, (x,), {}, y, reads=(x,))))
+        targets = {x: (self._boxes, x) for x in recorded.program.inputs}
+        super().__init__(recorded, targets, [value(x, self._getter) for x in outputs[:count]])
+        owners = {place: place.owner for place in left if place.name == "_held"}
+        # what a user may hold is written where it lies
+        homes = {place: x._held for place, x in owners.items() if _is_exposed(x)}
+        self._exposed, self._homes = [owners[place] for place in homes], [*homes.values()]
+        self._hidden = [x for place, x in owners.items() if place not in homes]
+        changed = zip(left, outputs[count:], map(homes.get, left), strict=True)
+        self._state = [*zip(replay.names, replay.wanted, strict=False)][: len(replay.state)]
+        held = [(setitem, replay.executor.held, x, *self._getter(x)) for x, _ in self._state]
+        self._stores = storing([*stores(recorded, changed, self._getter), *held])
 
-    def run(self) -> Any:
-        """The function."""
-        source = "\n    ".join(["def replay(inputs):", *self.lines, "return result"])
-        exec(compile(source, "<deltaprop program>", "exec"), self.space)
-        return self.space["replay"]
+    def _made(self, call: Call) -> tuple[Made]:
+        """A row that the host does by itself."""
+        return (Made(call, {x: self._getter(x) for x in call.reads}, self._boxes),)
 
-    def named(self, x: Any) -> str:
-        """The name of a variable, or of an object."""
-        key = x if isinstance(x, Variable) else id(x)
-        if key not in self.names:
-            name = self.names[key] = f"x{len(self.names)}"
-            if key is not x:
-                self.space[name] = x
-        return self.names[key]
+    def _getter(self, x: Any) -> tuple[Any, ...]:
+        return dict.__getitem__, self._boxes, x
 
-    def row(self, xs: Iterable[Any]) -> str:
-        """The names of several, each with a comma."""
-        return "".join([f"{self.named(x)}, " for x in xs])
+    def fits(self) -> bool:
+        """Return whether what a user may hold of the variables is the same."""
+        held = map(_held, self._exposed)
+        return all(map(is_, held, self._homes)) and not any(map(_is_exposed, self._hidden))
 
-    def tree(self, structure: Structure, texts: Sequence[str]) -> str:
-        """The expression for a tree with these leaves."""
-        row = "".join([f"{text}, " for text in texts])
-        if structure is LEAF:
-            return texts[0]
-        return f"({row})" if structure.is_row else f"unflatten({self.named(structure)}, [{row}])"
+    def walk(self) -> None:
+        _Process.begin()
+        if self._before:
+            QUIET.copy().run(consume, starmap(apply, self._before))
+        replay, boxes = self.replay, self._boxes
+        get = boxes.__getitem__
+        arrays, data = replay.computed(*[send([*map(get, xs)]) for send, xs in replay.senders])
+        for xs, parts, array in zip(replay.wanted, replay.parts, data, strict=True):
+            for x, (at, shape, take) in zip(xs, parts, strict=True):
+                boxes[x] = take(array, at) if take else array[at].reshape(shape)
+        for (name, xs), array in zip(self._state, arrays, strict=False):
+            boxes[name] = tuple(map(get, xs)), array
+        if self._after:
+            QUIET.copy().run(consume, starmap(apply, self._after))
+        consume(self._stores())
 
-    def calls(self, calls: Sequence[Call]) -> None:
-        """What the host does by itself."""
-        self.lines += ["with errstate(all='ignore'):"] if calls else []
-        for call in calls:
-            flat = len(call.reads) == sum(isinstance(x, Variable) for x in call.args)
-            args = f"({self.row(call.args)}), {self.named(call.params)}"
-            args = args if flat else f"*given({self.row((call, *call.reads))})"
-            function = self.named(call.function)
-            self.lines.append(
-                f"    {self.named(call.result)} = run({function}, {args}, {call.item})"
-            )
+    def __call__(self, inputs: Sequence[Any]) -> Any:
+        result = super().__call__(inputs)
+        self._boxes.clear()
+        return result
 
-    def devices(self) -> None:
-        """Send what is given, compute, and take the results apart."""
-        replay = self.replay
-        sent = [
-            f"{self.named(replay.sender(i))}({self.row(xs)}), " for i, xs in enumerate(replay.given)
-        ]
-        arrays = [f"a{i}" for i in range(len(replay.wanted))]
-        self.lines.append(f"arrays, [{', '.join(arrays)}] = computed({''.join(sent)})")
-        for a, xs in zip(arrays, replay.wanted, strict=True):
-            for x, end in zip(xs, _ends(xs), strict=True):
-                part = a if len(xs) == 1 else f"{a}[{end - x.size}:{end}].reshape({x.shape})"
-                one = f"{a}.item({end - 1})" if x.number else f"{a}.flat[{end - 1}]"
-                self.lines.append(f"{self.named(x)} = {part if x.shape else one}")
 
-    def returned(self, x: Any, wrapped: Any) -> str:
-        """A result, in memory that nobody else writes to."""
-        free = self.replay.is_made(x) and (not x.shape or x in self.replay.alone)
-        text = self.named(x) if free else f"copied({self.named(x)})"
-        return f"{self.named(wrapped)}({text})" if wrapped else text
-
-    def write(self) -> None:
-        """Leave outside what the function leaves there."""
-        replay, writes = self.replay, self.replay.recorded.writes
-        left: dict[str, str] = {}
-        for x in [x for _, x in writes if not replay.is_made(x)]:
-            left[self.named(x)] = new = f"w{len(left)}"
-            self.lines.append(f"{new} = copied({self.named(x)})")
-        for i in range(len(replay.state)):
-            name, row = self.named(replay.names[i]), self.row(replay.wanted[i])
-            self.lines.append(f"held[{name}] = ({row}), arrays[{i}]")
-        self.space["drawn"] = replay.recorded.drawn
-        self.lines.append("drawn.clear()")
-        for place, x in writes:
-            owner, new = self.named(place.owner), left.get(self.named(x), self.named(x))
-            if place.name == "_grad":
-                self.lines.append(f"{owner}._grad = {new}")
-            else:
-                self.lines.append(f"{owner}.write({new})")
+def _parts(xs: Sequence[Variable]) -> list[tuple[Any, Any, Any]]:
+    """Where each of these lies in their array: with its shape, or a function that takes it out."""
+    if len(xs) == 1 and xs[0].shape:
+        return [(None, None, np.asarray)]
+    ends = [*accumulate(x.size for x in xs)]
+    one = [np.ndarray.item if x.number else np.ndarray.take for x in xs]
+    rows = zip(xs, ends, one, strict=True)
+    return [
+        (slice(n - x.size, n), x.shape, None) if x.shape else (n - 1, (), f) for x, n, f in rows
+    ]
 
 
 def _together(xs: Iterable[Variable]) -> list[list[Variable]]:
@@ -416,12 +420,6 @@ def _packed(xs: Sequence[Variable], arrays: Sequence[Any], space: Any) -> Any:
 def _key(place: Place) -> tuple[int, str]:
     """What a place is called in `Xla.held`."""
     return id(place.owner), place.name
-
-
-def _given(call: Call, *data: Any) -> Any:
-    """What a call on the host is given."""
-    known = dict(zip(call.reads, data, strict=True))
-    return substituted(call.args, known), substituted(call.params, known)
 
 
 def _is_fixed(data: Any) -> bool:

@@ -16,12 +16,12 @@ from .changes import CHANGES_OF_THE_ENGINE, Source, mutated
 from .mutants import Mutant, _numbered, _path, _recoded
 
 MODULES = (
-    "forms", "memory", "table", "walkers", "native", "numpy_executor", "tiles", "lanes", "passes",
-    "program", "compiled",
+    "forms", "memory", "table", "walkers", "native", "boundary", "numpy_executor", "tiles", "lanes",
+    "passes", "program", "compiled",
 )  # fmt: skip
 # what only people read, or how long something takes
 OTHERS = {
-    "numpy_executor.listing", "numpy_executor.input_names", "program.listed", "program._text",
+    "numpy_executor.listing", "boundary.input_names", "program.listed", "program._text",
     "program.Call.name", "program.Variable.described", "compiled.compile", "compiled._executor",
     "tiles._threads", "tiles._pool", "numpy_executor.walker", "compiled.Compiled.walker",
 }  # fmt: skip

@@ -13,8 +13,8 @@ _REASONS: dict[str, list[str]] = {
     ],
     'only says which of two ways is taken, and both give the same numbers': [
         "forms._kind: real and y.dtype.kind in 'biufc' -> y.dtype.kind in 'biufc'",
-        'table.Table._python: isinstance(x, Variable) or next(symbols_in(x), None) is None -> isinstance(x, Variable) and next(symbols_in(x), None) is None',
-        'table.Table._python: isinstance(x, Variable) or next(symbols_in(x), None) is None -> next(symbols_in(x), None) is None',
+        'table.Made.__init__: if next(symbols_in((nested, call.params)), None) is None: self.gett... -> pass',
+        'table.Made.__init__: (nested, call.params) -> (call.params, nested)',
         'table.Table._reduce: function == np.maximum.reduce and len(x.shape) == 2 and (1 < x.shap... -> function == np.maximum.reduce',
         'table._chooses: ufunc is np.maximum or ufunc is np.minimum -> ufunc is np.maximum',
         'native.NativeWalker._tiles: tiles.row > 1 and any((not own and type(x) is not int and x.shape f... -> tiles.row > 1 or any((not own and type(x) is not int and x.shape fo...',
@@ -55,7 +55,7 @@ _REASONS: dict[str, list[str]] = {
         'program.mapped: kind is float or kind is int or kind is np.ndarray -> kind is float and kind is int and (kind is np.ndarray)',
     ],
     'of no stores there are none, however many columns they have': [
-        'walkers.PythonWalker.__init__: [(), (), ()] -> [(), ()] #2',
+        'walkers.storing: [(), (), ()] -> [(), ()] #2',
     ],
     'the operands of a product have one dtype': [
         'native.NativeWalker._matmul: (a.dtype, b.dtype, y.dtype) -> (b.dtype, a.dtype, y.dtype)',
@@ -67,14 +67,11 @@ _REASONS: dict[str, list[str]] = {
         'native.NativeWalker._tiles: found is None or not all((type(x) is int or _is_plain(x) for x in a... -> found is None and (not all((type(x) is int or _is_plain(x) for x in...',
     ],
     'which numbers are fetched together changes no number; what lies 8 bytes further on is one': [
-        'numpy_executor.Runner._together: for i in range(first, len(self._targets)) if self._is_number(i) -> for i in range(first, len(self._targets))',
-        'numpy_executor.Runner._together: numbers.sort(key=lambda i: self._address(i)) -> pass',
-        'numpy_executor.Runner._together: rows = [row for row in rows if len(row) >= _MANY] -> pass',
-        'numpy_executor.Runner._together: memoryview(view) -> view',
-        "numpy_executor.Runner._is_number: array.dtype == np.float64 and (not array.shape) and (getter[2] == '... -> array.dtype == np.float64",
-        "numpy_executor.Runner._is_number: array.dtype == np.float64 and (not array.shape) and (getter[2] == '... -> not array.shape",
-        'numpy_executor.Runner._together: len(row) >= _MANY -> len(row) > _MANY',
-        'numpy_executor.Runner._is_number: not array.shape -> array.shape',
+        'numpy_executor.Runner._together: memoryview(whole) -> whole',
+        'numpy_executor.Runner._together: if len(row) >= _MANY: cell, _ = targets[row[0][1]] whole: Any = np.... -> pass',
+        'numpy_executor.Runner._together: for row in rows: if len(row) >= _MANY: cell, _ = targets[row[0][1]]... -> pass',
+        'numpy_executor.Runner._together: for _, x, _ in row: del targets[x] -> pass',
+        'numpy_executor.Runner._together: sorted(numbers, key=itemgetter(0)) -> numbers',
     ],
     'whatever is no container is known by its id at the end': [
         'passes._key: isinstance(x, Variable) or kind is np.ndarray -> isinstance(x, Variable)',

@@ -34,30 +34,21 @@ class Boundary:
         For each result a function and its arguments, which give it.
     """
 
-    def __init__(
-        self,
-        recorded: Recorded,
-        targets: Mapping[Variable, tuple[Any, Any]],
-        results: Sequence[Any],
-    ) -> None:
+    walk: Callable[[], None]  # computes, and stores what is left outside: see `stores`
+
+    def __init__(self, recorded: Recorded, targets: Mapping[Any, Any], results: Any) -> None:
         inputs = recorded.program.inputs[: -len(recorded.reads) or None]
-        places = [(place, x) for place, x in recorded.reads if x in targets]
         self._given = [i for i, x in enumerate(inputs) if x in targets]
-        self._owners = [place.owner for place, _ in places]
-        self._names = [place.name for place, _ in places]
-        fetched = [*[inputs[i] for i in self._given], *[x for _, x in places]]
+        self._outside = [(place.owner, place.name) for place, x in recorded.reads if x in targets]
+        fetched = [x for x in recorded.program.inputs if x in targets]
         self._targets, self._keys = [[targets[x][k] for x in fetched] for k in (0, 1)]
         self._results, self._wrapped = results, recorded.wrapped
         self._structure = recorded.structure
 
-    def walk(self) -> None:
-        """Compute, and store what is left outside: see `stores`."""
-        raise NotImplementedError
-
     def __call__(self, inputs: Sequence[Any]) -> Any:
         """Give what the function gives."""
-        given, held = map(inputs.__getitem__, self._given), map(getattr, self._owners, self._names)
-        consume(map(setitem, self._targets, self._keys, chain(given, held)))
+        fetched = map(inputs.__getitem__, self._given), starmap(getattr, self._outside)
+        consume(map(setitem, self._targets, self._keys, chain(*fetched)))
         self.walk()
         results = [*starmap(call, self._results)]
         for i, wrap in enumerate(self._wrapped):

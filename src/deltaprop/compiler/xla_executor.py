@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import accumulate, starmap
 from operator import attrgetter, is_, setitem
 from operator import call as apply
@@ -128,7 +128,7 @@ class Xla:
     ) -> Callable[[Sequence[Any]], Any]:
         """The program as a function of a sequence of inputs."""
         recorded.program = _optimised(recorded.program)
-        _Process.begin()
+        _verify_process()
         replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
         return Runners(partial(Host, replay)).run
 
@@ -156,28 +156,20 @@ def _optimised(program: Program) -> Program:
     return program
 
 
-class _Process:
-    """Whether JAX works here: its threads are lost in a process that is forked."""
-
-    begun = forked = False
-
-    @classmethod
-    def begin(cls) -> None:
-        if cls.forked:
-            raise RuntimeError(
-                "JAX cannot compute in this process, which was forked after JAX began to: start it "
-                "anew, as multiprocessing does after set_start_method('spawn'), or compile with "
-                "executor='numpy'"
-            )
-        cls.begun = True
-
-    @classmethod
-    def fork(cls) -> None:
-        cls.forked = cls.begun
+@cache
+def _process() -> int:
+    """The process in which JAX began to compute."""
+    return os.getpid()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_Process.fork)
+def _verify_process() -> None:
+    """Raise an error in a process that was forked since then: JAX has no threads there."""
+    if _process() != os.getpid():
+        raise RuntimeError(
+            "JAX cannot compute in this process, which was forked after JAX began to: start it "
+            "anew, as multiprocessing does after set_start_method('spawn'), or compile with "
+            "executor='numpy'"
+        )
 
 
 class _Replay:
@@ -220,7 +212,11 @@ class _Replay:
         left = [x for _, x in recorded.writes]
         uses = Counter(symbols_in([*recorded.program.outputs, *left]))  # twice what is left
         self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
-        self.parts = [*map(_parts, self.wanted)]
+        alone = (None, None, np.asarray)
+        self.parts = [
+            [alone] if len(xs) == 1 and xs[0].shape else [*map(_part, xs, _ends(xs))]
+            for xs in self.wanted
+        ]
         self.fetch: list[Callable[..., Any]] = [*map(self._fetch, self.wanted), np.asarray]
         self.names = [tuple([self.keys.get(x, x) for x in xs]) for xs in self.given]
         args = [x for call in split.inside for x in call.args]
@@ -364,7 +360,7 @@ class Host(Boundary):
         return all(map(is_, held, self._homes)) and not any(map(_is_exposed, self._hidden))
 
     def walk(self) -> None:
-        _Process.begin()
+        _verify_process()
         if self._before:
             QUIET.copy().run(consume, starmap(apply, self._before))
         replay, boxes = self.replay, self._boxes
@@ -385,16 +381,11 @@ class Host(Boundary):
         return result
 
 
-def _parts(xs: Sequence[Variable]) -> list[tuple[Any, Any, Any]]:
-    """Where each of these lies in their array: with its shape, or a function that takes it out."""
-    if len(xs) == 1 and xs[0].shape:
-        return [(None, None, np.asarray)]
-    ends = [*accumulate(x.size for x in xs)]
-    one = [np.ndarray.item if x.number else np.ndarray.take for x in xs]
-    rows = zip(xs, ends, one, strict=True)
-    return [
-        (slice(n - x.size, n), x.shape, None) if x.shape else (n - 1, (), f) for x, n, f in rows
-    ]
+def _part(x: Variable, end: int) -> tuple[Any, Any, Any]:
+    """Where it lies in an array that it shares: with its shape, or a function that takes it out."""
+    if x.shape:
+        return slice(end - x.size, end), x.shape, None
+    return end - 1, (), np.ndarray.item if x.number else np.ndarray.take
 
 
 def _together(xs: Iterable[Variable]) -> list[list[Variable]]:

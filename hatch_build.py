@@ -30,7 +30,7 @@ class Walker(BuildHookInterface):
             MODULE,
             [SOURCE],
             include_dirs=[np.get_include()],
-            define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *limited],
+            define_macros=limited,
             py_limited_api=STABLE,
             optional=True,
         )

@@ -5,9 +5,7 @@
  * every bit is what NumPy gives. table.py says what a table is; native.py fills in the rows.
  */
 #define PY_SSIZE_T_CLEAN
-#ifndef NPY_NO_DEPRECATED_API
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
-#endif
 #define NPY_TARGET_VERSION NPY_2_0_API_VERSION
 #include <Python.h>
 #include <numpy/ndarraytypes.h>

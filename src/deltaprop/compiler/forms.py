@@ -23,7 +23,7 @@ REDUCTIONS = {np.add.reduce, np.maximum.reduce, np.minimum.reduce, np.multiply.r
 # functions of Python's whose every bit is NumPy's
 _EXACT = {math.sqrt, math.fabs, math.floor, math.ceil, math.trunc, operator.truediv}
 _MATMUL, SUM, SUM_TO = REGISTRY["matmul"], REGISTRY["sum"], REGISTRY["sum_to"]
-_WHERE, _CONVERSIONS = REGISTRY["where"], (REGISTRY["astype"],)
+_WHERE, _ASTYPE = REGISTRY["where"], REGISTRY["astype"]
 _PYTHON = {"f": float, "i": int, "c": complex}
 
 
@@ -54,7 +54,7 @@ def _kind(call: Call) -> tuple[Any, ...]:
         return python if dtypes is None else ("ufunc", *dtypes)
     if function in (as_number, alias):
         return ("copy",)
-    if function in _CONVERSIONS:
+    if function is _ASTYPE:
         x = call.args[0]
         real = isinstance(x, Variable) and (x.dtype.kind in "biuf" or x.dtype.kind == y.dtype.kind)
         return ("copy",) if real and y.dtype.kind in "biufc" else python
@@ -79,10 +79,11 @@ def _chosen(call: Call) -> bool:
     """Whether a choice between numbers of one dtype, by truth values, is two copies."""
     flags, *xs = call.args
     truths = isinstance(flags, Variable) and flags.dtype.kind == "b" and flags.shape
-    arrays = [x for x in xs if isinstance(x, (Variable, np.ndarray)) and not _is_number(x)]
-    known = all(_is_number(x) or any(x is a for a in arrays) for x in xs)
-    same = all(x.dtype == call.result.dtype for x in arrays)
-    return bool(truths and known and same and call.result.dtype.kind == "f")
+    dtype = call.result.dtype
+    known = all(
+        _is_number(x) or (isinstance(x, (Variable, np.ndarray)) and x.dtype == dtype) for x in xs
+    )
+    return bool(truths and known and dtype.kind == "f")
 
 
 def _alike(args: Sequence[Any], y: Any) -> bool:

@@ -67,8 +67,8 @@ class Memory:
     ----------
     views : dict
         From variables to the memory that they are part of, whatever holds arrays.
-    arrays : dict
-        From variables to arrays, if these are the same in every run.
+    at_home : dict
+        Those of `homes` that are computed there.
     offsets : dict
         From variables to where they begin in the block.
     sure : int
@@ -212,11 +212,7 @@ class Memory:
             if slot is None or not start <= slot.last <= i:
                 continue
             alike = (wanted.shape, wanted.dtype, wanted.strides)
-            views = [
-                self.views[z]
-                for z in reads
-                if self._slots.get(next(iter(self.roots(z)), z)) is slot
-            ]
+            views = [v for z in reads if self._slots.get((v := self.views[z]).root) is slot]
             if all((v.shape, v.dtype, v.strides) == alike for v in views):
                 return slot
         return None
@@ -254,13 +250,13 @@ class Memory:
         """New memory, and the arrays in it; those that are known only in a run are left out."""
         block = _allocated(self.taken)
         arrays: dict[Variable, np.ndarray] = {}
-        for x, (root, offset, shape, strides, dtype) in self.views.items():
-            root = self.at_home.get(root, root)
+        for x, view in self.views.items():
+            root = self.at_home.get(view.root, view.root)
             if root in self.offsets:
-                start = self.offsets[root] + offset
-                arrays[x] = np.ndarray(shape, dtype, block, start, strides)
+                start = self.offsets[root] + view.offset
+                arrays[x] = np.ndarray(view.shape, view.dtype, block, start, view.strides)
             elif self.elsewhere.get(root) is not None:
-                arrays[x] = part_of(self.elsewhere[root], View(root, offset, shape, strides, dtype))
+                arrays[x] = part_of(self.elsewhere[root], view)
         return arrays
 
 
@@ -269,8 +265,7 @@ def part_of(whole: np.ndarray, view: View) -> np.ndarray:
     if view.offset == 0 and (view.shape, view.strides) == (whole.shape, whole.strides):
         return whole
     buffer = whole if whole.flags.c_contiguous else whole.T
-    made = np.ndarray(view.shape, view.dtype, buffer, view.offset, view.strides)
-    return made
+    return np.ndarray(view.shape, view.dtype, buffer, view.offset, view.strides)
 
 
 def _starts(calls: Sequence[Call], regions: Sequence[Region]) -> dict[int, int]:
@@ -294,14 +289,10 @@ def _strides(x: Variable) -> tuple[int, ...]:
 
 def _like(view: View) -> np.ndarray:
     """An array that lies in memory as a view does; its entries mean nothing."""
-    extent = sum(
-        [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s > 0]
-    )
-    lowest = sum(
-        [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n and s < 0]
-    )
-    block = np.empty(extent - lowest + view.dtype.itemsize, np.uint8)
-    return np.ndarray(view.shape, view.dtype, block, -lowest, view.strides)
+    ends = [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n]
+    block = np.empty(sum(map(abs, ends)) + view.dtype.itemsize, np.uint8)
+    start = -sum([end for end in ends if end < 0])
+    return np.ndarray(view.shape, view.dtype, block, start, view.strides)
 
 
 def _allocated(nbytes: int) -> np.ndarray:

@@ -108,13 +108,30 @@ class NativeWalker:
     def _elementwise(self, found: tuple[int, int], args: tuple[Any, ...]) -> bytes | None:
         if not all(map(_is_plain, args)):
             return None
-        shape, steps = _axes(args[-1].shape, [_steps(x, args[-1].shape) for x in args])
-        if len(shape) > 3:
+        return self._looped(found, args, args[-1].shape, [0] * len(args))
+
+    def _looped(
+        self,
+        found: tuple[int, int],
+        args: Sequence[Any],
+        shape: tuple[int, ...],
+        axes: Sequence[int],
+        dims: tuple[int, ...] = (),
+        core: Sequence[int] = (),
+    ) -> bytes | None:
+        """A row that runs an inner loop along a shape, if few loops around it will do.
+
+        Each operand has so many core `axes`, which the inner loop goes along by itself: so many
+        entries (`dims`), with the strides `core`.
+        """
+        counts, steps = _axes(shape, [_steps(x, shape, k) for x, k in zip(args, axes, strict=True)])
+        if len(counts) > 3:
             return None
-        outer, strides = (1,) * (3 - len(shape)) + shape[:-1], [(0,) * len(args)] * 2 + steps[:-1]
         return _packed(
-            _LOOP, *found, prod(shape) > _BUSY, len(args),
-            dims=shape[-1:], steps=steps[-1], outer=outer, strides=strides[-2:],
+            _LOOP, *found, prod(shape) * prod(dims) > _BUSY, len(args),
+            dims=(counts[-1], *dims), steps=(*steps[-1], *core),
+            outer=(1, 1, *counts[:-1])[-2:],
+            strides=([(0,) * len(args)] * 2 + steps[:-1])[-2:],
             at=[self._at(x) for x in args],
         )  # fmt: skip
 
@@ -132,16 +149,8 @@ class NativeWalker:
             y.strides[-1] if high else size,
         ]
         batch = y.shape[: len(y.shape) - wide - high]
-        inner = [(a, 1 + wide), (b, 1 + high), (y, wide + high)]
-        shape, steps = _axes(batch, [_steps(x, batch, k) for x, k in inner])
-        if len(shape) > 3:
-            return None
-        outer, strides = (1,) * (3 - len(shape)) + shape[:-1], [(0,) * 3] * 2 + steps[:-1]
-        return _packed(
-            _LOOP, *found, prod(batch) * m * n * p > _BUSY, 3,
-            dims=(shape[-1], m, n, p), steps=(*steps[-1], *core), outer=outer,
-            strides=strides[-2:], at=[self._at(x) for x in (a, b, y)],
-        )  # fmt: skip
+        axes = 1 + wide, 1 + high, wide + high
+        return self._looped(found, (a, b, y), batch, axes, (m, n, p), core)
 
     def _tiles(self, tiles: Tiles) -> bytes | None:
         """The rows of a region, after a row that says how many there are."""
@@ -226,7 +235,7 @@ def _is_plain(x: Any) -> bool:
     return x.dtype.isnative and (type(x) is View or x.flags.aligned)
 
 
-def _steps(x: Any, shape: tuple[int, ...], core: int = 0) -> tuple[int, ...]:
+def _steps(x: Any, shape: tuple[int, ...], core: int) -> tuple[int, ...]:
     """The strides of an operand along the axes of a result, without its `core` last axes."""
     axes = len(x.shape) - core
     own = [s if n != 1 else 0 for n, s in zip(x.shape[:axes], x.strides[:axes], strict=True)]

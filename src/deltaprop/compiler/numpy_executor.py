@@ -28,7 +28,7 @@ from .table import Table
 from .tiles import Region, are_shared, regions
 from .walkers import PythonWalker
 
-_MANY = 16  # numbers in a row that are fetched, or stored, at once
+_MANY = 16  # numbers in a row that are fetched at once
 _SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
 _held = attrgetter("_held")
 
@@ -183,10 +183,9 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
         gradient = k >= count and left[k - count][0].name == "_grad"
         taken = gradient and (uses[origin] > 1 or origin not in made)
         if origin in homes or taken:
-            y = Variable.like(x)
-            copy = Call(alias, (x,), {}, y, reads=(x,))
+            copy = _copy(x)
             after.setdefault(x if x in made else None, []).append(copy)
-            outputs[k] = y
+            outputs[k] = copy.result
     calls = [*after.get(None, [])]
     for call_ in program.calls:
         calls += [call_, *after.get(call_.result, [])]
@@ -195,10 +194,14 @@ def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]])
 
 def _at_the_end(program: Program, early: Collection[Variable]) -> Program:
     """With copies of some outputs, made after all else."""
-    copies = {x: Variable.like(x) for x in early}
-    calls = [Call(alias, (x,), {}, y, reads=(x,)) for x, y in copies.items()]
-    outputs = [copies.get(x, x) if isinstance(x, Variable) else x for x in program.outputs]
-    return Program(program.inputs, [*program.calls, *calls], outputs)
+    copies = {x: _copy(x) for x in early}
+    known = {x: copy.result for x, copy in copies.items()}
+    return program.with_calls([*program.calls, *copies.values()], known)
+
+
+def _copy(x: Variable) -> Call:
+    """A call that copies."""
+    return Call(alias, (x,), {}, Variable.like(x), reads=(x,))
 
 
 class Runner(Boundary):

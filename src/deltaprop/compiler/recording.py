@@ -22,12 +22,12 @@ from weakref import ref
 import numpy as np
 
 from ..data import shown
-from ..graph import Elementwise, Node, Primitive, as_number, gathered, raw
+from ..graph import Elementwise, Node, Primitive, as_number, gathered, narrow, raw
 from ..graph.modes import Mode
 from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
 from ..graph.outside import Outside
 from ..graph.primitive import is_operand, kept
-from ..graph.scalars import as_scalar, narrow, remember
+from ..graph.scalars import as_scalar, remember
 from ..tree import Structure, flatten, unflatten
 from ..value import Value
 from .passes import without_dead_code

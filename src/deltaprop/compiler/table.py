@@ -112,7 +112,10 @@ class Table:
         found = self.arrays.get(x)
         if found is not None:
             return found
-        view = self.memory.views[x]
+        return self._pointed(self.memory.views[x])
+
+    def _pointed(self, view: View) -> View:
+        """The view, which has a place among those known only in a run."""
         self.late.setdefault(view, len(self.late))
         return view
 
@@ -192,7 +195,7 @@ class Table:
     def _ufunc(self, call: Call) -> None:
         y, ufunc = call.result, ufunc_of(call)
         _, *dtypes, last = call.form
-        whole = y.shape if _chooses(ufunc) and y.size <= _WHOLE and y.dense else ()
+        whole = y.shape if chooses(ufunc) and y.size <= _WHOLE and y.dense else ()
         into = self._into(y, last)
         operands = [self._operand(x, d, whole) for x, d in zip(call.args, dtypes, strict=True)]
         self.row(ufunc, *operands, into)
@@ -228,9 +231,7 @@ class Table:
         array = self.array(x)
         if not isinstance(array, View):
             return array.reshape(-1)
-        flat = array._replace(shape=(x.size,), strides=(x.dtype.itemsize,))
-        self.late.setdefault(flat, len(self.late))
-        return flat
+        return self._pointed(array._replace(shape=(x.size,), strides=(x.dtype.itemsize,)))
 
     def _reduce(self, call: Call) -> None:
         x, y = call.args[0], call.result
@@ -261,7 +262,7 @@ class Table:
         for call in region.calls:
             ufunc = ufunc_of(call)
             dtypes = call.form[1:]
-            whole = shape if _chooses(ufunc) else ()
+            whole = shape if chooses(ufunc) else ()
             operands: list[Any] = []
             cuts: list[int] = []
             for x, dtype in zip((*call.args, call.result), dtypes, strict=True):
@@ -294,7 +295,8 @@ def select(flags: Any, x: Any, into: Any) -> None:
     np.positive(x, into, where=flags)
 
 
-def _chooses(ufunc: Any) -> bool:
+def chooses(ufunc: Any) -> bool:
+    """Whether it is one of two ufuncs that NumPy treats in ways of their own."""
     return ufunc is np.maximum or ufunc is np.minimum
 
 

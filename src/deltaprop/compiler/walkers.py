@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .memory import View
-from .table import Table, Tiles, select
+from .table import Table, Tiles, chooses, select
 from .tiles import in_shares, scratch_memory, scratch_starts
 from .turns import consume, steadily
 
@@ -80,7 +80,7 @@ def storing(stores: Sequence[Any]) -> Callable[[], Iterable[Any]]:
 def called(row: Sequence[Any]) -> Sequence[Any]:
     """The function of a row and its arguments, as they are called."""
     function, *args = row
-    if function is np.maximum or function is np.minimum:
+    if chooses(function):
         # NumPy will not have the output of these two as a positional argument
         return (partial(function, out=args.pop()), *args)
     known = not any(type(x) is View for x in args)

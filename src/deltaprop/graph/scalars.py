@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import as_number, is_float
-from .arrays import narrow as narrow
 from .node import MODE, Node, _serial
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ import pytest
 import deltaprop as dp
 from deltaprop import compiler, nn, optim
 from deltaprop.compiler import lanes, numpy_executor, table, tiles
+from deltaprop.compiler.boundary import Runners
 from deltaprop.compiler.tiles import in_shares
 
 from . import many, random_results
@@ -756,3 +757,47 @@ def test_methods() -> None:
     identical(one.scaled(A), 3.0 * A)
     identical(other.scaled(x=A), 3.0 * A)
     assert _Method.scaled.cache_info().misses == 2
+
+
+def test_gradients_of_large_arrays_add_up() -> None:
+    """Where the gradients of before lie, the next step computes other things first."""
+    x = np.random.default_rng(0).standard_normal((60, 60))
+
+    def make() -> tuple[Callable[..., Any], list[dp.Value]]:
+        weights = [dp.Value(np.random.default_rng(i).normal(size=(60, 60)) / 8) for i in range(3)]
+
+        def step(y: Any) -> Any:
+            for w in weights:
+                y = np.tanh(y @ w)
+            loss = (y * y).sum()
+            loss.backward()
+            return loss
+
+        return step, weights
+
+    (eager, ones), (replayed, others) = make(), make()
+    compiled = compiler.compile(replayed)
+    for _ in range(4):
+        identical(compiled(x), eager(x))
+    identical([w.grad for w in others], [w.grad for w in ones])
+
+
+class _Runner:
+    def fits(self) -> bool:
+        return True
+
+    def __call__(self, inputs: Any) -> Any:
+        return inputs
+
+
+def test_a_program_is_laid_out_once() -> None:
+    made: list[_Runner] = []
+
+    def make() -> _Runner:
+        made.append(_Runner())
+        return made[-1]
+
+    runners = Runners(make)
+    assert [runners.run(k) for k in range(3)] == [0, 1, 2]
+    assert runners.idle == made
+    assert len(made) == 1

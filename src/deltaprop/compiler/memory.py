@@ -289,7 +289,7 @@ def _strides(x: Variable) -> tuple[int, ...]:
 
 def _like(view: View) -> np.ndarray:
     """An array that lies in memory as a view does; its entries mean nothing."""
-    ends = [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True) if n]
+    ends = [(n - 1) * s for n, s in zip(view.shape, view.strides, strict=True)]
     block = np.empty(sum(map(abs, ends)) + view.dtype.itemsize, np.uint8)
     start = -sum([end for end in ends if end < 0])
     return np.ndarray(view.shape, view.dtype, block, start, view.strides)

@@ -138,7 +138,7 @@ def _as_json(results: list[WorkloadResult], facts: dict[str, Any], quick: bool) 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, "utf-8")
     print(f"wrote {path}")
 
 

@@ -60,7 +60,7 @@ def work(index: int, devices: int, port: int, task: dict[str, Any]) -> None:
         join(f"127.0.0.1:{port}", devices, index)
     found = [train(rows, task["steps"], task["seed"]) for rows in task["rows"]]
     if index == 0:
-        Path(task["report"]).write_text(json.dumps(found))
+        Path(task["report"]).write_text(json.dumps(found), "utf-8")
 
 
 if __name__ == "__main__":

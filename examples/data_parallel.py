@@ -55,7 +55,7 @@ def measure(devices: int, task: dict[str, Any]) -> list[dict[str, Any]]:
         for worker, error in zip(workers, errors, strict=True):
             if worker.returncode:
                 raise SystemExit(f"a process ended with status {worker.returncode}:\n{error}")
-        return list(json.loads(Path(task["report"]).read_text()))
+        return list(json.loads(Path(task["report"]).read_text("utf-8")))
 
 
 def report(found: dict[int, Any], rows: int) -> None:

@@ -474,8 +474,8 @@ def main() -> None:
         print(page([options.function], options.points))
         return
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(list(TRUTHS), options.points))
-    print(PAGE.read_text())
+    PAGE.write_text(page(list(TRUTHS), options.points), "utf-8")
+    print(PAGE.read_text("utf-8"))
 
 
 if __name__ == "__main__":

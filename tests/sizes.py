@@ -71,7 +71,7 @@ def sizes() -> dict[str, int]:
     """The code lines of each part, of each floor, and of everything."""
     parts: Counter[str] = Counter()
     for path in sorted(SOURCE.rglob("*.py")):
-        parts[part_of(path)] += code_lines(path.read_text())
+        parts[part_of(path)] += code_lines(path.read_text("utf-8"))
     whole = {floor: sum(parts[part] for part in names) for floor, names in FLOORS.items()}
     known = {part: parts[part] for names in FLOORS.values() for part in names}
     assert known.keys() == parts.keys(), f"no floor has {parts.keys() - known.keys()}"

@@ -329,7 +329,7 @@ def test_float32_stays_float32(activation, loss):
 
 def test_no_code_is_shared_with_autodiff():
     """The file of the formulas imports NumPy alone, but for the annotations."""
-    tree = ast.parse(Path(formulas.__file__).read_text())
+    tree = ast.parse(Path(formulas.__file__).read_text("utf-8"))
     tree.body = [x for x in tree.body if not ast.unparse(x).startswith("if TYPE_CHECKING")]
     imported = {
         alias.name if isinstance(node, ast.Import) else f"{'.' * node.level}{node.module or ''}"

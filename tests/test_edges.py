@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -20,7 +19,6 @@ from deltaprop.graph.forward import forward_sweep
 from deltaprop.graph.primitive import needed
 
 from . import oracles
-from .accuracy import ulps
 from .test_rules import Trial, needs_no_more_than_it_says
 
 INF, NAN = np.inf, np.nan
@@ -163,6 +161,9 @@ def test_a_probability_of_zero_counts_as_tiny(dtype: str) -> None:
 @pytest.mark.parametrize("scalar", [False, True], ids=["arrays", "scalars"])
 def test_the_slope_of_a_power_of_an_extreme_base(scalar: bool) -> None:
     """The exponent b - 1 is rounded, and 700 = log(a) makes much of that."""
+    mpmath = pytest.importorskip("mpmath")
+    from .accuracy import ulps
+
     a, b = 1.5e300, -0.3
     x = Value(a) if scalar else Value([a])
     (x**b if scalar else x ** np.array([b])).sum().backward()
@@ -180,6 +181,7 @@ def test_values_of_the_zero_matrix(name: str) -> None:
 
 
 def test_the_slope_of_a_bessel_function_at_a_negative_number() -> None:
+    mpmath = pytest.importorskip("mpmath")
     x = Value([-1.0])
     REGISTRY["ive"](2.0, x).sum().backward()
     slope = (mpmath.besseli(2, -1, 1) + mpmath.besseli(2, -1)) * mpmath.exp(-1)
@@ -188,6 +190,7 @@ def test_the_slope_of_a_bessel_function_at_a_negative_number() -> None:
 
 def test_the_slope_of_a_beta_function_beside_a_tiny_number() -> None:
     """psi(a) - psi(a + b) is -b psi'(a), and must not cancel."""
+    mpmath = pytest.importorskip("mpmath")
     a = Value([0.5])
     REGISTRY["betaln"](a, np.array([1e-12])).sum().backward()
     slope = -1e-12 * mpmath.polygamma(1, 0.5)

@@ -17,6 +17,8 @@ from .mutation.engine import engine
 from .mutation.equivalent import EQUIVALENT
 from .mutation.mutants import Mutant, generate
 
+pytest.importorskip("scipy")  # the special functions have mutants too
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="mutants need Linux's limits")
 PARTS = 8
 ROOT = Path(__file__).parents[1]
 

@@ -174,10 +174,10 @@ def test_what_cannot_be_exported_is_named_and_no_file_written(
     model: Any, example: Any, error: Any, says: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.onnx"
-    path.write_text("before")
+    path.write_text("before", "utf-8")
     with pytest.raises(error, match=says):
         export(model, path, example)
-    assert path.read_text() == "before"
+    assert path.read_text("utf-8") == "before"
     assert list(tmp_path.iterdir()) == [path]
 
 

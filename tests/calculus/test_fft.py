@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +64,7 @@ def test_values_are_those_of_numpy(call: Any, seed: int, single: bool) -> None:
 
 @given(call=calls(), seed=st.integers(0, 2**32 - 1))
 def test_gradients_are_those_of_pytorch(call: Any, seed: int) -> None:
+    torch = pytest.importorskip("torch")
     name, shape, params = call
     x = numbers(name, shape, seed)
     params = {("dim" if k in ("axis", "axes") else k): v for k, v in params.items()}

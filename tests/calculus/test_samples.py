@@ -7,7 +7,6 @@ from typing import Any
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,6 +232,7 @@ def test_corrcoef(seed: int, count: int, plane: bool) -> None:
     if plane:
         return
     w = rng.standard_normal((count, count))
+    torch = pytest.importorskip("torch")
     theirs = torch.tensor(x, requires_grad=True)
     (torch.corrcoef(theirs) * torch.tensor(w)).sum().backward()
     ours = Value(x)

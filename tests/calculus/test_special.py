@@ -14,7 +14,6 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-import torch
 from mpmath import mpf
 
 import deltaprop as dp
@@ -204,6 +203,7 @@ TORCH: dict[str, list[Any]] = {
 @pytest.mark.parametrize("name", TORCH)
 def test_gradients_are_those_of_pytorch(name: str) -> None:
     """To 1e-8: PyTorch's trigamma at 2.5 has ten digits."""
+    torch = pytest.importorskip("torch")
     for places in TORCH[name]:
         theirs = torch.tensor(places, dtype=torch.float64, requires_grad=True)
         y = getattr(torch.special, name)(theirs)
@@ -218,6 +218,7 @@ def test_gradients_are_those_of_pytorch(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["gammainc", "gammaincc", "zeta"])
 def test_gradients_in_the_second_argument_are_those_of_pytorch(name: str) -> None:
+    torch = pytest.importorskip("torch")
     a, places = [1.0, 2.5, 40.0], [0.5, 3.0, 30.0]
     a = [t + 1 for t in a] if name == "zeta" else a
     theirs = torch.tensor(places, dtype=torch.float64, requires_grad=True)

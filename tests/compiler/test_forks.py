@@ -23,6 +23,9 @@ from .test_threads import custom
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork"),
+    pytest.mark.skipif(
+        sys.platform == "darwin", reason="Apple's BLAS may not be used after a fork"
+    ),
     pytest.mark.parametrize("walker", WALKERS),
 ]
 X = np.linspace(-1.0, 1.0, 12).reshape(3, 4)

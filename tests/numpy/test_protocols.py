@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,6 +155,7 @@ def test_an_array_of_one_value() -> None:
 
 
 def test_dlpack_gives_constants_away_and_takes_others() -> None:
+    torch = pytest.importorskip("torch")
     c = dnp.asarray([1.0, 2.0], dtype=dnp.float32)
     assert c.__dlpack_device__() == (1, 0)
     back = np.from_dlpack(c)

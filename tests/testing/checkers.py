@@ -253,7 +253,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(page)
     if args.output:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(page)
+        args.output.write_text(page, "utf-8")
 
 
 if __name__ == "__main__":

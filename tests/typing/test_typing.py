@@ -51,7 +51,7 @@ def test_types_are_known_and_mistakes_are_found(checker: object) -> None:
     wrong = {
         (file.name, i)
         for file in FILES
-        for i, line in enumerate(file.read_text().splitlines(), 1)
+        for i, line in enumerate(file.read_text("utf-8").splitlines(), 1)
         if line.endswith("# wrong")
     }
     assert checker() == wrong
@@ -75,7 +75,7 @@ def test_every_public_name_is_known(tmp_path: Path) -> None:
         names = dir(importlib.import_module(module))
         lines += [f"{module}.{name}" for name in names if name[0] != "_"]
     file = tmp_path / "names.py"
-    file.write_text("\n".join(lines))
+    file.write_text("\n".join(lines), "utf-8")
     text = run(
         "mypy", "--cache-dir", os.devnull, "--config-file=", "--follow-imports=silent", str(file)
     )

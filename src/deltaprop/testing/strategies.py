@@ -9,10 +9,13 @@
 >>> test_my_operation()
 """
 
+from ..extras import extra
 from ..graph.domains import Domain
-from .expressions import Expression, expressions
-from .inputs import arrays, axes, broadcastable, einsums, indices, operands
-from .networks import Problem, mlps
+
+with extra("testing", "deltaprop.testing.strategies needs Hypothesis"):
+    from .expressions import Expression, expressions
+    from .inputs import arrays, axes, broadcastable, einsums, indices, operands
+    from .networks import Problem, mlps
 
 __all__ = [
     "Domain", "Expression", "Problem", "arrays", "axes", "broadcastable", "einsums",

@@ -1,0 +1,85 @@
+"""What the package says of itself, in pyproject.toml and in the workflows, agrees."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import deltaprop as dp
+
+ROOT = Path(__file__).parents[1]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, EXTRAS = CONFIG["project"], CONFIG["project"]["optional-dependencies"]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+
+def requirements(extra: str) -> set[str]:
+    """The packages that an extra installs, with those of the extras that it names."""
+    found: set[str] = set()
+    for line in EXTRAS[extra]:
+        if named := re.fullmatch(r"deltaprop\[(.*)\]", line):
+            found.update(*map(requirements, named[1].split(",")))
+        else:
+            found.add(re.split(r"[\[<>=~ ]", line)[0])
+    return found
+
+
+def asked_for() -> set[str]:
+    """The extras that errors name: `extra("viz", ...)`."""
+    calls = [
+        node
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "extra"
+    ]
+    return {ast.literal_eval(call.args[0]) for call in calls}
+
+
+def test_errors_name_extras_that_there_are() -> None:
+    assert {"viz", "onnx", "scipy", "testing"} <= asked_for() <= EXTRAS.keys()
+
+
+def test_all_is_what_errors_may_ask_for() -> None:
+    """PyTorch is too large."""
+    missing = {extra for extra in asked_for() if not requirements(extra) <= requirements("all")} - {
+        "torch"
+    }
+    assert not missing
+    assert "hypothesis" in requirements("all")
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert PROJECT["version"] == dp.__version__
+    assert f"\nversion: {dp.__version__}\n" in citation
+
+
+def test_pythons_are_the_same_everywhere() -> None:
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    known = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert known[0] == oldest
+    assert known == [f"3.{minor}" for minor in range(11, 11 + len(known))]
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text("utf-8")
+    assert f"python: {known}".replace("'", '"') in workflow
+    assert f"cp{oldest.replace('.', '')}-*" in CONFIG["tool"]["cibuildwheel"]["build"]
+
+
+def test_workflows_run_sessions_that_there_are() -> None:
+    sessions = {
+        node.name
+        for node in ast.parse((ROOT / "noxfile.py").read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.decorator_list
+    }
+    workflows = "\n".join(p.read_text("utf-8") for p in (ROOT / ".github/workflows").glob("*.yml"))
+    run = set(re.findall(r"nox --session ([a-z]+)", workflows))
+    (others,) = re.findall(r"session: \[(.*)\]", workflows)
+    assert run | set(others.split(", ")) == sessions
+
+
+@pytest.mark.parametrize("name", CONFIG["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
+def test_what_the_source_distribution_holds_is_there(name: str) -> None:
+    assert (ROOT / name).exists()

@@ -10,8 +10,10 @@ from . import deltas as deltas
 from . import nn as nn
 from . import numpy as numpy
 from . import optim as optim
+from .batching import vmap as vmap
 from .custom import checkpoint as checkpoint
 from .custom import custom_gradient as custom_gradient
+from .graph.batches import BatchError as BatchError
 from .graph.modes import AnomalyError as AnomalyError
 from .graph.modes import detect_anomaly as detect_anomaly
 from .graph.modes import no_grad as no_grad

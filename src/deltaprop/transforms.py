@@ -14,7 +14,7 @@ convention. A tangent is the plain differential.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
@@ -37,6 +37,8 @@ from .graph import (
     raw,
     shape_of,
 )
+from .graph.batches import by_entry
+from .graph.batching import Batching, unbatch
 from .graph.cotangent import as_gradient
 from .graph.domains import case
 from .graph.forward import forward_sweep
@@ -58,6 +60,7 @@ _same = Selection(
     "same",
     lambda x: x.view() if isinstance(x, np.ndarray) else x,
     lambda g, x: g,
+    batch=by_entry,
     cases=[case((2, 3)), case(())],
 )
 
@@ -528,6 +531,7 @@ def jacobian(
     argnums: int | Sequence[int] = 0,
     *,
     mode: Literal["auto", "reverse", "forward"] = "auto",
+    chunk_size: int | None = None,
 ) -> Callable[P, Any]:
     """Return a function that computes the Jacobian of f.
 
@@ -537,9 +541,12 @@ def jacobian(
     Parameters
     ----------
     mode : {"auto", "reverse", "forward"}
-        "reverse" runs one pass for each entry of the results, "forward" one for each entry
-        of the arguments; "auto" takes the mode with fewer passes. A complex result needs real
+        "reverse" computes a row for each entry of the results, "forward" a column for each entry
+        of the arguments; "auto" takes the mode with fewer of them. A complex result needs real
         arguments and forward mode; complex arguments need a real result and reverse mode.
+    chunk_size : int, optional
+        How many rows or columns one pass carries. By default so many that none of the arrays of a
+        pass is larger than 64 MiB, unless it is so for one row; a pass holds a few of them.
 
     Examples
     --------
@@ -551,26 +558,46 @@ def jacobian(
     """
     if mode not in ("auto", "reverse", "forward"):
         raise ValueError(f"mode must be 'auto', 'reverse' or 'forward', got {mode!r}")
-    return _jacobian("jacobian", f, argnums, mode)
+    return _jacobian("jacobian", f, argnums, mode, chunk_size)
 
 
-def _jacobian(what: str, f: Function, argnums: int | Sequence[int], mode: str) -> Function:
+def _jacobian(
+    what: str, f: Function, argnums: int | Sequence[int], mode: str, chunk_size: int | None
+) -> Function:
     checked(f, what)
+    checked_chunk(chunk_size)
     positions = _positions(argnums, what)
 
     @wraps(f)
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         where = _argnums(positions, args, what)
         run = Evaluation(f, args, where, kwargs)
-        rows = [_one_or_all(positions, run.like_inputs(row)) for row in jacobians(run, mode)]
+        found = jacobians(run, mode, chunk_size)
+        rows = [_one_or_all(positions, run.like_inputs(row)) for row in found]
         return unflatten(run.result_structure, rows)
 
     return derivatives
 
 
-def jacobians(run: Evaluation, mode: str = "auto") -> Iterator[list[Any]]:
-    """Yield a row for each output: its derivatives with respect to each input."""
-    return (_rows if _in_reverse(run, mode) else _columns)(run)
+def jacobians(
+    run: Evaluation, mode: str = "auto", chunk_size: int | None = None
+) -> list[list[Any]]:
+    """Return a row for each output: its derivatives with respect to each input."""
+    if chunk_size is None:
+        order = topological_order(*filter(is_variable, run.outputs))
+        largest = max((getattr(x._held, "nbytes", 8) for x in order), default=8)
+        chunk_size = max(_LARGEST // max(largest, 1), 1)
+    return (_rows if _in_reverse(run, mode) else _columns)(run, chunk_size)
+
+
+_LARGEST = 1 << 26  # bytes of an array that a pass carries
+
+
+def checked_chunk(chunk_size: Any) -> None:
+    """Raise a ValueError unless `chunk_size` is a positive integer or None."""
+    whole = isinstance(chunk_size, int | np.integer) and not isinstance(chunk_size, bool)
+    if chunk_size is not None and not (whole and chunk_size > 0):
+        raise ValueError(f"chunk_size must be a positive integer or None, got {chunk_size!r}")
 
 
 def _in_reverse(run: Evaluation, mode: str) -> bool:
@@ -588,58 +615,72 @@ def _in_reverse(run: Evaluation, mode: str) -> bool:
     return sum(np.size(raw(y)) for y in run.outputs) <= size_in
 
 
-def _units(like: Any) -> Iterator[Any]:
-    """Yield, for each entry, an array that is 1 there and a structural zero elsewhere."""
+Pass: TypeAlias = Callable[[Any], Sequence[Any]]
+
+
+def _swept(like: Any, chunk_size: int, sweep: Pass, axis: int) -> list[list[Any]]:
+    """Return the results of a pass along each entry of an array, by chunks, joined along `axis`.
+
+    A pass carries a batch of arrays, each 1 at its entry and a structural zero elsewhere.
+    """
     zeros = np.asarray(zeros_of(like))
     if not zeros.ndim:
-        yield zeros.dtype.type(1).item()
-        return
-    for i in np.ndindex(zeros.shape):
-        unit = zeros.copy()
-        unit[i] = 1
-        yield Masked(unit, unit != 0)
+        return [[x] for x in sweep(zeros.dtype.type(1).item())]
+    pieces = []
+    for start in range(0, max(zeros.size, 1), chunk_size):
+        count = min(chunk_size, zeros.size - start)
+        units = np.eye(count, zeros.size, start, zeros.dtype).reshape((count, *zeros.shape))
+        with Batching(count) as block:
+            level = block.level
+            unit = Masked(level.samples(units), level.samples(units != 0))
+            pieces.append([unbatch(x, axis=axis % (len(shape_of(x)) + 1), level=level)
+                           for x in sweep(unit)])  # fmt: skip
+    return [list(column) for column in zip(*pieces, strict=True)]
 
 
-def _assembled(slices: Sequence[Any], like: Any, lead: tuple[int, ...], last: bool) -> Any:
-    """Return the slices, each like `like`, joined along axes of shape `lead`, first or last."""
-    shape = (*shape_of(like), *lead) if last else (*lead, *shape_of(like))
+def _assembled(pieces: Sequence[Any], of: Any, by: Any, axis: int) -> Any:
+    """Return the derivatives of `of` by `by`, from what passes along entries have given."""
+    shape = (*shape_of(of), *shape_of(by))
+    like = by if axis == 0 else of
     dtype = like.dtype if isinstance(like, Value) else dtype_of(like)
-    if not slices:
-        return np.zeros(shape, dtype)
-    joined = shaping.reshape(shaping.stack(slices, -1 if last else 0), shape)
-    return joined if joined.dtype == dtype else shaping.astype(joined, dtype)
+    joined = pieces[0] if len(pieces) == 1 else shaping.concatenate(pieces, axis)
+    if shape_of(joined) != shape:
+        joined = shaping.reshape(joined, shape)
+    if not shape or dtype_of(joined) == dtype:
+        return joined
+    return shaping.astype(joined, dtype)
 
 
-def _rows(run: Evaluation) -> Iterator[list[Any]]:
+def _rows(run: Evaluation, chunk_size: int) -> list[list[Any]]:
+    rows = []
     for y in run.outputs:
-        shape = shape_of(y)
-        swept = [[as_gradient(g) for g in run.reverse(y, unit)] for unit in _units(y)]
-        if shape:
-            columns = [[row[i] for row in swept] for i in range(len(run.inputs))]
-            pairs = zip(columns, run.inputs, strict=True)
-            yield [_assembled(column, x, shape, False) for column, x in pairs]
-        else:
-            yield swept[0]
+
+        def back(g: Any, y: Any = y) -> Sequence[Any]:
+            return list(map(as_gradient, run.reverse(y, g)))
+
+        swept = _swept(y, chunk_size, back, 0)
+        rows.append([_assembled(p, y, x, 0) for p, x in zip(swept, run.inputs, strict=True)])
+    return rows
 
 
-def _columns(run: Evaluation) -> Iterator[list[Any]]:
-    pushed = []  # the tangents of all outputs, for each entry of each input
+def _columns(run: Evaluation, chunk_size: int) -> list[list[Any]]:
+    columns = []
     for i, x in enumerate(run.inputs):
-        tangents: list[Any] = [None] * len(run.inputs)
-        for unit in _units(x):
-            tangents[i] = unit
-            pushed.append((i, run.forward(tangents)))
-    for k, y in enumerate(run.outputs):
-        row = []
-        for i, x in enumerate(run.inputs):
-            columns = [out[k] for j, out in pushed if j == i]
-            shape = shape_of(x)
-            row.append(_assembled(columns, y, shape, True) if shape else columns[0])
-        yield row
+
+        def ahead(t: Any, i: int = i) -> Sequence[Any]:
+            return run.forward([t if k == i else None for k in range(len(run.inputs))])
+
+        swept = _swept(x, chunk_size, ahead, -1)
+        columns.append([_assembled(p, y, x, -1) for p, y in zip(swept, run.outputs, strict=True)])
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
-    """Return a function that computes the Hessian of f: one forward pass per entry.
+def hessian(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, chunk_size: int | None = None
+) -> Callable[P, Any]:
+    """Return a function that computes the Hessian of f, forward over reverse.
+
+    `chunk_size` is that of `jacobian`: how many columns one forward pass carries.
 
     Examples
     --------
@@ -655,7 +696,7 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P
     def found(*args: Any, **kwargs: Any) -> Any:
         return gradient(*args, **kwargs)[1]
 
-    return _jacobian("hessian", found, argnums, "forward")
+    return _jacobian("hessian", found, argnums, "forward", chunk_size)
 
 
 def stop_gradient(x: R) -> R:

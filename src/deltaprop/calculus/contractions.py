@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
 from ..graph import Bilinear, Custom, Masked, conjugated, is_complex, raw, shape_of
+from ..graph.batches import Level, is_batched, matmul_word, run
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array, Multilinear, added
@@ -84,6 +85,7 @@ matmul_: Bilinear = Bilinear(
     _matmul_back_b,
     symbol="@",
     buffered=True,
+    batch=matmul_word,
     cases=[
         case((3, 4), (4, 2)),
         case((4,), (4,)),
@@ -128,7 +130,7 @@ def _affine(x: Any, w: Any, b: Any) -> Any:
     try:
         y = x @ w
         fits = w.ndim > 1 and b.shape[-1] == y.shape[-1]
-        if y.dtype == b.dtype:
+        if y.dtype == b.dtype and type(y) is type(b):
             y += b
         else:
             shape = y.shape
@@ -273,9 +275,20 @@ def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
     return np.einsum(subscripts, *xs, optimize=optimize)
 
 
+def _with_letter(op: Any, level: Level, data: Any, params: Any) -> Any:
+    inputs, output = _terms(params["subscripts"])
+    letter = next(c for c in _LETTERS if c not in params["subscripts"])
+    own = [is_batched(x) and x.level is level for x in data]
+    terms = [letter * mine + term for term, mine in zip(inputs, own, strict=True)]
+    expression = f"{','.join(terms)}->{letter}{output}"
+    wholes = [x.whole if mine else x for x, mine in zip(data, own, strict=True)]
+    return level.samples(run(op, *wholes, subscripts=expression, optimize=params["optimize"]))
+
+
 einsum_: Einsum = Einsum(
     "einsum",
     _einsum,
+    batch=_with_letter,
     cases=[
         case((3, 4), (4, 2), subscripts="ab,bc->ac", optimize=False),
         case((3, 4), subscripts="ab->ba", optimize=False),

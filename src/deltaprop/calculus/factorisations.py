@@ -26,6 +26,7 @@ import numpy as np
 from numpy.linalg import LinAlgError
 
 from ..graph import Custom, Node, Primitive, conjugated, is_complex, over, raw, shape_of
+from ..graph.batches import by_entry, stacked
 from ..graph.cotangent import unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array, Rule
@@ -162,6 +163,7 @@ class _Solve(Primitive):
 solve_: _Solve = _Solve(
     "solve",
     np.linalg.solve,
+    batch=by_entry,
     cases=[
         case((2, 2), (2, 1), near=_APART[:2, :2]),
         case((2, 1, 2, 2), (3, 2, 2), near=_APART[:2, :2]),
@@ -173,6 +175,7 @@ inv_: Custom = Custom(
     np.linalg.inv,
     [lambda g, y, _a: -(y.mT @ g @ y.mT)],
     lambda ts, y, _a: -(y @ ts[0] @ y),
+    batch=stacked,
     cases=SQUARES,
 )
 
@@ -195,6 +198,7 @@ _cholesky = Custom(
     np.linalg.cholesky,
     [_cholesky_vjp],
     _cholesky_jvp,
+    batch=stacked,
     cases=SQUARES,
 )
 
@@ -235,7 +239,7 @@ def _eigen(name: str, forward: Rule, read: Rule, back: Rule, inverse: Rule, para
     cases = [
         case(shape, near=_APART, seen=_phaseless, **given) for shape in shapes for given in params
     ]
-    return Custom(name, packed, [vjp], jvp, cases=cases)
+    return Custom(name, packed, [vjp], jvp, batch=stacked, cases=cases)
 
 
 _TRIANGLES = [{"UPLO": "L"}, {"UPLO": "U"}]
@@ -290,6 +294,7 @@ _svd = Custom(
     _svd_packed,
     [_svd_vjp],
     _svd_jvp,
+    batch=stacked,
     cases=[case(shape, near=near, seen=_phaseless) for shape, near in _RECTANGLES],
 )
 
@@ -328,6 +333,7 @@ _qr = Custom(
     _qr_packed,
     [_qr_vjp],
     _qr_jvp,
+    batch=stacked,
     cases=[case(shape, near=near) for shape, near in _RECTANGLES],
 )
 

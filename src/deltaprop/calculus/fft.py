@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Linear, Node, is_complex, raw, shape_of
+from ..graph.batches import along
 from ..graph.domains import case
 from ..graph.primitive import Array
 from .elementwise import conj
@@ -41,6 +42,7 @@ def _symmetric(name: str, function: Callable[..., Any]) -> Linear:
         name,
         lambda x, axes, norm: function(x, axes=axes, norm=norm),
         lambda g, _x, axes, norm: transform(g, axes=axes, norm=norm),
+        batch=along,
         cases=[
             case((5,), axes=(0,), norm="backward"),
             case((4, 3), axes=(-1,), norm="ortho"),
@@ -78,6 +80,7 @@ _rfft = Linear(
     "rfft",
     lambda x, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
     _rfft_transpose,
+    batch=along,
     cases=[
         case((5,), axis=0, norm="backward"),
         case((3, 4), axis=1, norm="ortho"),
@@ -90,6 +93,7 @@ _irfft = Linear(
     "irfft",
     lambda x, n, axis, norm: np.fft.irfft(x, n, axis, norm),
     _irfft_transpose,
+    batch=along,
     cases=[
         case((3,), n=5, axis=0, norm="backward"),
         case((2, 3), n=4, axis=1, norm="ortho"),

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from ..graph import Masked, Node, Selection, as_array, dtype_of, holds_nodes, raw, shape_of
+from ..graph.batches import read, written
 from ..graph.cotangent import Scattered, may_repeat, restrict, scatter, unbroadcast
 from ..graph.domains import case
 from ..graph.node import is_mutable
@@ -57,6 +58,7 @@ _getitem = Selection(
     _picked,
     _put_back,
     picks=True,
+    batch=read,
     cases=[
         case((3, 4), index=1),
         case((3, 4), index=(-1, 2)),
@@ -93,6 +95,7 @@ _set = Selection(
     _unwrite,
     several=True,
     views=False,
+    batch=written,
     cases=[
         case((3, 4), (4,), index=1, dtype=np.dtype(float)),
         case((3, 4), (3, 2), index=(slice(None), _ROWS[:2]), dtype=np.dtype(float)),
@@ -101,6 +104,8 @@ _set = Selection(
         case((), (), index=(), dtype=np.dtype(float)),
     ],
 )
+
+_getitem.reads_params = _set.reads_params = True
 
 
 def getitem(x: Array, index: Any) -> Array:

@@ -27,6 +27,7 @@ from ..graph import (
     shape_of,
     verify,
 )
+from ..graph.batches import stacked
 from ..graph.domains import case
 from ..graph.primitive import Array
 from . import factorisations, reductions
@@ -100,6 +101,7 @@ _pinv = Custom(
     lambda a, rtol: np.linalg.pinv(a, rtol=rtol),
     [_pinv_vjp],
     _pinv_jvp,
+    batch=stacked,
     cases=[case((4, 2), rtol=None), case((2, 3, 2), rtol=1e-9), case((2, 0), rtol=None)],
 )
 
@@ -372,6 +374,7 @@ _det = Custom(
     np.linalg.det,
     [lambda g, _y, a: reshape(g, (*shape_of(g), 1, 1)) * _cofactor(a)],
     lambda ts, _y, a: _sum(_cofactor(a) * ts[0], (-2, -1)),
+    batch=stacked,
     cases=SQUARES,
 )
 _cofactor: Custom = Custom(
@@ -379,6 +382,7 @@ _cofactor: Custom = Custom(
     _cofactors,
     [lambda g, _y, a: _cofactor_slope(g, a)],
     lambda ts, _y, a: _cofactor_slope(ts[0], a),
+    batch=stacked,
     cases=SQUARES,
 )
 
@@ -401,6 +405,7 @@ _slogdet = Custom(
     lambda a: np.stack(np.linalg.slogdet(a), -1),
     [_slogdet_vjp],
     _slogdet_jvp,
+    batch=stacked,
     cases=SQUARES,
 )
 
@@ -470,6 +475,7 @@ _expm = Custom(
     _scaled_and_squared,
     [lambda g, _y, a: _expm_slope(g, a.mT)],
     lambda ts, _y, a: _expm_slope(ts[0], a),
+    batch=stacked,
     cases=SQUARES,
 )
 

@@ -31,6 +31,7 @@ from ..graph import (
     raw,
     shape_of,
 )
+from ..graph.batches import along
 from ..graph.cotangent import adds_by_product, ones
 from ..graph.domains import Case, case
 from ..graph.primitive import Rule
@@ -129,6 +130,7 @@ sum_: Selection = Selection(
     adds=True,
     views=False,
     buffered=True,
+    batch=along,
     cases=[*_reductions(), case((0, 3), axis=0, keepdims=False)],
 )
 mean_: Selection = Selection(
@@ -137,12 +139,14 @@ mean_: Selection = Selection(
     lambda g, x, axis, keepdims: _kept(g / (_count(x, g) or 1), x, axis, keepdims),
     adds=True,
     views=False,
+    batch=along,
     cases=_reductions(),
 )
 cumsum_: Linear = Linear(
     "cumsum",
     lambda x, axis: np.add.accumulate(x, axis),
     lambda g, _x, axis: cumsum_(g[_backwards(axis)], axis=axis)[_backwards(axis)],
+    batch=along,
     cases=_RUNNING,
 )
 
@@ -174,7 +178,8 @@ def _weighted(
         t = times(tangents[0], y, x, axis, keepdims, **params)
         return sum_(getattr(t, "values", t), axis=axis, keepdims=keepdims)
 
-    return Custom(name, forward, [vjp], jvp, cases=cases, decomposed=decomposed)
+    word = None if decomposed else along
+    return Custom(name, forward, [vjp], jvp, cases=cases, decomposed=decomposed, batch=word)
 
 
 def _share_of_extreme(y: Any, x: Any, axis: Axis) -> Masked:
@@ -320,6 +325,7 @@ cumprod_: Custom = Custom(
     lambda x, axis: np.multiply.accumulate(x, axis),
     [_cumprod_vjp],
     _cumprod_jvp,
+    batch=along,
     cases=_RUNNING,
 )
 softmax_: Custom = Custom(

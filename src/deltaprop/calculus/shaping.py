@@ -20,6 +20,7 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..graph import Node, Selection, as_array, dtype_of, gathered, is_array, raw, shape_of
 from ..graph import broadcast_to as _broadcast_to
+from ..graph.batches import along, reshaped, stacked, transposed
 from ..graph.cotangent import scatter
 from ..graph.domains import case
 from ..graph.primitive import Array
@@ -90,6 +91,7 @@ _reshape: Selection = Selection(
     lambda g, x, shape, order: _reshape(g, shape=shape_of(x), order=order),
     silent=True,
     picks=True,
+    batch=reshaped,
     cases=[
         case((3, 4), shape=(2, -1), order="C"),
         case((3, 4), shape=(2, 6), order="F"),
@@ -103,6 +105,7 @@ _transpose: Selection = Selection(
     lambda x, axes: np.asarray(x).transpose(axes),
     lambda g, x, axes: _transpose(g, axes=_inverse(axes)),
     picks=True,
+    batch=transposed,
     cases=[case((2, 3, 4), axes=(2, 0, 1)), case((0, 3), axes=(1, 0)), case((), axes=())],
 )
 _concatenate = Selection(
@@ -112,6 +115,7 @@ _concatenate = Selection(
     several=True,
     views=False,
     picks=True,
+    batch=along,
     cases=[case((2, 3), (4, 3), axis=0), case((2, 3), (2, 0), (2, 1), axis=1)],
 )
 _stack = Selection(
@@ -121,14 +125,25 @@ _stack = Selection(
     several=True,
     views=False,
     picks=True,
+    batch=along,
     cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
 )
+
+
+def _rolled(op: Any, level: Any, data: Any, params: Any) -> Any:
+    if params["axis"] is not None:
+        return along(op, level, data, params)
+    row = reshape(data[0], -1)
+    return reshape(along(op, level, (row,), {**params, "axis": (0,)}), shape_of(data[0]))
+
+
 _roll: Selection = Selection(
     "roll",
     lambda x, shift, axis: np.roll(x, shift, axis),
     lambda g, x, shift, axis: _roll(g, shift=tuple([-s for s in shift]), axis=axis),
     views=False,
     picks=True,
+    batch=_rolled,
     cases=[
         case((3, 4), shift=(2,), axis=None),
         case((3, 4), shift=(1, -2), axis=(0, -1)),
@@ -143,6 +158,7 @@ _astype = Selection(
     lambda g, x, dtype: g,
     views=False,
     silent=True,
+    batch=stacked,
     cases=[case((2, 3), dtype=np.dtype(np.float64)), case((), dtype=np.dtype(np.float64))],
 )
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..data import shown
 from ..graph import Elementwise, Node, Primitive, as_number, gathered, narrow, raw
+from ..graph.batches import Batched, is_batched
 from ..graph.modes import Mode
 from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
 from ..graph.outside import Outside
@@ -200,7 +201,7 @@ class Trace(Mode, Outside):
         data: list[Any] = []
         sources: list[Any] = []
         node: Any = None
-        variable, known, floats, slots = False, True, not params, True
+        variable, known, floats, slots, batched = False, True, not params, True, False
         for x in args:
             if type(x) is float:
                 data.append(x)
@@ -235,6 +236,9 @@ class Trace(Mode, Outside):
             elif kind is not float:
                 floats = False
                 known = known and kind is not Traced
+                batched = batched or kind is Batched
+        if batched or (primitive.reads_params and is_batched(params)):
+            return primitive.apply(args, params)  # which asks for operations on all samples
         if known and next(symbols_in((data, params)), None) is None:
             return primitive.apply(args, params)
         floats = floats and isinstance(primitive, Elementwise)

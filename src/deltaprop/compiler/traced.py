@@ -16,7 +16,6 @@ from ..graph import REGISTRY, Node, as_number
 from ..graph.arrays import BINARY
 from ..graph.modes import caller
 from ..graph.node import absent
-from ..value import Value
 from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
 from .turns import change
 
@@ -29,14 +28,6 @@ _STATIC = {
 UNSHAPED: set[Any] = {
     np.nonzero, np.flatnonzero, np.argwhere, np.extract, np.compress, np.unique,
     np.unique_values, np.unique_all, np.unique_counts, np.unique_inverse, np.trim_zeros,
-}  # fmt: skip
-_METHODS: dict[str, Any] = {
-    name: item for kind in Value.__mro__ for name, item in vars(kind).items()
-}
-# what Values have, and data do not
-_OF_VALUES = {
-    "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",
-    "register_hook", "zero_grad",
 }  # fmt: skip
 # methods of arrays that are those of Values, and no functions of NumPy's
 _AS_VALUES = {"T", "clip", "flatten", "mT", "ravel", "reshape", "squeeze", "swapaxes", "transpose"}
@@ -108,7 +99,7 @@ class Traced(Variable):
         kind = type(self._value)
         if issubclass(kind, np.random.Generator):
             return getattr(self._trace.generator(self), name)
-        method = None if name in _OF_VALUES or name[0] == "_" else _METHODS.get(name)
+        method = None if name[0] == "_" else self.methods.get(name)
         inside = _inside()
         if name in _NUMBERS and (inside or hasattr(kind, name)):
             return self._number

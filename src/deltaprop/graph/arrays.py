@@ -32,11 +32,16 @@ class DuckArray:
 
     __slots__ = ()
 
+    # the methods of Values that any array has; a higher floor sets them
+    methods: ClassVar[dict[str, Any]] = {}
+
     shape: tuple[int, ...]
     dtype: Any
     number: bool  # whether the object stands for a Python number
     # whether the object stands for a Python float
     real_number = False
+    # of two kinds of objects, the one of higher rank knows what to do with both
+    rank = 0
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Return the entries converted, like `ndarray.astype`."""
@@ -72,7 +77,7 @@ class DuckArray:
 
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
     def method(self: DuckArray, *other: Any) -> Any:
-        if other and not isinstance(other[0], DATA):
+        if other and (not isinstance(other[0], DATA) or getattr(other[0], "rank", 0) > self.rank):
             return NotImplemented
         return self.operate(ufunc, (*other, self) if reflected else (self, *other))
 

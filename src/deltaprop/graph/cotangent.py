@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import DuckArray, as_held
+from .batches import by_entry, by_mask, summed, to_shape, written
 from .node import MODE, Node, is_complex, shape_of
 from .primitive import Linear, named
 
@@ -293,12 +294,14 @@ sum_to: Selection = Selection(
     views=False,
     adds=True,
     buffered=True,
+    batch=summed,
 )
 broadcast_to = Selection(
     "broadcast_to",
     lambda x, shape: np.broadcast_to(x, shape),
     lambda g, x, shape: unbroadcast(g, x),
     silent=True,
+    batch=to_shape,
 )
 restrict = Selection(
     "restrict",
@@ -306,6 +309,7 @@ restrict = Selection(
     lambda g, x, mask: _restricted(g, x, mask),
     fills=True,
     views=False,
+    batch=by_mask,
 )
 scatter: Selection = Selection(
     "scatter",
@@ -315,10 +319,12 @@ scatter: Selection = Selection(
     fills=True,
     adds=True,
     views=False,
+    batch=written,
 )
+restrict.reads_params = scatter.reads_params = True
 
 
-conj = Selection("conj", _conjugate, lambda g, x: conj(g), views=False)
+conj = Selection("conj", _conjugate, lambda g, x: conj(g), views=False, batch=by_entry)
 
 
 def conjugated(x: Any) -> Any:

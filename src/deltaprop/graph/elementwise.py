@@ -13,6 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .arrays import as_array, as_number, is_float, is_known
+from .batches import Batched, by_entry
 from .cotangent import (
     ZERO,
     Mask,
@@ -117,6 +118,7 @@ class Elementwise(Primitive):
             raise TypeError("an operation whose function is a lambda needs a name: pass name=")
         ufunc = isinstance(forward, np.ufunc)
         facts.setdefault("buffered", ufunc)
+        facts.setdefault("batch", by_entry)
         super().__init__(name, forward, **facts)
         if scalar is True:
             known = ufunc and any(map(callable, partials))
@@ -191,7 +193,11 @@ class Elementwise(Primitive):
             if x.twin is None and (x.op or not (extra.constant or extra.exposed)):
                 # the most common call, an activation, without the loops of the general code
                 data = x._held
-                y = self.forward(data) if type(data) is np.ndarray else self.evaluate(data)
+                kind = type(data)
+                if kind is np.ndarray:
+                    y = self.forward(data)
+                else:
+                    y = (self.mapped if kind is Batched else self.evaluate)(data)
                 if type(y) is float and x.op is not None:
                     node = x.recorded(self, x, y)
                 else:
@@ -301,7 +307,7 @@ class Elementwise(Primitive):
 
     def _around_forward(self, tangents: Sequence[Any], y: Any, xs: Sequence[Any]) -> Any:
         """Return the tangent of the output, found through squares; None if that is impossible."""
-        given = [t.values if type(t) is Masked and np.all(t.mask) else t for t in tangents]
+        given = [t.values if type(t) is Masked and _is_full(t.mask) else t for t in tangents]
         moving = [i for i, t in enumerate(given) if t is not None]
         if any(type(given[i]) is Masked for i in moving):
             return None
@@ -348,6 +354,10 @@ class Elementwise(Primitive):
                 t = t if mask is None else Masked(t, mask)
                 total = t if total is None else accumulate(total, t)
         return total
+
+
+def _is_full(mask: Any) -> bool:
+    return is_known(mask) and bool(np.all(mask))
 
 
 def _rule(table: Sequence[Any], i: int, y: Any, xs: Sequence[Any]) -> Any:
@@ -439,6 +449,8 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
 
 def has_no_nan(c: Any) -> bool:
     """Return whether no entry is NaN; False if that is not quickly known."""
+    while type(c) is Batched:
+        c = c.whole
     total = np.add.reduce(c, None) if type(c) is np.ndarray else c
     return isinstance(total, float | complex | np.number) and total == total
 

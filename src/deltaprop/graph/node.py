@@ -363,7 +363,7 @@ def complete(node: Node) -> Any:
                     for i, data in enumerate(node.saved)
                 ]
             if is_absent(node._held):
-                node._held = node.op.evaluate(*node.saved, **(node.params or {}))
+                node._held = node.op.repeated(*node.saved, **(node.params or {}))
         stack.pop()
     return node
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from types import MethodType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .arrays import DuckArray, as_array
+from .batches import Batched, Word, is_batched, looped, run, steps, top_of
 from .domains import Case
 from .node import (
     MODE,
@@ -62,6 +63,9 @@ class Primitive:
         of several operations are then computed once.
     buffered : bool
         Whether a program may write the result into a buffer of its own.
+    batch : callable, optional
+        The word of the operation, of `deltaprop.graph.batches`: how it acts on a batch of
+        samples at once. Without a word, a loop maps it.
     doc : str, optional
         A description in one line; by default the docstring of `forward`.
     """
@@ -83,6 +87,8 @@ class Primitive:
 
     # whether the entries of the result are entries of the arguments
     moves = False
+    # whether parameters may be arrays that the user has computed
+    reads_params = False
 
     def __init__(
         self,
@@ -94,6 +100,7 @@ class Primitive:
         silent: bool = False,
         decomposed: bool = False,
         buffered: bool = False,
+        batch: Word | None = None,
         doc: str | None = None,
     ) -> None:
         if name in REGISTRY:
@@ -106,6 +113,7 @@ class Primitive:
         self.silent: bool = silent
         self.decomposed: bool = decomposed
         self.buffered: bool = buffered
+        self.batch: Word | None = steps if batch is None and decomposed else batch
         self.__name__ = name
         self.__doc__ = doc or getattr(forward, "__doc__", None)
         REGISTRY[name] = self
@@ -140,9 +148,12 @@ class Primitive:
         large: Any = ()  # the arguments that are results large enough for a record
         sources: Any = args
         data: list[Any] = []
+        batched = False
         for x in args:
             if isinstance(x, Node):
                 held = x._held
+                if type(held) is Batched:
+                    batched = True
                 extra: Any = x._extra
                 if extra is not None and extra.dtype is not None and self.strong:
                     held = as_scalar(held, extra.dtype)
@@ -165,6 +176,8 @@ class Primitive:
             kind = type(x)
             if kind is np.ndarray:
                 arrays = (*arrays, len(data))
+            elif kind is Batched:
+                batched = True
             elif kind is not float and not is_operand(x):
                 x = gathered(x)
                 if isinstance(x, Node):
@@ -172,8 +185,11 @@ class Primitive:
                 sources = _replaced(sources, len(data), x)
                 arrays = (*arrays, len(data))
             data.append(x)
+        evaluate = self.evaluate
+        if batched or (self.reads_params and is_batched(params)):
+            evaluate = self.mapped
         if variable is None:
-            result = self.evaluate(*data, **params) if params else self.evaluate(*data)
+            result = evaluate(*data, **params) if params else evaluate(*data)
             return result if leaf is None else leaf.leaf(result, constant=True)
         keeps: Any = None
         for i in arrays:
@@ -185,7 +201,7 @@ class Primitive:
                     data[i] = data[i].copy()
                     if not isinstance(sources[i], Node):
                         sources = _replaced(sources, i, data[i])
-        result = self.evaluate(*data, **params) if params else self.evaluate(*data)
+        result = evaluate(*data, **params) if params else evaluate(*data)
         if self.views and _shows(result, leaf, sources if arrays else ()):
             result = result.copy()
         if not self.smooth and not self.differentiable(sources):
@@ -198,6 +214,18 @@ class Primitive:
         if type(result) is not np.ndarray and len(data) == 1 and not self.strong:
             return remember(node, variable)
         return node
+
+    def repeated(self, *data: Any, **params: Any) -> Any:
+        """Return the operation on data that a node saved."""
+        batched = any(type(x) is Batched for x in data)
+        return (self.mapped if batched else self.evaluate)(*data, **params)
+
+    def mapped(self, *data: Any, **params: Any) -> Any:
+        """Return the operation on data of which some stand for a batch."""
+        level = top_of((data, params) if self.reads_params else data)
+        if self.batch is None:
+            return looped(partial(run, self), level, data, params)
+        return self.batch(self, level, data, params)
 
     def kept_of(self, args: Sequence[Any]) -> Reads | _All:
         """Return for each argument whether the derivative needs its value."""

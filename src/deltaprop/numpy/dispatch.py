@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..calculus import elementwise, reductions, shaping
-from ..graph import Elementwise, gathered, holds_nodes, is_array, raw
+from ..graph import DuckArray, Elementwise, gathered, holds_nodes, is_array, raw
 from ..value import Value
 from . import fft, keywords, linalg, special
 
@@ -37,6 +37,8 @@ def register(namespace: ModuleType) -> None:
     for name, method in list(vars(Value).items()):
         if callable(method) and method in by_rule:
             setattr(Value, name, by_rule[method])
+    for kind in reversed(Value.__mro__):
+        DuckArray.methods.update({n: x for n, x in vars(kind).items() if n not in _OF_VALUES})
     table[np.i0] = special.i0
     table[np.linalg.pinv] = _pinv
     # ndarray.clip calls this ufunc
@@ -54,6 +56,11 @@ def register(namespace: ModuleType) -> None:
         table[getattr(np, name)] = _of_data(getattr(np, name))
 
 
+# what Values have, and data do not
+_OF_VALUES = {
+    "assign", "at", "backward", "data", "detach", "grad", "inputs", "is_constant", "name",
+    "register_hook", "zero_grad",
+}  # fmt: skip
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {
     np.add: reductions.sum,
     np.multiply: reductions.prod,

@@ -1,0 +1,550 @@
+"""Batches: what stands for one sample while a function runs on all samples of a batch at once.
+
+`Batched` data have the shape of one sample, and hold the data of all. An operation on them runs
+once, on all samples: how, says its *word*, a function ``batch(op, level, data, params)``. Most
+words are one of those below. Elementwise operations line their axes up; an `axis` moves by one, a
+`shape` gets one more length, an index one more slice. An operation without a word is mapped by a
+loop. Data that are not `Batched` are the same for all samples.
+
+Each `vmap` has a `Level`. Batches of several levels nest: the samples of the latest level are
+what the levels before it see as their data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import signature
+from itertools import count
+from math import prod
+from operator import and_, attrgetter
+from typing import Any, NamedTuple, NoReturn, TypeAlias
+
+import numpy as np
+
+from .arrays import DATA, DuckArray, as_number, is_array, verify
+
+Word: TypeAlias = Callable[[Any, "Level", Any, Any], Any]
+_ranks = count(1)
+
+
+class BatchError(TypeError):
+    """Raised if a function asks for a number that differs between the samples of its batch."""
+
+
+class Level:
+    """One run of `vmap`: how many samples there are, and the serial number of its beginning."""
+
+    __slots__ = ("rank", "size", "start")
+
+    def __init__(self, size: int, start: int) -> None:
+        self.rank: int = next(_ranks)
+        self.size = size
+        self.start = start
+
+    def whole(self, x: Any) -> Any:
+        """Return the data of all samples, the same for each if they are not batched."""
+        if isinstance(x, Batched) and x.level is self:
+            return x.whole
+        return np.broadcast_to(x, (self.size, *np.shape(x)))
+
+    def samples(self, whole: Any, number: bool = False) -> Any:
+        """Return what stands for one sample; for several results, a tuple of these."""
+        if isinstance(whole, tuple):
+            return tuple([self.samples(x, number) for x in whole])
+        return Batched(self, whole, number)
+
+
+class Batched(DuckArray):
+    """Data of one sample, which hold those of all.
+
+    Attributes
+    ----------
+    whole : array
+        The data of all samples, the batch first.
+    number : bool
+        Whether a sample is a Python number, which has no dtype of its own beside an array.
+    """
+
+    __slots__ = ("_whole", "dtype", "factors", "level", "number", "rank", "shape")
+
+    def __init__(self, level: Level, whole: Any, number: bool = False) -> None:
+        self.level = level
+        self.rank: int = level.rank
+        self.shape = whole.shape[1:]
+        self.dtype = whole.dtype
+        self.number = number
+        self._whole = whole
+        self.factors: Any = None
+
+    @property
+    def whole(self) -> Any:
+        if self._whole is None:
+            a, b = self.factors
+            self._whole = a[:, :, None] * b[:, None, :]
+        return self._whole
+
+    @classmethod
+    def outer(cls, level: Level, a: Any, b: Any) -> Batched:
+        """Return a product of a column and a row for each sample, computed once it is needed."""
+        made = cls(level, a, False)
+        made.shape, made.dtype = (a.shape[1], b.shape[1]), np.result_type(a, b)
+        made._whole, made.factors = None, (a, b)
+        return made
+
+    def total(self) -> Any:
+        """Return the sum over all samples; of outer products it is one product of matrices."""
+        if self._whole is None:
+            a, b = self.factors
+            return a.T @ b
+        return np.add.reduce(self._whole, 0)
+
+    @property
+    def real_number(self) -> bool:  # type: ignore[override]
+        return self.number and self.dtype == float
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def strides(self) -> Any:
+        return self.whole.strides[1:]
+
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
+        if self.dtype == dtype and not (copy and self.number):
+            return self
+        return Batched(self.level, self.whole.astype(dtype))
+
+    def as_number(self) -> Any:
+        if self.number:
+            return self
+        wide = np.result_type(self.dtype, type(self.dtype.type().item()))
+        return Batched(self.level, self.whole.astype(wide, copy=False), True)
+
+    def copy(self) -> Batched:
+        return self  # nobody can write to it
+
+    def absent(self) -> Batched:
+        return self
+
+    def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
+        level = top_of(args)
+        for i in range(level.size):
+            verify(check, *_picked(args, level, i), always=always)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NUMBERS:
+            self._number()
+        method = None if name[0] == "_" else self.methods.get(name)
+        if method is None:
+            raise AttributeError(f"the samples of a batch have no attribute {name!r}")
+        return method.__get__(self, type(self))
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.methods["__getitem__"](self, index)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a number has no len()")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{self.level.size} samples of shape {self.shape}, {self.dtype}>"
+
+    def _number(self, *_: Any, **__: Any) -> NoReturn:
+        raise BatchError(
+            f"vmap: a number (float(), item(), numpy(), ...) or an entry of a NumPy array was "
+            f"asked of {self!r}, but each sample has its own: compute with functions of "
+            "deltaprop.numpy, and convert what vmap returns"
+        )
+
+    __float__ = __int__ = __index__ = __complex__ = __array__ = _number
+    __round__ = __trunc__ = __floor__ = __ceil__ = _number
+
+    def __bool__(self) -> bool:
+        raise BatchError(
+            f"vmap: the code branches on {self!r}, but each sample would take its own branch: "
+            "choose entries with deltaprop.numpy.where(condition, x, y)"
+        )
+
+    def __setitem__(self, index: Any, new: Any) -> NoReturn:
+        raise BatchError(
+            "vmap: an entry of a batched array was assigned in place: write "
+            "x = x.at[index].set(new)"
+        )
+
+    def operate(self, ufunc: np.ufunc, args: Any) -> Any:
+        if ufunc is np.matmul:
+            return matmul(self.level, *args)
+        return elementwise(ufunc, self.level, args)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
+        if any(not isinstance(x, DATA) or getattr(x, "rank", 0) > self.rank for x in args):
+            return NotImplemented  # who knows better
+        if kwargs.get("out") is not None or method == "at":
+            raise BatchError(
+                f"vmap: numpy.{ufunc.__name__} would write samples of a batch into an array (out=, "
+                "or += on an array): write a = a + b"
+            )
+        if method == "__call__" and not ufunc.signature:
+            return elementwise(partial(ufunc, **kwargs) if kwargs else ufunc, self.level, args)
+        if ufunc is np.matmul and not kwargs:
+            return matmul(self.level, *args)
+        if method in ("reduce", "accumulate"):
+            x, axis = args[0], kwargs.pop("axis", args[1] if len(args) > 1 else 0)
+            how = getattr(ufunc, method)
+            return self.level.samples(how(x.whole, moved(axis, x.ndim), *args[2:], **kwargs))
+        return looped(getattr(ufunc, method), self.level, args, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _ASKED and args[0] is self:
+            return _ASKED[function](self)
+        top = top_of((args, kwargs))
+        if top.rank > self.rank or any(not issubclass(kind, DATA) for kind in types):
+            return NotImplemented
+        if function in _STATIC:
+            return function(*_stand_ins(args), **_stand_ins(kwargs))
+        if function is np.where and len(args) == 3:
+            return elementwise(np.where, self.level, args)
+        if function is np.broadcast_to:
+            return _spread(self.level, args[0], tuple(kwargs.get("shape", args[1:])[0]))
+        if function in _ALONG and isinstance(args[0], Batched):
+            given = signature(function).bind(*args, **kwargs)
+            given.apply_defaults()
+            axis = moved(given.arguments["axis"], args[0].ndim)
+            more = {**kwargs, "axis": axis}
+            return self.level.samples(function(args[0].whole, *args[2:], **more))
+        return looped(function, self.level, args, kwargs)
+
+
+_ASKED: dict[Any, Callable[[Batched], Any]] = {
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: len(x.shape),
+    np.size: lambda x: prod(x.shape),
+    np.iscomplexobj: lambda x: x.dtype.kind == "c",
+}
+# answered from shapes and dtypes alone
+_STATIC = {
+    np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast,
+    np.ones_like, np.zeros_like, np.empty_like, np.full_like, np.common_type,
+}  # fmt: skip
+_ALONG = {np.any, np.all, np.sum, np.mean, np.var, np.max, np.min, np.sort, np.argsort}
+_NUMBERS = {"dumps", "item", "numpy", "tobytes", "tolist"}
+
+
+# -- what is batched ----------------------------------------------------------------------
+
+
+def _batched_in(x: Any) -> Iterator[Batched]:
+    """Yield the batched data in arguments or parameters, also in tuples, lists and dicts."""
+    if isinstance(x, Batched):
+        yield x
+    elif isinstance(x, tuple | list | dict):
+        for item in x.values() if isinstance(x, dict) else x:
+            yield from _batched_in(item)
+
+
+def is_batched(x: Any) -> bool:
+    """Return whether arguments or parameters contain batched data."""
+    return next(_batched_in(x), None) is not None
+
+
+def top_of(x: Any) -> Level:
+    """Return the latest level of the batched data in `x`, of which there are some."""
+    return max(_batched_in(x), key=_rank).level
+
+
+_rank = attrgetter("rank")
+
+
+def _replaced(x: Any, new: Callable[[Batched], Any]) -> Any:
+    """Return arguments or parameters with other data in the place of batched ones."""
+    if isinstance(x, Batched):
+        return new(x)
+    if isinstance(x, dict):
+        return {key: _replaced(item, new) for key, item in x.items()}
+    if type(x) is tuple or type(x) is list:
+        return type(x)([_replaced(item, new) for item in x])
+    return x
+
+
+def _stand_ins(x: Any) -> Any:
+    """Return arguments with arrays of the same shape and dtype for batched ones."""
+    return _replaced(x, lambda b: np.ndarray(b.shape, b.dtype, _NOTHING, strides=(0,) * b.ndim))
+
+
+_NOTHING = bytes(32)  # of the largest dtype
+
+
+def _picked(x: Any, level: Level, i: int) -> Any:
+    """Return arguments with the data of sample `i`."""
+
+    def one(b: Batched) -> Any:
+        if b.level is not level:
+            return b
+        return as_number(b.whole[i]) if b.number else b.whole[i]
+
+    return _replaced(x, one)
+
+
+def run(op: Any, *data: Any, **params: Any) -> Any:
+    """Return an operation on data that may be recorded, or batched at an earlier level."""
+    if any(isinstance(x, DuckArray) for x in data) or (op.reads_params and _has_duck(params)):
+        return op(*data, **params)
+    return op.evaluate(*data, **params)
+
+
+def _has_duck(x: Any) -> bool:
+    items = x.values() if isinstance(x, dict) else x if isinstance(x, tuple) else ()
+    return isinstance(x, DuckArray) or any(map(_has_duck, items))
+
+
+# -- the loop: right for every operation --------------------------------------------------
+
+
+def looped(function: Any, level: Level, args: Any, params: Any) -> Any:
+    """Return the results of a function of each sample, stacked."""
+    rows = [
+        function(*_picked(args, level, i), **_picked(params, level, i)) for i in range(level.size)
+    ]
+    if rows:
+        return _joined(function, level, rows)
+    # no sample tells the shape of the result: an invented one does
+    args, params = _replaced(
+        (args, params), lambda b: np.ones(b.shape, b.dtype) if b.level is level else b
+    )
+    return _joined(function, level, [function(*args, **params)])
+
+
+def _joined(function: Any, level: Level, rows: list[Any]) -> Any:
+    first = rows[0]
+    if isinstance(first, tuple | list):
+        parts = [_joined(function, level, list(column)) for column in zip(*rows, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else type(first)(parts)
+    if first is None:
+        return None
+    if not isinstance(first, DATA) or any(np.shape(row) != np.shape(first) for row in rows):
+        raise BatchError(
+            f"vmap: {getattr(function, '__name__', function)} gives no numbers, or its result has "
+            "another shape for each sample: keep the shape, e.g. with deltaprop.numpy.where"
+        )
+    whole = np.stack(rows)[: level.size]
+    return level.samples(whole, getattr(first, "number", type(first) in (float, int, complex)))
+
+
+# -- the words ----------------------------------------------------------------------------
+
+
+def elementwise(function: Callable[..., Any], level: Level, data: Any) -> Any:
+    """Return a function of each entry: the axes of all arguments are lined up."""
+    ndim = max(map(np.ndim, data))
+    strong = [x.dtype for x in data if is_array(x)]
+    lined: list[Any] = []
+    numbers = not strong
+    for x in data:
+        if isinstance(x, Batched) and x.level is level:
+            whole = x.whole
+            if x.number and strong and whole.dtype.kind != "b":  # as NumPy takes a Python number
+                whole = whole.astype(np.result_type(*strong, whole.dtype.type(0).item()))
+            missing = ndim - len(x.shape)
+            x = whole.reshape((level.size, *(1,) * missing, *x.shape)) if missing else whole
+        lined.append(x)
+    return level.samples(function(*lined), numbers)
+
+
+def by_entry(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation on each entry."""
+    return elementwise(lambda *xs: run(op, *xs, **params), level, data)
+
+
+def stacked(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that takes leading axes as they come."""
+    return level.samples(run(op, *map(level.whole, data), **params))
+
+
+def along(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation along an `axis`, or along `axes`."""
+    name = "axes" if "axes" in params else "axis"
+    return stacked(op, level, data, {**params, name: moved(params[name], np.ndim(data[0]))})
+
+
+def to_shape(_op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that broadcasts to a `shape`."""
+    return _spread(level, data[0], params["shape"])
+
+
+def reshaped(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that reshapes: in order F, the batch comes last."""
+    x, shape, order = level.whole(data[0]), params["shape"], params["order"]
+    shape = np.broadcast_to(False, np.shape(data[0])).reshape(shape).shape  # without -1
+    if order == "C":
+        return level.samples(run(op, x, shape=(level.size, *shape), order=order))
+    last = x.transpose((*range(1, len(x.shape)), 0))
+    y = run(op, last, shape=(*shape, level.size), order=order)
+    return level.samples(y.transpose((len(shape), *range(len(shape)))))
+
+
+def transposed(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that puts its `axes` into another order."""
+    return stacked(op, level, data, {"axes": (0, *moved(params["axes"], 0))})
+
+
+def summed(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that sums back to a `shape` that was broadcast."""
+    x, shape = level.whole(data[0]), params["shape"]
+    lined = (level.size, *(1,) * (len(x.shape) - 1 - len(shape)), *shape)
+    return level.samples(run(op, x, shape=lined).reshape((level.size, *shape)))
+
+
+def by_mask(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation on each entry and the same entry of a `mask`."""
+    return elementwise(lambda x, mask: run(op, x, mask=mask), level, (*data, params["mask"]))
+
+
+def moved(axis: Any, ndim: int) -> Any:
+    """Return the place of one or several axes behind the batch; None are all axes."""
+    if axis is None:
+        return tuple(range(1, ndim + 1))
+    if isinstance(axis, tuple | list):
+        return tuple([moved(i, ndim) for i in axis])
+    return axis + 1 if axis >= 0 else axis
+
+
+def steps(op: Any, _level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that is a sequence of others."""
+    return op.forward(*data, **params)
+
+
+def _spread(level: Level, x: Any, shape: tuple[int, ...]) -> Any:
+    whole = level.whole(x)
+    lined = whole.reshape((level.size, *(1,) * (len(shape) - np.ndim(x)), *np.shape(x)))
+    return level.samples(np.broadcast_to(lined, (level.size, *shape)))
+
+
+def matmul_word(_op: Any, level: Level, data: Any, _params: Any) -> Any:
+    """The word of the matrix product."""
+    return matmul(level, *data)
+
+
+def matmul(level: Level, a: Any, b: Any) -> Any:
+    """Return the matrix product: vectors become rows and columns, stacks are lined up."""
+    m, n = np.ndim(a), np.ndim(b)
+    left, right = (isinstance(x, Batched) and x.level is level for x in (a, b))
+    if not m or not n or np.shape(a)[-1] != np.shape(b)[-2 if n > 1 else -1]:
+        np.matmul(*_stand_ins((a, b)))  # which says what is wrong
+    if left and not right and n < 3 and (m < 3 or n < 2):
+        rows = a.whole
+        if m == 1 or n == 1:
+            return level.samples(rows @ b)
+        flat = rows.reshape((prod(rows.shape[:-1]), rows.shape[-1])) @ b
+        return level.samples(flat.reshape((*rows.shape[:-1], b.shape[-1])))
+    if right and not left and n == 1 and m < 3:
+        return level.samples(b.whole @ (a if m == 1 else a.T))
+    if left and right and m == n == 2 and a.shape[1] == 1:
+        return Batched.outer(level, a.whole[:, :, 0], b.whole[:, 0, :])
+    ndim = max(m, n, 2)
+    if left:
+        shape = a.shape if m > 1 else (1, *a.shape)
+        a = a.whole.reshape((level.size, *(1,) * (ndim - len(shape)), *shape))
+    elif m == 1:
+        a = a[None]
+    if right:
+        shape = b.shape if n > 1 else (*b.shape, 1)
+        b = b.whole.reshape((level.size, *(1,) * (ndim - len(shape)), *shape))
+    elif n == 1:
+        b = b[:, None]
+    y = a @ b
+    y = y[..., 0] if n == 1 else y
+    return level.samples(y[..., 0] if m == n == 1 else y[..., 0, :] if m == 1 else y)
+
+
+# -- indices ------------------------------------------------------------------------------
+
+
+class Led(NamedTuple):
+    """The index of all samples; NumPy puts `axes` of what it reads to another place."""
+
+    items: tuple[Any, ...]
+    source: int = 0
+    destination: int = 0
+    axes: int = 0
+
+    def ordered(self, entries: Any, back: bool = False) -> Any:
+        """Return what was read with the batch first, then the axes of one sample; or undo it."""
+        if self.source == self.destination or not self.axes:
+            return entries
+        ends = [range(at, at + self.axes) for at in (self.source, self.destination)]
+        axes = np.moveaxis(np.empty(range(entries.ndim)), *reversed(ends) if back else ends).shape
+        return entries.transpose(axes)
+
+
+def led(index: Any, ndim: int, level: Level, batched: bool) -> Led | None:
+    """Return the index of all samples, given that of one sample, which has `ndim` axes.
+
+    `batched` says whether the array to index has its own entries for each sample. None stands for
+    an index with arrays on both sides of a slice, whose axes NumPy puts first.
+    """
+    items = index if isinstance(index, tuple) else (index,)
+    own = [isinstance(i, Batched) and i.level is level for i in items]
+    masks = [getattr(i, "dtype", None) == np.bool_ for i in items]
+    if any(map(and_, own, masks)):
+        raise BatchError(
+            "vmap: an array is indexed by truth values that differ between the samples, and so "
+            "would the number of entries: keep the shape, deltaprop.numpy.where(condition, x, y)"
+        )
+    arrays = [k for k, i in enumerate(items) if isinstance(i, _POSITIONS)]
+    if not any(own[k] or np.ndim(items[k]) for k in arrays):
+        return Led((slice(None), *items))
+    if arrays[-1] - arrays[0] >= len(arrays):
+        return None
+    if not any(own):
+        return Led((slice(None), *items))
+    shapes = [(1,) if masks[k] else np.shape(items[k]) for k in arrays]
+    wide = len(np.broadcast_shapes(*shapes))
+    taken = sum(np.ndim(i) if mask else i is not None and i is not Ellipsis
+                for i, mask in zip(items, masks, strict=True))  # fmt: skip
+    before = sum(ndim - taken if i is Ellipsis else 1 for i in items[: arrays[0]])
+    lined = [
+        i.whole.reshape((level.size, *(1,) * (wide - i.ndim), *i.shape)) if mine else i
+        for i, mine in zip(items, own, strict=True)
+    ]
+    if not batched:
+        return Led(tuple(lined), before, 0, 1)
+    lead = np.arange(level.size).reshape((level.size,) + (1,) * wide)
+    return Led((lead, *lined), 1, 1 + before, wide)
+
+
+_POSITIONS = (DuckArray, np.ndarray, np.integer, np.bool_, int)
+
+
+def read(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that reads the entries at an `index`."""
+    (x,), index = data, params["index"]
+    batched = isinstance(x, Batched) and x.level is level
+    found = led(index, np.ndim(x), level, batched)
+    if found is None:
+        return looped(partial(run, op), level, data, params)
+    y = run(op, x.whole if batched else x, index=found.items)
+    return level.samples(found.ordered(y))
+
+
+def written(op: Any, level: Level, data: Any, params: Any) -> Any:
+    """The word of an operation that writes or adds entries at one `index`, or several."""
+    many = "indices" in params
+    indices = params["indices"] if many else (params["index"],)
+    shape = params["shape"] if many else np.shape(data[0])
+    found = [x for index in indices if (x := led(index, len(shape), level, True))]
+    if len(found) < len(indices):
+        return looped(partial(run, op), level, data, params)
+    target = () if many else (data[0],)
+    wholes = list(map(level.whole, target))
+    for index, place, value in zip(indices, found, data[len(target) :], strict=True):
+        like = np.broadcast_to(False, shape)[_stand_ins(index)].shape
+        wholes.append(place.ordered(_spread(level, value, like).whole, back=True))
+    places = tuple([place.items for place in found])
+    more = {"indices": places, "shape": (level.size, *shape)} if many else {"index": places[0]}
+    return level.samples(run(op, *wholes, **{**params, **more}))

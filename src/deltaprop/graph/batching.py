@@ -1,0 +1,176 @@
+"""Batching: the block in which a function runs on all samples of a batch, and its boundary.
+
+Four operations cross the boundary: `batch` and `unbatch` carry the samples in and out along an
+axis, `enter` takes in what is the same for all samples, and its transpose, `total`, adds up what
+the samples say of it. So a graph that was recorded inside is part of the graph around it, and a
+variable from outside gets the sum of the gradients of all samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from .batches import Batched, BatchError, Level, moved, run
+from .cotangent import Selection
+from .modes import Mode, _Entered
+from .node import Node, _serial
+from .outside import Outside, outside
+from .primitive import Primitive, named
+
+Randomness = Literal["error", "same", "different"]
+
+
+def _crosses(forward: Any) -> Any:
+    """Return the word of an operation between one level and the levels before it."""
+
+    def word(op: Any, level: Level, data: Any, params: Any) -> Any:
+        if level.rank <= params["level"].rank:
+            return forward(*data, **params)
+        # the batch of a later level is one more axis of what crosses
+        if "axis" in params:
+            params = {**params, "axis": moved(params["axis"], np.ndim(data[0]))}
+        return level.samples(run(op, *map(level.whole, data), **params))
+
+    return word
+
+
+def moved_axis(x: Any, source: int, destination: int) -> Any:
+    """Return an array with one axis at another place."""
+    axes = np.moveaxis(np.empty(range(np.ndim(x))), source, destination).shape
+    return x if axes == tuple(range(np.ndim(x))) else run(named("transpose"), x, axes=axes)
+
+
+def is_of(x: Any, level: Level) -> bool:
+    """Return whether data have their own numbers for each sample of this level."""
+    return isinstance(x, Batched) and x.level is level
+
+
+def _batch(x: Any, axis: int, level: Level) -> Any:
+    return level.samples(moved_axis(x, axis, 0))
+
+
+def _unbatch(x: Any, axis: int, level: Level) -> Any:
+    return moved_axis(level.whole(x), 0, axis)
+
+
+def _enter(x: Any, level: Level) -> Any:  # noqa: ARG001
+    return x.view() if isinstance(x, np.ndarray) else x
+
+
+def _total(g: Any, level: Level) -> Any:
+    return g.total() if is_of(g, level) else g * level.size
+
+
+batch: Selection
+unbatch: Selection
+enter: Selection
+total: Selection
+
+batch = Selection(
+    "batch",
+    _batch,
+    lambda g, x, axis, level: unbatch(g, axis=axis, level=level),
+    decomposed=True,
+    batch=_crosses(_batch),
+)
+unbatch = Selection(
+    "unbatch",
+    _unbatch,
+    lambda g, x, axis, level: batch(g, axis=axis, level=level),
+    decomposed=True,
+    batch=_crosses(_unbatch),
+)
+enter = Selection(
+    "enter",
+    _enter,
+    lambda g, x, level: total(g, level=level),
+    decomposed=True,
+    batch=_crosses(_enter),
+)
+total = Selection(
+    "total",
+    _total,
+    lambda g, x, level: enter(g, level=level),
+    adds=True,
+    decomposed=True,
+    batch=_crosses(_total),
+)
+_BOUNDARY = (batch, enter)
+
+
+class Batching(Mode):
+    """The block in which a function runs on a batch.
+
+    Parameters
+    ----------
+    size : int
+        How many samples there are.
+    randomness : {"error", "same", "different"}
+        What layers that draw random numbers do.
+    """
+
+    def __init__(self, size: int, randomness: Randomness = "same") -> None:
+        self.level: Level = Level(size, next(_serial))
+        self.inside: dict[int, Any] = {}
+        self.outside = _Drawing(outside(), self.level, randomness)
+
+    def record(
+        self, entered: _Entered, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]
+    ) -> Any:
+        """Apply the operation to what stands inside for variables from outside."""
+        if primitive not in _BOUNDARY or params["level"] is not self.level:
+            args = [self.entered(x, entered) if isinstance(x, Node) else x for x in args]
+        return super().record(entered, primitive, args, params)
+
+    def entered(self, x: Node, entered: _Entered) -> Any:
+        """Return what stands inside for a node: itself, unless it is a variable from outside."""
+        if x.serial < self.level.start or x.is_constant:
+            return x
+        known = self.inside.get(x.serial)
+        if known is None or known[0] is not x._held:
+            inner = super().record(entered, enter, (x,), {"level": self.level})
+            known = self.inside[x.serial] = x._held, inner, x
+        return known[1]
+
+
+class _Drawing(Outside):
+    """The outside around a batch, with other generators of random numbers."""
+
+    def __init__(self, around: Outside, level: Level, randomness: Randomness) -> None:
+        for name in ("track_variable", "gradient_read", "gradient_written", "depend", "data"):
+            setattr(self, name, getattr(around, name))
+        self.again = around.again  # type: ignore[method-assign]
+        self.around = around
+        self.level = level
+        self.randomness = randomness
+
+    def generator(self, source: Any) -> Any:
+        """Return a generator that draws for all samples at once, or the generator itself."""
+        if self.randomness == "error":
+            raise BatchError(
+                "vmap: a layer draws random numbers: say with vmap(..., randomness='different') "
+                "that each sample has its own, or with 'same' that they share them; or call "
+                "model.eval() first"
+            )
+        drawn = self.around.generator(source)
+        return drawn if self.randomness == "same" else _Draws(self.level, drawn)
+
+
+class _Draws:
+    """A generator of random numbers that draws once for each sample."""
+
+    def __init__(self, level: Level, source: Any) -> None:
+        self.level = level
+        self.source = source
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.source, name)
+
+        def draw(*args: Any, **kwargs: Any) -> Any:
+            rows = [method(*args, **kwargs) for _ in range(max(self.level.size, 1))]
+            return self.level.samples(np.stack(rows)[: self.level.size])
+
+        return draw

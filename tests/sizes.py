@@ -27,6 +27,7 @@ _PARTS = {
     "value.py": "value", "protocols.py": "value", "data.py": "value", "options.py": "value",
     "extras.py": "value", "state.py": "value", "__init__.py": "value",
     "files.py": "training", "tree.py": "transforms", "custom.py": "transforms",
+    "batching.py": "transforms",
     "calculus/special.py": "functions", "calculus/linalg.py": "functions",
     "calculus/factorisations.py": "functions", "calculus/fft.py": "functions",
     "calculus/samples.py": "functions", "numpy/special.py": "functions",

@@ -13,12 +13,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 6_544, "graph": 1_967, "calculus": 2_424, "value": 734, "numpy": 666, "transforms": 753,
-    "engine": 2_948,
+    "core": 7_280, "graph": 2_488, "calculus": 2_457, "value": 736, "numpy": 672, "transforms": 927,
+    "engine": 2_938,
     "school": 2_945, "nn": 1_097, "optim": 432, "deltas": 302, "training": 1_114,
-    "annexes": 5_421, "functions": 1_322, "xla": 603, "testing": 1_059, "viz": 1_348,
+    "annexes": 5_437, "functions": 1_338, "xla": 603, "testing": 1_059, "viz": 1_348,
     "bridges": 1_089,
-    "everything": 17_856,
+    "everything": 18_600,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -72,3 +73,10 @@ def test_the_page_lists_every_operation_once(monkeypatch: Any) -> None:
     text = page()
     assert [text.count(f"`{n}`") for n in some] == [1, 1, 1]
     assert all(where in text for where in ("everywhere: 1", "on a region: x > 0; x < 0", "a step"))
+
+
+def test_the_readme_counts_what_is_proven() -> None:
+    proven, rules = len(OPERATIONS) - len(BY_NUMBERS), len(OPERATIONS)
+    readme = " ".join((Path(__file__).parents[1] / "README.md").read_text("utf-8").split())
+    assert f"proves {proven} of the {rules} derivative rules" in readme
+    assert f"The other {len(BY_NUMBERS)} are" in readme

@@ -1,4 +1,4 @@
-"""Optional libraries, and the extra of the package that installs each of them."""
+"""Optional libraries, and how to install them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def extra(name: str, what: str) -> Iterator[None]:
+def extra(packages: str, what: str) -> Iterator[None]:
     """Say how to install a library that cannot be imported inside this block.
 
     Examples
     --------
-    >>> with extra("onnx", "networks are written by ONNX"):
+    >>> with extra("onnx onnxruntime", "networks are written by ONNX"):
     ...     import no_such_library
     Traceback (most recent call last):
-    ImportError: networks are written by ONNX: pip install 'deltaprop[onnx]'
+    ImportError: networks are written by ONNX: pip install onnx onnxruntime
     """
     try:
         yield
     except ImportError as error:
-        raise ImportError(f"{what}: pip install 'deltaprop[{name}]'") from error
+        raise ImportError(f"{what}: pip install {packages}") from error

@@ -25,7 +25,7 @@ from .nn import Module
 from .nn.module import evaluation
 from .tree import LEAF, flatten
 
-with extra("onnx", "deltaprop.onnx needs ONNX"):
+with extra("onnx onnxruntime", "deltaprop.onnx needs ONNX"):
     import onnx
     from onnx import helper, numpy_helper
     from onnx.reference import ReferenceEvaluator

@@ -20,7 +20,7 @@ from ..extras import extra
 @cache
 def scipy(part: str) -> Any:
     """Return SciPy's module of this name, imported when its first function is called."""
-    with extra("special", "this function needs SciPy"):
+    with extra("scipy", "this function needs SciPy"):
         return importlib.import_module(f"scipy.{part}")
 
 

@@ -381,9 +381,7 @@ def _executor(executor: str, shard: Mapping[str, int]) -> Executor:
         try:
             from .xla_executor import Xla
         except ModuleNotFoundError as error:
-            raise ImportError(
-                "executor='xla' runs programs on JAX: install it with pip install 'deltaprop[jax]'"
-            ) from error
+            raise ImportError("executor='xla' runs programs on JAX: pip install jax") from error
         return Xla(shard)
     if executor != "numpy":
         raise ValueError(f"executor must be 'numpy' or 'xla', got {executor!r}")

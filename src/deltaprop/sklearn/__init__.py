@@ -8,7 +8,7 @@ order of samples and, up to rounding, the same trained network. Both also offer 
 
 from ..extras import extra as _extra
 
-with _extra("sklearn", "deltaprop.sklearn needs scikit-learn 1.6 or later"):
+with _extra("scikit-learn", "deltaprop.sklearn needs scikit-learn 1.6 or later"):
     from sklearn.utils.validation import validate_data as _validate_data  # noqa: F401
 
 from .estimators import MLPClassifier as MLPClassifier

@@ -80,7 +80,7 @@ class Rotate:
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
         """Return the images, rotated."""
-        with extra("special", "Rotate interpolates with SciPy"):
+        with extra("scipy", "Rotate interpolates with SciPy"):
             from scipy.ndimage import map_coordinates
         images = _checked(images, "Rotate interpolates")
         n, height, width = images.shape[:3]

@@ -31,7 +31,7 @@ class Bar:
             return
         try:
             with (
-                extra("train", "progress=True shows a bar of tqdm"),
+                extra("tqdm", "progress=True shows a bar of tqdm"),
                 warnings.catch_warnings(action="ignore"),  # no widgets: then it is text
             ):
                 from tqdm.auto import tqdm

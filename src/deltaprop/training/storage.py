@@ -28,7 +28,7 @@ class CheckpointError(ValueError):
 
 
 def _safetensors() -> Any:
-    with extra("train", "networks are saved as safetensors"):
+    with extra("safetensors", "networks are saved as safetensors"):
         import safetensors.numpy
     return safetensors
 

@@ -42,7 +42,7 @@ def _panels(axes: Any, count: int, width: float, height: float, **options: Any) 
         if len(given) != count:
             raise ValueError(f"this plot fills {count} axes, but was given {len(given)}")
         return given[0].get_figure(), given
-    with extra("viz", "plots are drawn by matplotlib"):
+    with extra("matplotlib", "plots are drawn by matplotlib"):
         from .figures import Plot
     figure = Plot(width, height)
     panels = figure.subplots(1, count, squeeze=False, **options)[0]

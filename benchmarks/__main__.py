@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import (
+    batching,
     compile_cost,
     digits_epoch,
     elementwise_gradient,
@@ -49,6 +50,7 @@ WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
         gradient_memory,
         operations,
         transforms,
+        batching,
         import_time,
     )
 }

@@ -108,3 +108,14 @@ def test_its_derivatives_are_the_loops(op: Primitive) -> None:
         for axes in places(op, xs):
             for derivative in (reverse, forward, second):
                 compare(derivative, xs, axes)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_samples_of_two_levels_meet(variable: bool) -> None:
+    X, W = np.random.default_rng(0).standard_normal((2, 3, 3))
+    w = dp.Value(W) if variable else W
+    found = dp.vmap(lambda x: dp.vmap(lambda y: (x - y) * (y / x))(W))(X)
+    np.testing.assert_array_equal(found, [[(x - y) * (y / x) for y in W] for x in X])
+    jacobians = dp.vmap(dp.jacobian(lambda x: np.tanh(x @ w)))(X)
+    each = [dp.jacobian(lambda x: np.tanh(x @ w))(x) for x in X]
+    np.testing.assert_allclose(jacobians, each, rtol=1e-14)

@@ -77,9 +77,11 @@ class DuckArray:
 
 def _operator(ufunc: np.ufunc, reflected: bool = False) -> Callable[..., Any]:
     def method(self: DuckArray, *other: Any) -> Any:
-        if other and (not isinstance(other[0], DATA) or getattr(other[0], "rank", 0) > self.rank):
+        if other and not isinstance(other[0], DATA):
             return NotImplemented
-        return self.operate(ufunc, (*other, self) if reflected else (self, *other))
+        # Python asks only the first of two objects of one class
+        owner = other[0] if other and getattr(other[0], "rank", 0) > self.rank else self
+        return owner.operate(ufunc, (*other, self) if reflected else (self, *other))
 
     return method
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from .calculus import shaping
 from .graph import DATA, Node, as_array, copied, raw, shape_of
-from .graph.batching import Batching, Randomness, batch, is_of, unbatch
-from .transforms import checked, checked_chunk, is_variable
+from .graph.batches import Level, is_of
+from .graph.batching import Batching, Randomness, batch, unbatch
+from .transforms import MUST_RETURN_NUMBERS, checked, checked_chunk, is_variable, named_of
 from .tree import Structure, described, flatten, paths, unflatten
 from .value import Value
 
@@ -90,28 +91,23 @@ def vmap(
         leaves, structure = flatten((args, kwargs))
         positional, named = structure.children
         names = paths(positional, "argument ") + paths(named, "keyword argument ")
-        if isinstance(in_axes, list):
-            raise TypeError(f"in_axes must be an int, None or a tuple, got the list {in_axes!r}")
         axes = [*_axes("in_axes", in_axes, positional), *_axes("in_axes", 0, named)]
-        axes = [_checked(*item) for item in zip(axes, leaves, names, strict=True)]
+        for k, (axis, x, name) in enumerate(zip(axes, leaves, names, strict=True)):
+            axes[k] = _counted(axis, len(shape_of(x)), f"{name} has shape {shape_of(x)}")
         size = _size(axes, leaves, names)
-        step = max(size if chunk_size is None else chunk_size, 1)
+        step = min(chunk_size or size, size) or 1
         pieces = []
         for start in range(0, max(size, 1), step):
-            rows = slice(start, min(start + step, size))
-            part = leaves
-            if step < size:
-                part = [_part(x, axis, rows) for x, axis in zip(leaves, axes, strict=True)]
-            count = rows.stop - rows.start
-            pieces.append(_run(f, structure, part, axes, count, randomness, out_axes))
-        structures, results, places = zip(*pieces, strict=True)
-        columns = list(zip(*results, strict=True))
-        if len(pieces) > 1:
-            columns = [
-                column if axis is None else (shaping.concatenate(column, axis),)
-                for column, axis in zip(columns, places[0], strict=True)
-            ]
-        return unflatten(structures[0], [column[0] for column in columns])
+            stop = min(start + step, size)
+            pairs = zip(leaves, axes, strict=True)
+            part = [_part(x, axis, start, stop) if step < size else x for x, axis in pairs]
+            with Batching(stop - start, randomness) as block:
+                pieces.append(_run(f, structure, part, axes, block.level, out_axes))
+        (results, shape, places), *_ = pieces
+        for k, axis in enumerate(places if len(pieces) > 1 else ()):
+            if axis is not None:
+                results[k] = shaping.concatenate([rows[k] for rows, _, _ in pieces], axis)
+        return unflatten(shape, results)
 
     return mapped
 
@@ -120,59 +116,50 @@ def _axes(what: str, axes: Any, structure: Structure) -> list[int | None]:
     """Return an axis for each leaf, given one axis for a whole tree or one for each child."""
     if axes is None or (isinstance(axes, int | np.integer) and not isinstance(axes, bool)):
         return [None if axes is None else int(axes)] * len(paths(structure, ""))
-    kind, keys = structure.kind, structure.keys
-    if kind is not None and isinstance(axes, dict) and issubclass(kind, dict):
-        children = [axes[key] for key in keys] if axes.keys() == set(keys) else None
-    elif kind is not None and isinstance(axes, tuple | list) and issubclass(kind, tuple | list):
-        children = list(axes) if len(axes) == len(keys) else None
-    else:
-        children = None
+    kind, keys = structure.kind or int, structure.keys
+    children: Any = None
+    if isinstance(axes, dict) and issubclass(kind, dict) and axes.keys() == set(keys):
+        children = [axes[key] for key in keys]
+    elif isinstance(axes, tuple | list) and issubclass(kind, tuple | list):
+        children = axes if len(axes) == len(keys) else None
     if children is None:
         raise ValueError(
-            f"{what} must be an int, None, or have the structure of "
-            f"{'the arguments' if what == 'in_axes' else 'the results'}, {described(structure)}; "
+            f"vmap: {what} must be an int, None, or have the structure of the "
+            f"{'arguments' if what == 'in_axes' else 'results'}, {described(structure)}, "
             f"got {axes!r}"
         )
     pairs = zip(children, structure.children, strict=True)
     return [axis for child, part in pairs for axis in _axes(what, child, part)]
 
 
-def _checked(axis: int | None, x: Any, name: str) -> int | None:
-    """Return the axis of an argument, counted from 0."""
-    if axis is None:
-        return None
-    ndim = len(shape_of(x))
-    if not -ndim <= axis < ndim:
-        raise ValueError(
-            f"vmap: {name} has shape {shape_of(x)}, and so no axis {axis} to map over; name "
-            "another axis in in_axes, or None if the argument is the same for all samples"
-        )
-    return axis % ndim
+def _counted(axis: int | None, ndim: int, what: str) -> int | None:
+    """Return an axis counted from 0."""
+    if axis is None or -ndim <= axis < ndim:
+        return axis if axis is None else axis % ndim
+    raise ValueError(
+        f"vmap: {what}, and so no axis {axis} for the samples: name another axis, or None for what "
+        "is the same for all samples"
+    )
 
 
 def _size(axes: Sequence[int | None], leaves: Sequence[Any], names: Sequence[str]) -> int:
-    sizes = {
-        name: shape_of(x)[axis]
-        for axis, x, name in zip(axes, leaves, names, strict=True)
-        if axis is not None
-    }
-    if not sizes:
-        raise ValueError("vmap: no argument is mapped over: give one an axis in in_axes")
-    (first, size), *others = sizes.items()
-    for name, other in others:
-        if other != size:
-            raise ValueError(
-                f"vmap: all arguments must have as many samples, but {first} has {size} and "
-                f"{name} has {other}, along the axes that in_axes names"
-            )
-    return size
+    rows = zip(axes, leaves, names, strict=True)
+    sizes = {name: shape_of(x)[axis] for axis, x, name in rows if axis is not None}
+    if len(set(sizes.values())) == 1:
+        return next(iter(sizes.values()))
+    found = ", ".join(f"{name}: {n}" for name, n in sizes.items())
+    raise ValueError(
+        f"vmap: all arguments with an axis in in_axes must have as many samples, got {found}"
+        if sizes
+        else "vmap: no argument has an axis in in_axes, so there are no samples"
+    )
 
 
-def _part(x: Any, axis: int | None, rows: slice) -> Any:
+def _part(x: Any, axis: int | None, start: int, stop: int) -> Any:
     if axis is None:
         return x
     x = x if isinstance(x, Node) else as_array(x)
-    return x[(slice(None),) * axis + (rows,)]
+    return x[(slice(None),) * axis + (slice(start, stop),)]
 
 
 def _own(y: Any, inputs: Sequence[Any]) -> Any:
@@ -186,49 +173,34 @@ def _run(
     structure: Structure,
     leaves: Sequence[Any],
     axes: Sequence[int | None],
-    size: int,
-    randomness: Randomness,
+    level: Level,
     out_axes: Any,
-) -> tuple[Structure, list[Any], list[int | None]]:
-    """Return the structure of the results, their leaves, and the axis of the samples in each."""
+) -> tuple[list[Any], Structure, list[int | None]]:
+    """Return the results, their structure, and the axis of the samples in each."""
+
+    def sample(x: Any, axis: int | None) -> Any:
+        if axis is None:
+            return x
+        inner = batch(x if is_variable(x) else as_array(raw(x)), axis=axis, level=level)
+        return inner if isinstance(inner, Node) else Value.leaf(inner, constant=True)
+
     wrap = any(isinstance(x, Node) for x in leaves)
-    with Batching(size, randomness) as mode:
-        level = mode.level
-
-        def sample(x: Any, axis: int | None) -> Any:
-            if axis is None:
-                return x
-            if is_variable(x):
-                return batch(x, axis=axis, level=level)
-            return Value.leaf(batch(as_array(raw(x)), axis=axis, level=level), constant=True)
-
-        args, kwargs = unflatten(structure, list(map(sample, leaves, axes)))
-        outputs, shape = flatten(f(*args, **kwargs))
-        places = _axes("out_axes", out_axes, shape)
-        results = []
-        for i, (y, axis) in enumerate(zip(outputs, places, strict=True)):
-            data = raw(y)
-            if not isinstance(data, DATA):
-                raise TypeError(
-                    f"vmap: the function must return numbers and arrays, or lists, tuples, dicts "
-                    f"and dataclasses of them, got {y!r}"
-                )
-            if axis is None:
-                if is_of(data, level):
-                    raise ValueError(
-                        f"vmap: out_axes is None for result {i}, but it differs between the "
-                        "samples: give it an axis"
-                    )
-            else:
-                ndim = len(shape_of(y)) + 1
-                if not -ndim <= axis < ndim:
-                    raise ValueError(
-                        f"vmap: out_axes names axis {axis}, but result {i} has shape "
-                        f"{shape_of(y)} for each sample: the axis must be in [{-ndim}, {ndim})"
-                    )
-                places[i] = axis % ndim
-                y = unbatch(y, axis=axis % ndim, level=level)
-            if not is_variable(y):
-                y = Value.leaf(raw(y), constant=True) if wrap else _own(raw(y), leaves)
-            results.append(y)
-    return shape, results, places
+    args, kwargs = unflatten(structure, list(map(sample, leaves, axes)))
+    outputs, shape = flatten(f(*args, **kwargs))
+    places = _axes("out_axes", out_axes, shape)
+    for k, (y, axis) in enumerate(zip(outputs, places, strict=True)):
+        if not isinstance(raw(y), DATA):
+            raise TypeError(f"vmap: {named_of(f)} {MUST_RETURN_NUMBERS}, got {y!r}")
+        if axis is not None:
+            ndim = len(shape_of(y)) + 1
+            places[k] = axis = _counted(axis, ndim, f"result {k} has {ndim} axes with the samples'")
+            y = unbatch(y, axis=axis, level=level)
+        elif is_of(raw(y), level):
+            raise ValueError(
+                f"vmap: out_axes is None for result {k}, but it differs between the samples: name "
+                "an axis"
+            )
+        if not is_variable(y):
+            y = Value.leaf(raw(y), constant=True) if wrap else _own(raw(y), leaves)
+        outputs[k] = y
+    return outputs, shape, places

@@ -13,8 +13,9 @@ from .calculus import shaping
 from .graph import Node, Primitive, outside, raw, shape_of, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
+from .graph.node import MODE
 from .graph.primitive import kept
-from .transforms import Evaluation, checked, is_variable, zeros_of
+from .transforms import Evaluation, checked, is_variable, same, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
 
@@ -51,6 +52,8 @@ class _Packed:
 
 def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any) -> Any:
     """A node of one of the operations below."""
+    if MODE.get() is not None:
+        variables = list(map(same, variables))  # as the block sees them
     saved = [x._held for x in variables]
     args = tuple(
         x.snapshot() if x.op is None else kept(x, saved, i, True) for i, x in enumerate(variables)

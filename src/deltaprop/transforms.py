@@ -56,7 +56,7 @@ X = TypeVar("X", bound=Any)  # Any lets type checkers accept any lambda
 Aux = TypeVar("Aux")
 
 # separates the argument of a transform from the function, so that a pass knows where to end
-_same = Selection(
+same = Selection(
     "same",
     lambda x: x.view() if isinstance(x, np.ndarray) else x,
     lambda g, x: g,
@@ -118,7 +118,7 @@ class Evaluation:
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
                 raise TypeError(
-                    f"{_named(function)} must return a pair (value, aux) with has_aux=True, "
+                    f"{named_of(function)} must return a pair (value, aux) with has_aux=True, "
                     f"got {result!r}"
                 )
             result, self.aux = result
@@ -128,8 +128,7 @@ class Evaluation:
         for y in self.outputs:
             if not isinstance(raw(y), DATA):
                 raise TypeError(
-                    f"{_named(function)} must return numbers and arrays, or lists, tuples, dicts "
-                    f"and dataclasses of them, got {y!r}"
+                    f"{named_of(function)} {MUST_RETURN_NUMBERS}, got {y!r}"
                     + ("" if has_aux else ": return anything else as aux, with has_aux=True")
                 )
         found = [*self.outputs, *flatten(self.aux)[0]]
@@ -228,7 +227,12 @@ def _outward(roots: Sequence[Any], start: int) -> set[int]:
     return found
 
 
-def _named(function: Any) -> str:
+MUST_RETURN_NUMBERS = (
+    "must return numbers and arrays, or lists, tuples, dicts and dataclasses of them"
+)
+
+
+def named_of(function: Any) -> str:
     return getattr(function, "__name__", None) or repr(function)
 
 
@@ -248,7 +252,7 @@ def is_variable(x: Any) -> bool:
 def _variable(x: Any, name: str) -> Node:
     """Return a variable with the data of `x`, recorded as a copy of `x` if `x` is a variable."""
     if is_variable(x):
-        node: Node = _same(x)
+        node: Node = same(x)
         return node
     data = raw(x)
     kind = as_array(data).dtype.kind

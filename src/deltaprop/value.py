@@ -26,6 +26,7 @@ from .graph import (
     raw,
 )
 from .graph.arrays import BINARY, COMPARISONS
+from .graph.batches import refuse_samples
 from .graph.cotangent import as_gradient, materialize
 from .graph.node import MODE, Extra, complete, in_graph, is_mutable, parents
 from .graph.primitive import named
@@ -219,6 +220,7 @@ class Value(ArrayProtocols):
         self._verify_fits(new, "the gradient")
         if not isinstance(new, Node):
             new = as_number(numbers(new, self.dtype))
+            refuse_samples(self.serial, new)
             outside().gradient_written(new)
         node._grad = new if self.op is None else as_gradient(new)
 

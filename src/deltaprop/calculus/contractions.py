@@ -17,7 +17,8 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.linalg import LinAlgError
 
 from ..graph import Bilinear, Custom, Masked, conjugated, is_complex, raw, shape_of
-from ..graph.batches import Level, is_batched, matmul_word, run
+from ..graph.batches import Level, is_of, run
+from ..graph.batches import matmul as _batched_matmul
 from ..graph.cotangent import ones, sum_of_rows, unbroadcast
 from ..graph.domains import case
 from ..graph.primitive import Array, Multilinear, added
@@ -85,7 +86,7 @@ matmul_: Bilinear = Bilinear(
     _matmul_back_b,
     symbol="@",
     buffered=True,
-    batch=matmul_word,
+    batch=_batched_matmul,
     cases=[
         case((3, 4), (4, 2)),
         case((4,), (4,)),
@@ -278,7 +279,7 @@ def _einsum(*xs: Any, subscripts: str, optimize: Any) -> Any:
 def _with_letter(op: Any, level: Level, data: Any, params: Any) -> Any:
     inputs, output = _terms(params["subscripts"])
     letter = next(c for c in _LETTERS if c not in params["subscripts"])
-    own = [is_batched(x) and x.level is level for x in data]
+    own = [is_of(x, level) for x in data]
     terms = [letter * mine + term for term, mine in zip(inputs, own, strict=True)]
     expression = f"{','.join(terms)}->{letter}{output}"
     wholes = [x.whole if mine else x for x, mine in zip(data, own, strict=True)]

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import signature
 from itertools import count
-from math import prod
 from operator import and_, attrgetter
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -107,10 +106,6 @@ class Batched(DuckArray):
     def ndim(self) -> int:
         return len(self.shape)
 
-    @property
-    def strides(self) -> Any:
-        return self.whole.strides[1:]
-
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if self.dtype == dtype and not (copy and self.number):
             return self
@@ -122,16 +117,10 @@ class Batched(DuckArray):
         wide = np.result_type(self.dtype, type(self.dtype.type().item()))
         return Batched(self.level, self.whole.astype(wide, copy=False), True)
 
-    def copy(self) -> Batched:
-        return self  # nobody can write to it
-
-    def absent(self) -> Batched:
-        return self
-
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         level = top_of(args)
         for i in range(level.size):
-            verify(check, *_picked(args, level, i), always=always)
+            verify(check, *_replaced(args, partial(_sample, level, i)), always=always)
 
     def __getattr__(self, name: str) -> Any:
         if name in _NUMBERS:
@@ -179,7 +168,7 @@ class Batched(DuckArray):
 
     def operate(self, ufunc: np.ufunc, args: Any) -> Any:
         if ufunc is np.matmul:
-            return matmul(self.level, *args)
+            return matmul(None, self.level, args, {})
         return elementwise(ufunc, self.level, args)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -193,7 +182,7 @@ class Batched(DuckArray):
         if method == "__call__" and not ufunc.signature:
             return elementwise(partial(ufunc, **kwargs) if kwargs else ufunc, self.level, args)
         if ufunc is np.matmul and not kwargs:
-            return matmul(self.level, *args)
+            return matmul(None, self.level, args, {})
         if method in ("reduce", "accumulate"):
             x, axis = args[0], kwargs.pop("axis", args[1] if len(args) > 1 else 0)
             how = getattr(ufunc, method)
@@ -201,8 +190,6 @@ class Batched(DuckArray):
         return looped(getattr(ufunc, method), self.level, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function in _ASKED and args[0] is self:
-            return _ASKED[function](self)
         top = top_of((args, kwargs))
         if top.rank > self.rank or any(not issubclass(kind, DATA) for kind in types):
             return NotImplemented
@@ -221,12 +208,6 @@ class Batched(DuckArray):
         return looped(function, self.level, args, kwargs)
 
 
-_ASKED: dict[Any, Callable[[Batched], Any]] = {
-    np.shape: lambda x: x.shape,
-    np.ndim: lambda x: len(x.shape),
-    np.size: lambda x: prod(x.shape),
-    np.iscomplexobj: lambda x: x.dtype.kind == "c",
-}
 # answered from shapes and dtypes alone
 _STATIC = {
     np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj, np.can_cast,
@@ -239,26 +220,51 @@ _NUMBERS = {"dumps", "item", "numpy", "tobytes", "tolist"}
 # -- what is batched ----------------------------------------------------------------------
 
 
-def _batched_in(x: Any) -> Iterator[Batched]:
-    """Yield the batched data in arguments or parameters, also in tuples, lists and dicts."""
-    if isinstance(x, Batched):
+def _ducks_in(x: Any) -> Iterator[Any]:
+    """Yield the duck arrays in arguments or parameters, also in tuples, lists and dicts."""
+    if isinstance(x, DuckArray):
         yield x
     elif isinstance(x, tuple | list | dict):
         for item in x.values() if isinstance(x, dict) else x:
-            yield from _batched_in(item)
+            yield from _ducks_in(item)
 
 
 def is_batched(x: Any) -> bool:
     """Return whether arguments or parameters contain batched data."""
-    return next(_batched_in(x), None) is not None
+    return any(type(found) is Batched for found in _ducks_in(x))
 
 
 def top_of(x: Any) -> Level:
     """Return the latest level of the batched data in `x`, of which there are some."""
-    return max(_batched_in(x), key=_rank).level
+    top: Any = None
+    for found in _ducks_in(x) if type(x) is not tuple else x:
+        if type(found) is not Batched:
+            found = max(_ducks_in(found), key=_rank, default=None)
+        if found is not None and (top is None or found.rank > top.rank):
+            top = found
+    level: Level = top.level
+    return level
 
 
 _rank = attrgetter("rank")
+
+
+def _ndim(x: Any) -> int:
+    return len(getattr(x, "shape", ()))
+
+
+def is_of(x: Any, level: Level) -> bool:
+    """Return whether data have their own numbers for each sample of this level."""
+    return isinstance(x, Batched) and x.level is level
+
+
+def refuse_samples(serial: int, data: Any) -> None:
+    """Raise an error if data that differ between samples are written to a variable from outside."""
+    if isinstance(data, Batched) and serial > data.level.start:
+        raise BatchError(
+            f"vmap: {data!r} are written to a variable from outside the function, which has one "
+            "number for all samples: return them, and write what vmap returns"
+        )
 
 
 def _replaced(x: Any, new: Callable[[Batched], Any]) -> Any:
@@ -280,27 +286,18 @@ def _stand_ins(x: Any) -> Any:
 _NOTHING = bytes(32)  # of the largest dtype
 
 
-def _picked(x: Any, level: Level, i: int) -> Any:
-    """Return arguments with the data of sample `i`."""
-
-    def one(b: Batched) -> Any:
-        if b.level is not level:
-            return b
-        return as_number(b.whole[i]) if b.number else b.whole[i]
-
-    return _replaced(x, one)
+def _sample(level: Level, i: int, b: Batched) -> Any:
+    if b.level is not level:
+        return b
+    return as_number(b.whole[i]) if b.number else b.whole[i]
 
 
 def run(op: Any, *data: Any, **params: Any) -> Any:
     """Return an operation on data that may be recorded, or batched at an earlier level."""
-    if any(isinstance(x, DuckArray) for x in data) or (op.reads_params and _has_duck(params)):
+    ducks = any(isinstance(x, DuckArray) for x in data)
+    if ducks or (op.reads_params and next(_ducks_in(params), None) is not None):
         return op(*data, **params)
     return op.evaluate(*data, **params)
-
-
-def _has_duck(x: Any) -> bool:
-    items = x.values() if isinstance(x, dict) else x if isinstance(x, tuple) else ()
-    return isinstance(x, DuckArray) or any(map(_has_duck, items))
 
 
 # -- the loop: right for every operation --------------------------------------------------
@@ -308,16 +305,14 @@ def _has_duck(x: Any) -> bool:
 
 def looped(function: Any, level: Level, args: Any, params: Any) -> Any:
     """Return the results of a function of each sample, stacked."""
-    rows = [
-        function(*_picked(args, level, i), **_picked(params, level, i)) for i in range(level.size)
-    ]
-    if rows:
-        return _joined(function, level, rows)
-    # no sample tells the shape of the result: an invented one does
-    args, params = _replaced(
-        (args, params), lambda b: np.ones(b.shape, b.dtype) if b.level is level else b
-    )
-    return _joined(function, level, [function(*args, **params)])
+
+    def row(pick: Callable[[Batched], Any]) -> Any:
+        return function(*_replaced(args, pick), **_replaced(params, pick))
+
+    rows = [row(partial(_sample, level, i)) for i in range(level.size)]
+    # if there is no sample to tell the shape of the result, an invented one does
+    invented = [] if rows else [row(lambda b: np.ones(b.shape, b.dtype))]
+    return _joined(function, level, rows or invented)
 
 
 def _joined(function: Any, level: Level, rows: list[Any]) -> Any:
@@ -341,12 +336,12 @@ def _joined(function: Any, level: Level, rows: list[Any]) -> Any:
 
 def elementwise(function: Callable[..., Any], level: Level, data: Any) -> Any:
     """Return a function of each entry: the axes of all arguments are lined up."""
-    ndim = max(map(np.ndim, data))
+    ndim = max(map(_ndim, data))
     strong = [x.dtype for x in data if is_array(x)]
     lined: list[Any] = []
     numbers = not strong
     for x in data:
-        if isinstance(x, Batched) and x.level is level:
+        if is_of(x, level):
             whole = x.whole
             if x.number and strong and whole.dtype.kind != "b":  # as NumPy takes a Python number
                 whole = whole.astype(np.result_type(*strong, whole.dtype.type(0).item()))
@@ -369,7 +364,7 @@ def stacked(op: Any, level: Level, data: Any, params: Any) -> Any:
 def along(op: Any, level: Level, data: Any, params: Any) -> Any:
     """The word of an operation along an `axis`, or along `axes`."""
     name = "axes" if "axes" in params else "axis"
-    return stacked(op, level, data, {**params, name: moved(params[name], np.ndim(data[0]))})
+    return stacked(op, level, data, {**params, name: moved(params[name], _ndim(data[0]))})
 
 
 def to_shape(_op: Any, level: Level, data: Any, params: Any) -> Any:
@@ -421,45 +416,33 @@ def steps(op: Any, _level: Level, data: Any, params: Any) -> Any:
 
 def _spread(level: Level, x: Any, shape: tuple[int, ...]) -> Any:
     whole = level.whole(x)
-    lined = whole.reshape((level.size, *(1,) * (len(shape) - np.ndim(x)), *np.shape(x)))
+    lined = whole.reshape((level.size, *(1,) * (len(shape) - _ndim(x)), *np.shape(x)))
     return level.samples(np.broadcast_to(lined, (level.size, *shape)))
 
 
-def matmul_word(_op: Any, level: Level, data: Any, _params: Any) -> Any:
-    """The word of the matrix product."""
-    return matmul(level, *data)
-
-
-def matmul(level: Level, a: Any, b: Any) -> Any:
-    """Return the matrix product: vectors become rows and columns, stacks are lined up."""
-    m, n = np.ndim(a), np.ndim(b)
-    left, right = (isinstance(x, Batched) and x.level is level for x in (a, b))
-    if not m or not n or np.shape(a)[-1] != np.shape(b)[-2 if n > 1 else -1]:
-        np.matmul(*_stand_ins((a, b)))  # which says what is wrong
-    if left and not right and n < 3 and (m < 3 or n < 2):
-        rows = a.whole
-        if m == 1 or n == 1:
-            return level.samples(rows @ b)
-        flat = rows.reshape((prod(rows.shape[:-1]), rows.shape[-1])) @ b
-        return level.samples(flat.reshape((*rows.shape[:-1], b.shape[-1])))
-    if right and not left and n == 1 and m < 3:
-        return level.samples(b.whole @ (a if m == 1 else a.T))
-    if left and right and m == n == 2 and a.shape[1] == 1:
-        return Batched.outer(level, a.whole[:, :, 0], b.whole[:, 0, :])
-    ndim = max(m, n, 2)
-    if left:
-        shape = a.shape if m > 1 else (1, *a.shape)
-        a = a.whole.reshape((level.size, *(1,) * (ndim - len(shape)), *shape))
-    elif m == 1:
-        a = a[None]
-    if right:
-        shape = b.shape if n > 1 else (*b.shape, 1)
-        b = b.whole.reshape((level.size, *(1,) * (ndim - len(shape)), *shape))
-    elif n == 1:
-        b = b[:, None]
-    y = a @ b
-    y = y[..., 0] if n == 1 else y
-    return level.samples(y[..., 0] if m == n == 1 else y[..., 0, :] if m == 1 else y)
+def matmul(_op: Any, level: Level, data: Any, _params: Any) -> Any:
+    """The word of the matrix product: vectors become rows and columns, stacks are lined up."""
+    a, b = data
+    m, n, left, right = _ndim(a), _ndim(b), is_of(a, level), is_of(b, level)
+    if not m or not n:
+        np.matmul(*_stand_ins(data))  # which says what is wrong
+    if n == 1 and not right:
+        return level.samples(a.whole @ b)
+    if m == 1 and not left and n == 1:
+        return level.samples(b.whole @ a)
+    rows = a if m > 1 else level.samples(a.whole[:, None]) if left else a[None]
+    columns = b if n > 1 else level.samples(b.whole[:, :, None]) if right else b[:, None]
+    if left and right and rows.ndim == columns.ndim == 2 and rows.shape[1] == 1:
+        y = Batched.outer(level, rows.whole[:, :, 0], columns.whole[:, 0])
+    elif left and rows.ndim == columns.ndim == 2 and not right:  # one product of all rows
+        flat = rows.whole.reshape((level.size * rows.shape[0], rows.shape[1])) @ columns
+        y = level.samples(flat.reshape((level.size, rows.shape[0], columns.shape[1])))
+    else:
+        y = elementwise(np.matmul, level, (rows, columns))
+    if m > 1 and n > 1:
+        return y
+    whole = y.whole[..., 0] if n == 1 else y.whole
+    return level.samples(whole[..., 0] if m == n == 1 else whole[..., 0, :] if m == 1 else whole)
 
 
 # -- indices ------------------------------------------------------------------------------
@@ -489,7 +472,7 @@ def led(index: Any, ndim: int, level: Level, batched: bool) -> Led | None:
     an index with arrays on both sides of a slice, whose axes NumPy puts first.
     """
     items = index if isinstance(index, tuple) else (index,)
-    own = [isinstance(i, Batched) and i.level is level for i in items]
+    own = [is_of(i, level) for i in items]
     masks = [getattr(i, "dtype", None) == np.bool_ for i in items]
     if any(map(and_, own, masks)):
         raise BatchError(
@@ -497,7 +480,7 @@ def led(index: Any, ndim: int, level: Level, batched: bool) -> Led | None:
             "would the number of entries: keep the shape, deltaprop.numpy.where(condition, x, y)"
         )
     arrays = [k for k, i in enumerate(items) if isinstance(i, _POSITIONS)]
-    if not any(own[k] or np.ndim(items[k]) for k in arrays):
+    if not any(own[k] or _ndim(items[k]) for k in arrays):
         return Led((slice(None), *items))
     if arrays[-1] - arrays[0] >= len(arrays):
         return None
@@ -505,7 +488,7 @@ def led(index: Any, ndim: int, level: Level, batched: bool) -> Led | None:
         return Led((slice(None), *items))
     shapes = [(1,) if masks[k] else np.shape(items[k]) for k in arrays]
     wide = len(np.broadcast_shapes(*shapes))
-    taken = sum(np.ndim(i) if mask else i is not None and i is not Ellipsis
+    taken = sum(_ndim(i) if mask else i is not None and i is not Ellipsis
                 for i, mask in zip(items, masks, strict=True))  # fmt: skip
     before = sum(ndim - taken if i is Ellipsis else 1 for i in items[: arrays[0]])
     lined = [
@@ -524,8 +507,8 @@ _POSITIONS = (DuckArray, np.ndarray, np.integer, np.bool_, int)
 def read(op: Any, level: Level, data: Any, params: Any) -> Any:
     """The word of an operation that reads the entries at an `index`."""
     (x,), index = data, params["index"]
-    batched = isinstance(x, Batched) and x.level is level
-    found = led(index, np.ndim(x), level, batched)
+    batched = is_of(x, level)
+    found = led(index, _ndim(x), level, batched)
     if found is None:
         return looped(partial(run, op), level, data, params)
     y = run(op, x.whole if batched else x, index=found.items)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .batches import Batched, BatchError, Level, moved, run
+from .batches import BatchError, Level, is_of, moved, run
 from .cotangent import Selection
 from .modes import Mode, _Entered
 from .node import Node, _serial
@@ -41,11 +41,6 @@ def moved_axis(x: Any, source: int, destination: int) -> Any:
     """Return an array with one axis at another place."""
     axes = np.moveaxis(np.empty(range(np.ndim(x))), source, destination).shape
     return x if axes == tuple(range(np.ndim(x))) else run(named("transpose"), x, axes=axes)
-
-
-def is_of(x: Any, level: Level) -> bool:
-    """Return whether data have their own numbers for each sample of this level."""
-    return isinstance(x, Batched) and x.level is level
 
 
 def _batch(x: Any, axis: int, level: Level) -> Any:

@@ -16,6 +16,7 @@ from weakref import ref
 
 import numpy as np
 
+from .batches import Batched
 from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .outside import AS_IT_IS, Outside
@@ -447,6 +448,8 @@ def _bad_arg(x: Any) -> str | None:
 
 def _first_bad(data: Any) -> str | None:
     """Return the first entry that is not finite, and its index; None if all are finite."""
+    while isinstance(data, Batched):
+        data = data.whole
     array = np.asarray(data)
     if array.dtype.kind not in "fc":
         return None

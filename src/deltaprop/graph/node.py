@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from .arrays import DuckArray, as_array, as_number, narrow
+from .batches import refuse_samples
 
 if TYPE_CHECKING:
     from .primitive import Primitive
@@ -261,6 +262,7 @@ class Node:
     def write(self, data: Any) -> None:
         """Replace the data of a leaf (same shape and dtype) in every handle to the leaf."""
         extra: Any = self._extra
+        refuse_samples(self.serial, data)
         if extra.exposed and type(self._held) is np.ndarray:
             self._held[...] = data
         else:
@@ -398,8 +400,9 @@ def is_mutable(array: np.ndarray) -> bool:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """Return the shape of a node, or of data."""
-    shape: tuple[int, ...] = np.shape(x._held if isinstance(x, Node) else x)
-    return shape
+    data = x._held if isinstance(x, Node) else x
+    shape: Any = getattr(data, "shape", None)
+    return np.shape(data) if shape is None else shape
 
 
 def dtype_of(x: Any) -> np.dtype[Any]:
@@ -410,7 +413,8 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 
 def is_complex(x: Any) -> bool:
     """Return whether a node, or data, are complex."""
-    return np.iscomplexobj(x._held if isinstance(x, Node) else x)
+    data = x._held if isinstance(x, Node) else x
+    return data.dtype.kind == "c" if isinstance(data, DuckArray) else np.iscomplexobj(data)
 
 
 def topological_order(*roots: Node, since: float = inf) -> list[Node]:

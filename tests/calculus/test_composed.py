@@ -100,8 +100,9 @@ EDITS = [
 @given(seed=SEEDS)
 def test_edits_and_products_are_numpys(name: str, call, seed: int) -> None:
     x, y = drawn(seed, (3, 4)), drawn(seed + 1, (3, 4))
-    theirs = call(getattr(np, name), x, y)
-    for function in (getattr(dnp, name), getattr(np, name)):
+    numpys = getattr(np, name, None) or pytest.skip(f"NumPy {np.__version__} has no {name}")
+    theirs = call(numpys, x, y)
+    for function in (getattr(dnp, name), numpys):
         assert_allclose(call(function, dp.Value(x), dp.Value(y)).numpy(), theirs, rtol=1e-12)
     assert_allclose(call(getattr(dnp, name), x, y), theirs, rtol=1e-12)
 

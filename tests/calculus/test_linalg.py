@@ -619,7 +619,11 @@ def test_one_triangle_is_read(name: str, plane: bool, seed: int, shape: tuple[in
     """The value is NumPy's, of a matrix that is not Hermitian, and the gradient this function's."""
     f = HERMITIAN[name]
     x = matrix(np.random.default_rng(seed), *shape, plane=plane)
-    expected = f(np.linalg, x)
+    try:
+        expected = f(np.linalg, x)
+    except ValueError:  # the rank of nothing, before NumPy 2.4.4
+        assume(x.size)
+        raise
     for module, given_x in (
         (la, x),
         (la, dp.constant(x)),

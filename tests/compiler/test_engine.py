@@ -109,7 +109,8 @@ def near(a: Any, b: Any) -> None:
     for x, y in zip(leaves, others, strict=True):
         assert type(x) is type(y)
         x, y = dp.graph.raw(x), dp.graph.raw(y)
-        np.testing.assert_allclose(x, y, 1e-12, 1e-12, strict=True)
+        rounding = 1e-6 if np.asarray(x).dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(x, y, rounding, rounding, strict=True)
 
 
 def pure(f: Callable[..., Any], *shapes: Any, dtype: Any = float, close: bool = False) -> Program:
@@ -319,6 +320,10 @@ def _sums_of_values(x: Any, t: Any) -> Any:
     )  # fmt: skip
 
 
+# since NumPy 2.3, matmul forms sums in the same order however its arguments lie
+ALIKE = np.lib.NumpyVersion(np.__version__) >= "2.3.0"
+
+
 def _products(a: Any, b: Any, v: Any, w: Any) -> Any:
     return (
         a @ b, v @ a, b @ v, v @ v, a.T @ w, w @ b.T @ b, a[:, ::2] @ b[::2], a[::-1] @ b,
@@ -395,8 +400,10 @@ PROGRAMS: dict[str, Program] = {
     "sums of Values": pure(_sums_of_values, (3, 4), (2, 3, 4)),
     "sums of Values, single": pure(_sums_of_values, (5, 2), (2, 1, 4), dtype=np.float32),
     "sums of Values that lie otherwise": pure(_sums_of_values, ("T", 3, 4), (2, 3, 4), close=True),
-    "products": pure(_products, (3, 4), (4, 3), (3,), (3, 3)),
-    "products, single": pure(_products, (3, 4), (4, 3), (3,), (3, 3), dtype=np.float32),
+    "products": pure(_products, (3, 4), (4, 3), (3,), (3, 3), close=not ALIKE),
+    "products, single": pure(
+        _products, (3, 4), (4, 3), (3,), (3, 3), dtype=np.float32, close=not ALIKE
+    ),
     "products of complex numbers": pure(
         lambda a, b: (a @ b, a * b[:, 0], (a @ b).sum(0), a.T.conj() @ a), (3, 3), (3, 3),
         dtype=complex,

@@ -351,6 +351,10 @@ EXCUSED: dict[str, str] = {
     r"linalg.pinv\(.*": "NumPy leaves empty integer matrices as they are",
     r"linalg.(tensorsolve|tensorinv)\(.*": "NumPy solves for no unknowns, and fails for numbers",
 }
+if np.lib.NumpyVersion(np.__version__) < "2.4.4":
+    EXCUSED[r"linalg.(cond|lstsq|norm)\(.*"] = "older NumPys fail for no entries; a norm's dtype"
+if np.lib.NumpyVersion(np.__version__) >= "2.5.0":
+    EXCUSED[r"cross\(.*"] = "of vectors in a plane, too, as in older NumPys"
 MODES: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "arrays": (dnp, lambda x: x),
     "constants": (dnp, lambda x: dp.constant(x) if isinstance(x, np.ndarray) else x),
@@ -372,6 +376,8 @@ def differences(name: str, call: str, seed: int) -> Iterator[str]:
         if mode != "arrays" and not any(isinstance(x, dp.Value) for x in given.values()):
             continue
         weak = mode != "arrays" or name in SINGLE
+        if re.search("'numpy.*' has no attribute", str(theirs)):
+            continue  # a function of older or newer NumPys
         if any(re.fullmatch(pattern, call) for pattern in EXCUSED):
             continue
         found = difference(outcome(call, module, given), theirs, weak, single)

@@ -255,6 +255,8 @@ def as_c99(name: str) -> None:
             assert not cmath.isfinite(y), f"{z} gives {y}"
             continue
         wanted = CORRECTED.get((name, repr(z)), wanted)
+        if name == "acosh" and z.real == 0 and cmath.isnan(z) and math.isnan(y.imag):
+            continue  # C99 has pi / 2 there, NumPy 2.1 NaN
         pairs = ((y.real, wanted.real), (y.imag, wanted.imag))
         # of infinite numbers and of NaN, the sign of a zero or an infinity may be open
         vague = not cmath.isfinite(z)

@@ -25,6 +25,8 @@ for _check in conformance.checks():
 @pytest.mark.parametrize("function", RULES)
 def test_standard(function: str) -> None:
     """Each rule on its own: one that is broken hides no other."""
+    if function == "capabilities" and np.lib.NumpyVersion(np.__version__) < "2.2.0":
+        pytest.skip("NumPy says since 2.2 how many dimensions there may be")
     broken = []
     for check in RULES[function]:
         try:

@@ -33,6 +33,8 @@ def as_it_is(x: Any) -> Any:
 @pytest.mark.parametrize("others", [as_it_is, Value])
 @pytest.mark.parametrize("name", functions())
 def test_no_place_loses_a_gradient(name: str, others: Any) -> None:
+    if name.endswith("tensorsolve") and np.lib.NumpyVersion(np.__version__) < "2.2.0":
+        pytest.skip("NumPy's tensorsolve takes numbers since 2.2")
     rng = np.random.default_rng(0)
     parts = None if others is as_it_is else 1  # nothing is written into Values
     for call in calls(name):

@@ -215,6 +215,7 @@ def test_bad_input() -> None:
 
 
 def test_the_table_of_checkers() -> None:
+    pytest.importorskip("torch")
     score = checkers.Score()
     picked = [s for s in WRONG if s.name in ("a factor of 2", "tiny and 5 times too large")]
     checkers.judge(checkers.deltaprop, picked, 1, True, score)

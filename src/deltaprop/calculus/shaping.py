@@ -183,7 +183,7 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
     if order == "A":
         order = "F" if as_array(raw(x)).flags.fnc else "C"
     if copy is not None:
-        np.reshape(raw(x), shape, order, copy=copy)  # type: ignore[call-overload]
+        np.reshape(raw(x), shape, order=order, copy=copy)  # type: ignore[call-overload]
         x = np.array(x) if copy and not isinstance(x, Node) else x
     return _reshape(x, shape=_lengths(shape), order=order)
 

@@ -267,7 +267,7 @@ def found(row: Row, differentiate: Callable[[Row], list[Any]], column: int) -> s
 
 def table() -> str:
     """Return the table in Markdown; raise if a column is not what its library does."""
-    lines = ["| at the kink | here | JAX | PyTorch |", "|---|---|---|---|"]
+    lines = ["| at the kink | deltaprop | JAX | PyTorch |", "|---|---|---|---|"]
     for row in ROWS:
         columns = [found(row, f, i) for i, f in enumerate((ours, by_jax, by_torch))]
         cells = " | ".join(f"{c}".replace("-", "−").replace("nan", "NaN") for c in columns)

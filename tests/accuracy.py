@@ -429,15 +429,15 @@ HEAD = """# Accuracy
 
 Made by `python -m tests.accuracy`; do not edit.
 
-Values and derivatives of every elementwise function of the table are compared with mpmath in
-{bits} bits, at the floating-point numbers themselves, taken as exact: of every magnitude from
-{tiny:.1e} to {huge:.1e}, near kinks, zeros and ends of the domain, for pairs also close to each
-other. Arrays and scalars, float64. An error of 1 ulp is one unit in the last place of the exact
-result. Points where the value or the derivative is outside the range of normal numbers are left
-out.
+Values and derivatives of every elementwise function are compared with {bits}-bit mpmath. The
+inputs are exact float64 numbers of every magnitude from {tiny:.1e} to {huge:.1e}, also near kinks,
+near zeros and near the ends of the domain; for two arguments also where they nearly coincide.
+Arrays and scalars are compared. An error of 1 ulp is one unit in the last place of the exact
+result. Points are left out where the value or the derivative is outside the range of normal
+numbers.
 
-**{good} of {all} values and derivatives are within {limit:.0f} ulp everywhere.** The others, with
-the worst error of {points:,} points each, on NumPy {numpy}:
+**{good} of {all} values and derivatives are within {limit:.0f} ulp everywhere.** The table lists
+the others, with the largest error at {points:,} points each, on NumPy {numpy}:
 
 | function | of | worst error, ulp | at | why |
 |---|---|---|---|---|

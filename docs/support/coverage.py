@@ -1,7 +1,7 @@
 """What NumPy's functions and the array API's do with a Value: asked of them, not of a list.
 
 Every function is called with variables. If a variable comes back it is differentiable; if
-plain numbers or a constant, it is constant; if it refuses, it is absent.
+plain numbers or a constant, it is constant; if it refuses, it is unsupported.
 """
 
 import inspect
@@ -208,7 +208,7 @@ def outcome(module: ModuleType, name: str) -> str:
         except Exception:  # whatever a function says of arguments that it does not take
             continue
         return "differentiable" if any(varies(x) for x in leaves(result)) else "constant"
-    return "absent"
+    return "unsupported"
 
 
 def leaves(result: Any) -> Iterator[Any]:
@@ -228,7 +228,7 @@ def surveyed(
     theirs: ModuleType, called: ModuleType | None = None, skip: Sequence[str] = ()
 ) -> dict[str, list[str]]:
     """Return the names of each outcome; functions are taken from `called`, if it is given."""
-    found: dict[str, list[str]] = {"differentiable": [], "constant": [], "absent": []}
+    found: dict[str, list[str]] = {"differentiable": [], "constant": [], "unsupported": []}
     for name in functions(theirs):
         if name not in skip:
             found[outcome(called or theirs, name)].append(name)
@@ -248,7 +248,7 @@ def page() -> str:
         "array API, fft": surveyed(standard.fft, dnp.fft),
     }
     lines = [
-        "| namespace | functions | differentiable | constant | absent |",
+        "| namespace | functions | differentiable | constant | unsupported |",
         "|---|--:|--:|--:|--:|",
     ]
     for title, found in surveys.items():
@@ -259,7 +259,7 @@ def page() -> str:
         for what, names in found.items():
             if names:
                 listed = ", ".join(f"`{name}`" for name in names)
-                unfolded = ":open:" if what == "absent" else ":animate: fade-in"
+                unfolded = ":open:" if what == "unsupported" else ":animate: fade-in"
                 lines += [f":::{{dropdown}} {what}: {len(names)}", unfolded, listed, ":::", ""]
     return "\n".join(lines)
 

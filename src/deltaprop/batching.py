@@ -179,8 +179,9 @@ def _run(
     """Return the results, their structure, and the axis of the samples in each."""
 
     def sample(x: Any, axis: int | None) -> Any:
-        if axis is None:
-            return x
+        if axis is None:  # an array as a constant, which takes samples as an index
+            numbers = isinstance(x, np.ndarray) and x.dtype.kind in "biufc"
+            return Value.leaf(x, constant=True) if numbers else x
         inner = batch(x if is_variable(x) else as_array(raw(x)), axis=axis, level=level)
         return inner if isinstance(inner, Node) else Value.leaf(inner, constant=True)
 

@@ -136,7 +136,8 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
     """Return angles without jumps: whole periods are added, which does not change derivatives."""
     p = _array(p)
     flat = np.unwrap(raw(p), discont, axis, period=period)
-    return p + np.subtract(flat, raw(p), out=np.zeros_like(flat), where=flat != raw(p))
+    with np.errstate(invalid="ignore"):  # inf - inf, where nothing is added
+        return p + np.where(flat == raw(p), 0, flat - raw(p))
 
 
 @of_array

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from inspect import signature
 from itertools import count
+from math import prod
 from operator import and_, attrgetter
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
@@ -105,6 +106,18 @@ class Batched(DuckArray):
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def strides(self) -> Any:
+        return self.whole.strides[1:]
+
+    @property
+    def flags(self) -> Any:
+        return (self.whole[0] if self.level.size else _stand_ins(self)).flags
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if self.dtype == dtype and not (copy and self.number):

@@ -249,7 +249,7 @@ class Value(ArrayProtocols):
 
     @property
     def size(self) -> int:
-        return int(np.size(self._held))
+        return int(np.prod(self.shape, dtype=int))
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -487,7 +487,7 @@ class Value(ArrayProtocols):
     def __repr__(self) -> str:
         kind = "constant" if self.is_constant else "Value"
         name = f", name={self.name!r}" if self.name else ""
-        if not self.shape:
+        if not self.shape or not is_known(self._held):
             grad = "" if self.is_constant else f", grad={self.grad!r}"
             return f"{kind}(data={self._held!r}{grad}{name})"
         text = np.array2string(self._held, separator=", ", prefix=f"{kind}(", threshold=100)

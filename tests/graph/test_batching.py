@@ -119,3 +119,15 @@ def test_samples_of_two_levels_meet(variable: bool) -> None:
     jacobians = dp.vmap(dp.jacobian(lambda x: np.tanh(x @ w)))(X)
     each = [dp.jacobian(lambda x: np.tanh(x @ w))(x) for x in X]
     np.testing.assert_allclose(jacobians, each, rtol=1e-14)
+
+
+def test_samples_have_a_size_and_are_shown() -> None:
+    def f(x: Any) -> Any:
+        assert x.size == np.size(x) == 6
+        return f"{x!r}, {x}"
+
+    shown: list[str] = []
+    dp.vmap(lambda x: shown.append(f(x)) or 0.0)(np.zeros((4, 2, 3)))
+    assert shown == [", ".join(["constant(data=<4 samples of shape (2, 3), float64>)"] * 2)]
+    losses = dp.vmap(lambda z, t: dp.nn.softmax_cross_entropy(z, t))(np.eye(3), np.arange(3))
+    np.testing.assert_allclose(losses, np.log(np.e + 2) - 1)

@@ -18,8 +18,18 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from ..graph import Masked, Node, Selection, as_array, dtype_of, holds_nodes, raw, shape_of
-from ..graph.batches import read, written
+from ..graph import (
+    Masked,
+    Node,
+    Selection,
+    as_array,
+    dtype_of,
+    holds_nodes,
+    is_known,
+    raw,
+    shape_of,
+)
+from ..graph.batches import read, stand_ins, written
 from ..graph.cotangent import Scattered, may_repeat, restrict, scatter, unbroadcast
 from ..graph.domains import case
 from ..graph.node import is_mutable
@@ -83,8 +93,8 @@ def _written(x: Any, new: Any, index: Any, dtype: Any) -> np.ndarray:
 
 
 def _unwrite(g: Array, x: Array, _new: Array, index: Any, dtype: Any) -> list[Any]:  # noqa: ARG001
-    kept = np.ones(shape_of(x), bool)
-    kept[index] = False
+    gone = np.zeros(shape_of(_new), bool)
+    kept = _set(np.ones(shape_of(x), bool), gone, index=index, dtype=gone.dtype)
     return [Masked(restrict(g, mask=kept), kept), _getitem(g, index=index)]
 
 
@@ -415,7 +425,7 @@ class At:
         if not self._index:
             raise TypeError("x.at needs an index: x.at[index].set(new), not x.at.set(new)")
         (index,) = self._index
-        return index, np.broadcast_to(False, shape_of(self._x))[index].shape
+        return index, np.broadcast_to(False, shape_of(self._x))[stand_ins(index)].shape
 
     def get(self) -> Value:
         """Return ``x[index]``."""
@@ -461,10 +471,8 @@ class At:
             return _assigned(self._x, index, function, new)
         # round k applies the k-th update of each entry; an assignment applies only the last
         x, new, whole = ravel(self._x), ravel(new), shape_of(self._x)
-        flat = np.arange(x.size).reshape(whole)[index].ravel()
-        turn = _turns(flat) if function else _turns(flat[::-1])[::-1]
-        for k in range(turn.max(initial=-1) + 1 if function else 1):
-            (mine,) = np.nonzero(turn == k)
+        flat = _getitem(np.arange(x.size).reshape(whole), index=index).reshape(-1)
+        for mine in _rounds(flat, bool(function)):
             x = _assigned(x, flat[mine], function, _getitem(new, index=mine))
         return reshape(x, whole)
 
@@ -484,7 +492,7 @@ def _spread(new: Array, shape: tuple[int, ...]) -> Array:
 def _common_dtype(x: Array, new: Array) -> np.dtype[Any]:
     """Return the dtype of `x`, unless it would truncate `new`."""
     given = raw(new)
-    kind = np.result_type(given) if isinstance(given, np.ndarray | np.generic) else type(given)
+    kind = np.result_type(given) if hasattr(given, "dtype") else type(given)
     dtype: np.dtype[Any] = dtype_of(x)
     return dtype if np.can_cast(kind, dtype, "same_kind") else np.result_type(dtype, given)
 
@@ -493,6 +501,14 @@ def _assigned(x: Array, index: Any, function: Callable[..., Array] | None, new: 
     if function is not None:
         new = function(_getitem(x, index=index), new)
     return _set(x, new, index=index, dtype=_common_dtype(x, new))
+
+
+def _rounds(flat: Any, all_count: bool) -> Sequence[Any]:
+    """Return which updates to apply together: none of the same entry, and each one in its turn."""
+    if not is_known(flat):
+        return range(flat.size)
+    turn = _turns(flat) if all_count else _turns(flat[::-1])[::-1]
+    return [np.flatnonzero(turn == k) for k in range(turn.max(initial=-1) + 1 if all_count else 1)]
 
 
 def _turns(flat: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ class Batched(DuckArray):
 
     @property
     def flags(self) -> Any:
-        return (self.whole[0] if self.level.size else _stand_ins(self)).flags
+        return (self.whole[0] if self.level.size else stand_ins(self)).flags
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         if self.dtype == dtype and not (copy and self.number):
@@ -185,40 +185,40 @@ class Batched(DuckArray):
         return elementwise(ufunc, self.level, args)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if any(not isinstance(x, DATA) or getattr(x, "rank", 0) > self.rank for x in args):
+        if not all(isinstance(x, DATA) for x in args):
             return NotImplemented  # who knows better
+        level = top_of(args)  # NumPy asks only one of several batches
         if kwargs.get("out") is not None or method == "at":
             raise BatchError(
                 f"vmap: numpy.{ufunc.__name__} would write samples of a batch into an array (out=, "
                 "or += on an array): write a = a + b"
             )
         if method == "__call__" and not ufunc.signature:
-            return elementwise(partial(ufunc, **kwargs) if kwargs else ufunc, self.level, args)
+            return elementwise(partial(ufunc, **kwargs) if kwargs else ufunc, level, args)
         if ufunc is np.matmul and not kwargs:
-            return matmul(None, self.level, args, {})
+            return matmul(None, level, args, {})
         if method in ("reduce", "accumulate"):
             x, axis = args[0], kwargs.pop("axis", args[1] if len(args) > 1 else 0)
             how = getattr(ufunc, method)
-            return self.level.samples(how(x.whole, moved(axis, x.ndim), *args[2:], **kwargs))
-        return looped(getattr(ufunc, method), self.level, args, kwargs)
+            return level.samples(how(x.whole, moved(axis, x.ndim), *args[2:], **kwargs))
+        return looped(getattr(ufunc, method), level, args, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        top = top_of((args, kwargs))
-        if top.rank > self.rank or any(not issubclass(kind, DATA) for kind in types):
+        level = top_of((args, kwargs))
+        if any(not issubclass(kind, DATA) for kind in types):
             return NotImplemented
         if function in _STATIC:
-            return function(*_stand_ins(args), **_stand_ins(kwargs))
+            return function(*stand_ins(args), **stand_ins(kwargs))
         if function is np.where and len(args) == 3:
-            return elementwise(np.where, self.level, args)
+            return elementwise(np.where, level, args)
         if function is np.broadcast_to:
-            return _spread(self.level, args[0], tuple(kwargs.get("shape", args[1:])[0]))
-        if function in _ALONG and isinstance(args[0], Batched):
-            given = signature(function).bind(*args, **kwargs)
+            return _spread(level, args[0], tuple(kwargs.get("shape", args[1:])[0]))
+        if function in _ALONG and is_of(args[0], level):
+            given = signature(function).bind(args[0].whole, *args[1:], **kwargs)
             given.apply_defaults()
-            axis = moved(given.arguments["axis"], args[0].ndim)
-            more = {**kwargs, "axis": axis}
-            return self.level.samples(function(args[0].whole, *args[2:], **more))
-        return looped(function, self.level, args, kwargs)
+            given.arguments["axis"] = moved(given.arguments["axis"], args[0].ndim)
+            return level.samples(function(*given.args, **given.kwargs))
+        return looped(function, level, args, kwargs)
 
 
 # answered from shapes and dtypes alone
@@ -291,7 +291,7 @@ def _replaced(x: Any, new: Callable[[Batched], Any]) -> Any:
     return x
 
 
-def _stand_ins(x: Any) -> Any:
+def stand_ins(x: Any) -> Any:
     """Return arguments with arrays of the same shape and dtype for batched ones."""
     return _replaced(x, lambda b: np.ndarray(b.shape, b.dtype, _NOTHING, strides=(0,) * b.ndim))
 
@@ -438,7 +438,7 @@ def matmul(_op: Any, level: Level, data: Any, _params: Any) -> Any:
     a, b = data
     m, n, left, right = _ndim(a), _ndim(b), is_of(a, level), is_of(b, level)
     if not m or not n:
-        np.matmul(*_stand_ins(data))  # which says what is wrong
+        np.matmul(*stand_ins(data))  # which says what is wrong
     if n == 1 and not right:
         return level.samples(a.whole @ b)
     if m == 1 and not left and n == 1:
@@ -539,7 +539,7 @@ def written(op: Any, level: Level, data: Any, params: Any) -> Any:
     target = () if many else (data[0],)
     wholes = list(map(level.whole, target))
     for index, place, value in zip(indices, found, data[len(target) :], strict=True):
-        like = np.broadcast_to(False, shape)[_stand_ins(index)].shape
+        like = np.broadcast_to(False, shape)[stand_ins(index)].shape
         wholes.append(place.ordered(_spread(level, value, like).whole, back=True))
     places = tuple([place.items for place in found])
     more = {"indices": places, "shape": (level.size, *shape)} if many else {"index": places[0]}

@@ -361,6 +361,8 @@ def may_repeat(index: Any, entries: float = np.inf) -> bool:
     The numbers of an integer array are compared if this takes little time beside `entries`.
     """
     items = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(i, DuckArray) and i.shape for i in items):
+        return True
     arrays = [np.asarray(i) for i in items if isinstance(i, np.ndarray | list)]
     arrays = [i for i in arrays if i.size > 1 and i.dtype != bool]
     if len(arrays) != 1 or 16 * arrays[0].size > entries:

@@ -1,0 +1,119 @@
+"""`vmap` as its users meet it: the loop over the samples is always right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deltaprop as dp
+import deltaprop.numpy as dnp
+
+RNG = np.random.default_rng(0)
+X, ROWS = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(3, 5))
+SQUARES = RNG.normal(size=(3, 4, 4)) + 4 * np.eye(4)
+PLACES = np.array([[1, 1, 2], [0, 3, 3], [4, 4, 4]])
+
+
+def leaves(tree: Any) -> list[Any]:
+    found = dp.tree.flatten(tree)[0]
+    return [x.data if isinstance(x, dp.Value) else x for x in found]
+
+
+def looped(f: Callable[..., Any], xs: Any, axes: Any) -> list[Any]:
+    size = next(np.shape(x)[axis] for x, axis in zip(xs, axes, strict=True) if axis is not None)
+    rows = [
+        f(*[x if axis is None else np.take(x, i, axis) for x, axis in zip(xs, axes, strict=True)])
+        for i in range(size)
+    ]
+    return [np.stack(column) for column in zip(*map(leaves, rows), strict=True)]
+
+
+def is_the_loop(f: Callable[..., Any], *xs: Any, axes: Any = None, rtol: float = 1e-9) -> None:
+    axes = axes or (0,) * len(xs)
+    with np.errstate(all="ignore"):
+        expected, got = looped(f, xs, axes), leaves(dp.vmap(f, axes)(*xs))
+    assert len(got) == len(expected)
+    for a, b in zip(got, expected, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol, 1e-12)
+
+
+def total(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A number that depends on all that a function returns."""
+
+    def number(*xs: Any) -> Any:
+        ys = [y for y in dp.tree.flatten(f(*xs))[0] if np.result_type(y).kind in "fc"]
+        return sum(dnp.sum(dnp.sin(dnp.real(y) + 2 * dnp.imag(y))) for y in ys)
+
+    return number
+
+
+def is_the_loop_with_derivatives(f: Callable[..., Any], *xs: Any, **how: Any) -> None:
+    is_the_loop(f, *xs, **how)
+    is_the_loop(dp.grad(total(f)), *xs, **how)
+    is_the_loop(dp.jacobian(f), *xs, **how)
+    is_the_loop(dp.hessian(total(f)), *xs, **how)
+
+
+UPDATES: dict[str, Callable[..., Any]] = {
+    name: lambda x, i, name=name: getattr(dnp.asarray(x).at[i], name)(x[:3] ** 2)
+    for name in ("set", "add", "subtract", "multiply", "divide", "power", "min", "max")
+}
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_updates_at_positions_of_each_sample(name: str) -> None:
+    """Also where a sample names an entry several times, and the next one does not."""
+    f = UPDATES[name]
+    is_the_loop_with_derivatives(f, ROWS, PLACES)
+    is_the_loop_with_derivatives(f, ROWS, PLACES[0], axes=(0, None))
+    is_the_loop(lambda i: f(ROWS[0], i), PLACES)
+    is_the_loop_with_derivatives(
+        lambda x, i: getattr(dnp.asarray(x).at[i], name)(2.0), ROWS, PLACES[:, 0]
+    )
+
+
+def test_an_update_keeps_the_dtype() -> None:
+    one = PLACES[:, 0]
+    is_the_loop(lambda x, i: dnp.asarray(x).at[i].multiply(2.5), ROWS.astype(np.float32), one)
+    is_the_loop(lambda i, x: dnp.asarray(i).at[0].set(x[1]), PLACES, ROWS)
+    is_the_loop(lambda x: dnp.asarray(x).at[0].add(1j * x[1]), ROWS)
+
+
+OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "convolve": (lambda x, y: np.convolve(x, y, "same"), (ROWS, SQUARES[:, 0])),
+    "correlate": (lambda x, y: np.correlate(x, y, "full"), (ROWS, SQUARES[:, 0])),
+    "nanmean": (np.nanmean, (X,)),
+    "nanstd": (lambda x: np.nanstd(x, 1), (X,)),
+    "unwrap": (lambda x: np.unwrap(9 * x), (X,)),
+    "det": (np.linalg.det, (SQUARES,)),
+    "inv": (np.linalg.inv, (SQUARES,)),
+    "slogdet": (lambda a: np.linalg.slogdet(a)[1], (SQUARES,)),
+    "singular values": (lambda a: np.linalg.svd(a, compute_uv=False), (X,)),
+    "eigh": (lambda a: np.linalg.eigh(a + a.T), (SQUARES,)),
+    "solve a vector": (np.linalg.solve, (SQUARES, SQUARES[:, 0])),
+    "cholesky": (lambda a: np.linalg.cholesky(a @ a.T), (SQUARES,)),
+    "prod": (np.prod, (X,)),
+    "cumprod": (lambda x: np.cumprod(x, 0), (X,)),
+    "logsumexp": (dnp.logsumexp, (X,)),
+    "cov": (np.cov, (X,)),
+}
+
+
+@pytest.mark.parametrize("name", OF_SAMPLES)
+def test_functions_of_a_sample(name: str) -> None:
+    f, xs = OF_SAMPLES[name]
+    is_the_loop_with_derivatives(f, *xs, rtol=1e-7)
+
+
+def test_a_sample_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    def f(x: Any) -> Any:
+        print(x, f"{x}", repr(x[0]), dp.grad(np.sum)(x))
+        return x.sum()
+
+    is_the_loop(f, X)
+    assert "<3 samples of shape (4, 5), float64>" in capsys.readouterr().out

@@ -271,6 +271,13 @@ def is_of(x: Any, level: Level) -> bool:
     return isinstance(x, Batched) and x.level is level
 
 
+def of_all_samples(x: Any) -> Any:
+    """Return the array that data stand for, of all samples of all levels."""
+    while isinstance(x, Batched):
+        x = x.whole
+    return x
+
+
 def refuse_samples(serial: int, data: Any) -> None:
     """Raise an error if data that differ between samples are written to a variable from outside."""
     if isinstance(data, Batched) and serial > data.level.start:
@@ -349,6 +356,10 @@ def _joined(function: Any, level: Level, rows: list[Any]) -> Any:
 
 def elementwise(function: Callable[..., Any], level: Level, data: Any) -> Any:
     """Return a function of each entry: the axes of all arguments are lined up."""
+    if function is np.multiply and all(is_of(x, level) and x.ndim == 2 for x in data):
+        a, b = data
+        if a.shape[1] == b.shape[0] == 1:
+            return Batched.outer(level, a.whole[:, :, 0], b.whole[:, 0])
     ndim = max(map(_ndim, data))
     strong = [x.dtype for x in data if is_array(x)]
     lined: list[Any] = []
@@ -445,13 +456,13 @@ def matmul(_op: Any, level: Level, data: Any, _params: Any) -> Any:
         return level.samples(b.whole @ a)
     rows = a if m > 1 else level.samples(a.whole[:, None]) if left else a[None]
     columns = b if n > 1 else level.samples(b.whole[:, :, None]) if right else b[:, None]
-    if left and right and rows.ndim == columns.ndim == 2 and rows.shape[1] == 1:
-        y = Batched.outer(level, rows.whole[:, :, 0], columns.whole[:, 0])
-    elif left and rows.ndim == columns.ndim == 2 and not right:  # one product of all rows
+    if left and rows.ndim == columns.ndim == 2 and not right:  # one product of all rows
         flat = rows.whole.reshape((level.size * rows.shape[0], rows.shape[1])) @ columns
         y = level.samples(flat.reshape((level.size, rows.shape[0], columns.shape[1])))
     else:
-        y = elementwise(np.matmul, level, (rows, columns))
+        y = elementwise(
+            np.multiply if columns.shape[-2] == 1 else np.matmul, level, (rows, columns)
+        )
     if m > 1 and n > 1:
         return y
     whole = y.whole[..., 0] if n == 1 else y.whole

@@ -68,6 +68,7 @@ batch = Selection(
     "batch",
     _batch,
     lambda g, x, axis, level: unbatch(g, axis=axis, level=level),
+    picks=True,
     decomposed=True,
     batch=_crosses(_batch),
 )
@@ -75,6 +76,7 @@ unbatch = Selection(
     "unbatch",
     _unbatch,
     lambda g, x, axis, level: batch(g, axis=axis, level=level),
+    picks=True,
     decomposed=True,
     batch=_crosses(_unbatch),
 )
@@ -82,6 +84,7 @@ enter = Selection(
     "enter",
     _enter,
     lambda g, x, level: total(g, level=level),
+    picks=True,
     decomposed=True,
     batch=_crosses(_enter),
 )
@@ -93,6 +96,7 @@ total = Selection(
     decomposed=True,
     batch=_crosses(_total),
 )
+enter.enters = True
 _BOUNDARY = (batch, enter)
 
 

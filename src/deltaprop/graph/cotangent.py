@@ -138,7 +138,14 @@ def half_of(g: Any, y: Any, sweep: str = "vjp") -> Any:
     if not isinstance(g, Node) or getattr(g.op, "half", None) != sweep:
         return None
     half, root = g.args
-    return half if root is y else None
+    return half if _outer(root) is _outer(y) else None
+
+
+def _outer(x: Any) -> Any:
+    """Return the node outside of a batch that a node inside stands for, or the node itself."""
+    while getattr(x.op, "enters", False):
+        (x,) = x.args
+    return x
 
 
 class Selection(Linear):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .arrays import as_array, as_number, is_float, is_known
-from .batches import Batched, by_entry
+from .batches import Batched, by_entry, of_all_samples
 from .cotangent import (
     ZERO,
     Mask,
@@ -357,6 +357,7 @@ class Elementwise(Primitive):
 
 
 def _is_full(mask: Any) -> bool:
+    mask = of_all_samples(mask)
     return is_known(mask) and bool(np.all(mask))
 
 
@@ -449,8 +450,7 @@ def _times(g: Any, p: Any, y: Any, xs: Sequence[Any], mask: Any) -> tuple[Any, A
 
 def has_no_nan(c: Any) -> bool:
     """Return whether no entry is NaN; False if that is not quickly known."""
-    while type(c) is Batched:
-        c = c.whole
+    c = of_all_samples(c)
     total = np.add.reduce(c, None) if type(c) is np.ndarray else c
     return isinstance(total, float | complex | np.number) and total == total
 

@@ -16,7 +16,7 @@ from weakref import ref
 
 import numpy as np
 
-from .batches import Batched
+from .batches import of_all_samples
 from .cotangent import Masked, Scattered, raw
 from .node import MODE, Node
 from .outside import AS_IT_IS, Outside
@@ -448,9 +448,7 @@ def _bad_arg(x: Any) -> str | None:
 
 def _first_bad(data: Any) -> str | None:
     """Return the first entry that is not finite, and its index; None if all are finite."""
-    while isinstance(data, Batched):
-        data = data.whole
-    array = np.asarray(data)
+    array = np.asarray(of_all_samples(data))
     if array.dtype.kind not in "fc":
         return None
     finite = np.isfinite(array)

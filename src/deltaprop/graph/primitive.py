@@ -89,6 +89,8 @@ class Primitive:
     moves = False
     # whether parameters may be arrays that the user has computed
     reads_params = False
+    # whether the operation takes what is the same for all samples into a batch
+    enters = False
 
     def __init__(
         self,

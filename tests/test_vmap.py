@@ -117,3 +117,64 @@ def test_a_sample_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
     is_the_loop(f, X)
     assert "<3 samples of shape (4, 5), float64>" in capsys.readouterr().out
+
+
+MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
+    "a negative axis that only the batch has": (
+        lambda x: x.sum(axis=-2), np.exceptions.AxisError, "axis -2 is out of bounds.*dimension 1",
+    ),
+    **{
+        f"{name}, axis {axis}": (
+            lambda x, f=f, axis=axis: f(x, axis=axis),
+            np.exceptions.AxisError, f"axis {axis} is out of bounds for array of dimension 1",
+        )
+        for name, f in (
+            ("mean", np.mean), ("var", np.var), ("max", np.max), ("prod", np.prod),
+            ("softmax", dnp.softmax), ("sort", np.sort), ("cumsum", np.cumsum), ("fft", np.fft.fft),
+            ("any", lambda x, axis: np.any(x > 0, axis=axis)), ("flip", np.flip),
+            ("roll", lambda x, axis: np.roll(x, 1, axis)), ("median", np.median),
+            ("argsort", np.argsort), ("reduce", np.add.reduce),
+            ("data", lambda x, axis: np.sum(x.data, axis=axis)),
+        )
+        for axis in (1, -2)
+    },
+    "an index": (lambda x: x[5], IndexError, "index 5 is out of bounds for axis 0 with size 5"),
+    "an index too many": (lambda x: x[0, 0], IndexError, "array is 1-dimensional, but 2 were"),
+    "shapes": (lambda x: x + np.ones(3), ValueError, r"shapes \(5,\) \(3,\)"),
+    "a new shape": (lambda x: x.reshape(2, 2), ValueError, "array of size 5"),
+    "a product": (lambda x: x @ np.ones(3), ValueError, r"\(5,\) and \(3,\)"),
+    "a branch": (lambda x: x if x[0] > 0 else -x, dp.BatchError, "branches on <3 samples.*where"),
+    "a loop": (lambda x: range(x[0].astype(int)), dp.BatchError, "each sample has its own"),
+    "item()": (lambda x: x[0].item(), dp.BatchError, "each sample has its own"),
+    "float()": (lambda x: float(x[0]), dp.BatchError, "each sample has its own"),
+    "an array": (lambda x: np.array([x[0], x[1]]), dp.BatchError, "each sample has its own"),
+    "an entry of an array": (
+        lambda x: np.zeros(2).__setitem__(0, x[0]), dp.BatchError, "each sample has its own",
+    ),
+    "in place": (lambda x: x.data.__setitem__(0, 1.0), dp.BatchError, r"x.at\[index\].set"),
+    "truth values as an index": (lambda x: x[x > 0], dp.BatchError, "truth values.*where"),
+    "shapes that differ": (lambda x: np.nonzero(x > 0), dp.BatchError, "another shape for each"),
+    "text": (lambda x: "a", TypeError, "must return numbers and arrays.*got 'a'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_told_in_the_words_of_one_sample(name: str) -> None:
+    f, kind, words = MISTAKES[name]
+    with pytest.raises(kind, match=words):
+        dp.vmap(f)(ROWS)
+    assert dp.grad(lambda x: x * x)(3.0) == 6.0  # nothing is left behind
+    np.testing.assert_array_equal(dp.vmap(np.sin)(ROWS), np.sin(ROWS))
+
+
+def test_results_are_the_callers_own() -> None:
+    """Nobody else holds them: not the arguments, nor another result, nor what f closes over."""
+    given, closed = ROWS.copy(), ROWS.copy()
+    x, part, y, z, c, d = dp.vmap(
+        lambda x: (x, x[1:], y := 2 * x, y, closed, closed[0]), out_axes=(0, 0, 0, 0, None, 0)
+    )(given)
+    results = [x, part, y, z, c, d]
+    for i, array in enumerate(results):
+        assert array.flags.writeable
+        for other in (given, closed, *results[:i]):
+            assert not np.shares_memory(array, other)

@@ -12,7 +12,7 @@ from .calculus import shaping
 from .graph import DATA, Node, as_array, copied, raw, shape_of
 from .graph.batches import Level, is_of
 from .graph.batching import Batching, Randomness, batch, unbatch
-from .transforms import MUST_RETURN_NUMBERS, checked, checked_chunk, is_variable, named_of
+from .transforms import MUST_RETURN_NUMBERS, called, checked, checked_chunk, is_variable, named_of
 from .tree import Structure, described, flatten, paths, unflatten
 from .value import Value
 
@@ -162,10 +162,10 @@ def _part(x: Any, axis: int | None, start: int, stop: int) -> Any:
     return x[(slice(None),) * axis + (slice(start, stop),)]
 
 
-def _own(y: Any, inputs: Sequence[Any]) -> Any:
-    """Return an array that the caller may write to: a copy, unless it is a new one."""
+def _own(y: Any, held: Sequence[Any]) -> Any:
+    """Return an array that the caller may write to: a copy, unless nobody else holds it."""
     new = type(y) is np.ndarray and y.flags.owndata and y.flags.writeable
-    return y if new and all(y is not x for x in inputs) else copied(y)
+    return y if new and all(y is not x for x in held) else copied(y)
 
 
 def _run(
@@ -187,7 +187,7 @@ def _run(
 
     wrap = any(isinstance(x, Node) for x in leaves)
     args, kwargs = unflatten(structure, list(map(sample, leaves, axes)))
-    outputs, shape = flatten(f(*args, **kwargs))
+    outputs, shape = flatten(called(f, args, kwargs))
     places = _axes("out_axes", out_axes, shape)
     for k, (y, axis) in enumerate(zip(outputs, places, strict=True)):
         if not isinstance(raw(y), DATA):
@@ -202,6 +202,7 @@ def _run(
                 "an axis"
             )
         if not is_variable(y):
-            y = Value.leaf(raw(y), constant=True) if wrap else _own(raw(y), leaves)
+            held = [raw(y)] if axis is None else [*leaves, *outputs[:k]]
+            y = Value.leaf(raw(y), constant=True) if wrap else _own(raw(y), held)
         outputs[k] = y
     return outputs, shape, places

@@ -37,7 +37,7 @@ from .graph import (
     raw,
     shape_of,
 )
-from .graph.batches import by_entry
+from .graph.batches import BatchError, by_entry
 from .graph.batching import Batching, unbatch
 from .graph.cotangent import as_gradient
 from .graph.domains import case
@@ -108,12 +108,7 @@ class Evaluation:
             given = list(args)
             for i, x in zip(where, unflatten(self.structure, self.inputs), strict=True):
                 given[i] = x
-            try:
-                result = function(*given, **(kwargs or {}))
-            except ValueError as error:  # raised by NumPy where a Value was written into an array
-                if isinstance(error.__cause__, LostGradient):
-                    raise error.__cause__ from None
-                raise
+            result = called(function, given, kwargs or {})
         self.aux: Any = None
         if has_aux:
             if not isinstance(result, tuple) or len(result) != 2:
@@ -214,6 +209,16 @@ class Evaluation:
         if kind not in "fiu":
             raise TypeError(f"{what} needs a function that returns one real number, got {y!r}")
         return y
+
+
+def called(function: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Return the result of a call, whose errors are those of Values that became numbers."""
+    try:
+        return function(*args, **kwargs)
+    except ValueError as error:  # raised by NumPy where a Value was written into an array
+        if isinstance(error.__cause__, LostGradient | BatchError):
+            raise error.__cause__ from None
+        raise
 
 
 def _outward(roots: Sequence[Any], start: int) -> set[int]:

@@ -125,7 +125,7 @@ _stack = Selection(
     several=True,
     views=False,
     picks=True,
-    batch=along,
+    batch=lambda op, level, data, params: stacked(op, level, data, {"axis": params["axis"] + 1}),
     cases=[case((2, 3), (2, 3), axis=1), case((), (), (), axis=0), case((0, 3), (0, 3), axis=2)],
 )
 

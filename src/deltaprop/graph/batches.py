@@ -21,6 +21,7 @@ from operator import and_, attrgetter
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .arrays import DATA, DuckArray, as_number, is_array, verify
 
@@ -409,7 +410,7 @@ def reshaped(op: Any, level: Level, data: Any, params: Any) -> Any:
 
 def transposed(op: Any, level: Level, data: Any, params: Any) -> Any:
     """The word of an operation that puts its `axes` into another order."""
-    return stacked(op, level, data, {"axes": (0, *moved(params["axes"], 0))})
+    return stacked(op, level, data, {"axes": (0, *moved(params["axes"], len(params["axes"])))})
 
 
 def summed(op: Any, level: Level, data: Any, params: Any) -> Any:
@@ -430,7 +431,7 @@ def moved(axis: Any, ndim: int) -> Any:
         return tuple(range(1, ndim + 1))
     if isinstance(axis, tuple | list):
         return tuple([moved(i, ndim) for i in axis])
-    return axis + 1 if axis >= 0 else axis
+    return normalize_axis_index(axis, ndim) + 1
 
 
 def steps(op: Any, _level: Level, data: Any, params: Any) -> Any:

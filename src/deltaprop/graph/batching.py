@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .batches import BatchError, Level, is_of, moved, run
+from .batches import BatchError, Level, is_of, run
 from .cotangent import Selection
 from .modes import Mode, _Entered
 from .node import Node, _serial
@@ -31,7 +31,7 @@ def _crosses(forward: Any) -> Any:
             return forward(*data, **params)
         # the batch of a later level is one more axis of what crosses
         if "axis" in params:
-            params = {**params, "axis": moved(params["axis"], np.ndim(data[0]))}
+            params = {**params, "axis": params["axis"] + 1}
         return level.samples(run(op, *map(level.whole, data), **params))
 
     return word

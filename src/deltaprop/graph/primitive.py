@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .arrays import DuckArray, as_array
-from .batches import Batched, Word, is_batched, looped, run, steps, top_of
+from .batches import Batched, Word, is_batched, looped, run, stand_ins, steps, top_of
 from .domains import Case
 from .node import (
     MODE,
@@ -227,7 +227,11 @@ class Primitive:
         level = top_of((data, params) if self.reads_params else data)
         if self.batch is None:
             return looped(partial(run, self), level, data, params)
-        return self.batch(self, level, data, params)
+        try:
+            return self.batch(self, level, data, params)
+        except (ValueError, IndexError):
+            self.evaluate(*stand_ins(data), **stand_ins(params))  # which speaks of one sample
+            raise
 
     def kept_of(self, args: Sequence[Any]) -> Reads | _All:
         """Return for each argument whether the derivative needs its value."""

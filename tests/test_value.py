@@ -9,6 +9,7 @@ import operator
 import pickle
 import re
 import statistics
+import sys
 from array import array
 from collections.abc import Callable
 from typing import Any
@@ -387,6 +388,14 @@ _NUMBERS: dict[str, Callable[[Any], Any]] = {
     "initial of an array": lambda v: np.zeros(3).sum(initial=v),
     "initial": lambda v: np.sum(np.zeros(3), initial=v),
 }
+if sys.version_info >= (3, 15):  # Python's own TypeError takes the place of ours
+    percent = _NUMBERS.pop("%")
+
+    def test_percent_refuses_in_pythons_words() -> None:
+        with pytest.raises(TypeError, match="requires a real number"):
+            percent(Value(0.75))
+
+
 for _name in ("sin", "floor", "ceil", "sqrt", "gamma", "isnan", "erf", "degrees"):
     _NUMBERS[f"math.{_name}"] = getattr(math, _name)
 _DATA: dict[str, Callable[[Any], Any]] = {

@@ -84,7 +84,7 @@ def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
 
 def methods(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
     for name in sorted(dir(kind)):
-        if (name[0] != "_" and name not in {"dump", "tofile"}) or name in SPECIAL:
+        if (name[0] != "_" and name not in NOT_OF_IT) or name in SPECIAL:
             yield f"{kind.__name__}.{name}", method(name)
 
 
@@ -101,6 +101,7 @@ REFUSED = {
     "tril_indices", "trim_zeros", "triu_indices", "unique", "unique_all", "unique_counts",
     "unique_inverse", "unique_values", "zeros",
 }  # fmt: skip
+NOT_OF_IT = {"dump", "tofile", "from_number"}  # methods that write, or ask nothing of the number
 OF_METHODS = ("f(x)", "f(x, y)", "f(x, 2)", "f(x, 0.3, 0.6)", "f(x, (2, 2))", "f(x, 1, 0)")
 SPECIAL = {
     "__abs__", "__add__", "__and__", "__bool__", "__ceil__", "__complex__", "__contains__",

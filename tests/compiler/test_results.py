@@ -250,8 +250,12 @@ REFUSED: dict[str, Callable[[Any], Any]] = {
     "is_integer": lambda x: 1 if x.is_integer() else 2,
     "hex": lambda x: x.hex(),
 }
-if sys.version_info >= (3, 15):
-    del REFUSED["percent with a format"]  # Python's own TypeError takes the place of ours
+if sys.version_info >= (3, 15):  # Python's own TypeError takes the place of ours
+    percent = REFUSED.pop("percent with a format")
+
+    def test_percent_refuses_in_pythons_words() -> None:
+        with pytest.raises(TypeError, match="requires a real number"):
+            compiler.compile(percent)(1.5)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -21,7 +21,7 @@ SIZES = [64, 256, 256, 10]
 
 
 def batch(rows: int, seed: int) -> tuple[Any, Any]:
-    """Return random pictures and classes."""
+    """Return random images and classes."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((rows, SIZES[0])).astype(np.float32)
     return X, rng.integers(0, SIZES[-1], rows)

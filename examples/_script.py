@@ -1,4 +1,4 @@
-"""What the examples have in common as scripts: options, a progress bar, a table, a picture."""
+"""What the examples have in common as scripts: options, a progress bar, a table, a figure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ try:
     from tqdm import tqdm
 except ImportError as error:
     raise SystemExit(
-        f"the examples draw with matplotlib and show progress with tqdm, but {error}.\n"
-        "Install both, and the data sets' scikit-learn, with: pip install '.[train,sklearn]'"
+        f"the examples need matplotlib and tqdm: {error}.\n"
+        "Install both, and scikit-learn for the data sets: pip install matplotlib tqdm scikit-learn"
     ) from error
 
 # Okabe and Ito's palette: told apart by readers of every kind of colour vision.
@@ -45,10 +45,10 @@ def parser(description: str) -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    options.add_argument("--seed", type=int, default=0, help="of all random numbers (default 0)")
-    options.add_argument("--quick", action="store_true", help="a small version, in seconds")
+    options.add_argument("--seed", type=int, default=0, help="random seed (default 0)")
+    options.add_argument("--quick", action="store_true", help="a smaller run that takes seconds")
     options.add_argument(
-        "--output", type=Path, default=Path("pictures"), help="folder of the picture (pictures)"
+        "--output", type=Path, default=Path("figures"), help="folder for the figure (figures)"
     )
     return options
 
@@ -70,7 +70,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def figure(width: float, height: float, title: str) -> Figure:
-    """Return an empty picture, in inches."""
+    """Return an empty figure; width and height are in inches."""
     roomy = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1)
     picture = Figure(figsize=(width, height), layout=roomy)
     picture.suptitle(title, fontsize=13, fontweight="bold")
@@ -78,12 +78,12 @@ def figure(width: float, height: float, title: str) -> Figure:
 
 
 def save(picture: Figure, folder: Path, name: str) -> Path:
-    """Write the picture as <folder>/<name>.png, and say so."""
+    """Save the figure as <folder>/<name>.png, and print the path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.png"
     picture.savefig(path, dpi=130)
     with Image.open(path) as drawn:  # a palette does for flat colours, in a third of the size
         small = drawn.convert("RGB").quantize(256)
     small.save(path, optimize=True)
-    print(f"picture: {path}")
+    print(f"figure: {path}")
     return path

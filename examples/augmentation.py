@@ -1,13 +1,11 @@
-"""More pictures from few: noisy, rotated and shifted copies of handwritten digits.
+"""Data augmentation: noisy, rotated and shifted copies of handwritten digits.
 
-A 3 that is turned a little is still a 3, and whoever knows that can tell a network:
-`deltaprop.training.Augmented` changes the training pictures anew in each epoch, so that none is
-seen twice. What a network gains is what it is told: with rotation and noise it reads new digits
-somewhat better, as people write them at an angle and with shaky strokes. But scikit-learn's digits
-are all in the middle of their 8 x 8 pixels. A network that is trained on shifted ones, too, spends
-itself on pictures that never come; it reads those in the middle worse - and is the only one that
-reads digits which really are shifted. Which changes are right is knowledge about the data.
-(Mirrored digits are none at all.)
+A 3 that is rotated a little is still a 3. `deltaprop.training.Augmented` passes such knowledge to
+a network: it changes the training images in a new way in each epoch. Rotation and noise improve
+the accuracy on new digits somewhat, because people write at an angle and with shaky strokes. But
+scikit-learn's digits are all centred in their 8 x 8 pixels. A network also trained on shifted
+digits does worse on centred ones, but is the only one that reads shifted ones. Which changes are
+right depends on the data. (Mirrored digits are not digits.)
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ TESTS = ("in the middle", "shifted by a pixel")
 
 
 def digits(count: int, seed: int) -> Any:
-    """Return `count` training pictures, equally many of each digit, and the others as a test."""
+    """Return `count` training images, equally many of each digit, and the others as test images."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -47,7 +45,7 @@ def digits(count: int, seed: int) -> Any:
 
 
 def accuracies(changes: Any, count: int, epochs: int, seed: int) -> list[float]:
-    """Train on changed pictures; return the shares read of test pictures, and of shifted ones."""
+    """Train on changed images; return the accuracies on test images and on shifted test images."""
     (X, T), (test_X, test_T) = digits(count, seed)
     model = nn.MLP([64, 64, 10], "relu", rng=seed, dtype=np.float32)
     optimizer = optim.Adam(model.parameters(), lr=3e-3)
@@ -79,7 +77,7 @@ def draw_copies(panels: Any, seed: int) -> None:
 
 
 def draw_accuracies(panels: Any, found: dict[str, Any]) -> None:
-    """Draw the accuracies by the number of training pictures: mean and standard deviation."""
+    """Draw the accuracies by the number of training images: mean and standard deviation."""
     for test, panel in enumerate(panels):
         for k, (name, by_count) in enumerate(found.items()):
             colour, marker = LOOKS[name]
@@ -89,18 +87,18 @@ def draw_accuracies(panels: Any, found: dict[str, Any]) -> None:
                 counts * 1.03 ** (k - 1), runs.mean(1), runs.std(1), marker=marker,
                 color=colour, capsize=2, label=name,
             )  # fmt: skip
-        panel.set(xscale="log", xticks=counts, xticklabels=counts, xlabel="training pictures")
+        panel.set(xscale="log", xticks=counts, xticklabels=counts, xlabel="training images")
         panel.set(title=f"test digits {TESTS[test]}")
         panel.minorticks_off()
-    panels[0].set(ylabel="read right, %")
+    panels[0].set(ylabel="accuracy, %")
     panels[0].legend(title="change", loc="lower right")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[int, list[list[float]]]]:
-    """Train each way, print and draw; return the accuracies by change and number of pictures."""
+    """Train each way, print and draw; return the accuracies by change and number of images."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (200; quick: 60)")
-    options.add_argument("--repeats", type=int, help="choices of pictures (5; quick: 1)")
+    options.add_argument("--epochs", type=int, help="number of epochs (200; quick: 60)")
+    options.add_argument("--repeats", type=int, help="random choices of images (5; quick: 1)")
     args = options.parse_args(argv)
     epochs = args.epochs or (60 if args.quick else 200)
     repeats = args.repeats or (1 if args.quick else 5)
@@ -115,10 +113,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[int, list[list[flo
         for name, by_count in found.items():
             percent = [100 * np.array(a)[:, test] for a in by_count.values()]
             rows.append([name, *(f"{a.mean():.1f} ± {a.std():.1f} %" for a in percent)])
-        print(f"test digits {where}: read right, by training pictures ({repeats} choices of them)")
+        print(
+            f"test digits {where}: accuracy by number of training images ({repeats} random choices)"
+        )
         table(["change", *map(str, counts)], rows)
 
-    picture = figure(15, 5, "Few pictures, and changed copies of them")
+    picture = figure(15, 5, "Few images, and changed copies of them")
     left, right = picture.subfigures(1, 2, width_ratios=[1, 1.2])
     draw_copies(left.subplots(5, 7), args.seed)
     draw_accuracies(right.subplots(1, 2, sharey=True), found)

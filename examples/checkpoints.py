@@ -1,19 +1,19 @@
-"""Checkpoints: a training that is killed again and again, and ends as if it had not been.
+"""Checkpoints: a run that is killed repeatedly still ends with bit-identical results.
 
-The training runs in a process of its own, with dropout, shuffled batches, Adam, a schedule and
-early stopping. It is killed (kill -9) at random instants, even while it writes a file, and
-started anew with `resume=True`. A checkpoint holds all that the rest of a training depends on:
-parameters, Adam's means, the schedule, the states of the generators of random numbers, what the
-callbacks remember, the history. So what comes out in the end equals, bit for bit, the result of
-a training that nobody disturbed.
+The training runs in its own process, with dropout, shuffled batches, Adam, a schedule and early
+stopping. The process is killed (kill -9) at random moments, even while it writes a file, and
+started again with `resume=True`. A checkpoint holds the complete training state: parameters,
+Adam's means, the schedule, the states of the random generators, the states of the callbacks, the
+history. So the final weights are bit-identical to those of an uninterrupted run.
 
-The files are safetensors: numbers and no code, so that no file can do harm. One is replaced only
-by a whole one, and a checksum tells whether it still is: at the end a bit of the latest is
-flipped, and the one before takes its place.
+The files have the safetensors format: they hold numbers and no code. A file is only ever replaced
+by a complete file, and a checksum detects damage: at the end, this example flips one bit of the
+latest checkpoint, and the checkpoint before it takes its place.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -48,7 +48,7 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)
 
 
 class Part(NamedTuple):
-    """What a process did before it ended or was killed."""
+    """The epochs of a process, and whether it was killed."""
 
     epochs: list[int]
     losses: list[float]
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 
 
 class Tell(Callback):
-    """Print each epoch, for the process that watches, if there is one."""
+    """Print each epoch, for the process that watches."""
 
     def __init__(self, watched: bool) -> None:
         self.watched = watched
@@ -73,7 +73,7 @@ def network(seed: int) -> nn.MLP:
 
 
 def train(folder: Path, epochs: int, seed: int, tell: bool = True) -> nn.MLP:
-    """Train, or go on from what is in the folder; return the network of the best epoch."""
+    """Train, or resume the run in the folder; return the network of the best epoch."""
     rng = np.random.default_rng(seed)
     X = rng.uniform(-2, 2, (600, 2))
     Y = np.sin(3 * X[:, :1]) * np.cos(2 * X[:, 1:]) + rng.normal(0, 0.1, (600, 1))
@@ -96,7 +96,7 @@ def train(folder: Path, epochs: int, seed: int, tell: bool = True) -> nn.MLP:
 
 
 def run(folder: Path, epochs: int, seed: int, seconds: float | None) -> Part:
-    """Train in a process of its own, and kill it so long after its first word."""
+    """Train in a separate process, and kill it this long after its first output."""
     words = ["--train", folder, "--epochs", epochs, "--seed", seed]
     process = subprocess.Popen(
         [sys.executable, __file__, *map(str, words)], stdout=subprocess.PIPE, text=True
@@ -116,7 +116,7 @@ def run(folder: Path, epochs: int, seed: int, seconds: float | None) -> Part:
 
 
 def damaged(folder: Path, epochs: int, seed: int) -> tuple[str, nn.MLP]:
-    """Flip a bit of the latest checkpoint and resume; return what was said, and the outcome."""
+    """Flip a bit of the latest checkpoint and resume; return the warning and the network."""
     last = folder / "last.safetensors"
     content = bytearray(last.read_bytes())
     content[len(content) // 2] ^= 1
@@ -128,16 +128,16 @@ def damaged(folder: Path, epochs: int, seed: int) -> tuple[str, nn.MLP]:
 
 
 def same(one: nn.MLP, other: nn.MLP) -> bool:
-    """Return whether all weights are, bit for bit."""
+    """Return whether all weights are bit-identical."""
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(p.tobytes() == q.tobytes() for p, q in pairs)
 
 
-def draw(undisturbed: Part, parts: Sequence[Part]) -> Any:
+def draw(uninterrupted: Part, parts: Sequence[Part]) -> Any:
     """Draw the loss by epoch, and which process did which epochs."""
-    picture = figure(11, 6.2, f"A training that was killed {len(parts) - 1} times")
+    picture = figure(11, 6.2, f"A training run that was killed {len(parts) - 1} times")
     losses, turns = picture.subplots(2, 1, height_ratios=[2.4, 1], sharex=True)
-    losses.semilogy(*undisturbed[:2], color=GREY, linewidth=7, alpha=0.35, label="undisturbed")
+    losses.semilogy(*uninterrupted[:2], color=GREY, linewidth=7, alpha=0.35, label="uninterrupted")
     for k, part in enumerate(parts):
         colour = COLOURS[k % len(COLOURS)]
         if part.epochs:
@@ -148,9 +148,14 @@ def draw(undisturbed: Part, parts: Sequence[Part]) -> Any:
                 losses.plot(end, part.losses[-1], "X", color=BLACK, markersize=9)
                 turns.plot(end, k + 1, "X", color=BLACK, markersize=9)
     losses.plot([], [], "X", color=BLACK, markersize=9, linestyle="none", label="killed")
-    losses.set(title="loss: the lines lie on each other", ylabel="mean squared error")
+    losses.set(title="loss: the lines coincide", ylabel="mean squared error")
     losses.legend(ncols=2)
-    turns.set(title="who did what", xlabel="epoch", ylabel="process", ylim=(len(parts) + 0.7, 0.3))
+    turns.set(
+        title="epochs of each process",
+        xlabel="epoch",
+        ylabel="process",
+        ylim=(len(parts) + 0.7, 0.3),
+    )
     turns.set(yticks=range(1, len(parts) + 1))
     return picture
 
@@ -158,9 +163,9 @@ def draw(undisturbed: Part, parts: Sequence[Part]) -> Any:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Kill, resume, print and draw; return whether the results are the same."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (200; quick: 40)")
-    options.add_argument("--kills", type=int, help="how often it is killed (5; quick: 2)")
-    options.add_argument("--train", type=Path, help="be the process that trains, in this folder")
+    options.add_argument("--epochs", type=int, help="number of epochs (200; quick: 40)")
+    options.add_argument("--kills", type=int, help="how often the run is killed (5; quick: 2)")
+    options.add_argument("--train", type=Path, help=argparse.SUPPRESS)
     args = options.parse_args(argv)
     epochs = args.epochs or (40 if args.quick else 200)
     kills = args.kills or (2 if args.quick else 5)
@@ -170,9 +175,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     rng = np.random.default_rng(args.seed)
     with tempfile.TemporaryDirectory() as home:
-        left, right = Path(home, "undisturbed"), Path(home, "killed")
+        left, right = Path(home, "uninterrupted"), Path(home, "killed")
         start = time.monotonic()
-        undisturbed = run(left, epochs, args.seed, None)
+        uninterrupted = run(left, epochs, args.seed, None)
         seconds = time.monotonic() - start
         parts = [
             # no longer than leaves some for the others
@@ -194,12 +199,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         load_weights(one, left / "best.safetensors")
         load_weights(other, right / "best.safetensors")
         found = {"same": same(one, other)}
-        print(f"the weights of both trainings: {'equal' if found['same'] else 'DIFFERENT'}")
+        print(f"the weights of both runs are: {'identical' if found['same'] else 'DIFFERENT'}")
         message, model = damaged(right, epochs, args.seed)
         found["mended"] = same(model, one)
-        print(f"a bit flipped: {message}")
-        print(f"what comes of that: {'the same' if found['mended'] else 'SOMETHING ELSE'}")
-    save(draw(undisturbed, parts), args.output, "checkpoints")
+        print(f"after a bit was flipped: {message}")
+        print(f"after recovery, the weights are: {'identical' if found['mended'] else 'DIFFERENT'}")
+    save(draw(uninterrupted, parts), args.output, "checkpoints")
     return {**found, "killed": sum(part.killed for part in parts)}
 
 

@@ -1,18 +1,17 @@
-"""Class imbalance: of a hundred points five are ill, and nobody finds them.
+"""Class imbalance: five of every hundred cases are positive, and the network misses most of them.
 
-Two classes overlap; the class that matters is rare. A network that is trained as always, to make
-the mean loss small, does well to call almost everything healthy: 95 % accuracy, and most of the
-ill are missed. Two remedies, each one argument of `fit`:
+Two classes overlap, and the class that matters is rare. A network trained as usual, for a small
+mean loss, calls almost every case negative: it has an accuracy of 95 % and misses most positives.
+There are two remedies, each one argument of `fit`:
 
-    class_weight="balanced"   the loss of each point is weighed, so that each class as a whole
-                              weighs the same
-    shuffle="balanced"        each epoch has equally many points of each class; those of the rare
-                              one come again and again
+    class_weight="balanced"   the losses are weighted, so both classes have the same total weight
+    shuffle="balanced"        each epoch has equally many points of each class; points of the rare
+                              class are repeated
 
-Both move the boundary to where the classes, not the points, are told apart best. What accuracy
-hides, other measures show: the share of each class that is found, and its mean, the balanced
-accuracy; of those called ill, how many are (precision); and F1, the harmonic mean of precision
-and share found. Which remedy is right depends on what a mistake costs.
+Both move the boundary to where it separates the classes best. Accuracy hides the problem; other
+measures show it: the recall of each class (the share that is found) and its mean, the balanced
+accuracy; precision, the share of true positives among the predicted ones; and F1, the harmonic
+mean of precision and recall. Which remedy is right depends on the cost of each mistake.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from deltaprop.viz import plot_confusion_matrix, plot_decision_boundary
 
 RARE = 0.05
 WAYS: dict[str, dict[str, Any]] = {
-    "as always": {},
+    "no remedy": {},
     "class weights": {"class_weight": "balanced"},
     "balanced draws": {"shuffle": "balanced"},
 }
@@ -58,14 +57,14 @@ def measures() -> dict[str, Any]:
     return {
         "accuracy": of_classes(metrics.accuracy_score),
         "balanced accuracy": of_classes(metrics.balanced_accuracy_score),
-        "found": of_classes(metrics.recall_score),
+        "recall": of_classes(metrics.recall_score),
         "precision": of_classes(lambda t, p: metrics.precision_score(t, p, zero_division=0)),
         "F1": of_classes(metrics.f1_score),
     }
 
 
 def train(train: Data, validation: Data, way: dict[str, Any], epochs: int, seed: int) -> nn.MLP:
-    """Train one way; the epoch that balances best on the validation points is kept."""
+    """Train one way; keep the weights with the best balanced accuracy on the validation points."""
     network = nn.MLP([2, 16, 16, 2], "tanh", rng=seed)
     fit(
         network,
@@ -84,7 +83,7 @@ def train(train: Data, validation: Data, way: dict[str, Any], epochs: int, seed:
 
 
 def draw(networks: dict[str, nn.MLP], points: Data, test: Data) -> Any:
-    """Draw each network's boundary, and below it what it takes for what."""
+    """Draw each network's boundary, and its confusion matrix below."""
     picture = figure(13.5, 8.6, f"Class imbalance: {RARE:.0%} of the points are of class 1")
     panels = picture.subplots(2, len(networks), height_ratios=[1.15, 1])
     for (above, below), (name, network) in zip(panels.T, networks.items(), strict=True):
@@ -93,15 +92,15 @@ def draw(networks: dict[str, nn.MLP], points: Data, test: Data) -> Any:
         seen = network(test.X).numpy().argmax(1)
         plot_confusion_matrix(test.T, seen, axes=below)
         right, found = np.mean(seen == test.T), np.mean(seen[test.T == 1])
-        title = f"test points: {right:.1%} right, {found:.0%} of class 1 found"
-        below.set(title=title, xlabel="taken for", ylabel="is of class")
+        title = f"test: accuracy {right:.1%}, recall of class 1 {found:.0%}"
+        below.set(title=title, xlabel="predicted class", ylabel="true class")
     return picture
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     """Train each way, print and draw; return the measures on test points."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="at most (200; quick: 60)")
+    options.add_argument("--epochs", type=int, help="largest number of epochs (200; quick: 60)")
     options.add_argument("--samples", type=int, default=1000, help="training points (1000)")
     args = options.parse_args(argv)
     epochs = args.epochs or (60 if args.quick else 200)

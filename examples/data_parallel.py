@@ -1,17 +1,17 @@
-"""Learning on several devices at once: each has a part of the batch, and all the parameters.
+"""One training step on several devices: each has a part of the batch, and all the parameters.
 
-The error is a mean over the N rows of the batch, so its gradient is the mean of the gradients of
-the D parts. Each device computes the deltas of its own rows; then the dE/dW of all are summed, an
-all-reduce, and every device takes the same step. A device does 6 P N / D operations a step (P
-parameters of dense layers; two products backward for each one forward) and sends and receives
-2 b P (D - 1) / D bytes (b = 4 for float32). With R operations and B bytes a second, the part of
-the time that is spent on computing is
+The loss is a mean over the N rows of the batch, so its gradient is the mean of the gradients of
+the D parts. Each device computes the deltas of its own rows. Then an all-reduce sums dE/dW over
+the devices, and every device takes the same step. A device computes 6 P N / D operations per step
+(P parameters of dense layers; two matrix products backward for each one forward). It sends and
+receives 2 b P (D - 1) / D bytes (b = 4 for float32). At R operations and B bytes per second, the
+share of the time spent on computation is
 
     efficiency = 1 / (1 + b R (D - 1) / (3 B N))
 
-P cancels: what counts is the number of rows. Here each device is a process of its own, on a core
-of its own, and they talk over the loopback interface as hosts do over a network.
-Strong scaling: the same batch on more devices. Weak scaling: a batch for each device.
+P cancels, so only the number of rows counts. Here each device is a process on its own core, and
+the processes talk over the loopback interface as hosts do over a network.
+Strong scaling: the same batch on more devices. Weak scaling: one batch per device.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from _script import BLUE, GREY, VERMILLION, figure, parser, progress, save, tabl
 
 
 def measure(devices: int, task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run the task in as many processes as devices; return what the first one measured."""
+    """Run the task with one process per device; return the measurements of the first process."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as folder:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -59,7 +59,7 @@ def measure(devices: int, task: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def report(found: dict[int, Any], rows: int) -> None:
-    """Print the scaling, and what each step computes and sends."""
+    """Print the scaling, and how much each step computes and sends."""
     parameters = sum((m + 1) * n for m, n in pairwise(SIZES))
     one = found[1]["strong"]["seconds"]
     table(
@@ -81,7 +81,7 @@ def report(found: dict[int, Any], rows: int) -> None:
     flops, sent = 6 * parameters * rows / most, 8 * parameters * (most - 1) / most
     print(
         f"{parameters:,} parameters; on {most} devices each computes {flops / 1e9:.2f} Gflop "
-        f"a step, and sends and receives {sent / 1e6:.2f} MB"
+        f"per step, and sends and receives {sent / 1e6:.2f} MB"
     )
 
 
@@ -89,7 +89,7 @@ def draw(found: dict[int, Any]) -> Any:
     """Draw speedup and efficiency against the number of devices."""
     devices = list(found)
     one = found[1]["strong"]["seconds"]
-    picture = figure(9, 3.8, "A batch on several devices, each a process on a core of its own")
+    picture = figure(9, 3.8, "A batch on several devices, each a process on its own core")
     left, right = picture.subplots(1, 2)
     left.plot(devices, devices, "--", color=GREY, label="perfect")
     speed = [one / run["strong"]["seconds"] for run in found.values()]
@@ -98,7 +98,7 @@ def draw(found: dict[int, Any]) -> Any:
     kept = [100 * one / run["weak"]["seconds"] for run in found.values()]
     right.plot(devices, [100] * len(devices), "--", color=GREY, label="perfect")
     right.plot(devices, kept, "o-", color=VERMILLION, label="measured")
-    right.set(title="weak: a batch each", xlabel="devices", ylabel="efficiency, %")
+    right.set(title="weak: one batch per device", xlabel="devices", ylabel="efficiency, %")
     right.set_ylim(bottom=0)
     for axes in (left, right):
         axes.set_xticks(devices)
@@ -109,8 +109,10 @@ def draw(found: dict[int, Any]) -> Any:
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, print and draw; return the losses of the same batch on each number of devices."""
     options = parser(__doc__ or "")
-    options.add_argument("--devices", type=int, nargs="+", help="how many (1, 2, ... cores)")
-    options.add_argument("--rows", type=int, help="of the batch (8192; quick: 1024)")
+    options.add_argument(
+        "--devices", type=int, nargs="+", help="numbers of devices (1, 2, ... cores)"
+    )
+    options.add_argument("--rows", type=int, help="rows of the batch (8192; quick: 1024)")
     args = options.parse_args(argv)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     counts = args.devices or [2**k for k in range(max(cores or 1, 2).bit_length())]
@@ -124,7 +126,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     report(found, rows)
     losses = np.array([run["strong"]["losses"] for run in found.values()])
     apart = np.max(np.abs(losses / losses[0] - 1))
-    print(f"the same batch, however it is split: losses differ by {apart:.0e} at most")
+    print(
+        f"for the same batch on 1 to {max(devices)} devices, "
+        f"the losses differ by {apart:.0e} at most"
+    )
     save(draw(found), args.output, "data_parallel")
     return {"losses": losses, "devices": list(found)}
 

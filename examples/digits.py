@@ -1,14 +1,14 @@
-"""Reading handwritten digits: scikit-learn's 1797 pictures of 8 x 8 pixels, ten classes.
+"""Handwritten digits: scikit-learn's 1797 images of 8 x 8 pixels, ten classes.
 
-The pictures are split in three, each part with its share of every digit. Networks learn from the
-training part, whose pictures are moved about by a pixel; the validation part says which network
-to take; the test part is looked at once, at the end, by the network that was taken. Each network
-is trained from several random starts.
+The images are split into three parts with equal shares of every digit. Networks of three sizes
+train on the training part, where half of the images are shifted by up to a pixel. The validation
+part decides which network is chosen. The chosen network sees the test part once, at the end. Each
+network is trained from several random seeds.
 
-The last layer gives ten logits Z, softmax makes them probabilities, and the error is -log of the
-probability of the true digit T. The delta of the last layer then has the short form
+The last layer gives ten logits Z, softmax turns them into probabilities, and the loss is -log of
+the probability of the true digit T. The delta of the last layer then has the short form
 
-    dE/dZ = (softmax(Z) - T) / number of pictures
+    dE/dZ = (softmax(Z) - T) / number of images
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from _script import BLUE, VERMILLION, figure, parser, progress, save, table
 
-from deltaprop import nn, optim
+from deltaprop import nn, optim, training
 from deltaprop.viz import plot_confusion_matrix
 
 CANDIDATES = [(64,), (128, 64), (128, 128, 64)]  # widths of the hidden layers
@@ -27,18 +27,17 @@ DROPOUT = 0.1
 
 
 class Part(NamedTuple):
-    """Pictures, one a row of 64 numbers from 0 to 1, and the digits that they show."""
+    """Images, each a row of 64 numbers from 0 to 1, and the digits that they show."""
 
     X: Any
     T: Any
 
 
 class Run(NamedTuple):
-    """A trained network, and its accuracies after each epoch."""
+    """A trained network, and the history of its training."""
 
     network: nn.MLP
-    train: list[float]
-    validation: list[float]
+    history: training.History
 
 
 def load(seed: int) -> tuple[Part, Part, Part]:
@@ -57,58 +56,58 @@ def load(seed: int) -> tuple[Part, Part, Part]:
     return Part(X, T), Part(validation_X, validation_T), Part(test_X, test_T)
 
 
-def moved(X: Any, rng: np.random.Generator) -> Any:
-    """Return the pictures moved by up to a pixel each way: they still show the same digits."""
-    framed = np.pad(X.reshape(-1, 8, 8), ((0, 0), (1, 1), (1, 1)))
-    down, right = rng.binomial(2, 0.5, 2)  # 1 is where they were
-    return framed[:, down : down + 8, right : right + 8].reshape(-1, 64)
+def half_shifted(images: Any, rng: np.random.Generator) -> Any:
+    """Return half of the images as they are, and the others shifted by up to a pixel."""
+    kept = rng.random(len(images)) < 0.5
+    return np.where(kept[:, None, None], images, training.Shift(1)(images, rng))
 
 
-def read(network: nn.MLP, X: Any) -> Any:
-    """Return the digits that the network sees: those of the largest logits."""
-    return network.eval()(X).numpy().argmax(axis=1)
+def predicted(network: nn.MLP, X: Any) -> Any:
+    """Return the predicted digits: those of the largest logits."""
+    return network(X).numpy().argmax(axis=1)
 
 
 def accuracy(network: nn.MLP, part: Part) -> float:
-    """Return the share of pictures that are read right."""
-    return float(np.mean(read(network, part.X) == part.T))
+    """Return the share of images that are classified correctly."""
+    return float(np.mean(predicted(network, part.X) == part.T))
 
 
 def learn(
     hidden: Sequence[int], train: Part, validation: Part, epochs: int, rng: np.random.Generator
 ) -> Run:
-    """Train a network in float32, in batches of about 32 pictures."""
+    """Train a network in float32, in batches of 32 images."""
     network = nn.MLP([64, *hidden, 10], "relu", dropout=DROPOUT, rng=rng, dtype=np.float32)
     optimizer = optim.AdamW(network.parameters(), lr=3e-3)
-    schedule = optim.CosineDecay(optimizer, steps=epochs)
-    run = Run(network, [], [])
-    for _ in range(epochs):
-        network.train()  # dropout on
-        for rows in np.array_split(rng.permutation(len(train.X)), len(train.X) // 32):
-            optimizer.zero_grad()
-            Z = network(moved(train.X[rows], rng))
-            nn.softmax_cross_entropy(Z, train.T[rows]).backward()
-            optimizer.step()
-        schedule.step()
-        run.train.append(accuracy(network, train))
-        run.validation.append(accuracy(network, validation))
-    return run
+    history = training.fit(
+        network,
+        training.Augmented(train.X, train.T, [half_shifted], shape=(8, 8), rng=rng),
+        "softmax_cross_entropy",
+        optimizer,
+        epochs=epochs,
+        validation=validation,
+        metrics={"accuracy": lambda T, Z: np.mean(Z.argmax(axis=1) == T)},
+        schedule=optim.CosineDecay(optimizer, steps=epochs),
+        progress=False,
+    )
+    return Run(network, history)
 
 
 def draw_learning(axes: Any, runs: Sequence[Run]) -> None:
-    """Draw the accuracies by epoch, a line for each start."""
-    epochs = np.arange(1, len(runs[0].train) + 1)
-    for part, colour, style in (("train", BLUE, "-"), ("validation", VERMILLION, "--")):
-        percent = 100 * np.array([getattr(run, part) for run in runs])
-        lines = axes.plot(epochs, percent.T, style, color=colour, alpha=0.7, linewidth=1.2)
-        lines[0].set_label(part)
-    axes.set(title="learning, from each start", xlabel="epoch", ylabel="read right, %")
-    axes.set(ylim=(89.5, 100.5))
-    axes.legend(loc="lower right")
+    """Draw the losses by epoch, one line for each seed."""
+    epochs = np.arange(1, len(runs[0].history) + 1)
+    for column, label, colour, style in (
+        ("loss", "training, with shifts and dropout", BLUE, "-"),
+        ("validation_loss", "validation", VERMILLION, "--"),
+    ):
+        losses = np.transpose([run.history[column] for run in runs])
+        lines = axes.semilogy(epochs, losses, style, color=colour, alpha=0.7, linewidth=1.2)
+        lines[0].set_label(label)
+    axes.set(title=f"loss, {len(runs)} seeds", xlabel="epoch", ylabel="cross-entropy")
+    axes.legend(loc="upper right")
 
 
-def draw_misread(panels: Any, X: Any, truth: Any, seen: Any) -> None:
-    """Draw pictures that were misread, first those by most starts."""
+def draw_misclassified(panels: Any, X: Any, truth: Any, seen: Any) -> None:
+    """Draw the misclassified images, those with the most misclassifications first."""
     times = np.sum(seen != truth, axis=0)
     order = np.argsort(-times, kind="stable")
     for axes, i in zip(panels.ravel(), order, strict=False):
@@ -116,36 +115,36 @@ def draw_misread(panels: Any, X: Any, truth: Any, seen: Any) -> None:
         if times[i]:
             axes.imshow(X[i].reshape(8, 8), cmap="gray_r")
             wrong = ", ".join(str(d) for d in np.unique(seen[:, i]) if d != truth[i])
-            title = f"{truth[i]} read as {wrong}\nby {times[i]} of {len(seen)}"
+            title = f"{truth[i]} taken for {wrong}\nby {times[i]} of {len(seen)}"
             axes.set_title(title, fontsize=9, loc="center")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Choose, test, print and draw; return the widths chosen and the test accuracies."""
     options = parser(__doc__ or "")
-    options.add_argument("--starts", type=int, help="random starts (5; quick: 2)")
-    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 15)")
+    options.add_argument("--starts", type=int, help="random seeds (5; quick: 2)")
+    options.add_argument("--epochs", type=int, help="number of epochs (60; quick: 15)")
     args = options.parse_args(argv)
     starts = args.starts or (2 if args.quick else 5)
     epochs = args.epochs or (15 if args.quick else 60)
 
     train, validation, test = load(args.seed)
-    parts = f"{len(train.X)} to learn from, {len(validation.X)} to choose by, {len(test.X)} to test"
-    print(f"{parts}; {starts} starts, {epochs} epochs\n")
+    parts = f"{len(train.X)} training, {len(validation.X)} validation, {len(test.X)} test images"
+    print(f"{parts}; {starts} seeds, {epochs} epochs\n")
     runs: dict[tuple[int, ...], list[Run]] = {hidden: [] for hidden in CANDIDATES}
     for hidden, start in progress([(h, s) for h in runs for s in range(starts)], "learning"):
         rng = np.random.default_rng([args.seed, start])
         runs[hidden].append(learn(hidden, train, validation, epochs, rng))
 
-    # the choice: the best on the validation part, in the mean over the starts
-    score = {h: np.mean([run.validation[-1] for run in each]) for h, each in runs.items()}
+    # the choice: the best mean accuracy on the validation part
+    score = {h: np.mean([r.history["accuracy"][-1] for r in each]) for h, each in runs.items()}
     chosen = max(score, key=lambda hidden: score[hidden])
     table(
-        ["network", "training", "validation", ""],
+        ["network", "training accuracy", "validation accuracy", ""],
         [
             [
                 f"{each[0].network.sizes}",
-                f"{np.mean([run.train[-1] for run in each]):.2%}",
+                f"{np.mean([accuracy(run.network, train) for run in each]):.2%}",
                 f"{score[hidden]:.2%}",
                 "chosen" if hidden == chosen else "",
             ]
@@ -154,21 +153,21 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     tested = [accuracy(run.network, test) for run in runs[chosen]]
     table(
-        ["the chosen, start", "test"],
+        ["chosen network, seed", "test accuracy"],
         [*([str(k), f"{a:.2%}"] for k, a in enumerate(tested)), ["mean", f"{np.mean(tested):.2%}"]],
     )
 
-    seen = np.array([read(run.network, test.X) for run in runs[chosen]])
+    seen = np.array([predicted(run.network, test.X) for run in runs[chosen]])
     wrong = int(np.sum(np.any(seen != test.T, axis=0)))
-    print(f"of {len(test.T)} test pictures, {wrong} were misread from at least one start")
+    print(f"{wrong} of {len(test.T)} test images were misclassified by at least one run")
     picture = figure(15, 5, f"Handwritten digits, network {runs[chosen][0].network.sizes}")
     left, right = picture.subfigures(1, 2, width_ratios=[2.1, 1])
     panels = left.subplots(1, 2)
     draw_learning(panels[0], runs[chosen])
     plot_confusion_matrix(np.broadcast_to(test.T, seen.shape), seen, axes=panels[1])
-    panels[1].set_title(f"test pictures, {starts} starts")
-    right.suptitle(f"misread from any start: {wrong} of {len(test.T)}", fontsize=11)
-    draw_misread(right.subplots(3, 4), test.X, test.T, seen)
+    panels[1].set_title(f"test images, {starts} seeds")
+    right.suptitle(f"misclassified by any run: {wrong} of {len(test.T)}", fontsize=11)
+    draw_misclassified(right.subplots(3, 4), test.X, test.T, seen)
     save(picture, args.output, "digits")
     return {"chosen": chosen, "test": tested}
 

@@ -1,20 +1,21 @@
-"""May sigmoid' be left out of backpropagation, as it only scales the error?
+"""May backpropagation leave out sigmoid', because it only scales the error?
 
-Some write: sigmoid' lies between 0 and 1/2, it only makes the steps smaller, so leave it out and
-let the learning rate make up for it. In truth sigmoid'(z) = s (1 - s) is at most 1/4 (at z = 0),
-and it is another number for every unit and every sample. What happens without it is measured here:
+Some authors argue: sigmoid' lies between 0 and 1/2 and only makes the steps smaller, so leave it
+out and let the learning rate make up for it. In fact sigmoid'(z) = s (1 - s) is at most 1/4 (at
+z = 0), and it differs for every unit and every sample. This example measures what happens without
+it:
 
     "exact"      delta_l = e_l * sigmoid'(Z_l),  e_(l-1) = delta_l W_l^T    the true gradient
-    "rashid"     delta_l = e_l * sigmoid'(Z_l),  e_(l-1) = e_l W_l^T        not carried back
-    "linear"     delta_l = e_l,                  e_(l-1) = e_l W_l^T        nowhere at all
-    "layerwise"  as "exact", but a layer's learning rate is 4 times that of the layer after it
+    "rashid"     delta_l = e_l * sigmoid'(Z_l),  e_(l-1) = e_l W_l^T        not passed back
+    "linear"     delta_l = e_l,                  e_(l-1) = e_l W_l^T        left out everywhere
+    "layerwise"  as "exact", but a layer's learning rate is 4 times that of the next layer
 
-with dW_l = A_(l-1)^T delta_l in all. Students of the same data (see teacher_student.py) learn by
-plain gradient descent on all data, in each of these ways, from the same starts, at many learning
-rates. On the way the step g of each is compared with the true gradient t at the same weights: the
-angle between them, and the factor c for which c t is nearest to g, c = g.t / t.t. If only the
-learning rate were rescaled, the angle would be 0, and c one number for all layers and epochs. The
-part of g that no c explains is |g - c t|^2 / |g|^2 = 1 - cos^2.
+with dW_l = A_(l-1)^T delta_l in all variants. Students of the same data (see teacher_student.py)
+train by plain gradient descent on all data with each variant, from the same initial weights, at
+many learning rates. Along the way, the step g of each variant is compared with the true gradient t
+at the same weights: the angle between them, and the factor c = g.t / t.t for which c t is nearest
+to g. If only the learning rate were rescaled, the angle would be 0 and c would be the same number
+for all layers and epochs. The share of g that no c explains is |g - c t|^2 / |g|^2 = 1 - cos^2.
 """
 
 from __future__ import annotations
@@ -58,16 +59,16 @@ LAYERS = {
 
 
 class Run(NamedTuple):
-    """What was measured while one student learned, a row for each time."""
+    """The measurements of one training run, one row for each time."""
 
-    loss: Any  # E / variance of T: 1 is no better than always saying the mean, 0 is perfect
+    loss: Any  # E / variance of T: 1 is no better than the mean of T, 0 is perfect
     cosine: Any  # of the angle between g and t: of each layer, then of all together
     factor: Any  # c, likewise
     slope: Any  # the largest sigmoid' of all units and samples
 
 
 def data(seed: int) -> tuple[Any, Any]:
-    """Return 200 points and what a random teacher says about them."""
+    """Return 200 points and the outputs of a random teacher."""
     rng = np.random.default_rng([seed, 0])
     teacher = random_teacher([5], rng)
     X = points(rng, 200)
@@ -75,7 +76,7 @@ def data(seed: int) -> tuple[Any, Any]:
 
 
 def learn(mode: str, rate: float, seed: int, times: Sequence[int]) -> Run:
-    """Train a student, whose start depends on the seed alone; measure at these epochs."""
+    """Train a student whose initial weights depend only on the seed; measure at these epochs."""
     X, T = data(seed)
     boost, way = (4, "exact") if mode == "layerwise" else (1, mode)
     rng = np.random.default_rng([seed, 1])
@@ -97,7 +98,7 @@ def learn(mode: str, rate: float, seed: int, times: Sequence[int]) -> Run:
 
 
 def measure(student: nn.MLP, X: Any, T: Any) -> tuple[list[float], list[float], float]:
-    """Compare what autodiff left in the student's .grad with the true gradient; see Run."""
+    """Compare the student's .grad with the true gradient; see Run."""
     truth = deltas.layer_deltas(student, X, T, loss="mse", error_propagation="exact").layers
     true = [np.append(layer.dW, layer.db) for layer in truth]
     ours = [np.append(layer.weight.grad, layer.bias.grad) for layer in student.layers]
@@ -109,23 +110,23 @@ def measure(student: nn.MLP, X: Any, T: Any) -> tuple[list[float], list[float], 
 
 
 def median(runs: Sequence[Run], field: str) -> Any:
-    """Return the median over the starts, at each time."""
+    """Return the median over the seeds, at each time."""
     return np.median([getattr(run, field) for run in runs], axis=0)
 
 
 def angle(cosine: Any) -> Any:
-    """Return the angle in degrees; rounding may have carried the cosine past 1."""
+    """Return the angle in degrees; rounding may have moved the cosine past 1."""
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
 
 def report(best: dict[str, float], taken: dict[str, list[Run]]) -> None:
-    """Print how well each mode learned, and how its steps compare with the true gradient."""
+    """Print the loss of each variant, and how its steps compare with the true gradient."""
     rows = []
     for mode, runs in taken.items():
         last = [run.loss[-1] for run in runs]
         rows.append([mode, f"{best[mode]:.3g}", *(f"{f(last):.4f}" for f in (np.median, min, max))])
-    print("What is left to learn, E / variance of T, each at the rate that is best for it:")
-    table(["mode", "rate", "median", "least", "most"], rows)
+    print("Final loss, E / variance of T, each variant at its best rate:")
+    table(["variant", "rate", "median", "smallest", "largest"], rows)
 
     rows = []
     for mode in ("rashid", "linear"):
@@ -133,23 +134,26 @@ def report(best: dict[str, float], taken: dict[str, list[Run]]) -> None:
         for k, layer in enumerate(LAYERS):
             for when, i in (("start", 0), ("end", -1)):
                 c, cos = factor[i, k], cosine[i, k]
-                numbers = [f"{angle(cos):.1f}", f"{c:.3g}", f"{1 - cos**2:.1%}"]
+                numbers = [f"{angle(cos):.1f}", f"{c:.3g}", f"{max(0.0, 1 - cos**2):.1%}"]
                 rows.append([f"{mode}, {layer}", when, *numbers])
-    print("The step g beside the true gradient t, there (medians over the starts):")
-    table(["mode, layer", "when", "angle, degrees", "best c", "of g no c explains"], rows)
+    print("Each variant's step g compared with the true gradient t, at its best rate (medians):")
+    table(
+        ["variant, layer", "when", "angle, degrees", "best c", "share of g that no c explains"],
+        rows,
+    )
 
 
 def versus(ours: Sequence[Run], theirs: Sequence[Run]) -> tuple[float, str]:
-    """Return the median ratio of the last losses, and what it says in words."""
+    """Return the median ratio of the last losses, and its meaning in words."""
     ratio = np.array([a.loss[-1] / b.loss[-1] for a, b in zip(ours, theirs, strict=True)])
     better = int(np.sum(ratio < 1))
     word = {0: "worse", len(ratio): "better"}.get(better, "no clear difference")
     middle = float(np.median(ratio))
-    return middle, f"{word} (E times {middle:.2g}, lower from {better} of {len(ratio)} starts)"
+    return middle, f"{word} (final loss x {middle:.2g}, lower in {better} of {len(ratio)} runs)"
 
 
 def conclude(taken: dict[str, list[Run]]) -> dict[str, dict[str, float]]:
-    """Say what the numbers say, and return those it is said of."""
+    """Print a summary of the measurements, and return its numbers."""
     slope = max(run.slope.max() for runs in taken.values() for run in runs)
     print(f"sigmoid' was at most {slope:.6f}: its bound is 1/4, not 1/2.\n")
     found = {"sigmoid'": {"most": float(slope)}}
@@ -163,14 +167,16 @@ def conclude(taken: dict[str, list[Run]]) -> dict[str, dict[str, float]]:
         layers = ", ".join(f"{c:.3g}" for c in factor[0, :-1])
         print(f"{mode}: is only the learning rate rescaled?", end=" ")
         print("Yes." if unexplained[-1] < 0.01 and one_c else "No.")
-        print(f"  Best c at the start, layer by layer: {layers}. A learning rate has but one.")
+        print(
+            f"  Best c at the start, layer by layer: {layers}. A learning rate is a single factor."
+        )
         print(f"  No c explains up to {unexplained[-1]:.0%} of the whole step,", end=" ")
-        print(f"and up to {unexplained[:-1].max():.0%} of a layer's.")
-        print(f"  Of the steps {uphill:.0%} lead uphill.")
-        print(f"  Beside the true gradient it learns: {to_exact}.")
-        print(f"  Beside the true gradient, layerwise: {to_layerwise}.")
+        print(f"and up to {unexplained[:-1].max():.0%} of the step of one layer.")
+        print(f"  {uphill:.0%} of the steps increase the loss.")
+        print(f"  Compared with the exact gradient: {to_exact}.")
+        print(f"  Compared with the exact gradient, layerwise: {to_layerwise}.")
         if to_exact.startswith("better") and not to_layerwise.startswith("better"):
-            print("  What it gains, the true gradient gains too if each layer has its own rate.")
+            print("  With its own rate for each layer, the exact gradient does as well.")
         print()
         found[mode] = {"unexplained": unexplained[-1], "uphill": uphill, "ratio": ratio}
     return found
@@ -190,7 +196,7 @@ def draw(
             axes.fill_between(x, y.min(axis=1), y.max(axis=1), color=colour, alpha=0.12, lw=0)
     for axes in (by_rate, by_epoch):
         axes.set(yscale="log", ylabel="E / variance of T")
-        axes.legend(title="median, range of the starts", loc="lower left")
+        axes.legend(title="median, range of the seeds", loc="lower left")
     by_rate.set(xscale="log", title=f"after {times[-1]} epochs", xlabel="learning rate")
     by_epoch.set(title="each at its best rate")
 
@@ -203,7 +209,9 @@ def draw(
         of_angle.text(times[-1], 92, "beyond 90°: uphill", color=VERMILLION, ha="right")
         of_angle.set(title=f"{mode}: angle to the true gradient", ylabel="degrees")
         of_angle.set(ylim=(-3, 140), yticks=range(0, 136, 45))
-        of_factor.set(title=f"{mode}: best c (one flat line, if only a rate)", ylabel="c")
+        of_factor.set(
+            title=f"{mode}: best c (a single flat line if only the rate changed)", ylabel="c"
+        )
         of_factor.set_yscale("symlog", linthresh=1)
         of_angle.legend(loc="upper left", ncols=2)
     for axes in (by_epoch, *angles, *factors):
@@ -213,9 +221,9 @@ def draw(
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
-    """Train in every way, print, draw; return what the conclusion is drawn from."""
+    """Train with every variant, print, draw; return the numbers of the conclusion."""
     options = parser(__doc__ or "")
-    options.add_argument("--starts", type=int, help="random starts and teachers (5; quick: 2)")
+    options.add_argument("--starts", type=int, help="seeds of students and teachers (5; quick: 2)")
     options.add_argument("--epochs", type=int, help="steps of gradient descent (1000; quick: 150)")
     args = options.parse_args(argv)
     starts = range(args.seed, args.seed + (args.starts or (2 if args.quick else 5)))

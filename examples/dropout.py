@@ -1,11 +1,11 @@
-"""Dropout: a network with more weights than it has to learn from, kept from learning by heart.
+"""Dropout: a network that memorises mislabelled digits, and what dropout does about it.
 
-Four hundred handwritten digits are to teach a wide network, and one in five of them carries a
-wrong label. Without dropout it soon has all of them by heart, the wrong ones too, and reads
-unseen digits the worse for it. Dropout zeroes each hidden unit with the probability p in each
-training step (and scales the rest by 1 / (1 - p)), so that no unit can rely on certain others:
-what many units agree on is learned, and single exceptions are hard to keep. In evaluation all
-units take part: a mean, as it were, over all the thinned networks.
+A wide network trains on four hundred handwritten digits, and one in five of them has a wrong
+label. Without dropout the network soon memorises all labels, the wrong ones too, and its accuracy
+on unseen digits drops. In each training step, dropout sets each hidden unit to zero with the
+probability p (and scales the others by 1 / (1 - p)), so that no unit can rely on certain others.
+The network then learns what many units agree on, and single exceptions are hard to memorise. In
+evaluation all units are used, which approximates a mean over all the thinned networks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WRONG = 0.2  # of the labels
 
 
 def load(count: int, seed: int) -> tuple[tuple[Any, Any], Any, tuple[Any, Any]]:
-    """Return `count` pictures with labels, what they show, and all other pictures."""
+    """Return `count` images with labels, their true digits, and all other images."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -40,7 +40,7 @@ def load(count: int, seed: int) -> tuple[tuple[Any, Any], Any, tuple[Any, Any]]:
 
 
 def train(p: float, data: Any, test: Any, epochs: int, seed: int) -> tuple[nn.MLP, History]:
-    """Train with dropout p; the history has the loss and accuracy on the other pictures."""
+    """Train with dropout p; the history has the loss and accuracy on the other images."""
     network = nn.MLP([64, 128, 128, 10], "relu", dropout=p, rng=seed, dtype=np.float32)
     history = fit(
         network,
@@ -56,15 +56,15 @@ def train(p: float, data: Any, test: Any, epochs: int, seed: int) -> tuple[nn.ML
     return network, history
 
 
-def by_heart(networks: Sequence[nn.MLP], X: Any, labels: Any, true: Any) -> tuple[float, float]:
-    """Return, of the mislabelled pictures, the shares read as labelled, and as what they show."""
+def memorised(networks: Sequence[nn.MLP], X: Any, labels: Any, true: Any) -> tuple[float, float]:
+    """Return the shares of mislabelled images classified as labelled, and as the true digit."""
     wrong = labels != true
     seen = np.array([network(X[wrong]).numpy().argmax(1) for network in networks])
     return float(np.mean(seen == labels[wrong])), float(np.mean(seen == true[wrong]))
 
 
 def draw_learning(panels: Any, runs: dict[float, list[History]]) -> None:
-    """Draw loss and accuracy on unseen pictures by epoch: mean and range of the starts."""
+    """Draw loss and accuracy on unseen images by epoch: mean and range over the seeds."""
     loss, accuracy = panels
     for p, histories in runs.items():
         epochs = np.arange(1, len(histories[0]) + 1)
@@ -76,21 +76,21 @@ def draw_learning(panels: Any, runs: dict[float, list[History]]) -> None:
     best = min(np.mean([h.validation_loss[-1] for h in histories]) for histories in runs.values())
     loss.set(title="loss on unseen digits", xlabel="epoch", ylabel="cross-entropy")
     loss.set(ylim=(0.7 * best, 4 * best))
-    accuracy.set(title="unseen digits read right", xlabel="epoch", ylabel="%", ylim=(55, 97))
+    accuracy.set(title="accuracy on unseen digits", xlabel="epoch", ylabel="%", ylim=(55, 97))
     for axes in panels:
         axes.legend()
 
 
 def draw_mislabelled(axes: Any, kept: dict[float, tuple[float, float]]) -> None:
-    """Draw what became of the wrong labels."""
+    """Draw how the mislabelled digits are classified."""
     places, shares = np.arange(len(kept)), 100 * np.array([*kept.values()]).T
     for shift, share, colour, label in (
-        (-0.2, shares[0], VERMILLION, "read as labelled: learned by heart"),
-        (0.2, shares[1], GREEN, "read as what they show"),
+        (-0.2, shares[0], VERMILLION, "classified as labelled: memorised"),
+        (0.2, shares[1], GREEN, "classified as the true digit"),
     ):
         bars = axes.bar(places + shift, share, 0.38, color=colour, label=label)
         axes.bar_label(bars, fmt="%.0f", padding=2)
-    axes.set(title="mislabelled digits that were trained on", ylabel="%", ylim=(0, 125))
+    axes.set(title="mislabelled training digits", ylabel="%", ylim=(0, 125))
     axes.set_xticks(places, [f"p = {p:g}" for p in kept])
     axes.set_yticks(range(0, 101, 20))
     axes.legend(loc="upper center")
@@ -99,15 +99,15 @@ def draw_mislabelled(axes: Any, kept: dict[float, tuple[float, float]]) -> None:
 def main(argv: Sequence[str] | None = None) -> dict[float, dict[str, float]]:
     """Train with each p, print and draw; return losses and accuracies on unseen digits."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 25)")
-    options.add_argument("--starts", type=int, help="random starts for each p (3; quick: 1)")
-    options.add_argument("--samples", type=int, default=400, help="digits to learn from (400)")
+    options.add_argument("--epochs", type=int, help="number of epochs (60; quick: 25)")
+    options.add_argument("--starts", type=int, help="seeds for each p (3; quick: 1)")
+    options.add_argument("--samples", type=int, default=400, help="training digits (400)")
     args = options.parse_args(argv)
     epochs = args.epochs or (25 if args.quick else 60)
     starts = args.starts or (1 if args.quick else 3)
 
     data, true, test = load(args.samples, args.seed)
-    print(f"{len(data[0])} digits to learn from, {len(test[0])} unseen; {starts} starts each\n")
+    print(f"{len(data[0])} training digits, {len(test[0])} unseen; seeds for each p: {starts}\n")
     rates = RATES[::2] if args.quick else RATES
     runs: dict[float, list[History]] = {p: [] for p in rates}
     networks: dict[float, list[nn.MLP]] = {p: [] for p in rates}
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> dict[float, dict[str, float]]:
         runs[p].append(history)
         networks[p].append(network)
 
-    kept = {p: by_heart(networks[p], *data, true) for p in rates}
+    kept = {p: memorised(networks[p], *data, true) for p in rates}
     rows, found = [], {}
     for p, histories in runs.items():
         loss = np.mean([history.validation_loss[-1] for history in histories])
@@ -124,9 +124,9 @@ def main(argv: Sequence[str] | None = None) -> dict[float, dict[str, float]]:
         numbers = [f"{loss:.3f}", f"{right:.1%}", *(f"{share:.0%}" for share in kept[p])]
         rows.append([f"p = {p:g}", *numbers])
         found[p] = {"loss": float(loss), "accuracy": float(right)}
-    header = ["dropout", "unseen: loss", "read right", "mislabelled: as labelled", "as they are"]
+    header = ["dropout", "unseen: loss", "accuracy", "mislabelled: as labelled", "as true digit"]
     table(header, rows)
-    picture = figure(14, 4.6, "Dropout: digits, of which one in five is mislabelled")
+    picture = figure(14, 4.6, "Dropout: one in five training digits is mislabelled")
     *learning, mislabelled = picture.subplots(1, 3)
     draw_learning(learning, runs)
     draw_mislabelled(mislabelled, kept)

@@ -1,14 +1,14 @@
 """Early stopping: a network that trains for too long learns the noise.
 
-Points inside a bean-shaped region are of class 1, the others of class 0; but of every seven, one
-has the wrong label. The network has far more parameters than there are points. Its loss on these
-points falls and falls; on others it falls only at first, and then rises, while the network draws
+Points inside a bean-shaped region are of class 1, the others of class 0, and one label in seven is
+wrong. The network has far more parameters than there are points. Its loss on the training points
+keeps falling. Its loss on other points falls only at first and then rises, while the network draws
 an island round each wrong label. So a part of the data, the validation points, is kept from the
-training and says when to stop: when its loss has not improved for `patience` epochs. The weights
-of the best epoch are then restored.
+training and decides when to stop: when their loss has not improved for `patience` epochs. Then the
+weights of the best epoch are restored.
 
-The best epoch was chosen to suit the validation points. What counts is how the network does on
-test points, which had no say in it.
+The best epoch was chosen with the validation points. The result is measured on test points, which
+had no part in the choice.
 """
 
 from __future__ import annotations
@@ -95,15 +95,15 @@ def draw(data: Any, long: Run, stopped: Run, patience: int) -> Any:
         axes.contour(side, side, true, [0.5], colors=GREY, linestyles="--", linewidths=2.2)
         axes.set(title=f"{when}: weights of epoch {run.kept}", aspect="equal")
         axes.plot([], [], color=BLACK, label="boundary")
-        axes.plot([], [], "--", color=GREY, linewidth=2.2, label="the truth")
+        axes.plot([], [], "--", color=GREY, linewidth=2.2, label="true boundary")
         axes.legend(ncols=2, fontsize=8, loc="lower left")
     return picture
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Train twice, print and draw; return the test losses, and the epoch that was kept."""
+    """Train twice, print and draw; return the test losses, and the best epoch."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="at most (1000; quick: 300)")
+    options.add_argument("--epochs", type=int, help="largest number of epochs (1000; quick: 300)")
     options.add_argument("--patience", type=int, default=80, help="epochs to wait (80)")
     options.add_argument(
         "--samples", type=int, default=200, help="training points, and as many for validation (200)"
@@ -127,7 +127,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         rows.append([name, f"{len(run.history)}", f"{run.kept}", *(f"{x:.3f}" for x in losses)])
         rows[-1].append(f"{right:.1%}")
         found[name] = losses[-1]
-    header = ["", "epochs", "kept", "training", "validation", "test", "true class found"]
+    header = ["", "epochs", "best epoch", "training loss", "validation loss", "test loss"]
+    header.append("test accuracy (clean labels)")
     table(header, rows)
     save(draw(data, long, stopped, args.patience), args.output, "early_stopping")
     return {**found, "kept": stopped.kept}

@@ -1,13 +1,14 @@
-"""Several networks know more than one: their mean, their vote, and where they disagree.
+"""Ensembles: sixteen networks trained at once, their mean, their vote, and where they disagree.
 
-The members of an ensemble have the same shape, but each has its own draw of weights, and here its
-own sample of the training points, drawn with replacement (bagging). What the points say clearly all
-members learn; what they say by chance, or not at all, each fills in by itself, and the mean evens
-it out. Their spread says where that is: between the classes, around wrong labels, and where the
-boundary runs on beyond the points. (Far inside of a class all are sure, with few reasons.)
-`nn.Ensemble` trains all members at once: a weight has the shape (K, n_in, n_out).
+The members of an ensemble have the same shape. Each member has its own initial weights, and here
+also its own sample of the training points, drawn with replacement (bagging). All members learn what
+the points show clearly. They differ in what depends on chance, and the mean evens this out. The
+standard deviation over the members is large where they disagree: between the classes, around wrong
+labels, and where the boundary continues beyond the points. (Deep inside a class all members agree,
+even far from the data.) `nn.Ensemble` trains all members at once: a weight has the shape
+(K, n_in, n_out).
 
-The points are two interleaved half moons, with noise, and some labels are wrong.
+The points are two interleaved half moons with noise, and some labels are wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from deltaprop.training import fit
 
 
 def moons(rng: np.random.Generator, count: int, wrong: float = 0.0) -> tuple[Any, Any]:
-    """Return points of two half moons and their labels, a share of them wrong."""
+    """Return points of two half moons and their labels; a share of the labels is wrong."""
     T = rng.integers(0, 2, count)
     angle = rng.uniform(0, np.pi, count)
     X = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -35,7 +36,7 @@ def train(members: int, X: Any, T: Any, epochs: int, rng: np.random.Generator) -
     """Train all members, each on its own sample of the points."""
     ensemble = nn.Ensemble(members, [2, 32, 32, 2], rng=rng)
     optimizer = optim.Adam(ensemble.parameters(), lr=0.01)
-    own = rng.integers(0, len(X), (members, len(X)))  # the points that each member sees
+    own = rng.integers(0, len(X), (members, len(X)))  # the points of each member
 
     def batches() -> Any:
         order = rng.permutation(len(X))
@@ -47,7 +48,7 @@ def train(members: int, X: Any, T: Any, epochs: int, rng: np.random.Generator) -
 
 
 def draw(picture: Any, ensemble: nn.Ensemble, X: Any, T: Any) -> None:
-    """Draw the members' boundaries, their mean, and their spread."""
+    """Draw the members' boundaries, their mean, and their standard deviation."""
     sides = np.linspace(-2.2, 3.2, 151), np.linspace(-1.9, 2.4, 121)
     grid = np.stack(np.meshgrid(*sides), axis=-1)
     P = ensemble.predictions(grid.reshape(-1, 2), "softmax")[..., 1]
@@ -56,10 +57,12 @@ def draw(picture: Any, ensemble: nn.Ensemble, X: Any, T: Any) -> None:
     for member in P:
         panels[0].contour(*sides, member, [0.5], colors=GREY, linewidths=0.8)
     panels[0].contour(*sides, P.mean(0), [0.5], colors=BLACK, linewidths=2.2)
-    panels[0].set(title=f"boundaries of {len(P)} members; black: of the mean")
+    panels[0].plot([], [], color=GREY, linewidth=0.8, label=f"boundaries of {len(P)} members")
+    panels[0].plot([], [], color=BLACK, linewidth=2.2, label="boundary of their mean")
+    panels[0].set(title="boundaries")
     for panel, shown, most, colours, title in (
         (panels[1], P.mean(0), 1.0, "cividis", "mean probability of class 1"),
-        (panels[2], P.std(0), 0.5, "magma", "spread: where they disagree"),
+        (panels[2], P.std(0), 0.5, "magma", "standard deviation over members"),
     ):
         shades = panel.contourf(*sides, shown, np.linspace(0, most, 21), cmap=colours)
         picture.colorbar(shades, ax=panel, shrink=0.9, pad=0.02, ticks=[0, most / 2, most])
@@ -67,18 +70,22 @@ def draw(picture: Any, ensemble: nn.Ensemble, X: Any, T: Any) -> None:
     for panel in panels:
         for label, colour, marker in ((0, ORANGE, "o"), (1, BLUE, "s")):
             points = X[label == T].T
-            panel.scatter(*points, 12, c=colour, marker=marker, edgecolors="white", linewidths=0.4)
+            panel.scatter(
+                *points, 12, c=colour, marker=marker, edgecolors="white", linewidths=0.4,
+                label=f"class {label} as labelled",
+            )  # fmt: skip
         panel.set(aspect="equal", xlabel="x₁")
         panel.grid(False)
     panels[0].set(ylabel="x₂")
+    picture.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Train, print and draw; return accuracies, and the spread among points and far away."""
+    """Train, print and draw; return accuracies, and the standard deviations near and far."""
     options = parser(__doc__ or "")
-    options.add_argument("--members", type=int, default=16, help="networks (16)")
-    options.add_argument("--epochs", type=int, help="times through the data (150; quick: 50)")
-    options.add_argument("--repeats", type=int, help="data sets (10; quick: 2)")
+    options.add_argument("--members", type=int, default=16, help="number of networks (16)")
+    options.add_argument("--epochs", type=int, help="number of epochs (150; quick: 50)")
+    options.add_argument("--repeats", type=int, help="number of data sets (10; quick: 2)")
     args = options.parse_args(argv)
     epochs = args.epochs or (50 if args.quick else 150)
     repeats = args.repeats or (2 if args.quick else 10)
@@ -101,18 +108,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     members = np.array(found["member"])
     each = {
-        "a member": members.mean(1),
-        "the best member, known afterwards": members.max(1),
-        "the mean of all": np.array(found["mean"]),
-        "the vote of all": np.array(found["vote"]),
+        "one member, on average": members.mean(1),
+        "best member, chosen on test points": members.max(1),
+        "mean of all members": np.array(found["mean"]),
+        "vote of all members": np.array(found["vote"]),
     }
-    print(f"test points told apart, {repeats} data sets of 200 points with 10 % wrong labels")
+    print(f"test accuracy, {repeats} data sets of 200 points with 10 % wrong labels")
     rows = [[name, f"{100 * a.mean():.1f} %", f"{100 * a.std():.1f} %"] for name, a in each.items()]
-    table(["who", "right", "spread over data sets"], rows)
+    table(["classifier", "accuracy", "std over data sets"], rows)
     near, far = np.mean(found["near"]), np.mean(found["far"])
-    print(f"spread of the members among test points: {near:.2f}, far from all points: {far:.2f}\n")
+    print(f"std over members: {near:.2f} at test points, {far:.2f} far from all points\n")
 
-    picture = figure(15, 4.6, f"An ensemble of {args.members} networks on two moons")
+    picture = figure(15, 5, f"An ensemble of {args.members} networks on two moons")
     draw(picture, *first)
     save(picture, args.output, "ensembles")
     return {**{name: float(a.mean()) for name, a in each.items()}, "near": near, "far": far}

@@ -1,14 +1,14 @@
 """Networks as estimators: scikit-learn's tools around deltaprop's networks.
 
-The handwritten digits again (see digits.py), but with scikit-learn doing what it does well:
+The data are the handwritten digits of digits.py. scikit-learn provides the tools:
 
     Pipeline        scales the pixels, then trains the network
-    GridSearchCV    tries twelve settings of the network on folds of the training pictures
-    the picture     the scores of the settings; how a network of relu learns, and scikit-learn's
-                    own from the same seed; which test digits the best takes for which
+    GridSearchCV    tries twelve settings of the network on folds of the training images
 
-`deltaprop.sklearn.MLPClassifier` has the parameters of scikit-learn's MLPClassifier and trains to
-the same network, number by number. Activations such as silu are its own.
+The figure shows the scores of the settings, the training losses of a relu network and of
+scikit-learn's network from the same seed, and the confusion matrix of the best network on the test
+images. `deltaprop.sklearn.MLPClassifier` has the parameters of scikit-learn's MLPClassifier and
+trains to the same network. Some activations, such as silu, exist only in deltaprop.
 """
 
 from __future__ import annotations
@@ -50,23 +50,23 @@ def named(settings: dict[str, Any]) -> tuple[str, float, float]:
 
 
 def draw_search(axes: Any, results: dict[str, Any], folds: int) -> None:
-    """Draw each setting's mean score and the scores of its folds, the best on top."""
+    """Draw each setting's mean score and the scores of its folds, best first."""
     order = np.argsort(results["mean_test_score"], kind="stable")
     scores = 100 * np.array([results[f"split{k}_test_score"] for k in range(folds)])[:, order]
     rows = np.arange(len(order))
     for fold in scores:
         axes.plot(fold, rows, "o", color=GREY, alpha=0.45, markersize=4)
     axes.plot(scores.mean(0), rows, "D", color=BLUE, markersize=6, label="mean of the folds")
-    axes.plot([], [], "o", color=GREY, alpha=0.45, markersize=4, label="a fold")
+    axes.plot([], [], "o", color=GREY, alpha=0.45, markersize=4, label="one fold")
     labels = [named(results["params"][i]) for i in order]
     axes.set_yticks(rows, [f"{name},  alpha {a:g},  rate {rate:g}" for name, a, rate in labels])
-    axes.set(title=f"{len(order)} settings, {folds} folds each", xlabel="read right, %")
+    axes.set(title=f"{len(order)} settings, {folds} folds each", xlabel="accuracy, %")
     axes.set_ylim(-0.6, len(order) + 0.6)  # room for the legend
     axes.legend(loc="upper left", ncols=2)
 
 
 def draw_learning(axes: Any, ours: Any, its: Any) -> None:
-    """Draw the losses by epoch; one line would hide the other."""
+    """Draw both losses by epoch; the lines coincide, so one is wide."""
     axes.plot(its.loss_curve_, color=ORANGE, linewidth=5, alpha=0.6, label="scikit-learn")
     axes.plot(ours.loss_curve_, color=BLUE, linewidth=1.5, label="deltaprop.sklearn")
     axes.set(
@@ -79,7 +79,7 @@ def draw_learning(axes: Any, ours: Any, its: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Search, test, print and draw; return the test accuracy and how far the two losses part."""
+    """Search, test, print and draw; return the test accuracy and the difference of the losses."""
     options = parser(__doc__ or "")
     options.add_argument("--jobs", type=int, default=1, help="processes of the search (1)")
     args = options.parse_args(argv)
@@ -90,12 +90,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     X, test_X, T, test_T = train_test_split(
         X, T, train_size=share, test_size=0.2, stratify=T, random_state=args.seed
     )
-    print(f"{len(X)} pictures to learn from, {len(test_X)} to test; {epochs} epochs\n")
+    print(f"{len(X)} training images, {len(test_X)} test images; {epochs} epochs\n")
     network = pipeline(MLPClassifier, epochs, args.seed)
     search = GridSearchCV(network, GRID, cv=folds, n_jobs=args.jobs).fit(X, T)
     results = search.cv_results_
     table(
-        ["activation", "alpha", "rate", "read right", "spread", "seconds"],
+        ["activation", "alpha", "rate", "accuracy", "std over folds", "seconds"],
         [
             [
                 named(results["params"][i])[0],
@@ -110,12 +110,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     seen = search.predict(test_X)
     accuracy = float(np.mean(seen == test_T))
     print(
-        "the chosen:",
+        "best setting:",
         ", ".join(f"{n.partition('__')[2]} {v}" for n, v in search.best_params_.items()),
     )
-    print(f"test pictures read right: {accuracy:.2%}\n")
+    print(f"test accuracy: {accuracy:.2%}\n")
 
-    # both networks from the same seed, with what both have
+    # both networks from the same seed, with the settings that both have
     fitted, seconds = [], []
     for make in progress((MLPClassifier, theirs.MLPClassifier), "comparing"):
         start = perf_counter()
@@ -123,8 +123,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         seconds.append(perf_counter() - start)
     ours, its = fitted
     apart = float(np.abs(np.array(ours.loss_curve_) / its.loss_curve_ - 1).max())
-    print(f"relu, both from seed {args.seed}: the losses differ by {apart:.1e} of them at most;")
-    print(f"deltaprop took {seconds[0] / seconds[1]:.2f} of scikit-learn's time")
+    print(f"relu, both from seed {args.seed}: maximum relative difference in loss {apart:.1e};")
+    print(f"deltaprop took {seconds[0] / seconds[1]:.2f} times as long as scikit-learn")
 
     picture = figure(16, 5.2, "Networks as estimators: handwritten digits")
     left, middle, right = picture.subplots(1, 3, width_ratios=[1.05, 0.9, 1])

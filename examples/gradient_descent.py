@@ -1,13 +1,14 @@
-"""Gradient descent on y = (x + 2)^2, whose lowest point is x = -2.
+"""Gradient descent on y = (x + 2)^2, whose minimum is at x = -2.
 
-The slope says which way is up, so x goes the other way:
+The slope says which way y rises, so x moves the other way:
 
     x <- x - rate * dy/dx
 
-From x = 0 the slope is 4, positive: x must fall. From x = -4 it is -4, negative: x must rise.
-How far a step goes is up to the learning rate, and it may go too far: as dy/dx = 2 (x + 2),
-each step multiplies the distance to -2 by 1 - 2 rate. Above rate = 1/2 that is negative, so x
-jumps from one side to the other; above rate = 1 it is less than -1, so x jumps ever further away.
+At x = 0 the slope is 4, positive: x must fall. At x = -4 the slope is -4, negative: x must rise.
+The learning rate decides how far a step goes, and a step may go too far. Because dy/dx = 2 (x + 2),
+each step multiplies the distance to -2 by 1 - 2 rate. Above rate = 1/2 this factor is negative, so
+x jumps from one side to the other. Above rate = 1 it is below -1, so each jump is longer than the
+one before.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ SWINGS, DIVERGES = 0.9, 1.05
 
 
 class Step(NamedTuple):
-    """Where x was, the slope there, and where x went."""
+    """A step: x before it, the slope there, and x after it."""
 
     x: float
     slope: float
@@ -64,7 +65,7 @@ def descend(start: float, rate: float, steps: int) -> list[Step]:
 
 
 def show(path: Sequence[Step]) -> None:
-    """Print the first steps and the last."""
+    """Print the first steps and the last step."""
     start = path[0]
     verb = "fall" if start.slope > 0 else "rise"
     print(f"From x = {start.x:g} the slope is {start.slope:g}: x must {verb}.")
@@ -83,7 +84,7 @@ def draw_path(axes: Any, path: Sequence[Step], colour: str, label: str) -> None:
 
 
 def draw_slope(axes: Any, start: Step, colour: str) -> None:
-    """Draw the tangent where a path starts, and what it asks for."""
+    """Draw the tangent where a path starts, and whether x must rise or fall."""
     ends = np.array([start.x - 0.9, start.x + 0.9])
     tangent = curve(start.x) + start.slope * (ends - start.x)
     axes.plot(ends, tangent, "--", color=colour, linewidth=1.2)
@@ -95,10 +96,10 @@ def draw_slope(axes: Any, start: Step, colour: str) -> None:
 
 
 def draw(paths: dict[tuple[float, float], list[Step]], rate: float) -> Any:
-    """Draw three learning rates on the curve, and how far from the goal each step is."""
+    """Draw three learning rates on the curve, and the distance to the minimum by step."""
     picture = figure(11, 8.5, "Gradient descent: x ← x − rate · dy/dx")
     panels = picture.subplots(2, 2).ravel()
-    titles = {rate: "down from both sides", SWINGS: "swings across", DIVERGES: "goes astray"}
+    titles = {rate: "converges", SWINGS: "overshoots, converges", DIVERGES: "diverges"}
     for axes, (each, title) in zip(panels, titles.items(), strict=False):
         drawn = {start: path[:8] for (start, r), path in paths.items() if r == each}
         reach = 1.1 * max(abs(s.next_x - LOWEST) for path in drawn.values() for s in path)
@@ -108,7 +109,7 @@ def draw(paths: dict[tuple[float, float], list[Step]], rate: float) -> Any:
             draw_path(axes, path, STARTS[start], f"from x = {start:g}")
             if each == rate:
                 draw_slope(axes, path[0], STARTS[start])
-        axes.plot(LOWEST, 0, "*", color="black", markersize=13, zorder=5, label="lowest point")
+        axes.plot(LOWEST, 0, "*", color="black", markersize=13, zorder=5, label="minimum")
         axes.set(title=f"rate {each:g}: {title}", xlabel="x", ylabel="y = (x + 2)²")
         axes.legend(loc="upper center")
 
@@ -116,9 +117,9 @@ def draw(paths: dict[tuple[float, float], list[Step]], rate: float) -> Any:
     styles = {rate: (GREEN, "o"), SWINGS: (ORANGE, "s"), DIVERGES: (PURPLE, "^")}
     for each, (colour, marker) in styles.items():
         distance = [abs(step.x - LOWEST) for step in paths[0.0, each]]
-        label = f"rate {each:g}: times |1 − 2 · {each:g}| = {abs(1 - 2 * each):.3g} a step"
+        label = f"rate {each:g}: times |1 − 2 · {each:g}| = {abs(1 - 2 * each):.3g} per step"
         axes.semilogy(distance, marker, ls="-", color=colour, markersize=4, label=label)
-    axes.set(title="distance to the lowest point", xlabel="step", ylabel="|x + 2|")
+    axes.set(title="distance to the minimum", xlabel="step", ylabel="|x + 2|")
     axes.legend()
     return picture
 

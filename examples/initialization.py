@@ -1,13 +1,13 @@
-"""Where training starts: six ways to draw the weights of a deep network, compared.
+"""Initialisation: six ways to draw the initial weights of a deep network, compared.
 
 In a layer Z = A W each Z is a sum of n_in terms, so its variance is n_in x (variance of W) x (mean
-of A squared). It stays the same from layer to layer if the variance of W is 1 / n_in (LeCun). On
-the way back the deltas are sums of n_out terms: the variance 2 / (n_in + n_out) is a compromise
-(Glorot). relu sets half of the Z to 0, which 2 / n_in makes up for (He). An orthogonal W keeps the
-length of what it multiplies exactly. With weights that are too small or too large, activations
-and deltas shrink or grow by a factor in each layer.
+of A squared). The variance stays the same from layer to layer if W has the variance 1 / n_in
+(LeCun). On the way back the deltas are sums of n_out terms, and the variance 2 / (n_in + n_out) is
+a compromise (Glorot). relu sets half of the Z to 0, and the variance 2 / n_in makes up for it (He).
+An orthogonal W keeps the length of the vectors that it multiplies. If the weights are too small or
+too large, activations and deltas shrink or grow by a factor in each layer.
 
-Each network below reads scikit-learn's handwritten digits with 10 hidden layers of 64 units.
+Each network classifies scikit-learn's handwritten digits with 10 hidden layers of 64 units.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ GAIN = {"tanh": 1.0, "relu": math.sqrt(2)}  # of orthogonal weights: relu halves
 
 
 class Way(NamedTuple):
-    """How to draw the weights, by activation; and how the way is drawn itself."""
+    """How the weights are drawn, by activation; and the line style in the figure."""
 
     draw: Any
     colour: str
@@ -62,14 +62,14 @@ WAYS = {
 
 
 class Run(NamedTuple):
-    """The sizes in each layer, from before the training on, and the loss of each epoch."""
+    """The sizes in each layer before the training and after each epoch, and the losses."""
 
     flow: GradientFlow
     loss: list[float]
 
 
 def digits(count: int | None) -> tuple[Any, Any]:
-    """Return pictures, one a row of 64 numbers with mean 0 and variance 1, and their digits."""
+    """Return images, each a row of 64 numbers (mean 0 and variance 1), and their digits."""
     from sklearn.datasets import load_digits
 
     X, T = load_digits(return_X_y=True)
@@ -77,7 +77,7 @@ def digits(count: int | None) -> tuple[Any, Any]:
 
 
 def train(activation: str, way: Way, data: Any, epochs: int, seed: int) -> Run:
-    """Train by plain gradient descent with momentum, until the end or until it blows up."""
+    """Train by gradient descent with momentum, to the end or until the loss is not finite."""
     model = nn.MLP(
         [64, *[WIDTH] * DEPTH, 10],
         activation,
@@ -93,13 +93,13 @@ def train(activation: str, way: Way, data: Any, epochs: int, seed: int) -> Run:
             epochs=epochs, callbacks=[flow], rng=seed,
         )  # fmt: skip
         losses = history.loss
-    except FloatingPointError:  # the loss was no number any more
+    except FloatingPointError:  # the loss became NaN or infinite
         pass
     return Run(flow, losses)
 
 
 def draw(panels: Any, activation: str, runs: dict[str, Run]) -> None:
-    """Draw spreads and deltas by layer from before the training, and losses by epoch."""
+    """Draw activations and deltas by layer before the training, and losses by epoch."""
     sizes, deltas, losses = panels
     for name, run in runs.items():
         look = {"color": WAYS[name].colour, "linestyle": WAYS[name].style}
@@ -109,7 +109,7 @@ def draw(panels: Any, activation: str, runs: dict[str, Run]) -> None:
             panel.semilogy(layers, column, marker=".", label=name, **look)
             panel.set(xlabel="layer", xticks=layers[::2])
         losses.semilogy(np.arange(1, len(run.loss) + 1), run.loss, **look)
-    sizes.set(title=f"{activation}: activations, spread over the data")
+    sizes.set(title=f"{activation}: activations, std over the data")
     deltas.set(title=f"{activation}: deltas dL/dZ, mean size")
     losses.set(title=f"{activation}: loss", xlabel="epoch")
     losses.xaxis.get_major_locator().set_params(integer=True)
@@ -118,7 +118,7 @@ def draw(panels: Any, activation: str, runs: dict[str, Run]) -> None:
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, Run]]:
     """Train each network, print and draw; return the runs by activation and way."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (20; quick: 2)")
+    options.add_argument("--epochs", type=int, help="number of epochs (20; quick: 2)")
     args = options.parse_args(argv)
     epochs = args.epochs or (2 if args.quick else 20)
     data = digits(300 if args.quick else None)
@@ -131,13 +131,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, Run]]:
         for name, run in found.items():
             spread = [column[0] for column in run.flow["activation_std"].values()][DEPTH - 1]
             deltas = [column[0] for column in run.flow["delta"].values()]
-            loss = f"{run.loss[-1]:.4f}" if run.loss else "blew up"
+            loss = f"{run.loss[-1]:.4f}" if run.loss else "diverged"
             ratio = deltas[0] / deltas[DEPTH - 1]
             rows.append([name, f"{spread:.1e}", f"{ratio:.1e}", loss])
         print(f"{activation}: before the training, and the loss after {epochs} epochs")
-        table(["variance of the weights", f"spread, layer {DEPTH}", "delta 1 / 10", "loss"], rows)
+        table(
+            ["variance of the weights", f"std, layer {DEPTH}", "delta 1 / delta 10", "loss"], rows
+        )
 
-    picture = figure(15, 9, f"Weights to start from, {DEPTH} hidden layers")
+    picture = figure(15, 9, f"Initial weights, {DEPTH} hidden layers")
     panels = picture.subplots(2, 3)
     for row, (activation, found) in zip(panels, runs.items(), strict=True):
         draw(row, activation, found)

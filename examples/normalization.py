@@ -1,16 +1,16 @@
-"""What batch and layer normalisation do for a deep network: it learns at rates that break others.
+"""Batch and layer normalisation: a deep network learns at rates that break other networks.
 
-Both give the Z of a layer the mean 0 and the variance 1 before the activation, and then a scale
-and an offset of their own, which are learned:
+Both bring the Z of a layer to mean 0 and variance 1 before the activation, and then apply a scale
+and an offset, which are learned:
 
     Y = gamma * (Z - mean) / sqrt(variance + eps) + beta
 
-Batch normalisation takes mean and variance of each unit over the batch, layer normalisation of
-each sample over the units. Of a batch there may be none when a trained network is used, so batch
-normalisation keeps running averages while it trains, and evaluation takes those: `model.eval()`.
+Batch normalisation takes the mean and variance of each unit over the batch, layer normalisation
+those of each sample over the units. At inference there may be no batch, so batch normalisation
+keeps running averages and uses them (`model.eval()`).
 
-Each network below reads scikit-learn's handwritten digits with 8 hidden layers of 32 units, from
-weights that are drawn with a standard deviation half of what suits relu.
+Each network classifies scikit-learn's handwritten digits with 8 hidden layers of 32 units. The
+standard deviation of the initial weights is half of what suits relu.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KINDS = {"none": (GREY, "o"), "batch": (BLUE, "s"), "layer": (ORANGE, "D")}
 
 
 class Run(NamedTuple):
-    """A trained network, its loss by epoch, and the share of test pictures that it reads."""
+    """A trained network, its loss by epoch, and its test accuracy."""
 
     model: nn.MLP
     loss: list[float]
@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
 
 def digits(seed: int, count: int | None) -> Any:
-    """Return training and test pictures (X, T), with mean 0 and variance 1."""
+    """Return training and test images (X, T), with mean 0 and variance 1."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -48,7 +48,7 @@ def digits(seed: int, count: int | None) -> Any:
 
 
 def learn(kind: str, lr: float, train: Any, test: Any, epochs: int, seed: int) -> Run:
-    """Train by plain gradient descent with momentum, until the end or until it blows up."""
+    """Train by gradient descent with momentum, to the end or until the loss is not finite."""
     model = nn.MLP(
         [64, *[WIDTH] * DEPTH, 10],
         "relu",
@@ -64,7 +64,7 @@ def learn(kind: str, lr: float, train: Any, test: Any, epochs: int, seed: int) -
             model, train, "softmax_cross_entropy", optimizer,
             epochs=epochs, validation=test, metrics=accuracy, rng=seed,
         )  # fmt: skip
-    except FloatingPointError:  # the loss was no number any more
+    except FloatingPointError:  # the loss became NaN or infinite
         return Run(model, [], 0.1)
     return Run(model, history.loss, history["accuracy"][-1])
 
@@ -81,7 +81,7 @@ def draw(panels: Any, runs: dict[tuple[str, float], Run], rates: Sequence[float]
             np.arange(1, len(loss) + 1), loss, color=colour, marker=marker, label=label
         )
     panels[0].axhline(10, color=VERMILLION, linewidth=1, linestyle=":", label="guessing")
-    panels[0].set(title="test pictures read right, %", xlabel="learning rate", ylim=(0, 102))
+    panels[0].set(title="test accuracy, %", xlabel="learning rate", ylim=(0, 102))
     panels[1].set(title="training loss", xlabel="epoch")
     panels[1].xaxis.get_major_locator().set_params(integer=True)
     for panel, corner in zip(panels, ("center left", "lower left"), strict=True):
@@ -91,7 +91,7 @@ def draw(panels: Any, runs: dict[tuple[str, float], Run], rates: Sequence[float]
 def main(argv: Sequence[str] | None = None) -> dict[tuple[str, float], Run]:
     """Train each network at each rate, print and draw; return the runs by kind and rate."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (15; quick: 3)")
+    options.add_argument("--epochs", type=int, help="number of epochs (15; quick: 3)")
     args = options.parse_args(argv)
     epochs = args.epochs or (3 if args.quick else 15)
     rates = [0.01, 0.1, 1.0] if args.quick else [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0]
@@ -101,16 +101,16 @@ def main(argv: Sequence[str] | None = None) -> dict[tuple[str, float], Run]:
         (kind, rate): learn(kind, rate, train, test, epochs, args.seed)
         for kind, rate in progress([(k, r) for k in KINDS for r in rates], "networks")
     }
-    print(f"test pictures read right after {epochs} epochs, by learning rate")
+    print(f"test accuracy after {epochs} epochs, by learning rate")
     rows = [[k, *(f"{100 * runs[k, rate].accuracy:.1f} %" for rate in rates)] for k in KINDS]
     table(["normalisation", *map(str, rates)], rows)
 
-    # a batch of one: the running statistics make its answer that of any batch
-    model, pictures = runs["batch", 0.1].model, test[0]
-    alone = np.concatenate([model(picture[None]).numpy() for picture in pictures[:20]])
-    together = model(pictures).numpy()[:20]
+    # with the running statistics, the output for one image does not depend on the batch
+    model, images = runs["batch", 0.1].model, test[0]
+    alone = np.concatenate([model(image[None]).numpy() for image in images[:20]])
+    together = model(images).numpy()[:20]
     same = np.allclose(alone, together, rtol=1e-3, atol=1e-3)
-    print(f"in evaluation a picture is read alone as among others: {same}")
+    print(f"evaluation does not depend on the rest of the batch: {same}")
 
     picture = figure(11, 4.6, f"{DEPTH} hidden layers, with and without normalisation")
     draw(picture.subplots(1, 2), runs, rates)

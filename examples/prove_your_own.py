@@ -1,14 +1,14 @@
-"""A gradient written by hand, wrong four times, and how the checker says so.
+"""A gradient written by hand, wrong four times, and what the checker reports.
 
-The operation is root-mean-square normalisation with a gain (Zhang and Sennrich, 2019), each row
-of x by itself:
+The operation is root-mean-square normalisation with a gain (Zhang and Sennrich, 2019), applied to
+each row of x:
 
     y = gain * x * s,    s = 1 / sqrt(mean(x^2) + e)
 
-`dp.custom_gradient` takes its derivative from us. `check_grads` compares that with finite
-differences, in every entry, for a random cotangent, in both modes and to the second order; what
-it raises says where, by how much, and perhaps why. When nothing is left to say, Hypothesis looks
-for arguments, of any shape and scale, that prove us wrong.
+`dp.custom_gradient` takes its derivative from us. `check_grads` compares the derivative with finite
+differences, in every entry, for a random cotangent, in both modes and up to the second order. Its
+error says where the derivative is wrong, by how much, and suggests a cause. When the check passes,
+Hypothesis looks for failing arguments of any shape and scale.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ try:
 
     from deltaprop.testing import strategies as dst
 except ImportError as error:
-    raise SystemExit(
-        f"{error}: install what tests need with: pip install '.[train,test]'"
-    ) from error
+    raise SystemExit(f"{error}: install Hypothesis: pip install hypothesis") from error
 
 SMALL = 1e-6
 
@@ -46,7 +44,7 @@ def rms_norm(x: Any, gain: Any) -> Any:
 
 
 def operation(vjp: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the operation with ``vjp(g, x, gain, s)`` for its derivative."""
+    """Return the operation with ``vjp(g, x, gain, s)`` as its derivative."""
 
     @dp.custom_gradient
     def rms_norm_by_hand(x: Any, gain: Any) -> Any:
@@ -87,7 +85,7 @@ ATTEMPTS: dict[str, Callable[..., Any]] = {
 
 
 def verdict(f: Callable[..., Any], *args: Any, seed: int) -> str:
-    """Return what check_grads says; nothing if it is content."""
+    """Return the error of check_grads, or nothing if the check passes."""
     try:
         check_grads(f, *args, rng=seed)
     except GradientError as error:
@@ -138,7 +136,7 @@ def draw(x: Any, gain: Any, w: Any) -> Any:
     ):
         at = max(float(size) / abs(exact[0]), 1e-17)
         left.axhline(at, color=GREEN, linestyle=style, linewidth=1.4, label=label)
-    left.set(title="one entry: bend to the right, rounding to the left")
+    left.set(title="one entry: curvature (right), rounding (left)")
     left.set(xlabel="step", ylabel="relative error")
     left.legend(loc="upper left")
 
@@ -151,15 +149,17 @@ def draw(x: Any, gain: Any, w: Any) -> Any:
     ):
         found = np.ravel(vjp(w, x, gain, scale(x))[0])
         right.plot(measured, found, marker, color=colour, markersize=6, label=label)
-    right.set(title="every entry of x", xlabel="by differences", ylabel="by hand")
+    right.set(title="every entry of x", xlabel="finite differences", ylabel="by hand")
     right.legend()
     return picture
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Check the attempts, print and draw; return what was said, and how many examples held."""
+    """Check the attempts, print and draw; return the errors, and the number of examples."""
     options = parser(__doc__ or "")
-    options.add_argument("--examples", type=int, help="of the property test (30; quick 5)")
+    options.add_argument(
+        "--examples", type=int, help="examples of the property test (30; quick: 5)"
+    )
     args = options.parse_args(argv)
     rng = np.random.default_rng(args.seed)
     x, gain = rng.standard_normal((5, 4)), rng.uniform(0.5, 2.0, 4)
@@ -180,7 +180,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         ["attempt", "check_grads"],
         [*([name, "rejects" if message else "accepts"] for name, message in said.items())],
     )
-    print(f"property test: {tried} arguments of random shapes and scales, all accepted")
+    print(f"property test: {tried} arguments of random shapes and scales, all passed")
     save(draw(x, gain, rng.standard_normal(x.shape)), args.output, "prove_your_own")
     return {"said": said, "tried": tried}
 

@@ -1,14 +1,14 @@
-"""Newton's method on Rosenbrock's valley, without ever making a Hessian.
+"""Newton's method on Rosenbrock's valley, without forming a Hessian.
 
 The function sum (1 - x_i)^2 + 100 (x_{i+1} - x_i^2)^2 has a curved, nearly flat valley. The
-gradient points across it, so gradient descent crawls; Newton's step p solves
+gradient points across the valley, so gradient descent is slow. Newton's step p solves
 
     H p = -g
 
-which looks along it. Conjugate gradients solve that with products H v alone, and `dp.hvp` gives
-one for the price of a few gradients, forward over reverse. They stop early far from the goal, and
-where the curvature along a direction is negative (Newton-CG; Nocedal and Wright, 2006,
-algorithm 7.1). So a thousand variables are no harder than two.
+and points along the valley. Conjugate gradients solve this equation with products H v alone, and
+`dp.hvp` computes a product for the cost of a few gradients, forward over reverse. Far from the
+minimum, and along directions of negative curvature, the CG iteration stops early (Newton-CG;
+Nocedal and Wright, 2006, algorithm 7.1). So a thousand variables are as easy as two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ START = np.array([-1.2, 1.0])
 
 
 class Step(NamedTuple):
-    """Where an iteration arrived, and what it cost."""
+    """The state after an iteration, and its cost."""
 
     x: Any
     value: float
@@ -46,7 +46,7 @@ def solve(product: Callable[[Any], Any], g: Any, tolerance: float) -> tuple[Any,
     for count in range(1, 10 * g.size + 1):
         Hd = product(d)
         curvature = d @ Hd
-        if curvature <= 0:  # no minimum that way: go downhill, as far as is known
+        if curvature <= 0:  # negative curvature: no minimum in this direction
             return (d if count == 1 else p), count
         alpha = rr / curvature
         p = p + alpha * d
@@ -59,7 +59,7 @@ def solve(product: Callable[[Any], Any], g: Any, tolerance: float) -> tuple[Any,
 
 
 def backtrack(x: Any, p: Any, value: float, slope: float) -> Any:
-    """The longest of x + p, x + p/2, ... that goes down enough (Armijo's rule)."""
+    """The longest of x + p, x + p/2, ... that decreases f enough (Armijo's rule)."""
     rate = 1.0
     while rosenbrock(x + rate * p) > value + 1e-4 * rate * slope:
         rate /= 2
@@ -95,7 +95,7 @@ def descend(x: Any, steps: int) -> list[Step]:
 
 
 def draw(slow: Sequence[Step], quick: Sequence[Step]) -> Any:
-    """Draw both paths in the valley, and how fast each goes down."""
+    """Draw both paths in the valley, and f by step."""
     picture = figure(12, 5.2, "Rosenbrock's valley: gradient descent and Newton's method")
     left, right = picture.subplots(1, 2)
     a, b = np.meshgrid(np.linspace(-1.7, 1.5, 300), np.linspace(-0.6, 1.9, 300))
@@ -119,9 +119,11 @@ def draw(slow: Sequence[Step], quick: Sequence[Step]) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Go down both ways, then in many variables; return what was reached."""
+    """Run both methods, then Newton-CG in many variables; return the results."""
     options = parser(__doc__ or "")
-    options.add_argument("--variables", type=int, default=1000, help="of the large problem (1000)")
+    options.add_argument(
+        "--variables", type=int, default=1000, help="variables of the large problem (1000)"
+    )
     args = options.parse_args(argv)
     size = min(args.variables, 50) if args.quick else args.variables
 

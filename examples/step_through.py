@@ -1,16 +1,16 @@
-"""One step of backpropagation, to be looked at: drawings, and pages that step through it.
+"""One step of backpropagation to look at: drawings, and pages that step through it.
 
-A network of layers 2-3-1 with sigmoids answers the four questions of "one or the other, but not
-both", each with a target T. From its loss, the mean of (A2 - T)^2, come
+A network 2-3-1 with sigmoids computes its outputs for the four rows of XOR, each with a target T.
+From its loss, the mean of (A2 - T)^2, the example makes
 
-    step_through.svg    the graph, with the numbers and the gradient of each of its Values
-    layers.svg          the same, a box for each layer
-    step_through.html   a page that plays forward pass and reverse sweep, rule by rule, and puts
-                        the layer-delta formulas beside the rules that compute the same
-    micrograd.html      the like for the expression of micrograd's README
+    step_through.svg    the graph, with the data and the gradient of each Value
+    layers.svg          the same with one box for each layer
+    step_through.html   a page that steps through the forward and backward passes, rule by rule, and
+                        shows the layer-delta formulas beside the rules
+    micrograd.html      a page for the expression of micrograd's README
     step_through.png    the gradients by the formulas and by autodiff
 
-The pages are opened in a browser, and need no network.
+The pages open in a browser and work offline.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def expression() -> dp.Value:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, float]:
-    """Draw, write the pages, print; return the loss, and the formulas' distance from autodiff."""
+    """Draw, write the pages, print; return the loss, and how far formulas and autodiff differ."""
     options = parser(__doc__ or "")
     options.add_argument("--hidden", type=int, default=3, help="units of the hidden layer (3)")
     args = options.parse_args(argv)
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, float]:
     for name in writers:
         print(f"written: {args.output / name}")
 
-    picture = figure(11, 4, f"Gradients of a network {network.sizes}, at the start")
+    picture = figure(11, 4, f"Gradients of a network {network.sizes} before training")
     plot_deltas(comparison, axes=picture.subplots(1, 2))
     save(picture, args.output, "step_through")
     return {"loss": loss.item(), "ulps": comparison.largest}

@@ -1,8 +1,8 @@
-"""A student network learns what a teacher network knows, from examples alone.
+"""A student network learns the function of a teacher network, from examples alone.
 
-The teacher is a multilayer perceptron with random weights; what it says about random points X is
-the data set, T. The student has another depth and other widths, and random weights of its own.
-For its layers l = 1 ... L, from A_0 = X:
+The teacher is a multilayer perceptron with random weights. Its outputs T at random points X are
+the data. The student has a different depth, different widths and its own random weights. For its
+layers l = 1 ... L, from A_0 = X:
 
     forward   Z_l = A_(l-1) W_l + b_l,   A_l = sigmoid(Z_l)
     error     E = mean of (A_L - T)^2
@@ -11,9 +11,9 @@ For its layers l = 1 ... L, from A_0 = X:
     gradient  dE/dW_l = A_(l-1)^T delta_l,   dE/db_l = sum of the rows of delta_l
     update    W_l <- W_l - alpha dE/dW_l,    b_l <- b_l - alpha dE/db_l
 
-Autodiff knows none of these formulas: it records the forward pass and differentiates it, one
-operation after the other. `deltaprop.deltas` knows nothing but these formulas. Before and after
-training the two are compared, layer by layer.
+Autodiff uses none of these formulas: it records the forward pass and differentiates it, one
+operation after the other. `deltaprop.deltas` uses only these formulas. The two are compared, layer
+by layer, before and after the training.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from _script import BLUE, GREY, figure, parser, progress, save, table
+from _script import BLUE, GREY, figure, parser, save, table
 
-from deltaprop import deltas, nn, optim
+from deltaprop import deltas, nn, optim, training
 from deltaprop.viz import plot_deltas, plot_history
 
 WEIGHT_SCALE = 4.0  # of the teacher: with small weights a sigmoid network is almost a plane
 
 
 class Lesson(NamedTuple):
-    """What is left of a training: E per epoch on both data sets, and the deltas' comparisons."""
+    """The history of a training run, and the comparisons of the deltas."""
 
-    train: list[float]
-    held_out: list[float]
+    history: training.History
     start: deltas.Comparison
     end: deltas.Comparison
 
@@ -45,7 +44,7 @@ def points(rng: np.random.Generator, count: int) -> Any:
 
 
 def random_teacher(hidden: Sequence[int], rng: np.random.Generator) -> nn.MLP:
-    """Return a network whose output varies enough to be worth learning."""
+    """Return a network whose output is far from constant."""
     teacher = nn.MLP(
         [2, *hidden, 1],
         activation="sigmoid",
@@ -66,24 +65,23 @@ def random_teacher(hidden: Sequence[int], rng: np.random.Generator) -> nn.MLP:
 def teach(
     student: nn.MLP, X: Any, T: Any, held_out: Any, epochs: int, alpha: float, rng: Any
 ) -> Lesson:
-    """Train the student on X and T, in batches of about 100 that each epoch draws anew."""
-    # Adam gives each weight its own alpha, by the size of its gradients so far (Kingma, Ba 2015)
+    """Train the student on X and T, in batches of 100 that are drawn again in each epoch."""
+    # Adam scales each weight's step by its past gradients (Kingma, Ba 2015)
     optimizer = optim.Adam(student.parameters(), lr=alpha)
-    schedule = optim.CosineDecay(optimizer, steps=epochs)
-    train_error, held_out_error = [], []
     start = deltas.compare(student, X, T, loss="mse")
-    for _ in progress(range(epochs), "the student learns"):
-        for rows in np.array_split(rng.permutation(len(X)), max(1, len(X) // 100)):
-            A = student(X[rows])  # forward: Z = A W + b, A = sigmoid(Z), layer by layer
-            E = nn.mse(A, T[rows])
-            optimizer.zero_grad()
-            E.backward()  # dE/dW and dE/db, by the chain rule
-            optimizer.step()  # W <- W - alpha dE/dW
-        schedule.step()
-        train_error.append(error(student, X, T))
-        held_out_error.append(error(student, *held_out))
-    end = deltas.compare(student, X, T, loss="mse")
-    return Lesson(train_error, held_out_error, start, end)
+    # for each batch: forward; E; dE/dW and dE/db by the chain rule; W <- W - alpha dE/dW
+    history = training.fit(
+        student,
+        (X, T),
+        "mse",
+        optimizer,
+        epochs=epochs,
+        batch_size=100,
+        validation=held_out,
+        schedule=optim.CosineDecay(optimizer, steps=epochs),
+        rng=rng,
+    )
+    return Lesson(history, start, deltas.compare(student, X, T, loss="mse"))
 
 
 def error(student: nn.MLP, X: Any, T: Any) -> float:
@@ -92,7 +90,7 @@ def error(student: nn.MLP, X: Any, T: Any) -> float:
 
 
 def draw_functions(panels: Any, teacher: nn.MLP, student: nn.MLP) -> None:
-    """Draw what teacher and student say over the square, and the difference."""
+    """Draw the outputs of teacher and student over the square, and their difference."""
     side = np.linspace(-1, 1, 121)
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
     said = [network(grid).numpy().reshape(len(side), -1) for network in (teacher, student)]
@@ -115,9 +113,9 @@ def draw_functions(panels: Any, teacher: nn.MLP, student: nn.MLP) -> None:
 
 
 def draw_lesson(panels: Any, lesson: Lesson, said: Any, T: Any) -> None:
-    """Draw the error by epoch, outputs against targets, and the deltas found by both ways."""
+    """Draw the error by epoch, outputs against targets, and the deltas computed both ways."""
     loss, fit, *deltas_by_both_ways = panels
-    plot_history({"loss": lesson.train, "validation_loss": lesson.held_out}, axes=loss)
+    plot_history(lesson.history, axes=loss)
     loss.set(title="error E", ylabel="mean of (A − T)²")
 
     fit.plot([0, 1], [0, 1], color=GREY, linewidth=1)
@@ -128,12 +126,12 @@ def draw_lesson(panels: Any, lesson: Lesson, said: Any, T: Any) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Teach, print and draw; return R² on held-out points and the two verdicts."""
+    """Train, print and draw; return R² on held-out points and whether the deltas agree."""
     options = parser(__doc__ or "")
     widths: dict[str, Any] = {"type": int, "nargs": "+", "metavar": "WIDTH"}
     options.add_argument("--teacher", default=[8, 6, 4], help="hidden widths (8 6 4)", **widths)
     options.add_argument("--student", default=[32, 24], help="hidden widths (32 24)", **widths)
-    options.add_argument("--epochs", type=int, help="times through the data (300; quick: 150)")
+    options.add_argument("--epochs", type=int, help="number of epochs (300; quick: 150)")
     options.add_argument("--rate", type=float, default=0.03, help="alpha at the start (0.03)")
     options.add_argument("--samples", type=int, help="training points (2000; quick: 1000)")
     args = options.parse_args(argv)
@@ -145,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     X, held_out_X = points(rng, samples), points(rng, 1000)
     T, held_out_T = teacher(X).numpy(), teacher(held_out_X).numpy()
     student = nn.MLP([2, *args.student, 1], activation="sigmoid", output="sigmoid", rng=rng)
-    print(f"teacher: {teacher.sizes}; its output varies by {T.std():.2f} (standard deviation)")
+    print(f"teacher: {teacher.sizes}; standard deviation of its output: {T.std():.2f}")
     print(f"student: {student.sizes}, {epochs} epochs of {samples} points\n")
 
     held_out = held_out_X, held_out_T
@@ -153,8 +151,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lesson = teach(student, X, T, held_out, epochs, args.rate, rng)
     print(f"At the start: {lesson.start}\n\nAt the end: {lesson.end}\n")
 
-    # R², the explained variance: 1 is perfect, 0 is no better than always saying the mean
-    after = lesson.train[-1], lesson.held_out[-1]
+    # R², the explained variance: 1 is perfect, 0 is no better than the mean of the targets
+    after = error(student, X, T), error(student, *held_out)
     rows = [
         [name, f"{first:.6f}", f"{last:.6f}", f"{1 - last / target.var():.5f}"]
         for name, first, last, target in zip(

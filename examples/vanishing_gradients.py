@@ -1,18 +1,18 @@
-"""Why deep networks were hard to train: gradients vanish or explode on their way back.
+"""Why deep networks are hard to train: gradients vanish or explode on the way back.
 
-Backpropagation carries the deltas from layer to layer,
+Backpropagation passes the deltas from layer to layer,
 
     delta_l = (delta_(l+1) W_(l+1)^T) * f'(Z_l)
 
-so that each layer multiplies them by about (size of the weights) x (size of f'). With a sigmoid,
-whose f' is at most 1/4, a delta that has come through 12 layers is all but gone, and the first
-layers stand still. With relu and weights that are twice too large it grows a thousandfold, and the
-first step throws the network off. What helps is a factor near 1: an activation whose slope is
-near 1, weights drawn to fit it, or layers that normalise what passes through. On the way forward
-the same happens to what tells one input from another: the spread of the activations.
+so each layer multiplies them by about (size of the weights) x (size of f'). The f' of a sigmoid is
+at most 1/4, so after 12 layers a delta almost vanishes, and the first layers do not learn. With
+relu and weights that are twice too large, it grows a thousandfold, and the first step makes the
+loss diverge. A factor near 1 avoids both: an activation whose derivative is near 1, weights drawn
+to fit it, or normalised layers. The forward pass has the same problem: the activations of different
+inputs become equal, or grow.
 
-Every network below has the same depth and width, data and learning rate. The deltas of
-`deltaprop.training.GradientFlow` are looked at before the training and after each epoch.
+Every network has the same depth, width, data and learning rate.
+`deltaprop.training.GradientFlow` measures the deltas before the training and after each epoch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ LR = 0.01
 
 
 class Case(NamedTuple):
-    """An activation, by how much its suited weights are scaled, and a normalisation."""
+    """An activation, the factor of its usual initial weights, and a normalisation."""
 
     activation: str
     scale: float = 1.0
@@ -65,21 +65,21 @@ CASES = {
 
 
 class Run(NamedTuple):
-    """The sizes in each layer, from before the training on, and the loss of each epoch."""
+    """The sizes in each layer before the training and after each epoch, and the losses."""
 
     flow: GradientFlow
     loss: list[float]
 
 
 def ring(rng: np.random.Generator, count: int) -> tuple[Any, Any]:
-    """Return points of a square, and whether each is inside of a ring."""
+    """Return points of a square, and whether each is inside a ring."""
     X = rng.uniform(-1, 1, (count, 2))
     radius = np.hypot(*X.T)
     return X / X.std(), ((radius > 0.4) & (radius < 0.85)).astype(float)[:, None]
 
 
 def network(case: Case, seed: int) -> nn.MLP:
-    """Return a deep network whose weights are those suited to its activation, scaled."""
+    """Return a deep network with the usual initial weights of its activation, scaled."""
     suited = nn.initializer("he_normal" if case.activation == "relu" else "glorot_uniform")
     return nn.MLP(
         [2, *[WIDTH] * DEPTH, 1],
@@ -91,7 +91,7 @@ def network(case: Case, seed: int) -> nn.MLP:
 
 
 def train(case: Case, X: Any, T: Any, epochs: int, seed: int) -> Run:
-    """Train by plain gradient descent with momentum, until the end or until it blows up."""
+    """Train by gradient descent with momentum, to the end or until the loss is not finite."""
     model, flow = network(case, seed), GradientFlow()
     optimizer = optim.SGD(model.parameters(), lr=LR, momentum=0.9)
     losses: list[float] = []
@@ -99,13 +99,13 @@ def train(case: Case, X: Any, T: Any, epochs: int, seed: int) -> Run:
     try:
         history = fit(model, (X, T), loss, optimizer, epochs=epochs, callbacks=[flow], rng=seed)
         losses = history.loss
-    except FloatingPointError:  # the loss was no number any more
+    except FloatingPointError:  # the loss became NaN or infinite
         pass
     return Run(flow, losses)
 
 
 def draw_layers(panel: Any, runs: dict[str, Run], size: str, title: str) -> None:
-    """Draw a size by layer, from before the training."""
+    """Draw a size by layer, before the training."""
     for name, run in runs.items():
         case, sizes = CASES[name], [column[0] for column in run.flow[size].values()]
         layers = np.arange(1, len(sizes) + 1)
@@ -114,19 +114,24 @@ def draw_layers(panel: Any, runs: dict[str, Run], size: str, title: str) -> None
 
 
 def draw_losses(panel: Any, runs: dict[str, Run]) -> None:
-    """Draw the losses by epoch, of those networks that got so far."""
+    """Draw the losses by epoch, and name the networks whose loss diverged."""
     panel.axhline(np.log(2), color=GREY, linewidth=1)
+    diverged = [(CASES[name].colour, name) for name, run in runs.items() if not run.loss]
+    for k, (colour, name) in enumerate(diverged):
+        text = f"diverged in the first epoch:\n{name}"
+        place = {"transform": panel.transAxes, "va": "bottom", "fontsize": 9}
+        panel.text(0.03, 0.03 + 0.12 * k, text, color=colour, **place)
     for name, run in runs.items():
         panel.plot(
             np.arange(1, len(run.loss) + 1), run.loss, CASES[name].style, color=CASES[name].colour
         )
-    panel.set(title="loss (grey: that of guessing)", xlabel="epoch", ylim=(0, 0.85))
+    panel.set(title="loss (grey line: guessing)", xlabel="epoch", ylim=(0, 0.85))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Run]:
     """Train each network, print and draw; return the runs."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, help="times through the data (60; quick: 6)")
+    options.add_argument("--epochs", type=int, help="number of epochs (60; quick: 6)")
     args = options.parse_args(argv)
     epochs = args.epochs or (6 if args.quick else 60)
     X, T = ring(np.random.default_rng(args.seed), 512)
@@ -139,9 +144,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Run]:
     for name, run in runs.items():
         deltas = [column[0] for column in run.flow["delta"].values()]
         first, last = deltas[0], deltas[-2]  # of the hidden layers
-        loss = f"{run.loss[-1]:.3f}" if run.loss else "blew up"
+        loss = f"{run.loss[-1]:.3f}" if run.loss else "diverged"
         rows.append([name, f"{first:.1e}", f"{last:.1e}", f"{first / last:.1e}", loss])
-    print(f"{DEPTH} hidden layers of {WIDTH} units; |delta| before the training, as a mean")
+    print(f"{DEPTH} hidden layers of {WIDTH} units; mean |delta| before the training")
     table(["network", "layer 1", f"layer {DEPTH}", "ratio", f"loss after {epochs}"], rows)
 
     picture = figure(15, 5.6, f"Gradients through {DEPTH} layers")

@@ -1,4 +1,4 @@
-"""Every example runs, draws its picture, and reaches the figures that it claims."""
+"""Every example runs, saves its figure, and reaches the figures that it claims."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if not path.stem.star
 
 @pytest.fixture
 def run(monkeypatch: Any, tmp_path: Path) -> Any:
-    """Run an example quickly; check its picture and that it names it."""
+    """Run an example quickly; check its figure and that it prints the path."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
 
     def runs(name: str, capsys: Any, *more: str) -> Any:
@@ -27,7 +27,7 @@ def run(monkeypatch: Any, tmp_path: Path) -> Any:
         picture = tmp_path / f"{name}.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
         printed = capsys.readouterr()
-        assert f"picture: {picture}" in printed.out
+        assert f"figure: {picture}" in printed.out
         assert not printed.err  # no progress bar off a terminal
         return found
 
@@ -128,9 +128,9 @@ def test_a_rare_class_is_found(run: Any, capsys: Any) -> None:
     pytest.importorskip("sklearn")
     found = run("class_imbalance", capsys)
     for way in ("class weights", "balanced draws"):
-        assert found[way]["found"] > 0.7 > found["as always"]["found"] + 0.1
-        assert found[way]["balanced accuracy"] > found["as always"]["balanced accuracy"] + 0.1
-        assert found[way]["accuracy"] < found["as always"]["accuracy"]
+        assert found[way]["recall"] > 0.7 > found["no remedy"]["recall"] + 0.1
+        assert found[way]["balanced accuracy"] > found["no remedy"]["balanced accuracy"] + 0.1
+        assert found[way]["accuracy"] < found["no remedy"]["accuracy"]
 
 
 def test_gradients_vanish_and_explode(run: Any, capsys: Any) -> None:
@@ -167,8 +167,8 @@ def test_normalised_networks_learn_where_others_do_not(run: Any, capsys: Any) ->
 
 def test_an_ensemble_beats_its_members(run: Any, capsys: Any) -> None:
     found = run("ensembles", capsys)
-    assert found["the mean of all"] > found["a member"] + 0.005
-    assert found["the vote of all"] > found["a member"] + 0.005
+    assert found["mean of all members"] > found["one member, on average"] + 0.005
+    assert found["vote of all members"] > found["one member, on average"] + 0.005
 
 
 def test_augmentation_teaches_what_it_shows(run: Any, capsys: Any) -> None:

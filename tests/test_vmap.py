@@ -178,3 +178,25 @@ def test_results_are_the_callers_own() -> None:
         assert array.flags.writeable
         for other in (given, closed, *results[:i]):
             assert not np.shares_memory(array, other)
+
+
+def test_the_sum_of_the_gradients_is_not_taken_for_that_of_one_sample() -> None:
+    w = dp.Value(np.ones(5))
+
+    def backward(x: Any) -> Any:
+        w.zero_grad()
+        (x @ w).backward()
+        return x
+
+    def read(x: Any) -> Any:
+        return backward(x) * w.grad
+
+    w.grad = np.full(5, 2.0)
+    np.testing.assert_array_equal(dp.vmap(lambda x: x * w.grad)(ROWS), 2.0 * ROWS)
+    with pytest.raises(dp.BatchError, match="the sum over all samples"):
+        dp.vmap(read)(ROWS)
+    with pytest.raises(dp.BatchError, match="the sum over all samples"):
+        dp.vmap(lambda x: dp.vmap(lambda y: y)(x) + w.grad if backward(x) is not None else x)(ROWS)
+    dp.vmap(backward)(ROWS)
+    np.testing.assert_allclose(w.grad, ROWS.sum(0))
+    is_the_loop(lambda x: [v := dp.Value(x), (v @ v).backward(), v.grad][2], ROWS)

@@ -139,12 +139,27 @@ class _Drawing(Outside):
     """The outside around a batch, with other generators of random numbers."""
 
     def __init__(self, around: Outside, level: Level, randomness: Randomness) -> None:
-        for name in ("track_variable", "gradient_read", "gradient_written", "depend", "data"):
+        for name in ("track_variable", "gradient_written", "depend", "data"):
             setattr(self, name, getattr(around, name))
         self.again = around.again  # type: ignore[method-assign]
         self.around = around
         self.level = level
         self.randomness = randomness
+        self.summed: set[int] = set()  # serial numbers of variables
+
+    def gradient_added(self, leaf: Node) -> None:
+        self.around.gradient_added(leaf)
+        if leaf.serial > self.level.start:
+            self.summed.add(leaf.serial)
+
+    def gradient_read(self, leaf: Node) -> None:
+        if leaf.serial in self.summed and leaf._grad is not None:
+            raise BatchError(
+                "vmap: the gradient of a variable from outside the function is read after "
+                "backward() inside it, but it is the sum over all samples: take the gradient of "
+                "each with deltaprop.grad, or read the sum after vmap"
+            )
+        self.around.gradient_read(leaf)
 
     def generator(self, source: Any) -> Any:
         """Return a generator that draws for all samples at once, or the generator itself."""

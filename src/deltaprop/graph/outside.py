@@ -26,6 +26,9 @@ class Outside:
     def gradient_written(self, g: Any) -> None:
         """Report that the user is about to replace a gradient."""
 
+    def gradient_added(self, leaf: Node) -> None:
+        """Report that a backward pass has added to the gradient of a variable."""
+
     def depend(self, look: Callable[[Any], Any], owner: Any) -> None:
         """Report that the function depends on ``look(owner)``, a setting."""
 

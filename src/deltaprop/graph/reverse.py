@@ -158,3 +158,5 @@ def backward(root: Node, seed: Any, *, graph: bool = False, retain: bool = True)
             leaf._grad = g
         else:
             _retain(leaf, as_gradient(g), graph)
+        if (mode := MODE.get()) is not None:
+            mode.outside.gradient_added(leaf)

@@ -66,7 +66,7 @@ def report(problem: Problem, rows: bool) -> None:
     for name, spent in sorted(kinds.items(), key=lambda item: -np.sum(item[1])):
         line(f"{len(spent):7} x {name}", np.sum(spent, 0))
     for runner in runners:
-        runner._walker = _walk(runner, [], runner.stores)
+        runner.walk = _walk(runner, [], runner.ends)
     line("  all else: signature, inputs, results", _least(steps, number))
 
 
@@ -86,22 +86,23 @@ class _Seen:
 
     def executable(self, recorded: Recorded, *_: Any) -> Any:
         recorded.program = optimised(recorded.program)
-        runners = Runners(partial(Runner, recorded))
+        runners = Runners(partial(Runner, recorded), recorded.structure)
         self.runner = runners.idle[0]
         return runners.run
 
 
-def _walk(runner: Any, rows: list[Any], stores: Sequence[Any] = ()) -> Callable[[], object]:
+def _walk(runner: Any, rows: list[Any], ends: Any = ((), (), ())) -> Callable[[], object]:
     """Return a walker of the same kind, of some rows alone."""
     table = copy.copy(runner.table)
     table.rows, table.sure = rows, 0
-    return type(runner._walker)(table, stores)
+    walk: Callable[[], object] = type(runner.walker)(table, *ends).walk
+    return walk
 
 
 def _alone(step: Any, runner: Any, i: int, number: int) -> Callable[[], object]:
     """Run a step up to a row; return the walk of this row, repeated."""
     *rows, row = runner.table.rows[: i + 1]
-    runner._walker = _walk(runner, rows)
+    runner.walk = _walk(runner, rows)
     step()
     if isinstance(row[0], np.ufunc) and isinstance(row[-1], np.ndarray):
         row = (*row[:-1], np.empty_like(row[-1]))  # in place the numbers would run away

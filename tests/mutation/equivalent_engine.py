@@ -8,7 +8,6 @@ _REASONS: dict[str, list[str]] = {
         "forms.succeeds: ('lanes', False) -> (False,)",
         "forms.succeeds: ('lanes', False) -> ('lanes',)",
         'walkers.PythonWalker.__init__: type(row[0]) is Tiles -> type(row[0]) is not Tiles',
-        'native.NativeWalker.__init__: if self._calls and any((type(row[0]) is Tiles for row in table.rows... -> pass',
         'walkers.called: if function is select: flags, *args = args return (partial(np.posit... -> pass',
     ],
     'only says which of two ways is taken, and both give the same numbers': [
@@ -39,7 +38,7 @@ _REASONS: dict[str, list[str]] = {
     ],
     'what is only compared or looked up, in any order': [
         'memory.Memory._outlived: (self.views[call.result], self.views[before]) -> (self.views[before], self.views[call.result])',
-        'compiled.Compiled._replayed: (x.shape, x.dtype, x.strides) -> (x.shape, x.strides, x.dtype)',
+        'walkers.PythonWalker.signature: (x.shape, x.dtype, x.strides) -> (x.shape, x.strides, x.dtype)',
         'compiled._signature: (x.shape, x.dtype, x.strides) -> (x.shape, x.strides, x.dtype)',
         'compiled._signature: (Node, _signature(x._held)) -> (_signature(x._held), Node)',
     ],
@@ -55,7 +54,7 @@ _REASONS: dict[str, list[str]] = {
         'program.mapped: kind is float or kind is int or kind is np.ndarray -> kind is float and kind is int and (kind is np.ndarray)',
     ],
     'of no stores there are none, however many columns they have': [
-        'walkers.storing: [(), (), ()] -> [(), ()] #2',
+        'boundary.Boundary.__init__: [(), (), ()] -> [(), ()] #2',
     ],
     'the operands of a product have one dtype': [
         'native.NativeWalker._matmul: (a.dtype, b.dtype, y.dtype) -> (b.dtype, a.dtype, y.dtype)',
@@ -65,13 +64,6 @@ _REASONS: dict[str, list[str]] = {
     ],
     'what is in a region is native, and its ufuncs have loops': [
         'native.NativeWalker._tiles: found is None or not all((type(x) is int or _is_plain(x) for x in a... -> found is None and (not all((type(x) is int or _is_plain(x) for x in...',
-    ],
-    'which numbers are fetched together changes no number; what lies 8 bytes further on is one': [
-        'numpy_executor.Runner._together: memoryview(whole) -> whole',
-        'numpy_executor.Runner._together: if len(row) >= _MANY: cell, _ = targets[row[0][1]] whole: Any = np.... -> pass',
-        'numpy_executor.Runner._together: for row in rows: if len(row) >= _MANY: cell, _ = targets[row[0][1]]... -> pass',
-        'numpy_executor.Runner._together: for _, x, _ in row: del targets[x] -> pass',
-        'numpy_executor.Runner._together: sorted(numbers, key=itemgetter(0)) -> numbers',
     ],
     'whatever is no container is known by its id at the end': [
         'passes._key: isinstance(x, Variable) or kind is np.ndarray -> isinstance(x, Variable)',

@@ -161,18 +161,49 @@ static char **addresses(PyObject *now, char **few, Py_ssize_t room)
     return late;
 }
 
-PyDoc_STRVAR(walk_doc, "walk(rows, calls, now, stores)\n--\n\nRun the rows, then the stores.");
+/* What is stored or handed out: an object, a float at an address, or what a call gives. */
+static PyObject *given(PyObject *get, PyObject *args)
+{
+    if (get == Py_None)
+        return Py_NewRef(args);
+    if (PyLong_CheckExact(get))
+        return PyFloat_FromDouble(*(double *)PyLong_AsVoidPtr(get));
+    return PyObject_Call(get, args, NULL);
+}
+
+/* Does what a row says at the end: (owner, name, get, args), or (None, wrap, get, args). */
+static int end(PyObject *row, PyObject *results)
+{
+    PyObject *owner = PyTuple_GetItem(row, 0), *name = PyTuple_GetItem(row, 1), *wrapped = NULL;
+    PyObject *x = given(PyTuple_GetItem(row, 2), PyTuple_GetItem(row, 3));
+    int failed = !x;
+
+    if (x && owner != Py_None)
+        failed = (PyUnicode_Check(name) ? PyObject_SetAttr : PyObject_SetItem)(owner, name, x);
+    else if (x && name == Py_None)
+        failed = PyList_Append(results, x);
+    else if (x) {
+        wrapped = PyObject_CallFunctionObjArgs(name, x, NULL);
+        failed = !wrapped || PyList_Append(results, wrapped);
+    }
+    Py_XDECREF(x);
+    Py_XDECREF(wrapped);
+    return failed;
+}
+
+PyDoc_STRVAR(walk_doc, "walk(rows, calls, now, ends)\n--\n\n"
+             "Run the rows; then store what is left outside, and return a list of results.");
 
 static PyObject *walk(PyObject *self, PyObject *args)
 {
     const char *bytes;
     Py_ssize_t nbytes;
-    PyObject *calls, *now, *stores;
+    PyObject *calls, *now, *ends;
     char *few[32];
 
     (void)self;
     if (!PyArg_ParseTuple(args, "y#O!O!O!", &bytes, &nbytes, &PyTuple_Type, &calls, &PyList_Type,
-                          &now, &PyTuple_Type, &stores))
+                          &now, &PyTuple_Type, &ends))
         return NULL;
     char **late = addresses(now, few, 32);
     if (!late)
@@ -180,20 +211,56 @@ static PyObject *walk(PyObject *self, PyObject *args)
     int failed = run_rows(bytes, nbytes, calls, late);
     if (late != few)
         PyMem_Free(late);
-    for (Py_ssize_t i = 0; !failed && i < PyTuple_Size(stores); i++) {
-        PyObject *store = PyTuple_GetItem(stores, i), *value, *done;
-        value = PyObject_Call(PyTuple_GetItem(store, 3), PyTuple_GetItem(store, 4), NULL);
-        if (!value)
-            return NULL;
-        done = PyObject_CallFunctionObjArgs(PyTuple_GetItem(store, 0), PyTuple_GetItem(store, 1),
-                                            PyTuple_GetItem(store, 2), value, NULL);
-        Py_DECREF(value);
-        Py_XDECREF(done);
-        failed = !done;
-    }
-    if (failed)
+    PyObject *results = failed ? NULL : PyList_New(0);
+    for (Py_ssize_t i = 0; results && i < PyTuple_Size(ends); i++)
+        if (end(PyTuple_GetItem(ends, i), results))
+            Py_CLEAR(results);
+    return results;
+}
+
+/* Puts what is read into an array or under a key; `nbytes` of it lie in a row, or it is a float. */
+static int put(PyObject *into, PyObject *key, PyObject *x, PyObject *bytes)
+{
+    PyArrayObject *array = (PyArrayObject *)into, *from = (PyArrayObject *)x;
+    Py_ssize_t nbytes = PyLong_AsSsize_t(bytes);
+
+    if (nbytes < 0 && PyFloat_CheckExact(x))
+        *(double *)PyArray_BYTES(array) = PyFloat_AsDouble(x);
+    else if (nbytes > 0 && Py_TYPE(x) == Py_TYPE(into) && PyArray_IS_C_CONTIGUOUS(from)
+             && PyArray_DESCR(from) == PyArray_DESCR(array)
+             && PyArray_NDIM(from) == PyArray_NDIM(array)
+             && !memcmp(PyArray_DIMS(from), PyArray_DIMS(array),
+                        PyArray_NDIM(from) * sizeof(npy_intp)))
+        memmove(PyArray_BYTES(array), PyArray_BYTES(from), nbytes);
+    else
+        return PyObject_SetItem(into, key, x);
+    return 0;
+}
+
+PyDoc_STRVAR(fetch_doc, "fetch(rows, inputs)\n--\n\nPut what a program reads where it reads it, as rows "
+             "say: (source, name, into, key, nbytes). Return whether each place that has nowhere to "
+             "put it (None) holds its key.");
+
+static PyObject *fetch(PyObject *self, PyObject *args)
+{
+    PyObject *rows, *inputs;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "O!O", &PyTuple_Type, &rows, &inputs))
         return NULL;
-    Py_RETURN_NONE;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(rows); i++) {
+        PyObject *row = PyTuple_GetItem(rows, i), *source = PyTuple_GetItem(row, 0);
+        PyObject *into = PyTuple_GetItem(row, 2), *key = PyTuple_GetItem(row, 3);
+        PyObject *x = PyLong_CheckExact(source) ? PySequence_GetItem(inputs, PyLong_AsSsize_t(source))
+                                                : PyObject_GetAttr(source, PyTuple_GetItem(row, 1));
+        int failed = !x || (into != Py_None && put(into, key, x, PyTuple_GetItem(row, 4)));
+        Py_XDECREF(x);
+        if (failed)
+            return NULL;
+        if (into == Py_None && x != key)
+            Py_RETURN_FALSE;
+    }
+    Py_RETURN_TRUE;
 }
 
 PyDoc_STRVAR(tiles_doc, "tiles(rows, now, scratch, first, last)\n--\n\n"
@@ -249,6 +316,33 @@ static PyObject *loop(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(signature_doc, "signature(ndarray, xs)\n--\n\nReturn something equal for arrays of equal "
+             "dtypes, shapes and strides alone; None if not all are arrays of plain numbers.");
+
+static PyObject *signature(PyObject *self, PyObject *args)
+{
+    PyObject *ndarray, *xs;
+    npy_intp key[64], n = 0;
+
+    (void)self;
+    if (!PyArg_ParseTuple(args, "OO!", &ndarray, &PyTuple_Type, &xs))
+        return NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_Size(xs); i++) {
+        PyArrayObject *x = (PyArrayObject *)PyTuple_GetItem(xs, i);
+        if ((PyObject *)Py_TYPE((PyObject *)x) != ndarray)
+            Py_RETURN_NONE;
+        PyArray_Descr *dtype = PyArray_DESCR(x);
+        int axes = PyArray_NDIM(x);
+        if (dtype->type_num >= NPY_OBJECT || !PyArray_ISNBO(dtype->byteorder) || n + 2 * axes > 63)
+            Py_RETURN_NONE;
+        key[n++] = dtype->type_num * 128 + axes;
+        memcpy(key + n, PyArray_DIMS(x), axes * sizeof *key);
+        memcpy(key + n + axes, PyArray_STRIDES(x), axes * sizeof *key);
+        n += 2 * axes;
+    }
+    return PyBytes_FromStringAndSize((char *)key, n * sizeof *key);
+}
+
 PyDoc_STRVAR(address_doc, "address(array)\n--\n\nReturn where the entries of an array begin.");
 
 static PyObject *address(PyObject *self, PyObject *array)
@@ -259,7 +353,9 @@ static PyObject *address(PyObject *self, PyObject *array)
 
 static PyMethodDef methods[] = {
     {"address", address, METH_O, address_doc},
+    {"fetch", fetch, METH_VARARGS, fetch_doc},
     {"walk", walk, METH_VARARGS, walk_doc},
+    {"signature", signature, METH_VARARGS, signature_doc},
     {"tiles", tiles, METH_VARARGS, tiles_doc},
     {"loop", loop, METH_VARARGS, loop_doc},
     {NULL, NULL, 0, NULL},

@@ -82,7 +82,8 @@ class Replay:
         self.key = key
         self.used: int = next(_clock)
         self._run = run
-        self._guards = recorded.guards
+        guards = [*zip(*recorded.guards, strict=True)] or [(), (), ()]
+        self._looks, self._owners, self._expected = *guards[:2], [*guards[2]]
         self._alone = recorded.alone
         self._drawn = recorded.drawn
         self._generators = recorded.generators
@@ -91,9 +92,8 @@ class Replay:
         return exclusively(self._fitting, inputs) if self._alone else self._fitting(inputs)
 
     def _fitting(self, inputs: Sequence[Any]) -> Any:
-        for look, owner, expected in self._guards:
-            if look(owner) != expected:
-                return _UNFIT
+        if [*map(call, self._looks, self._owners)] != self._expected:
+            return _UNFIT
         return self._drawing(inputs) if self._generators else self._run(inputs)
 
     def _drawing(self, inputs: Sequence[Any]) -> Any:
@@ -129,6 +129,7 @@ class Compiled(Generic[P, R]):
         self._replays: dict[Any, list[Replay]] = {}  # never changed, but replaced
         self._quick: dict[Any, Replay] = {}
         self._hits = self._misses = 0
+        self._signature: Callable[[Any], Any] = numpy_executor.walker().signature
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         if MODE.get() is not None:
@@ -140,11 +141,11 @@ class Compiled(Generic[P, R]):
             return exclusively(partial(self.function, *args, **kwargs))
 
     def _replayed(self, args: Any, kwargs: Any) -> Any:
-        known, quick = self._quick, None
-        if not kwargs and not self.static:
-            # the most common case, only arrays: only their signature matters
-            quick = tuple([(x.shape, x.dtype, x.strides) for x in args if type(x) is np.ndarray])
-            replay = known.get(quick) if len(quick) == len(args) else None
+        known = self._quick
+        # the most common case, only arrays: only their signature matters
+        quick = None if kwargs or self.static else self._signature(args)
+        if quick is not None:
+            replay = known.get(quick)
             if replay is not None:
                 result = replay(args)
                 if result is not _UNFIT:
@@ -158,7 +159,7 @@ class Compiled(Generic[P, R]):
         replay, result = self._found(key, leaves)
         if replay is None:
             replay, result = exclusively(self._first, key, structure, leaves)
-        if quick is not None and len(quick) == len(args):
+        if quick is not None:
             known[quick] = replay
         return result
 

@@ -25,35 +25,37 @@ _BUSY = 1 << 15  # operations on numbers that are worth letting other threads ha
 
 
 class NativeWalker:
-    """Runs the rows in C. The arguments are those of the `PythonWalker`."""
+    """Runs the rows in C. The arguments are those of the `PythonWalker`, and of the `Boundary`."""
 
     name = "c"
+    signature = partial(_walker.signature, np.ndarray)
 
-    def __init__(self, table: Table, stores: Sequence[Any]) -> None:
+    def __init__(
+        self, table: Table, fetches: Sequence[Any], stores: Sequence[Any], results: Sequence[Any]
+    ) -> None:
         self._now, self._late = table.now, table.late
         self._table = table  # its arrays are what the rows point to
         self._kept: list[np.ndarray] = []
         self._calls: list[Any] = []
         rows = [self._row(*row) for row in table.rows]
-        self._rows = b"".join(rows)
-        self._parts: Any = None
-        if self._calls and any(type(row[0]) is Tiles for row in table.rows[table.sure :]):
-            self._parts = b"".join(rows[: table.sure]), b"".join(rows[table.sure :])
-        self._stores = tuple([(*store[:4], store[4:]) for store in stores])
+        self._head, self._tail = b"".join(rows[: table.sure]), b"".join(rows[table.sure :])
+        self._tiled = any(type(row[0]) is Tiles for row in table.rows[table.sure :])
+        self.fetch = partial(_walker.fetch, tuple([(*row, _nbytes(row[2])) for row in fetches]))
+        self._stores = tuple([(*store[1:3], *_quick(*store[3:])) for store in stores])
+        self._results = tuple([(None, wrap, *_quick(*row)) for wrap, *row in results])
+        ends = self._head + self._tail, (), self._now, self._stores + self._results
+        self.walk: Any = self._walk if self._calls else partial(_walker.walk, *ends)
 
-    def __call__(self) -> None:
+    def _walk(self) -> list[Any]:
         """Run all rows."""
-        if not self._calls:
-            _walker.walk(self._rows, (), self._now, self._stores)
-            return
         calls = tuple([x if type(x) is tuple else self._known(x) for x in self._calls])
         run = QUIET.copy().run
-        if self._parts is None:
-            run(_walker.walk, self._rows, calls, self._now, self._stores)
+        run(_walker.walk, self._head, calls, self._now, ())
+        if self._tiled:
+            steadily(run, _walker.walk, self._tail, calls, self._now, self._stores)
         else:
-            head, tail = self._parts
-            run(_walker.walk, head, calls, self._now, ())
-            steadily(run, _walker.walk, tail, calls, self._now, self._stores)
+            run(_walker.walk, self._tail, calls, self._now, self._stores)
+        return _walker.walk(b"", (), self._now, self._results)
 
     def _known(self, row: Any) -> Any:
         """A call with the arrays that are known only in a run."""
@@ -191,6 +193,22 @@ class NativeWalker:
     def _share(self, rows: bytes, scratch: int, first: int, last: int) -> None:
         """Run the rows of a region for some of its tiles; this keeps the memory there is."""
         _walker.tiles(rows, self._now, scratch_memory(scratch), first, last)
+
+
+def _nbytes(into: Any) -> int:
+    """How many bytes are copied to where an input is put; -1 for a float, 0 for whatever else."""
+    if not isinstance(into, np.ndarray) or not into.flags.c_contiguous or into.dtype.hasobject:
+        return 0
+    return into.nbytes if into.shape else -int(into.dtype == float)
+
+
+def _quick(get: Any, *args: Any) -> tuple[Any, Any]:
+    """A function and its arguments, as the walker calls them: an object, or a float, is there."""
+    if get is tuple.__getitem__:
+        return None, args[0][0]
+    if get is np.ndarray.item and args[0].dtype == float:
+        return _walker.address(args[0]), args
+    return get, args
 
 
 def _packed(

@@ -8,17 +8,16 @@ is written, or nothing.
 from __future__ import annotations
 
 import os
-from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from operator import attrgetter, is_, itemgetter, setitem
+from operator import setitem
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..graph import shape_of
-from .boundary import Boundary, Runners, input_names, stores, value
+from .boundary import Runners, fetches, input_names, results, stores
 from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
@@ -28,9 +27,7 @@ from .table import Table
 from .tiles import Region, are_shared, regions
 from .walkers import PythonWalker
 
-_MANY = 16  # numbers in a row that are fetched at once
 _SMALL = 1 << 14  # bytes of an array that is copied, since that is faster than to point at it
-_held = attrgetter("_held")
 
 
 def walker() -> Any:
@@ -79,26 +76,23 @@ class Plan:
     results : list
         Outputs that are the results of the function.
     leaves : list of _Leaf
-    owners, homes : list
-        The Values that the program updates, and the arrays that they hold.
+    homes : dict
+        The arrays that the Values hold which the program updates.
     """
 
     def __init__(self, recorded: Recorded) -> None:
         program = recorded.program
         count = len(recorded.wrapped)
         known = {(p.owner, p.name): x for p, x in recorded.reads}
-        self.owners: list[Any] = []
-        self.homes: list[np.ndarray] = []
+        self.homes: dict[Any, np.ndarray] = {}
         elsewhere: dict[Variable, Any] = {}
         left: list[tuple[Place, Any, Any]] = []
         for place in recorded.left:
             home = before = None
             if place.name == "_held" and shape_of(place.owner):
-                home = place.owner.expose()
+                home = self.homes[place.owner] = place.owner.expose()
                 before = known.get((place.owner, "_held"), Variable(home))
                 elsewhere[before] = home
-                self.owners.append(place.owner)
-                self.homes.append(home)
             left.append((place, home, before))
         program = _apart(program, count, left)
         early = self._lay_out(recorded, program, left, elsewhere)
@@ -126,7 +120,7 @@ class Plan:
         for leaf in self.leaves:
             if leaf.before is not None and isinstance(leaf.output, Variable):
                 homes.setdefault(leaf.output, leaf.before)
-        gradients = set(symbols_in([x.output for x in self.leaves if x.place.name == "_grad"]))
+        gradients = [*symbols_in([x.output for x in self.leaves if x.place.name == "_grad"])]
         self.regions: list[Region] = regions(program)
         self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
         self.memory: Memory = Memory(program, elsewhere, homes, self.regions, gradients)
@@ -204,59 +198,39 @@ def _copy(x: Variable) -> Call:
     return Call(alias, (x,), {}, Variable.like(x), reads=(x,))
 
 
-class Runner(Boundary):
+class Runner:
     """A program laid out in memory, for variables that hold the arrays that they hold now."""
 
     def __init__(self, recorded: Recorded) -> None:
         self.plan: Plan = Plan(recorded)
-        plan, reads = self.plan, recorded.reads
+        plan = self.plan
         self.table: Table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
         table = self.table
         self._whole: dict[Variable, Any] = {}  # what is pointed at
         targets = {x: self._target(x) for x in plan.program.inputs}
-        for _, x in reads:
+        for _, x in recorded.reads:
             if plan.memory.elsewhere.get(x) is not None:
                 del targets[x]
-        self._many = self._together(recorded, targets)
         given = {*plan.program.inputs}
         fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
         self._fresh = fresh - given  # large results
-        super().__init__(recorded, targets, [value(x, self._result) for x in plan.results])
-        self.stores: list[Any] = stores(recorded, self._left(), table.getter)
+        self.ends: tuple[Any, ...] = (
+            fetches(recorded, targets, plan.homes),
+            stores(recorded, self._left(), {}, table.getter),
+            results(recorded, plan.results, self._result),
+        )
         if not plan.leaves:
             table.sure = len(table.rows)  # whatever comes, nothing changes outside
         self._views = [*table.late]
-        self._walker = walker()(table, self.stores)
+        self.walker: Any = walker()(table, *self.ends)
+        self.fetch: Any = self.walker.fetch
+        self.walk: Any = self._pointing if self._views else self.walker.walk
 
     def _target(self, x: Variable) -> tuple[Any, Any]:
         """Where an input is put."""
         if x.boxed:
             return self.table.boxes, x
         return (self.table.arrays[x], ...) if x in self.table.arrays else (self._whole, x)
-
-    def _together(
-        self, recorded: Recorded, targets: dict[Variable, Any]
-    ) -> list[tuple[Any, list[Any]]]:
-        """Take out of what is fetched the numbers that lie in a row: they are fetched at once."""
-        numbers = [
-            (int(targets[x][0].ctypes.data), x, place.owner)
-            for place, x in recorded.reads
-            if place.name == "_held" and x in targets and x.dtype == np.float64 and not x.shape
-        ]
-        rows: list[list[Any]] = []
-        for number in sorted(numbers, key=itemgetter(0)):
-            if not rows or number[0] != rows[-1][-1][0] + 8:
-                rows.append([])
-            rows[-1].append(number)
-        many: list[tuple[Any, list[Any]]] = []
-        for row in rows:
-            if len(row) >= _MANY:
-                cell, _ = targets[row[0][1]]
-                whole: Any = np.lib.stride_tricks.as_strided(cell, (len(row),), (8,))
-                many.append((memoryview(whole), [owner for _, _, owner in row]))
-                for _, x, _ in row:
-                    del targets[x]
-        return many
 
     def _result(self, x: Variable) -> tuple[Any, ...]:
         """A function and its arguments, which give a result in memory of its own."""
@@ -266,32 +240,26 @@ class Runner(Boundary):
         known = self.table.arrays.get(x)
         return (_copied, get, args) if known is None else (np.ndarray.copy, known, "K")
 
-    def _left(self) -> Iterator[tuple[Place, Any, None]]:
+    def _left(self) -> Iterator[tuple[Place, Any]]:
         """What is put outside; there are rows for what is copied to arrays there."""
         for place, y, home, before in self.plan.leaves:
             if home is None:
-                yield place, y, None
+                yield place, y
             elif not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
                 self.table.row(setitem, home, ..., self.table.array(y))
 
-    def fits(self) -> bool:
-        """Return whether the variables still hold these arrays."""
-        return all(map(is_, map(_held, self.plan.owners), self.plan.homes))
-
-    def walk(self) -> None:
-        for numbers, owners in self._many:
-            numbers[:] = array("d", map(_held, owners))
-        if self._views:
-            known, views = self._whole, self.plan.memory.views
-            for x, given in known.items():
-                # the program writes to the memory of an argument, or loops cannot read it
-                shared = any(np.may_share_memory(given, home) for home in self.plan.homes)
-                if shared or not given.flags.aligned:
-                    known[x] = given.copy("K")
-            known |= {x: _empty(views[x]) for x in self._fresh}
-            self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
-            known.clear()
-        self._walker()
+    def _pointing(self) -> Any:
+        """Walk, with what is known only in a run."""
+        known, views = self._whole, self.plan.memory.views
+        for x, given in known.items():
+            # the program writes to the memory of an argument, or loops cannot read it
+            shared = any(np.may_share_memory(given, home) for home in self.plan.homes.values())
+            if shared or not given.flags.aligned:
+                known[x] = given.copy("K")
+        known |= {x: _empty(views[x]) for x in self._fresh}
+        self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
+        known.clear()
+        return self.walker.walk()
 
 
 def _copied(get: Any, args: Any) -> Any:
@@ -311,7 +279,7 @@ def _empty(view: View) -> np.ndarray:
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
     recorded.program = optimised(recorded.program)
-    return Runners(partial(Runner, recorded)).run
+    return Runners(partial(Runner, recorded), recorded.structure).run
 
 
 def listing(recorded: Recorded, *_: Any) -> str:

@@ -283,7 +283,7 @@ class Table:
 
 def fixed(x: Any) -> tuple[Any, ...]:
     """A function of C's and its arguments, which give `x`."""
-    return list.__getitem__, [x], 0
+    return tuple.__getitem__, (x,), 0
 
 
 def _filled(function: Any, into: np.ndarray, *xs: Any) -> None:

@@ -128,7 +128,7 @@ def beside(tasks: Iterable[Sequence[Any]], function: Callable[..., Any], *args: 
         # again, if a signal came while it waited
         came.extend(starmap(done.get, repeat((), len(begun) - len(came))))
     for error in came:
-        if error is not None:
+        if isinstance(error, BaseException):
             raise error
 
 

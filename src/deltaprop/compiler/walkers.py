@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextvars import Context, copy_context
 from functools import partial
 from itertools import chain, repeat, starmap
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .boundary import Boundary
 from .memory import View
 from .table import Table, Tiles, chooses, select
 from .tiles import in_shares, scratch_memory, scratch_starts
@@ -20,20 +21,20 @@ QUIET: Context = copy_context()  # in which NumPy does not warn
 QUIET.run(np.seterr, all="ignore")
 
 
-class PythonWalker:
+class PythonWalker(Boundary):
     """Calls the function of each row.
 
     Parameters
     ----------
     table : Table
-    stores : sequence of tuple
-        What is done after all rows: a function such as `setattr`, an owner and a name; and a
-        function with its arguments, which give what is stored.
+    *ends
+        What is done before and after all rows: the arguments of `Boundary`.
     """
 
     name = "python"
 
-    def __init__(self, table: Table, stores: Sequence[Any]) -> None:
+    def __init__(self, table: Table, *ends: Any) -> None:
+        super().__init__(*ends)
         self._now, self._late = table.now, table.late
         self._head = [self._called(row) for row in table.rows[: table.sure]]
         self._tail = [self._called(row) for row in table.rows[table.sure :]]
@@ -44,16 +45,22 @@ class PythonWalker:
             if any(type(x) is View for x in row):
                 at = (self._head, i) if i < table.sure else (self._tail, i - table.sure)
                 self._open.append((*at, row))
-        self._stores = storing(stores)
 
     def _called(self, row: Sequence[Any]) -> Sequence[Any]:
         if type(row[0]) is Tiles:
             return (partial(tiled, row[0], self._now, self._late),)
         return called(row)
 
-    def __call__(self) -> None:
+    @staticmethod
+    def signature(xs: Sequence[Any]) -> Any:
+        """Something equal for arrays of equal dtypes, shapes and strides; None for what is none."""
+        known = tuple([(x.shape, x.dtype, x.strides) for x in xs if type(x) is np.ndarray])
+        return known if len(known) == len(xs) else None
+
+    def walk(self) -> list[Any]:
         """Run all rows."""
         QUIET.copy().run(self._walk)
+        return self.handed_out()
 
     def _walk(self) -> None:
         now, late = self._now, self._late
@@ -67,14 +74,7 @@ class PythonWalker:
             self._end()
 
     def _end(self) -> None:
-        consume(chain(starmap(call, self._tail), self._stores()))
-
-
-def storing(stores: Sequence[Any]) -> Callable[[], Iterable[Any]]:
-    """What gives an iterator that stores all, in C alone."""
-    where = [*zip(*[store[:3] for store in stores], strict=True)] or [(), (), ()]
-    what = [store[3:] for store in stores]
-    return lambda: map(call, *where, starmap(call, what))
+        consume(chain(starmap(call, self._tail), self.stored()))
 
 
 def called(row: Sequence[Any]) -> Sequence[Any]:

@@ -27,7 +27,7 @@ import numpy as np
 from ..graph import copied
 from ..graph.node import is_mutable
 from ..tree import Structure
-from .boundary import Boundary, Runners, input_names, stores, value
+from .boundary import Boundary, Runners, fetches, input_names, results, stores
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .passes import PASSES, moves_little
@@ -36,11 +36,11 @@ from .recording import Place, Recorded
 from .sharding import Layout
 from .table import Made
 from .turns import consume
-from .walkers import QUIET, storing
+from .walkers import QUIET
 
 _LARGE = 1 << 16  # of more bytes a copy takes longer than to do without
 _WIDE = 8  # operations in a step of lanes, on average
-_held, _is_exposed = attrgetter("_held"), attrgetter("_extra.exposed")
+_is_exposed = attrgetter("_extra.exposed")
 _NOTHING = ((object(),), None)
 _WIDEST = {"b": 1, "i": 8, "u": 8, "f": 8, "c": 16}
 
@@ -130,7 +130,7 @@ class Xla:
         recorded.program = _optimised(recorded.program)
         _verify_process()
         replay = _Replay(recorded, self, self.layout.axes(function, structure, leaves))
-        return Runners(partial(Host, replay)).run
+        return Runners(partial(Host, replay), recorded.structure).run
 
     def listing(self, recorded: Recorded, *_: Any) -> str:
         """The program, for people to read."""
@@ -336,16 +336,18 @@ class Host(Boundary):
                 outputs[i] = y = Variable.like(x)
                 self._after.append(self._made(Call(copied, (x,), {}, y, reads=(x,))))
         targets = {x: (self._boxes, x) for x in recorded.program.inputs}
-        super().__init__(recorded, targets, [value(x, self._getter) for x in outputs[:count]])
-        owners = {place: place.owner for place in left if place.name == "_held"}
+        owners = [place.owner for place in left if place.name == "_held"]
         # what a user may hold is written where it lies
-        homes = {place: x._held for place, x in owners.items() if _is_exposed(x)}
-        self._exposed, self._homes = [owners[place] for place in homes], [*homes.values()]
-        self._hidden = [x for place, x in owners.items() if place not in homes]
-        changed = zip(left, outputs[count:], map(homes.get, left), strict=True)
+        homes = {x: x._held for x in owners if _is_exposed(x)}
+        self._hidden = [x for x in owners if x not in homes]
+        changed = zip(left, outputs[count:], strict=True)
         self._state = [*zip(replay.names, replay.wanted, strict=False)][: len(replay.state)]
         held = [(setitem, replay.executor.held, x, *self._getter(x)) for x, _ in self._state]
-        self._stores = storing([*stores(recorded, changed, self._getter), *held])
+        super().__init__(
+            fetches(recorded, targets, homes),
+            [*stores(recorded, changed, homes, self._getter), *held],
+            results(recorded, outputs, self._getter),
+        )
 
     def _made(self, call: Call) -> tuple[Made]:
         """A row that the host does by itself."""
@@ -354,12 +356,12 @@ class Host(Boundary):
     def _getter(self, x: Any) -> tuple[Any, ...]:
         return dict.__getitem__, self._boxes, x
 
-    def fits(self) -> bool:
-        """Return whether what a user may hold of the variables is the same."""
-        held = map(_held, self._exposed)
-        return all(map(is_, held, self._homes)) and not any(map(_is_exposed, self._hidden))
+    def fetch(self, inputs: Sequence[Any]) -> bool:
+        """Fetch what the program reads, if what a user may hold of the variables is the same."""
+        return not any(map(_is_exposed, self._hidden)) and super().fetch(inputs)
 
-    def walk(self) -> None:
+    def walk(self) -> list[Any]:
+        """Compute, store what is left outside, and give the results."""
         _verify_process()
         if self._before:
             QUIET.copy().run(consume, starmap(apply, self._before))
@@ -373,12 +375,10 @@ class Host(Boundary):
             boxes[name] = tuple(map(get, xs)), array
         if self._after:
             QUIET.copy().run(consume, starmap(apply, self._after))
-        consume(self._stores())
-
-    def __call__(self, inputs: Sequence[Any]) -> Any:
-        result = super().__call__(inputs)
-        self._boxes.clear()
-        return result
+        consume(self.stored())
+        found = self.handed_out()
+        boxes.clear()
+        return found
 
 
 def _part(x: Variable, end: int) -> tuple[Any, Any, Any]:

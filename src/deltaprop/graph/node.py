@@ -148,16 +148,16 @@ class Node:
     ) -> Self:
         """Return a variable or a constant that holds `data` itself (no copy)."""
         node = object.__new__(cls)
-        node._become_leaf(data, constant, exposed)
-        if dtype is not None:
-            node.extra.dtype = np.dtype(dtype)
+        node._become_leaf(data, constant, exposed, dtype)
         return node
 
     def constant(self, data: Any) -> Self:
         """Return a constant that holds `data`, with the dtype of this node if it is a scalar."""
         return self.leaf(data, constant=True, dtype=self._extra and self._extra.dtype)
 
-    def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
+    def _become_leaf(
+        self, data: Any, constant: bool = False, exposed: bool = False, dtype: Any = None
+    ) -> None:
         self.op = None
         self.first = ()
         self.second = None
@@ -168,6 +168,7 @@ class Node:
         self._extra = extra = Extra()
         extra.constant = constant
         extra.exposed = exposed
+        extra.dtype = dtype
 
     @property
     def args(self) -> tuple[Any, ...]:

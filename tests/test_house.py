@@ -14,7 +14,7 @@ from .sizes import SOURCE, code_lines, sizes
 # part; it goes up only in a commit that says why.
 ROWS = {
     "core": 7_280, "graph": 2_488, "calculus": 2_457, "value": 736, "numpy": 672, "transforms": 927,
-    "engine": 2_938,
+    "engine": 2_937,
     "school": 2_945, "nn": 1_097, "optim": 432, "deltas": 302, "training": 1_114,
     "annexes": 5_437, "functions": 1_338, "xla": 603, "testing": 1_059, "viz": 1_348,
     "bridges": 1_089,

@@ -141,17 +141,15 @@ class Compiled(Generic[P, R]):
             return exclusively(partial(self.function, *args, **kwargs))
 
     def _replayed(self, args: Any, kwargs: Any) -> Any:
-        known = self._quick
         # the most common case, only arrays: only their signature matters
         quick = None if kwargs or self.static else self._signature(args)
-        if quick is not None:
-            replay = known.get(quick)
-            if replay is not None:
-                result = replay(args)
-                if result is not _UNFIT:
-                    self._hits += 1
-                    replay.used = next(_clock)
-                    return result
+        replay = self._quick.get(quick)
+        if replay is not None:
+            result = replay(args)
+            if result is not _UNFIT:
+                self._hits += 1
+                replay.used = next(_clock)
+                return result
         structure, leaves = self._leaves(args, kwargs)
         if any(isinstance(x, Node) and not x.is_constant for x in leaves):
             return self.function(*args, **kwargs)  # gradients flow through the function
@@ -160,7 +158,7 @@ class Compiled(Generic[P, R]):
         if replay is None:
             replay, result = exclusively(self._first, key, structure, leaves)
         if quick is not None:
-            known[quick] = replay
+            self._quick[quick] = replay
         return result
 
     @overload

@@ -211,9 +211,8 @@ class Runner:
         for _, x in recorded.reads:
             if plan.memory.elsewhere.get(x) is not None:
                 del targets[x]
-        given = {*plan.program.inputs}
         fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
-        self._fresh = fresh - given  # large results
+        self._fresh = fresh.difference(plan.program.inputs)  # large results
         self.ends: tuple[Any, ...] = (
             fetches(recorded, targets, plan.homes),
             stores(recorded, self._left(), {}, table.getter),
@@ -221,10 +220,9 @@ class Runner:
         )
         if not plan.leaves:
             table.sure = len(table.rows)  # whatever comes, nothing changes outside
-        self._views = [*table.late]
         self.walker: Any = walker()(table, *self.ends)
         self.fetch: Any = self.walker.fetch
-        self.walk: Any = self._pointing if self._views else self.walker.walk
+        self.walk: Any = self._pointing if table.late else self.walker.walk
 
     def _target(self, x: Variable) -> tuple[Any, Any]:
         """Where an input is put."""
@@ -257,7 +255,7 @@ class Runner:
             if shared or not given.flags.aligned:
                 known[x] = given.copy("K")
         known |= {x: _empty(views[x]) for x in self._fresh}
-        self.table.now[:] = [part_of(known[view.root], view) for view in self._views]
+        self.table.now[:] = [part_of(known[view.root], view) for view in self.table.late]
         known.clear()
         return self.walker.walk()
 

@@ -66,8 +66,7 @@ class PythonWalker(Boundary):
         now, late = self._now, self._late
         for rows, i, row in self._open:
             rows[i] = self._called([now[late[x]] if type(x) is View else x for x in row])
-        if self._head:
-            consume(starmap(call, self._head))
+        consume(starmap(call, self._head))
         if self._tiled:
             steadily(QUIET.copy().run, self._end)
         else:

@@ -200,3 +200,52 @@ def test_the_sum_of_the_gradients_is_not_taken_for_that_of_one_sample() -> None:
     dp.vmap(backward)(ROWS)
     np.testing.assert_allclose(w.grad, ROWS.sum(0))
     is_the_loop(lambda x: [v := dp.Value(x), (v @ v).backward(), v.grad][2], ROWS)
+
+
+def test_each_sample_can_train_variables_of_its_own() -> None:
+    def trained(x: Any) -> Any:
+        u = dp.Value(np.ones(5))
+        for _ in range(3):
+            u.zero_grad()
+            (np.tanh(u @ x) ** 2).backward()
+            u.data = u.data - 0.1 * u.grad
+        return u.data
+
+    def stepped(x: Any) -> Any:
+        u, v = dp.Value(np.ones(5)), dp.Value(x)
+        optimizer = dp.optim.Adam([u, v], lr=0.1)
+        for _ in range(3):
+            optimizer.zero_grad()
+            (np.tanh(u @ v) ** 2).backward()
+            optimizer.step()
+        return u.data, v.data
+
+    is_the_loop(trained, ROWS)
+    is_the_loop(stepped, ROWS)
+
+
+@pytest.mark.parametrize("chunk_size", [None, 1, 2, 3])
+def test_randomness(chunk_size: int | None) -> None:
+    drop, ones = dp.nn.Dropout(0.5, rng=0), np.ones((3, 40))
+    with pytest.raises(dp.BatchError, match="randomness='different'"):
+        dp.vmap(drop)(ones)
+    same = dp.vmap(lambda x: drop(x) + 3 * drop(x), chunk_size=chunk_size, randomness="same")(ones)
+    assert (same[0] == same).all()
+    assert len(np.unique(same[0])) == 4  # two draws
+    differ = dp.vmap(drop, chunk_size=chunk_size, randomness="different")(ones)
+    assert len(np.unique(differ, axis=0)) == 3
+    mapped = dp.vmap(drop, chunk_size=chunk_size, randomness="different")
+    slope = dp.grad(lambda x: mapped(x).sum())(ones)
+    assert set(np.unique(slope)) == {0.0, 2.0}
+    drop.eval()
+    np.testing.assert_array_equal(dp.vmap(drop)(ones), ones)
+
+
+def test_a_layer_that_would_keep_statistics_of_each_sample_keeps_none() -> None:
+    norm = dp.nn.BatchNorm(4)
+    before = norm.state_dict()
+    with pytest.raises(dp.BatchError, match="written to a variable from outside"):
+        dp.vmap(norm)(SQUARES)
+    for name, data in norm.state_dict().items():
+        np.testing.assert_array_equal(data, before[name])
+    is_the_loop(norm.eval(), SQUARES)

@@ -96,12 +96,13 @@ def vmap(
             axes[k] = _counted(axis, len(shape_of(x)), f"{name} has shape {shape_of(x)}")
         size = _size(axes, leaves, names)
         step = min(chunk_size or size, size) or 1
-        pieces = []
+        pieces: list[Any] = []
+        drawn: list[Any] = []
         for start in range(0, max(size, 1), step):
             stop = min(start + step, size)
             pairs = zip(leaves, axes, strict=True)
             part = [_part(x, axis, start, stop) if step < size else x for x, axis in pairs]
-            with Batching(stop - start, randomness) as block:
+            with Batching(stop - start, randomness, drawn) as block:
                 pieces.append(_run(f, structure, part, axes, block.level, out_axes))
         (results, shape, places), *_ = pieces
         for k, axis in enumerate(places if len(pieces) > 1 else ()):

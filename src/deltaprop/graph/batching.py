@@ -8,7 +8,7 @@ variable from outside gets the sum of the gradients of all samples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -109,12 +109,17 @@ class Batching(Mode):
         How many samples there are.
     randomness : {"error", "same", "different"}
         What layers that draw random numbers do.
+    drawn : list
+        What layers have drawn in another block, to be drawn again in this one if it is the same
+        for all samples.
     """
 
-    def __init__(self, size: int, randomness: Randomness = "same") -> None:
+    def __init__(
+        self, size: int, randomness: Randomness = "same", drawn: list[Any] | None = None
+    ) -> None:
         self.level: Level = Level(size, next(_serial))
         self.inside: dict[int, Any] = {}
-        self.outside = _Drawing(outside(), self.level, randomness)
+        self.outside = _Drawing(outside(), self.level, randomness, [] if drawn is None else drawn)
 
     def record(
         self, entered: _Entered, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]
@@ -138,13 +143,17 @@ class Batching(Mode):
 class _Drawing(Outside):
     """The outside around a batch, with other generators of random numbers."""
 
-    def __init__(self, around: Outside, level: Level, randomness: Randomness) -> None:
+    def __init__(
+        self, around: Outside, level: Level, randomness: Randomness, drawn: list[Any]
+    ) -> None:
         for name in ("track_variable", "gradient_written", "depend", "data"):
             setattr(self, name, getattr(around, name))
         self.again = around.again  # type: ignore[method-assign]
         self.around = around
         self.level = level
         self.randomness = randomness
+        self.drawn = drawn
+        self.earlier = iter(list(drawn))
         self.summed: set[int] = set()  # serial numbers of variables
 
     def gradient_added(self, leaf: Node) -> None:
@@ -169,22 +178,26 @@ class _Drawing(Outside):
                 "that each sample has its own, or with 'same' that they share them; or call "
                 "model.eval() first"
             )
-        drawn = self.around.generator(source)
-        return drawn if self.randomness == "same" else _Draws(self.level, drawn)
+        return _Draws(self, self.around.generator(source))
+
+    def draw(self, method: Callable[[], Any]) -> Any:
+        """Return random numbers for all samples."""
+        if self.randomness == "same":
+            for x in self.earlier:
+                return x
+            self.drawn.append(method())
+            return self.drawn[-1]
+        rows = [method() for _ in range(max(self.level.size, 1))]
+        return self.level.samples(np.stack(rows)[: self.level.size])
 
 
 class _Draws:
-    """A generator of random numbers that draws once for each sample."""
+    """A generator of random numbers for all samples."""
 
-    def __init__(self, level: Level, source: Any) -> None:
-        self.level = level
+    def __init__(self, drawing: _Drawing, source: Any) -> None:
+        self.drawing = drawing
         self.source = source
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.source, name)
-
-        def draw(*args: Any, **kwargs: Any) -> Any:
-            rows = [method(*args, **kwargs) for _ in range(max(self.level.size, 1))]
-            return self.level.samples(np.stack(rows)[: self.level.size])
-
-        return draw
+        return lambda *args, **kwargs: self.drawing.draw(lambda: method(*args, **kwargs))

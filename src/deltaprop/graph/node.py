@@ -264,7 +264,7 @@ class Node:
         """Replace the data of a leaf (same shape and dtype) in every handle to the leaf."""
         extra: Any = self._extra
         refuse_samples(self.serial, data)
-        if extra.exposed and type(self._held) is np.ndarray:
+        if extra.exposed and type(self._held) is np.ndarray and not isinstance(data, DuckArray):
             self._held[...] = data
         else:
             self.verify_own()

@@ -215,13 +215,14 @@ class BatchNorm(Normalization):
         return self._scaled(normalize(x, axis=axes, eps=self.eps))
 
     def _track(self, m: Any, v: Any) -> None:
-        self.num_batches_tracked += 1
-        new = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        count = self.num_batches_tracked + 1
+        new = 1 / count if self.momentum is None else self.momentum
         mean = (1 - new) * self.running_mean + new * m
         var = (1 - new) * self.running_var + new * v
         # in the dtype of the layer, whatever the dtype of the batch
         self.running_mean = mean.astype(self._dtype, copy=False)
         self.running_var = var.astype(self._dtype, copy=False)
+        self.num_batches_tracked = count
 
 
 NORMALIZATIONS: dict[str, type[BatchNorm] | type[LayerNorm]] = {

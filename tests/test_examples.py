@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("matplotlib")
@@ -180,6 +181,16 @@ def test_augmentation_teaches_what_it_shows(run: Any, capsys: Any) -> None:
     )
     assert middle["none"] > 0.85
     assert shifted["noise, rotation, shift"] > shifted["none"] + 0.15
+
+
+def test_outliers_have_large_gradients_and_privacy_costs_accuracy(run: Any, capsys: Any) -> None:
+    pytest.importorskip("sklearn")
+    found = run("per_sample_gradients", capsys)
+    assert found["share"] >= 0.7
+    right, wrong, inverted = (np.median(found["norms"][found["kind"] == k]) for k in range(3))
+    assert min(wrong, inverted) > 5 * right
+    assert found["neither"][0] > 0.93
+    assert found["neither"][0] > found["8"][0] + 0.01 > found["0.5"][0] + 0.1
 
 
 @pytest.mark.parametrize("name", NAMES)

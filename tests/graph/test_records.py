@@ -59,15 +59,20 @@ def by_a_first_call(x: np.ndarray) -> Any:
     return dp.compile(dp.grad(rounds))(x)
 
 
+def peak(function: Callable[[], Any]) -> int:
+    """The most bytes that are in use while the function runs."""
+    gc.collect()
+    tracemalloc.start()
+    function()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
 @pytest.mark.parametrize("gradient", [dp.grad(rounds), by_backward, by_a_first_call])
 def test_a_gradient_keeps_the_arrays_that_rules_read_and_no_others(gradient: Any) -> None:
     x = np.linspace(-1.0, 1.0, SIZE)
-    gc.collect()
-    tracemalloc.start()
-    gradient(x)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < (ROUNDS + 6) * x.nbytes
+    assert peak(lambda: gradient(x)) < (ROUNDS + 6) * x.nbytes
 
 
 def test_small_results_need_no_record(monkeypatch: Any) -> None:
@@ -344,3 +349,31 @@ def test_anomalies_are_named_and_pictures_show_numbers() -> None:
     assert "nan" not in text.lower()
     with dp.detect_anomaly(), pytest.raises(FloatingPointError, match="derivative of sqrt"):
         (np.sqrt(x * 2.0 - 2.0) + 1.0).sum().backward()
+
+
+@pytest.mark.parametrize("second", [False, True])
+def test_a_transform_keeps_no_result_that_no_rule_reads(second: bool) -> None:
+    n, steps = 1 << 17, 12
+    matrix = np.ones(n)
+
+    def chain(x: Any) -> Any:
+        for _ in range(steps):
+            x = x + matrix
+        return np.sum(x * x) if second else np.sum(x)
+
+    assert peak(lambda: dp.grad(chain)(np.ones(n))) < 6 * 8 * n
+
+
+def test_a_result_that_was_not_kept_and_may_have_changed_is_an_error() -> None:
+    n, kept = 1 << 14, []
+    matrix = np.ones(n)
+
+    def f(x: Any) -> Any:
+        y = (x + matrix) * 2.0
+        kept.append(y)
+        return np.sum(y)
+
+    dp.grad(f)(np.ones(n))
+    matrix[0] = 5.0
+    with pytest.raises(RuntimeError, match="did not keep the result of add"):
+        kept[0].inputs[0].data  # noqa: B018

@@ -18,7 +18,7 @@ import numpy as np
 
 from .batches import of_all_samples
 from .cotangent import Masked, Scattered, raw
-from .node import MODE, Node
+from .node import MODE, RUNNING, Node
 from .outside import AS_IT_IS, Outside
 from .primitive import Primitive
 
@@ -91,7 +91,6 @@ class _Beginning(local):
 
 
 _PLACE: ContextVar[None] = ContextVar("deltaprop_place", default=None)
-_RUNNING: ContextVar[Any] = ContextVar("deltaprop_running", default=None)
 _beginning = _Beginning()
 
 
@@ -369,12 +368,12 @@ def recording() -> AbstractContextManager[Any]:
 class running(Mode):  # noqa: N801
     """The block in which a transform runs its function, or differentiates within another."""
 
-    where = _RUNNING
+    where = RUNNING
 
 
 def depth() -> int:
     """Return the number of transforms running in this context."""
-    top = entered(_RUNNING)
+    top = entered(RUNNING)
     return top.depth if top else 0
 
 

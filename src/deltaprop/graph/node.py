@@ -33,6 +33,8 @@ _serial = count(-1, -1)
 # `record(primitive, args, params)`, such as no_grad and detect_anomaly.
 MODE: ContextVar[Any] = ContextVar("deltaprop_mode", default=None)
 
+# the transforms that run, as blocks: None if there are none
+RUNNING: ContextVar[Any] = ContextVar("deltaprop_running", default=None)
 
 # results of at least so many bytes get a record, which itself takes some hundred bytes
 LARGE = 1 << 16
@@ -128,7 +130,9 @@ class Node:
             dtype = narrow(data)
             data = as_number(data)
         elif data.nbytes >= LARGE and type(args) is tuple:
-            twin = TO_COME if is_repeatable(args, op.kept_of(args)) else TO_COME_WHOLE
+            # nobody asks a transform for intermediate results
+            alone = RUNNING.get() is not None or is_repeatable(args, op.kept_of(args))
+            twin = TO_COME if alone else TO_COME_WHOLE
         node = object.__new__(type(self))
         node.op = op
         node.first = args
@@ -333,15 +337,17 @@ def is_absent(data: Any) -> bool:
     return type(data) is np.ndarray and data.base is not None and data.base is _NAN.get(data.dtype)
 
 
-def is_repeatable(args: Sequence[Any], keeps: Any) -> bool:
+def is_repeatable(args: Sequence[Any], keeps: Any, saved: Sequence[Any] | None = None) -> bool:
     """Return whether an operation on `args`, which keeps some of their values, can run again.
 
-    An argument that is not kept must be one that nobody can write to until then.
+    An argument that is not kept must be one that nobody can write to until then. A leaf that was
+    exposed since the operation ran has another buffer than the operation `saved`.
     """
     for i, x in enumerate(args):
         if keeps[i]:
             continue
-        if isinstance(x, Node) and x.op is None and x.extra.exposed:
+        exposed = isinstance(x, Node) and x.op is None and x.extra.exposed
+        if exposed and (saved is None or saved[i] is x._held):
             return False
         if isinstance(x, np.ndarray) and is_mutable(x):
             return False
@@ -366,6 +372,12 @@ def complete(node: Node) -> Any:
                     for i, data in enumerate(node.saved)
                 ]
             if is_absent(node._held):
+                if not is_repeatable(node.first, node.op.kept_of(node.first), node.saved):
+                    raise RuntimeError(
+                        f"a transform did not keep the result of {node.op}, and cannot compute it "
+                        "again, as somebody could have written to an argument since: return the "
+                        "result from the function, with has_aux=True"
+                    )
                 node._held = node.op.repeated(*node.saved, **(node.params or {}))
         stack.pop()
     return node

@@ -17,14 +17,15 @@ from benchmarks import (
     elementwise_gradient,
     ensemble,
     estimators,
+    figure,
     fit,
     gradient_memory,
     import_time,
     index_loop,
+    kept,
     machine,
     micrograd_demo,
     operations,
-    picture,
     report,
     scalar_chain,
     train_step,
@@ -54,14 +55,17 @@ WORKLOADS: dict[str, Callable[[Settings, Progress], WorkloadResult]] = {
         import_time,
     )
 }
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmarks; the exit status says nothing about times."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(given)
-    settings = Settings.short() if options.quick else Settings.full()
+    parser = _parser()
+    options = parser.parse_args(given)
+    if options.save and (options.quick or options.case or options.contender):
+        parser.error("--save keeps whole workloads: leave out --quick, --case and --contender")
+    settings = Settings.full() if options.save or not options.only else Settings.some()
+    settings = Settings.short() if options.quick else settings
     settings = replace(settings, case=options.case, contenders=tuple(options.contender))
     if options.patience is not None:
         settings = replace(settings, patience=options.patience)
@@ -75,18 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if result.comparisons:
             results.append(result)
             print(report.as_text(result), flush=True)
-    json_file, picture_file = options.json, options.picture
+    if options.json:
+        _write(options.json, json.dumps(_as_json(results, facts, options.quick), indent=1) + "\n")
     if options.save:
-        json_file, picture_file = RESULTS / "results.json", RESULTS / "results.png"
-        _write(RESULTS / "table.md", report.as_markdown(results, facts))
-    if json_file:
-        _write(json_file, json.dumps(_as_json(results, facts, options.quick), indent=1) + "\n")
-    if picture_file:
-        try:
-            picture.save(results, facts, picture_file)
-            print(f"wrote {picture_file}")
-        except ImportError as error:
-            print(f"no picture: {error}", file=sys.stderr)
+        kept.save(results, facts, list(WORKLOADS))
+        figure.save()
+        print(f"wrote {kept.NUMBERS}, {kept.TABLE} and {kept.FIGURE}")
     return 0
 
 
@@ -104,7 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=WORKLOADS,
         metavar="NAME",
-        help=f"these workloads alone: {', '.join(WORKLOADS)}",
+        help="these workloads alone, and with fewer rounds unless they are saved:"
+        f" {', '.join(WORKLOADS)}",
     )
     parser.add_argument(
         "--case", metavar="TEXT", default="", help="only cases whose name has TEXT in it: 64-64"
@@ -120,12 +119,15 @@ def _parser() -> argparse.ArgumentParser:
         "--patience",
         type=float,
         metavar="SECONDS",
-        help="how long each case may wait for other processes to leave the machine (30; quick: 0)",
+        help="how long each case may wait for other processes to leave the machine"
+        " (30; only some workloads: 3; quick: 0)",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number as JSON")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the run (matplotlib)")
     parser.add_argument(
-        "--save", action="store_true", help=f"write JSON, picture and table to {RESULTS.name}/"
+        "--save",
+        action="store_true",
+        help=f"keep the run in {kept.RESULTS.name}/: numbers, table and figure; with --only, what"
+        " is kept of other workloads stays",
     )
     return parser
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -37,19 +36,27 @@ def as_text(result: WorkloadResult) -> str:
     return "\n".join(lines)
 
 
-def as_markdown(results: Sequence[WorkloadResult], machine: dict[str, Any]) -> str:
-    """Return the whole run as a Markdown page."""
-    lines = ["# Benchmarks", "", *(f"- {fact}" for fact in facts(machine))]
-    for result in results:
-        lines += ["", f"## {result.title}"]
-        lines += [line for note in result.notes for line in ("", note)]
-        for caption, (header, *rows), remarks in _tables(result):
-            lines += ["", f"**{caption}**", "", _markdown(header)]
-            lines.append("|---" + "|---:" * (len(header) - 1) + "|")
-            lines += [_markdown(row) for row in rows]
-            lines += [line for remark in remarks for line in ("", remark)]
-        lines += ["", *(f"- {line}" for line in _verdicts(result))]
+def as_markdown(result: WorkloadResult, machine: dict[str, Any]) -> str:
+    """Return one workload as a section of a Markdown page."""
+    lines = [f"## {result.title}", "", *(f"- {fact}" for fact in facts(machine))]
+    lines += [line for note in result.notes for line in ("", note)]
+    for caption, (header, *rows), remarks in _tables(result):
+        lines += ["", f"**{caption}**", "", _markdown(header)]
+        lines.append("|---" + "|---:" * (len(header) - 1) + "|")
+        lines += [_markdown(row) for row in rows]
+        lines += [line for remark in remarks for line in ("", remark)]
+    lines += ["", *(f"- {line}" for line in _verdicts(result))]
     return "\n".join(lines) + "\n"
+
+
+def shown(result: WorkloadResult) -> list[list[Comparison]]:
+    """Return the comparisons that are shown, a list for each table: all, or the worst of a kind."""
+    if not result.worst:
+        return [[comparison] for comparison in result.comparisons]
+    groups = groupby(result.comparisons, lambda c: c.case.partition(": ")[0])
+    return [
+        sorted(members, key=_ratio_of_first, reverse=True)[: result.worst] for _, members in groups
+    ]
 
 
 UNITS = (("s", 1.0), ("ms", 1e3), ("us", 1e6), ("ns", 1e9))
@@ -66,8 +73,8 @@ def _tables(result: WorkloadResult) -> list[tuple[str, list[Row], list[str]]]:
     if not result.worst:
         return [(c.case, _table(c), _remarks(c)) for c in result.comparisons]
     tables: list[tuple[str, list[Row], list[str]]] = []
-    for group, members in groupby(result.comparisons, lambda c: c.case.partition(": ")[0]):
-        ranked = sorted(members, key=_ratio_of_first, reverse=True)[: result.worst]
+    for ranked in shown(result):
+        group = ranked[0].case.partition(": ")[0]
         rows: list[Row] = [("case", ranked[0].timings[0].contender, ranked[0].baseline, "ratio")]
         for comparison in ranked:
             first, second = (duration(timing.spread.median) for timing in comparison.timings)

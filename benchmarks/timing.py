@@ -106,6 +106,11 @@ class Settings:
         return Settings(61, 7, 0.010, 20.0, 30.0, quick=False)
 
     @staticmethod
+    def some() -> Settings:
+        """Return the settings of ``--only``, for a look: a few seconds for each case."""
+        return Settings(21, 3, 0.010, 4.0, 3.0, quick=False)
+
+    @staticmethod
     def short() -> Settings:
         """Return the settings of ``--quick``: about twenty seconds for everything."""
         return Settings(7, 3, 0.004, 0.7, 0.0, quick=True)

@@ -16,7 +16,7 @@ import numpy as np
 
 import deltaprop as dp
 import deltaprop.numpy as dnp
-from deltaprop.graph import REGISTRY, Node
+from deltaprop.graph import REGISTRY, Elementwise, Node, Primitive, batches
 from deltaprop.numpy import keywords
 
 # functions that take no array of numbers: files, text, dtypes, settings, dates, memory
@@ -299,10 +299,52 @@ def argument_table() -> str:
 
 def kinds() -> str:
     """Count the operations of the rule table by the kind of their rule, in Markdown."""
-    count = Counter(type(op).__mro__[0].__name__.lstrip("_") for op in REGISTRY.values())
-    lines = ["| kind of rule | operations |", "|---|--:|"]
-    lines += [f"| {kind} | {n} |" for kind, n in count.most_common()]
-    return "\n".join([*lines, f"| all | {len(REGISTRY)} |"])
+    count = Counter(rule_type(op) for op in REGISTRY.values())
+    ways = Counter((rule_type(op), batched(op)) for op in REGISTRY.values())
+    lines = ["| kind of rule | operations | of these batched by a loop |", "|---|--:|--:|"]
+    lines += [f"| {kind} | {n} | {ways[kind, LOOP]} |" for kind, n in count.most_common()]
+    return "\n".join([*lines, f"| all | {len(REGISTRY)} | {sum(ways[k, LOOP] for k in count)} |"])
+
+
+def rule_type(op: Primitive) -> str:
+    """Return the name of the kind of an operation's rule."""
+    return type(op).__name__.lstrip("_")
+
+
+LOOP = "a loop"
+
+
+def batched(op: Primitive) -> str:
+    """Say how an operation is applied to a batch."""
+    word = op.batch
+    if op.name in ("checkpoint", "custom_gradient"):
+        return "the operations that it calls"
+    if word is None:
+        return LOOP
+    if isinstance(op, Elementwise) and word is batches.by_entry:
+        return "its kind"
+    if word is batches.steps:
+        return "its steps"
+    return f"`{word.__name__}`" if vars(batches).get(word.__name__) is word else "its own word"
+
+
+def operations() -> str:
+    """Return how each operation of the rule table is batched, in Markdown."""
+    lines = [":::{dropdown} all operations", ":animate: fade-in", ""]
+    lines += ["| operation | kind of rule | batched by |", "|---|---|---|"]
+    for name, op in sorted(REGISTRY.items()):
+        lines.append(f"| `{name}` | {rule_type(op)} | {batched(op)} |")
+    return "\n".join([*lines, ":::"])
+
+
+def words() -> str:
+    """Return the words for operations on batches, in Markdown."""
+    lines = ["| word | of an operation |", "|---|---|"]
+    for name, word in vars(batches).items():
+        told = inspect.getdoc(word) or "" if inspect.isfunction(word) else ""
+        if told.startswith(opening := "The word of an operation "):
+            lines.append(f"| `{name}` | {told.removeprefix(opening).rstrip('.')} |")
+    return "\n".join(lines)
 
 
 NOT_OF_THE_STANDARD = (

@@ -12,7 +12,7 @@
 from ..extras import extra
 from ..graph.domains import Domain
 
-with extra("testing", "deltaprop.testing.strategies needs Hypothesis"):
+with extra("hypothesis", "deltaprop.testing.strategies needs Hypothesis"):
     from .expressions import Expression, expressions
     from .inputs import arrays, axes, broadcastable, einsums, indices, operands
     from .networks import Problem, mlps

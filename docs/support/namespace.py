@@ -1,21 +1,22 @@
-"""A Sphinx extension: a page of reference for each family of `deltaprop.numpy`, made at build.
+"""A Sphinx extension: a page of reference for each family of functions, made at build.
 
-A function is shown with its docstring. An elementwise operation is shown with its rule, out of
-the very lines of the table that computes it.
+A function is shown with its docstring, whose formulas of derivatives are set as formulas. Another
+name of the same function refers to it.
 """
+
+from __future__ import annotations
 
 import ast
 import inspect
 import re
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sphinx.application import Sphinx
-
-import deltaprop.numpy as dnp
-from deltaprop import calculus
+from deltaprop import nn
 from deltaprop.calculus import (
     activations,
     composed,
@@ -26,108 +27,162 @@ from deltaprop.calculus import (
     samples,
     shaping,
 )
-from deltaprop.graph import Elementwise, Primitive
 from deltaprop.numpy import creation, dtypes, fft, linalg, special, standard
 
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
 FAMILIES: list[tuple[str, str, ModuleType, str]] = [
-    ("elementwise", "Elementwise functions", elementwise, "deltaprop.numpy"),
-    ("activations", "Activations", activations, "deltaprop.numpy"),
-    ("reductions", "Reductions and running totals", reductions, "deltaprop.numpy"),
-    ("contractions", "Products and contractions", contractions, "deltaprop.numpy"),
-    ("shaping", "Shapes and joining", shaping, "deltaprop.numpy"),
-    ("indexing", "Indexing, sorting, searching", indexing, "deltaprop.numpy"),
-    ("composed", "Composed of others", composed, "deltaprop.numpy"),
-    ("samples", "Samples of functions and variables", samples, "deltaprop.numpy"),
-    ("creation", "Making arrays", creation, "deltaprop.numpy"),
-    ("standard", "The standard's own names", standard, "deltaprop.numpy"),
-    ("dtypes", "Dtypes", dtypes, "deltaprop.numpy"),
-    ("linalg", "Linear algebra", linalg, "deltaprop.numpy.linalg"),
-    ("fft", "Fourier transforms", fft, "deltaprop.numpy.fft"),
-    ("special", "Special functions", special, "deltaprop.numpy.special"),
+    ("numpy-elementwise", "Elementwise functions", elementwise, "deltaprop.numpy"),
+    ("numpy-activations", "Activations", activations, "deltaprop.numpy"),
+    ("numpy-reductions", "Reductions and running totals", reductions, "deltaprop.numpy"),
+    ("numpy-contractions", "Products and contractions", contractions, "deltaprop.numpy"),
+    ("numpy-shaping", "Shapes and joining", shaping, "deltaprop.numpy"),
+    ("numpy-indexing", "Indexing, sorting, searching", indexing, "deltaprop.numpy"),
+    ("numpy-composed", "Composed of others", composed, "deltaprop.numpy"),
+    ("numpy-samples", "Samples of functions and variables", samples, "deltaprop.numpy"),
+    ("numpy-creation", "Making arrays", creation, "deltaprop.numpy"),
+    ("numpy-standard", "The standard's own names", standard, "deltaprop.numpy"),
+    ("numpy-dtypes", "Dtypes", dtypes, "deltaprop.numpy"),
+    ("numpy-linalg", "Linear algebra", linalg, "deltaprop.numpy.linalg"),
+    ("numpy-fft", "Fourier transforms", fft, "deltaprop.numpy.fft"),
+    ("numpy-special", "Special functions", special, "deltaprop.numpy.special"),
+    ("nn-activations", "Activations of layers", nn.activations, "deltaprop.nn"),
 ]
 
 
-def rules(module: ModuleType) -> dict[str, list[str]]:
-    """Return the partials of the module's elementwise operations, as they are written in it."""
-    body = ast.parse(inspect.getsource(module)).body
-    makers = {f.name: f for f in body if isinstance(f, ast.FunctionDef)}
-    found = {}
-    for node in body:
-        if not (isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call)):
-            continue
-        operation = getattr(module, getattr(node.target, "id", ""), None)
-        if isinstance(operation, Elementwise):
-            call, maker = node.value, makers.get(getattr(node.value.func, "id", ""))
-            if maker:  # of several operations: the rules are in it, or among its arguments
-                call = next(filter(_states_rules, ast.walk(maker)), call)
-            found[operation.name] = [written(partial) for partial in call.args[1:]]
+class Family(NamedTuple):
+    """A page of functions and classes, by their full names."""
+
+    stem: str
+    title: str
+    namespace: str
+    things: dict[str, Any]
+
+
+@cache
+def families() -> list[Family]:
+    """Return the pages; a name has one entry, on the first page with it."""
+    found: list[Family] = []
+    for stem, title, module, namespace in FAMILIES:
+        home: Any = sys.modules[namespace]
+        names = sorted({n for n in getattr(module, "__all__", vars(module)) if n[0] != "_"})
+        things = {f"{namespace}.{name}": getattr(home, name, None) for name in names}
+        earlier = {path for family in found for path in family.things}
+        ours = {p: x for p, x in things.items() if p not in earlier and is_ours(x)}
+        found.append(Family(stem, title, namespace, ours))
     return found
 
 
-def _states_rules(node: ast.AST) -> bool:
-    made = isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Elementwise"
-    return made and any(isinstance(x, ast.Lambda) for x in node.args)
+def is_ours(thing: Any) -> bool:
+    return callable(thing) and (getattr(thing, "__module__", "") or "").startswith("deltaprop")
 
 
-def written(partial: ast.expr) -> str:
-    """Return a partial as `(y, x): 2 * x`; what has a name of its own stays a name."""
-    if not isinstance(partial, ast.Lambda):
-        return ast.unparse(partial)
-    names = ", ".join(argument.arg.lstrip("_") for argument in partial.args.args)
-    return f"({names}): {ast.unparse(partial.body)}"
+@cache
+def canonical() -> dict[int, str]:
+    """Return the name that each function is shown under: its own, on the first page with it."""
+    named = [pair for family in families() for pair in family.things.items()]
+    named.sort(key=lambda pair: not pair[0].endswith(f".{pair[1].__name__}"))
+    return {id(thing): path for path, thing in reversed(named)}
 
 
-def names_of(module: ModuleType) -> list[str]:
-    return sorted({n for n in getattr(module, "__all__", vars(module)) if n[0] != "_"})
+def page(family: Family) -> Iterator[str]:
+    """Yield the lines of a page in reStructuredText: a table, then every function."""
+    yield from (family.title, "=" * len(family.title), "")
+    yield from (f".. currentmodule:: {family.namespace}", "")
+    yield from (".. list-table::", "   :widths: 25 75", "")
+    for path, thing in family.things.items():
+        name = path.rpartition(".")[2]
+        # |x| would be a substitution of reStructuredText
+        sentence = (thing.__doc__ or "").partition("\n\n")[0].replace("\n", " ").replace("|", r"\|")
+        yield from (f"   * - :obj:`{name} <{path}>`", f"     - {sentence}")
+    yield ""
+    for path, thing in family.things.items():
+        kind = "class" if inspect.isclass(thing) else "function"
+        shown = canonical()[id(thing)]
+        if shown == path:
+            yield from (f".. auto{kind}:: {path}", "")
+        else:
+            name = path.rpartition(".")[2]
+            yield from (f".. py:{kind}:: {name}{signature(thing)}", "")
+            yield from (f"   The same as :obj:`{shown}`.", "")
 
 
-def page(title: str, module: ModuleType, namespace: str) -> Iterator[str]:
-    """Yield the lines of a page in reStructuredText."""
-    yield from (title, "=" * len(title), "", f".. currentmodule:: {namespace}", "")
-    written_rules = {name: rule for m in SOURCES for name, rule in rules(m).items()}
-    rows, functions = [], []
-    for name in names_of(module):
-        thing: Any = getattr(module, name)
-        if isinstance(thing, Elementwise):
-            rows.append((name, thing))
-        elif inspect.isfunction(thing) or isinstance(thing, Primitive):
-            functions.append(name)
-    if rows:
-        yield from (".. list-table::", "   :header-rows: 1", "   :widths: 20 40 40", "")
-        yield from ("   * - function", "     - what it is", "     - partial in each argument")
-        for name, operation in rows:
-            partials = written_rules.get(operation.name, [])
-            alias = "" if operation.name == name else f" (``{operation.name}``)"
-            rule = " |br| ".join(f"``{p}``" for p in partials)
-            if set(partials) == {"None"}:
-                rule = "a constant"
-            # |x| would be a substitution of reStructuredText
-            what = (operation.__doc__ or "").partition("\n")[0].replace("|", r"\|")
-            yield from (f"   * - ``{name}``{alias}", f"     - {what}", f"     - {rule}")
-        yield from ("", ".. |br| raw:: html", "", "   <br>", "")
-    for name in functions:
-        yield from (f".. autofunction:: {namespace}.{name}", "")
-
-
-SOURCES = (elementwise, activations, calculus.special)
+def signature(thing: Any) -> str:
+    known = inspect.signature(thing)
+    parameters = [p.replace(annotation=p.empty) for p in known.parameters.values()]
+    return str(known.replace(parameters=parameters, return_annotation=known.empty))
 
 
 def write(app: Sphinx) -> None:
     folder = Path(app.srcdir, "reference", "generated")
     folder.mkdir(parents=True, exist_ok=True)
-    for stem, title, module, namespace in FAMILIES:
-        text = "\n".join(page(title, module, namespace)) + "\n"
-        path = folder / f"numpy-{stem}.rst"
+    for family in families():
+        text = "\n".join(page(family)) + "\n"
+        path = folder / f"{family.stem}.rst"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 
 
-def shortened(
-    _app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, lines: list[str]
+def with_formulas(
+    _app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]
 ) -> None:
-    """Put a line in the place of the docstrings that operations take over from NumPy."""
-    if isinstance(thing, Elementwise):
-        lines[:] = [f"The function ``deltaprop.numpy.{thing.name}`` of this."]
+    """Set the derivatives of a docstring as formulas."""
+    text = SENTENCE.sub(lambda said: CODE.sub(drawn, said[0]), "\n".join(lines))
+    lines[:] = text.split("\n")
+
+
+# the sentence that says what the derivatives are
+SENTENCE = re.compile(r"^The derivatives? .+?(\.\s|\.$|\Z)", re.DOTALL | re.MULTILINE)
+CODE = re.compile("``(.+?)``", re.DOTALL)
+
+
+def drawn(code: re.Match[str]) -> str:
+    """Return code as a formula; code that is no formula, as it is."""
+    try:
+        return f":math:`{latex(' '.join(code[1].split())).replace('frac', 'dfrac')}`"
+    except (AttributeError, SyntaxError, TypeError):  # code of arrays, not of numbers
+        return code[0]
+
+
+def latex(code: str) -> str:
+    """Return a formula in LaTeX, given as code of numbers."""
+    import sympy
+
+    from tests.symbolic import FORMULAS
+
+    tree = ast.fix_missing_locations(_MinusFirst().visit(ast.parse(code, mode="eval")))
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
+    known = {name: sympy.Symbol(name, real=True) for name in names - called}
+    known |= {name: sympy.Function(SYMBOLS.get(name, name), real=True) for name in called}
+    known |= {name: FORMULAS[name] for name in names & set(FORMULAS) & EXPANDED}
+    known |= {
+        "cbrt": lambda x: x ** sympy.Rational(1, 3),
+        "where": lambda c, x, y: sympy.Piecewise((x, c), (y, True)),
+        "pi": sympy.pi,
+    }
+    with sympy.evaluate(False):
+        return str(sympy.latex(eval(compile(tree, "", "eval"), known), order="none"))
+
+
+# functions that have a sign of their own, by the name of the sign; any other keeps its name
+SYMBOLS = {"sigmoid": "sigma", "psi": "psi", "floor": "floor", "beta": "Beta"}
+EXPANDED = {
+    "absolute", "cos", "cosh", "exp", "gamma", "hypot", "i0", "i1", "iv", "j0", "j1", "jv", "log",
+    "sin", "sinh", "sqrt", "tan", "tanh", "y0", "y1", "yv", "zeta",
+}  # fmt: skip
+
+
+class _MinusFirst(ast.NodeTransformer):
+    """Changes (-a) * b into -(a * b), which has one minus sign before it."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        product = isinstance(node.op, ast.Mult | ast.Div)
+        if not (product and isinstance(node.left, ast.UnaryOp)):
+            return node
+        return ast.UnaryOp(node.left.op, ast.BinOp(node.left.operand, node.op, node.right))
 
 
 def skipped(_app: Any, _what: Any, name: str, _thing: Any, skip: bool, _options: Any) -> bool:
@@ -142,11 +197,9 @@ def without_links_back(_app: Any, name: str, _with: Any, context: Any, _tree: An
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    sys.path.append(str(Path(__file__).parents[2]))  # the formulas of `tests.symbolic`
     app.connect("builder-inited", write)
-    app.connect("autodoc-process-docstring", shortened)
+    app.connect("autodoc-process-docstring", with_formulas, priority=400)  # before numpydoc
     app.connect("autodoc-skip-member", skipped)
     app.connect("html-page-context", without_links_back)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-__all__ = ["FAMILIES", "dnp", "names_of", "rules", "setup"]

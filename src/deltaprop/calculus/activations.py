@@ -108,6 +108,11 @@ def _mish_slope(_y: Any, x: Any) -> Any:
 relu: Unary = Elementwise(
     _relu, lambda y, _x: _sign(y), domain=NONZERO, decomposed=True, scalar=_relu_float
 )
+"""Return the rectified linear unit, ``max(x, 0)``.
+
+The derivative is ``where(x > 0, 1, 0)``. At the kink, x = 0, it is 0.
+"""
+
 _leaky_relu: Binary = Elementwise(
     lambda x, slope: np.where(x > 0, x, slope * x),
     lambda _y, x, slope: _slope_of_pieces(x, slope, slope),
@@ -119,10 +124,35 @@ _leaky_relu: Binary = Elementwise(
 softplus: Unary = Elementwise(
     _softplus, lambda _y, x: _logistic(x), decomposed=True, scalar=_softplus_float
 )
+"""Return the softplus function, ``log(1 + exp(x))``, without overflow.
+
+The derivative is ``sigmoid(x)``.
+"""
+
 softsign: Unary = Elementwise(_softsign, lambda _y, x: 1 / square(1 + absolute(x)), decomposed=True)
+"""Return the softsign function, ``x / (1 + abs(x))``.
+
+The derivative is ``1 / (1 + absolute(x))**2``.
+"""
+
 log_sigmoid: Unary = Elementwise(_log_sigmoid, lambda _y, x: _logistic(-x), decomposed=True)
+"""Return ``log(sigmoid(x))``, without overflow.
+
+The derivative is ``sigmoid(-x)``.
+"""
+
 silu: Unary = Elementwise(_silu, _silu_slope, decomposed=True)
+"""Return the sigmoid linear unit ``x * sigmoid(x)``, also called swish.
+
+The derivative is ``sigmoid(x) * (1 + x * sigmoid(-x))``.
+"""
+
 mish: Unary = Elementwise(_mish, _mish_slope, decomposed=True)
+"""Return the activation mish, ``x * tanh(softplus(x))``.
+
+The derivative is ``tanh(softplus(x)) + x * sigmoid(x) * (1 - tanh(softplus(x))**2)``.
+"""
+
 _elu: Binary = Elementwise(
     lambda x, alpha: np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0)),
     lambda _y, x, alpha: _slope_of_pieces(x, alpha, alpha * exp(x)),

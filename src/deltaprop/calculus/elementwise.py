@@ -8,6 +8,9 @@ the output does not depend on the input at all.
 To add an operation, add its line; the tests find the line in the table. An operation has the name
 of its function. On Python floats it is the function of this name in `math`, except where NumPy's
 function is more accurate (``scalar=False``).
+
+The docstring below an entry says what the operation is, and its derivatives as formulas, which the
+tests check. `help` adds the operands, the result and an example.
 """
 
 from __future__ import annotations
@@ -84,14 +87,13 @@ def _share(y: Any, mine: Any, other: Any, beats: Rule, unknown: float = math.nan
     return Masked(weight.astype(np.result_type(y), copy=False), np.logical_not(loses))
 
 
-def _extreme(function: np.ufunc, beats: Rule, doc: str, unknown: float = math.nan) -> Elementwise:
+def _extreme(function: np.ufunc, beats: Rule, unknown: float = math.nan) -> Elementwise:
     """Return the operation that selects the input that beats the other."""
     return Elementwise(
         function,
         lambda y, a, b: _share(y, a, b, beats, unknown),
         lambda y, a, b: _share(y, b, a, beats, unknown),
         chooses=True,
-        doc=doc,
     )
 
 
@@ -126,11 +128,9 @@ def _phase(_y: Any, x: Any) -> Any:
     return conj(sign(x)) if is_complex(x) else _sign(x)
 
 
-def _size(function: np.ufunc, doc: str) -> Elementwise:
+def _size(function: np.ufunc) -> Elementwise:
     """Return the operation of an absolute value, which is the root of its square."""
-    return Elementwise(
-        function, _phase, domain=NONZERO, squares=(1.0,), root=True, jumps=True, doc=doc
-    )
+    return Elementwise(function, _phase, domain=NONZERO, squares=(1.0,), root=True, jumps=True)
 
 
 def _leg(x: Any) -> Any:
@@ -200,8 +200,18 @@ def _even_power(_y: Any, a: Any, b: Any) -> Any:
 
 
 # arithmetic
-add: Binary = Elementwise(np.add, 1, 1, symbol="+", doc="Sum x1 + x2.")
-subtract: Binary = Elementwise(np.subtract, 1, -1, symbol="-", doc="Difference x1 - x2.")
+add: Binary = Elementwise(np.add, 1, 1, symbol="+")
+"""Return the sum ``x1 + x2``.
+
+The derivatives are ``1`` and ``1``.
+"""
+
+subtract: Binary = Elementwise(np.subtract, 1, -1, symbol="-")
+"""Return the difference ``x1 - x2``.
+
+The derivatives are ``1`` and ``-1``.
+"""
+
 multiply: Binary = Elementwise(
     np.multiply,
     lambda _y, _a, b: b,
@@ -210,8 +220,12 @@ multiply: Binary = Elementwise(
     ones=(0, 1),
     even=[lambda _y, _a, _b: 1.0 if _a is _b else None] * 2,
     squares=(lambda _y, _a, b: b * b, lambda _y, a, _b: a * a),
-    doc="Product x1 * x2.",
 )
+"""Return the product ``x1 * x2``.
+
+The derivatives are ``x2`` and ``x1``.
+"""
+
 divide: Binary = Elementwise(
     np.divide,
     lambda _y, _a, b: 1 / b,
@@ -221,8 +235,12 @@ divide: Binary = Elementwise(
     scalar=operator.truediv,
     domain=(REAL, NONZERO),
     squares=(lambda _y, _a, b: 1 / (b * b), None),
-    doc="Quotient x1 / x2.",
 )
+"""Return the quotient ``x1 / x2``.
+
+The derivatives are ``1 / x2`` and ``-x1 / x2**2``.
+"""
+
 power: Binary = Elementwise(
     _power,
     _power_in_base,
@@ -233,16 +251,61 @@ power: Binary = Elementwise(
     domain=(POSITIVE, REAL),
     even=(_even_power, None),
 )
-negative: Unary = Elementwise(np.negative, -1, symbol="-", squares=(1.0,), doc="-x.")
-positive: Unary = Elementwise(np.positive, 1, silent=True, squares=(1.0,), doc="x, a copy of it.")
-absolute: Unary = _size(np.absolute, doc="|x|; its derivative at 0 is 0.")
-fabs: Unary = _size(np.fabs, doc="|x| of real numbers.")
-square: Unary = Elementwise(np.square, lambda _y, x: 2 * x, even=(2.0,), doc="Square x * x.")
-sqrt: Unary = Elementwise(np.sqrt, lambda y, _x: 0.5 / y, domain=POSITIVE, doc="Square root.")
-cbrt: Unary = Elementwise(
-    np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=NONZERO, scalar=False, doc="Cube root."
-)
-reciprocal: Unary = Elementwise(np.reciprocal, lambda y, _x: -y * y, domain=NONZERO, doc="1 / x.")
+"""Return the power ``a**b``.
+
+The derivatives are ``b * a**(b - 1)`` and ``a**b * log(a)``. Where `a` is 0, the derivative with
+respect to `b` is 0 if the power is finite; where `b` is 0, the derivative with respect to `a` is 0.
+For a negative `a`, the derivative with respect to `b` is NaN.
+"""
+
+negative: Unary = Elementwise(np.negative, -1, symbol="-", squares=(1.0,))
+"""Return the negative, ``-x``.
+
+The derivative is ``-1``.
+"""
+
+positive: Unary = Elementwise(np.positive, 1, silent=True, squares=(1.0,))
+"""Return a copy of `x`, ``+x``.
+
+The derivative is ``1``.
+"""
+
+absolute: Unary = _size(np.absolute)
+"""Return the absolute value of `x`; for a complex `x` its modulus.
+
+The derivative is ``sign(x)``. At the kink, x = 0, it is 0.
+"""
+
+fabs: Unary = _size(np.fabs)
+"""Return the absolute value of a real `x`.
+
+The derivative is ``sign(x)``. At the kink, x = 0, it is 0.
+"""
+
+square: Unary = Elementwise(np.square, lambda _y, x: 2 * x, even=(2.0,))
+"""Return the square, ``x * x``.
+
+The derivative is ``2 * x``.
+"""
+
+sqrt: Unary = Elementwise(np.sqrt, lambda y, _x: 0.5 / y, domain=POSITIVE)
+"""Return the square root.
+
+The derivative is ``1 / (2 * sqrt(x))``. At 0 it is infinite.
+"""
+
+cbrt: Unary = Elementwise(np.cbrt, lambda y, _x: 1 / (3 * y * y), domain=NONZERO, scalar=False)
+"""Return the cube root, for a negative `x` the negative one.
+
+The derivative is ``1 / (3 * cbrt(x)**2)``. At 0 it is infinite.
+"""
+
+reciprocal: Unary = Elementwise(np.reciprocal, lambda y, _x: -y * y, domain=NONZERO)
+"""Return the reciprocal, ``1 / x``.
+
+The derivative is ``-1 / x**2``.
+"""
+
 hypot: Binary = Elementwise(
     np.hypot,
     lambda y, a, _b: over(a, y),
@@ -250,8 +313,13 @@ hypot: Binary = Elementwise(
     domain=NONZERO,
     squares=(1.0, 1.0),
     root=True,
-    doc="sqrt(x1**2 + x2**2), without overflow; at 0 its derivative is 0.",
 )
+"""Return the length ``sqrt(x1**2 + x2**2)``, without overflow.
+
+The derivatives are ``x1 / hypot(x1, x2)`` and ``x2 / hypot(x1, x2)``. At the kink, x1 = x2 = 0,
+they are 0.
+"""
+
 # roots whose derivative at 0 is 0, not infinite: the last step of norms and deviations
 root: Unary = Elementwise(
     np.sqrt,
@@ -261,31 +329,58 @@ root: Unary = Elementwise(
     squares=(0.5,),
     root=True,
     radical=True,
-    doc="Square root, at 0 with the derivative 0.",
 )
+"""Return the square root, with the derivative 0 at 0."""
+
 root_of_power: Binary = Elementwise(
     _power,
     lambda y, a, b: over(b * y, a),
     None,
     name="root_of_power",
     domain=(POSITIVE, REAL),
-    doc="a**b, without a derivative in b; where a is 0, its derivative is 0.",
 )
+"""Return ``a**b`` without a derivative in `b`; where `a` is 0, the derivative is 0."""
 
 # steps: flat except where they jump
-_sign: Unary = Elementwise(np.sign, 0, domain=NONZERO, scalar=_sign_float, doc="-1, 0 or 1.")
-floor: Unary = Elementwise(np.floor, 0, domain=UNIT, doc="Next integer below.")
-ceil: Unary = Elementwise(np.ceil, 0, domain=UNIT, doc="Next integer above.")
-trunc: Unary = Elementwise(np.trunc, 0, domain=UNIT, doc="Next integer towards 0.")
-rint: Unary = Elementwise(np.rint, 0, domain=UNIT, doc="Nearest integer, of two the even one.")
+_sign: Unary = Elementwise(np.sign, 0, domain=NONZERO, scalar=_sign_float)
+"""Return -1, 0 or 1, the sign of a real number."""
+
+floor: Unary = Elementwise(np.floor, 0, domain=UNIT)
+"""Return the largest integer that is at most `x`.
+
+The derivative is ``0``, also at the steps.
+"""
+
+ceil: Unary = Elementwise(np.ceil, 0, domain=UNIT)
+"""Return the smallest integer that is at least `x`.
+
+The derivative is ``0``, also at the steps.
+"""
+
+trunc: Unary = Elementwise(np.trunc, 0, domain=UNIT)
+"""Return the integer part of `x`: `x` rounded towards 0.
+
+The derivative is ``0``, also at the steps.
+"""
+
+rint: Unary = Elementwise(np.rint, 0, domain=UNIT)
+"""Return the nearest integer; halfway between two integers, the even one.
+
+The derivative is ``0``, also at the steps.
+"""
+
 heaviside: Binary = Elementwise(
     np.heaviside,
     0,
     lambda _y, a, _b: raw(a) == 0,
     chooses=True,
     domain=(NONZERO, REAL),
-    doc="0 where x1 is negative, 1 where it is positive, x2 where it is 0.",
 )
+"""Return 0 where `x1` is negative, 1 where it is positive, and `x2` where it is 0.
+
+The derivatives are ``0`` and ``1 - absolute(sign(x1))``, which is 1 where `x1` is 0.
+"""
+
 copysign: Binary = Elementwise(
     np.copysign,
     lambda _y, a, b: _sign(a) * copysign(1.0, b),
@@ -294,8 +389,12 @@ copysign: Binary = Elementwise(
     squares=(1.0, 0.0),
     root=True,
     jumps=True,
-    doc="x1 with the sign of x2.",
 )
+"""Return the absolute value of `x1` with the sign of `x2`.
+
+The derivatives are ``sign(x1) * sign(x2)`` and ``0``. At the kink, x1 = 0, both are 0.
+"""
+
 remainder: Binary = Elementwise(
     np.remainder,
     1,
@@ -303,67 +402,216 @@ remainder: Binary = Elementwise(
     symbol="%",
     scalar=operator.mod,
     domain=POSITIVE,
-    doc="What is left of x1 after whole multiples of x2, with the sign of x2.",
 )
-fmod: Binary = Elementwise(np.fmod, 1, _taken, domain=POSITIVE, doc="Remainder with x1's sign.")
-nextafter: Binary = Elementwise(np.nextafter, 1, 0, domain=NONZERO, doc="Next float towards x2.")
-floor_divide: Binary = Elementwise(
-    np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)), doc="floor(x1 / x2)."
-)
+"""Return the remainder of ``x1 / x2`` with the sign of `x2`, ``x1 - x2 * floor(x1 / x2)``.
+
+The derivatives are ``1`` and ``-floor(x1 / x2)``, also at the steps.
+"""
+
+fmod: Binary = Elementwise(np.fmod, 1, _taken, domain=POSITIVE)
+"""Return the remainder of ``x1 / x2`` with the sign of `x1`, ``x1 - x2 * trunc(x1 / x2)``.
+
+The derivatives are ``1`` and ``-trunc(x1 / x2)``, also at the steps.
+"""
+
+nextafter: Binary = Elementwise(np.nextafter, 1, 0, domain=NONZERO)
+"""Return the floating-point number next to `x1` in the direction of `x2`.
+
+The derivatives are ``1`` and ``0``.
+"""
+
+floor_divide: Binary = Elementwise(np.floor_divide, 0, 0, domain=(POSITIVE, Domain(100.0)))
+"""Return the quotient rounded down, ``floor(x1 / x2)``.
+
+The derivatives are ``0`` and ``0``, also at the steps.
+
+Examples
+--------
+>>> import deltaprop as dp
+>>> import deltaprop.numpy as dnp
+>>> x1 = dp.Value([7.0, -7.0])
+>>> y = dnp.floor_divide(x1, 2.0)
+>>> y
+Value([ 3., -4.], shape=(2,), dtype=float64)
+>>> y.sum().backward()
+>>> x1.grad
+array([0., 0.])
+"""
+
 
 # exponentials and logarithms
-exp: Unary = Elementwise(np.exp, lambda y, _x: y, doc="e**x.")
-exp2: Unary = Elementwise(np.exp2, lambda y, _x: y * LN2, doc="2**x.")
-expm1: Unary = Elementwise(np.expm1, lambda _y, x: exp(x), doc="exp(x) - 1, accurate near 0.")
-log: Unary = Elementwise(np.log, lambda _y, x: 1 / x, domain=POSITIVE, doc="Natural log of x.")
-log2: Unary = Elementwise(np.log2, lambda _y, x: 1 / (x * LN2), domain=POSITIVE, doc="log₂ x.")
-log10: Unary = Elementwise(
-    np.log10, lambda _y, x: 1 / (x * LN10), domain=POSITIVE, scalar=False, doc="log₁₀ x."
-)
-log1p: Unary = Elementwise(np.log1p, lambda _y, x: 1 / (1 + x), domain=Domain(-1.0), doc="ln(1+x).")
+exp: Unary = Elementwise(np.exp, lambda y, _x: y)
+"""Return the exponential function, e to the power `x`.
+
+The derivative is ``exp(x)``.
+"""
+
+exp2: Unary = Elementwise(np.exp2, lambda y, _x: y * LN2)
+"""Return 2 to the power `x`.
+
+The derivative is ``log(2) * 2**x``.
+"""
+
+expm1: Unary = Elementwise(np.expm1, lambda _y, x: exp(x))
+"""Return ``exp(x) - 1``, also accurate for a small `x`.
+
+The derivative is ``exp(x)``.
+"""
+
+log: Unary = Elementwise(np.log, lambda _y, x: 1 / x, domain=POSITIVE)
+"""Return the natural logarithm.
+
+The derivative is ``1 / x``. At 0 it is infinite.
+"""
+
+log2: Unary = Elementwise(np.log2, lambda _y, x: 1 / (x * LN2), domain=POSITIVE)
+"""Return the logarithm to base 2.
+
+The derivative is ``1 / (x * log(2))``. At 0 it is infinite.
+"""
+
+log10: Unary = Elementwise(np.log10, lambda _y, x: 1 / (x * LN10), domain=POSITIVE, scalar=False)
+"""Return the logarithm to base 10.
+
+The derivative is ``1 / (x * log(10))``. At 0 it is infinite.
+"""
+
+log1p: Unary = Elementwise(np.log1p, lambda _y, x: 1 / (1 + x), domain=Domain(-1.0))
+"""Return ``log(1 + x)``, also accurate for a small `x`.
+
+The derivative is ``1 / (1 + x)``. At -1 it is infinite.
+"""
+
 logaddexp: Binary = Elementwise(
     np.logaddexp,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(a - b)),
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic(b - a)),
-    doc="log(exp(x1) + exp(x2)), without overflow.",
 )
+"""Return ``log(exp(x1) + exp(x2))``, without overflow.
+
+The derivatives are ``sigmoid(x1 - x2)`` and ``sigmoid(x2 - x1)``. Where both operands are -inf,
+they are 0.
+"""
+
 logaddexp2: Binary = Elementwise(
     np.logaddexp2,
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((a - b) * LN2)),
     lambda y, a, b: where(raw(y) == -np.inf, 0.0, _logistic((b - a) * LN2)),
-    doc="log2(2**x1 + 2**x2), without overflow.",
 )
+"""Return ``log2(2**x1 + 2**x2)``, without overflow.
+
+The derivatives are ``sigmoid(log(2) * (x1 - x2))`` and ``sigmoid(log(2) * (x2 - x1))``. Where both
+operands are -inf, they are 0.
+"""
+
 
 # trigonometric and hyperbolic
-sin: Unary = Elementwise(np.sin, lambda _y, x: cos(x), doc="Sine of x radians.")
-cos: Unary = Elementwise(np.cos, lambda _y, x: -sin(x), doc="Cosine of x radians.")
-tan: Unary = Elementwise(np.tan, lambda y, _x: 1 + y * y, domain=UNIT, doc="Tangent of x radians.")
-arcsin: Unary = Elementwise(np.arcsin, lambda _y, x: 1 / _leg(x), domain=UNIT, doc="Inverse sin.")
-arccos: Unary = Elementwise(np.arccos, lambda _y, x: -1 / _leg(x), domain=UNIT, doc="Inverse cos.")
-arctan: Unary = Elementwise(np.arctan, lambda _y, x: 1 / (1 + x * x), doc="Inverse tan.")
+sin: Unary = Elementwise(np.sin, lambda _y, x: cos(x))
+"""Return the sine of an angle in radians.
+
+The derivative is ``cos(x)``.
+"""
+
+cos: Unary = Elementwise(np.cos, lambda _y, x: -sin(x))
+"""Return the cosine of an angle in radians.
+
+The derivative is ``-sin(x)``.
+"""
+
+tan: Unary = Elementwise(np.tan, lambda y, _x: 1 + y * y, domain=UNIT)
+"""Return the tangent of an angle in radians.
+
+The derivative is ``1 + tan(x)**2``.
+"""
+
+arcsin: Unary = Elementwise(np.arcsin, lambda _y, x: 1 / _leg(x), domain=UNIT)
+"""Return the angle in radians, from -pi/2 to pi/2, whose sine is `x`.
+
+The derivative is ``1 / sqrt(1 - x**2)``. At -1 and 1 it is infinite.
+"""
+
+arccos: Unary = Elementwise(np.arccos, lambda _y, x: -1 / _leg(x), domain=UNIT)
+"""Return the angle in radians, from 0 to pi, whose cosine is `x`.
+
+The derivative is ``-1 / sqrt(1 - x**2)``. At -1 and 1 it is infinite.
+"""
+
+arctan: Unary = Elementwise(np.arctan, lambda _y, x: 1 / (1 + x * x))
+"""Return the angle in radians, from -pi/2 to pi/2, whose tangent is `x`.
+
+The derivative is ``1 / (1 + x**2)``.
+"""
+
 arctan2: Binary = Elementwise(
     np.arctan2,
     lambda _y, a, b: over(over(b, hypot(a, b)), hypot(a, b)),
     lambda _y, a, b: -over(over(a, hypot(a, b)), hypot(a, b)),
     domain=NONZERO,
-    doc="Angle of the point (x2, x1), from -pi to pi; at 0 its derivative is 0.",
 )
-sinh: Unary = Elementwise(np.sinh, lambda _y, x: cosh(x), scalar=False, doc="Hyperbolic sine.")
-cosh: Unary = Elementwise(np.cosh, lambda _y, x: sinh(x), doc="Hyperbolic cosine.")
-tanh: Unary = Elementwise(np.tanh, lambda y, _x: 1 - y * y, doc="Hyperbolic tangent.")
-arcsinh: Unary = Elementwise(np.arcsinh, _arcsinh_slope, doc="Inverse sinh.")
+"""Return the angle of the point (x2, x1) in radians, from -pi to pi.
+
+The derivatives are ``x2 / (x1**2 + x2**2)`` and ``-x1 / (x1**2 + x2**2)``. At the origin they
+are 0.
+"""
+
+sinh: Unary = Elementwise(np.sinh, lambda _y, x: cosh(x), scalar=False)
+"""Return the hyperbolic sine.
+
+The derivative is ``cosh(x)``.
+"""
+
+cosh: Unary = Elementwise(np.cosh, lambda _y, x: sinh(x))
+"""Return the hyperbolic cosine.
+
+The derivative is ``sinh(x)``.
+"""
+
+tanh: Unary = Elementwise(np.tanh, lambda y, _x: 1 - y * y)
+"""Return the hyperbolic tangent.
+
+The derivative is ``1 - tanh(x)**2``.
+"""
+
+arcsinh: Unary = Elementwise(np.arcsinh, _arcsinh_slope)
+"""Return the number whose hyperbolic sine is `x`.
+
+The derivative is ``1 / sqrt(1 + x**2)``.
+"""
+
 arccosh: Unary = Elementwise(
     np.arccosh,
     lambda _y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)),
     domain=Domain(1.0),
-    doc="Inverse cosh.",
 )
-arctanh: Unary = Elementwise(
-    np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=UNIT, doc="Inverse tanh."
-)
-deg2rad: Unary = Elementwise(np.deg2rad, lambda _y, _x: RADIAN, doc="Degrees in radians.")
-rad2deg: Unary = Elementwise(np.rad2deg, lambda _y, _x: 1 / RADIAN, doc="Radians in degrees.")
-sinc: Unary = Elementwise(np.sinc, _sinc_slope, doc="sin(pi x) / (pi x), and 1 at 0.")
+"""Return the non-negative number whose hyperbolic cosine is `x`.
+
+The derivative is ``1 / (sqrt(x - 1) * sqrt(x + 1))``. At 1 it is infinite.
+"""
+
+arctanh: Unary = Elementwise(np.arctanh, lambda _y, x: 1 / ((1 - x) * (1 + x)), domain=UNIT)
+"""Return the number whose hyperbolic tangent is `x`.
+
+The derivative is ``1 / (1 - x**2)``. At -1 and 1 it is infinite.
+"""
+
+deg2rad: Unary = Elementwise(np.deg2rad, lambda _y, _x: RADIAN)
+"""Return an angle in radians, given in degrees.
+
+The derivative is ``pi / 180``.
+"""
+
+rad2deg: Unary = Elementwise(np.rad2deg, lambda _y, _x: 1 / RADIAN)
+"""Return an angle in degrees, given in radians.
+
+The derivative is ``180 / pi``.
+"""
+
+sinc: Unary = Elementwise(np.sinc, _sinc_slope)
+"""Return ``sin(pi * x) / (pi * x)``, which is 1 at 0.
+
+The derivative is ``(cos(pi * x) - sinc(x)) / x``. At 0 it is 0.
+"""
+
 
 # parts of a complex number: partials p with dy = Re(p dx)
 _real: Unary = Elementwise(lambda x: +np.real(x), lambda _y, _x: 1 + 0j, name="real")
@@ -378,10 +626,34 @@ where: OfThree[...] = Elementwise(
     chooses=True,
     domain=(NONZERO, REAL, REAL),
 )
-maximum: Binary = _extreme(np.maximum, operator.gt, "Larger; ties share the slope.")
-minimum: Binary = _extreme(np.minimum, operator.lt, "Smaller; ties share the slope.")
-fmax: Binary = _extreme(np.fmax, _greater, "Larger, a number rather than NaN.", 0.5)
-fmin: Binary = _extreme(np.fmin, _less, "Smaller, a number rather than NaN.", 0.5)
+maximum: Binary = _extreme(np.maximum, operator.gt)
+"""Return the larger of `x1` and `x2`; NaN where one of them is NaN.
+
+The derivatives are ``where(x1 > x2, 1, 0)`` and ``where(x2 > x1, 1, 0)``. At the kink, x1 = x2,
+both are 1/2. Where the result is NaN, so are they.
+"""
+
+minimum: Binary = _extreme(np.minimum, operator.lt)
+"""Return the smaller of `x1` and `x2`; NaN where one of them is NaN.
+
+The derivatives are ``where(x1 < x2, 1, 0)`` and ``where(x2 < x1, 1, 0)``. At the kink, x1 = x2,
+both are 1/2. Where the result is NaN, so are they.
+"""
+
+fmax: Binary = _extreme(np.fmax, _greater, 0.5)
+"""Return the larger of `x1` and `x2`; where one of them is NaN, the other one.
+
+The derivatives are ``where(x1 > x2, 1, 0)`` and ``where(x2 > x1, 1, 0)``. At the kink, x1 = x2,
+both are 1/2. No derivative flows to a NaN beside a number.
+"""
+
+fmin: Binary = _extreme(np.fmin, _less, 0.5)
+"""Return the smaller of `x1` and `x2`; where one of them is NaN, the other one.
+
+The derivatives are ``where(x1 < x2, 1, 0)`` and ``where(x2 < x1, 1, 0)``. At the kink, x1 = x2,
+both are 1/2. No derivative flows to a NaN beside a number.
+"""
+
 _clip: OfThree[...] = Elementwise(
     _clipped,
     lambda _y, x, low, high: np.logical_not((raw(x) < raw(low)) | (raw(x) > raw(high))),
@@ -395,37 +667,197 @@ _clip: OfThree[...] = Elementwise(
 
 # the logistic function, the error function, and x log y
 sigmoid: Unary = Elementwise(_sigmoid, lambda y, _x: y * (1 - y), decomposed=True, scalar=_expit)
+"""Return the logistic function, ``1 / (1 + exp(-x))``, without overflow.
+
+The derivative is ``sigmoid(x) * (1 - sigmoid(x))``.
+"""
+
 # the logistic function as a slope: this derivative, unlike y * (1 - y), rounds to 0 in no tail
 _logistic: Unary = Elementwise(
     _sigmoid, lambda y, x: y * _logistic(-x), name="logistic", decomposed=True, scalar=_expit
 )
 erf: Unary = Elementwise(libm.erf, lambda _y, x: 2 * INV_SQRT_PI * _bell(x), scalar=math.erf)
+"""Return the error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t**2)`` from 0 to `x`.
+
+The derivative is ``2 / sqrt(pi) * exp(-x**2)``.
+"""
+
 erfc: Unary = Elementwise(libm.erfc, lambda _y, x: -2 * INV_SQRT_PI * _bell(x), scalar=math.erfc)
+"""Return the complementary error function, ``1 - erf(x)``, also accurate for a large `x`.
+
+The derivative is ``-2 / sqrt(pi) * exp(-x**2)``.
+"""
+
 xlogy: Binary = Elementwise(
     _xlogy, lambda _y, _x, y: log(y), lambda _y, x, y: _quotient(x, y), domain=(REAL, POSITIVE)
 )
+"""Return ``x * log(y)``, which is 0 where `x` is 0 and `y` is not NaN.
+
+The derivatives are ``log(y)`` and ``x / y``. Where `x` is 0, the derivative with respect to `y`
+is 0 for every `y`, and the derivative with respect to `x` at y = 0 is -inf.
+"""
+
 
 # operations without derivative: the result is a constant
-less: Binary = Elementwise(np.less, None, None, doc="x1 < x2.")
-less_equal: Binary = Elementwise(np.less_equal, None, None, doc="x1 <= x2.")
-greater: Binary = Elementwise(np.greater, None, None, doc="x1 > x2.")
-greater_equal: Binary = Elementwise(np.greater_equal, None, None, doc="x1 >= x2.")
-equal: Binary = Elementwise(np.equal, None, None, doc="x1 == x2.")
-not_equal: Binary = Elementwise(np.not_equal, None, None, doc="x1 != x2.")
-logical_and: Binary = Elementwise(np.logical_and, None, None, doc="Whether both are true.")
-logical_or: Binary = Elementwise(np.logical_or, None, None, doc="Whether one is true.")
-logical_xor: Binary = Elementwise(np.logical_xor, None, None, doc="Whether just one is true.")
-logical_not: Unary = Elementwise(np.logical_not, None, doc="Whether x is false.")
-bitwise_and: Binary = Elementwise(np.bitwise_and, None, None, doc="Bits that both have.")
-bitwise_or: Binary = Elementwise(np.bitwise_or, None, None, doc="Bits that one has.")
-bitwise_xor: Binary = Elementwise(np.bitwise_xor, None, None, doc="Bits that just one has.")
-left_shift: Binary = Elementwise(np.left_shift, None, None, doc="x1 * 2**x2, by its bits.")
-right_shift: Binary = Elementwise(np.right_shift, None, None, doc="x1 // 2**x2, by its bits.")
-invert: Unary = Elementwise(np.invert, None, doc="Bits that x has not.")
-isnan: Unary = Elementwise(np.isnan, None, doc="Whether x is NaN.")
-isinf: Unary = Elementwise(np.isinf, None, doc="Whether x is infinite.")
-isfinite: Unary = Elementwise(np.isfinite, None, doc="Whether x is a number, not NaN or infinite.")
-signbit: Unary = Elementwise(np.signbit, None, doc="Whether the sign of x is negative.")
+less: Binary = Elementwise(np.less, None, None)
+"""Return whether ``x1 < x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+less_equal: Binary = Elementwise(np.less_equal, None, None)
+"""Return whether ``x1 <= x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+greater: Binary = Elementwise(np.greater, None, None)
+"""Return whether ``x1 > x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+greater_equal: Binary = Elementwise(np.greater_equal, None, None)
+"""Return whether ``x1 >= x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+equal: Binary = Elementwise(np.equal, None, None)
+"""Return whether ``x1 == x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+not_equal: Binary = Elementwise(np.not_equal, None, None)
+"""Return whether ``x1 != x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+logical_and: Binary = Elementwise(np.logical_and, None, None)
+"""Return whether `x1` and `x2` are both true (not 0).
+
+The result is a constant: it has no derivative.
+"""
+
+logical_or: Binary = Elementwise(np.logical_or, None, None)
+"""Return whether `x1` or `x2` is true (not 0), or both are.
+
+The result is a constant: it has no derivative.
+"""
+
+logical_xor: Binary = Elementwise(np.logical_xor, None, None)
+"""Return whether exactly one of `x1` and `x2` is true (not 0).
+
+The result is a constant: it has no derivative.
+"""
+
+logical_not: Unary = Elementwise(np.logical_not, None)
+"""Return whether `x` is false (0).
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import deltaprop.numpy as dnp
+>>> dnp.logical_not([0.0, 2.0])
+array([ True, False])
+"""
+
+bitwise_and: Binary = Elementwise(np.bitwise_and, None, None)
+"""Return the integer whose bits are set in both `x1` and `x2`.
+
+The result is a constant: it has no derivative.
+"""
+
+bitwise_or: Binary = Elementwise(np.bitwise_or, None, None)
+"""Return the integer whose bits are set in `x1` or in `x2`.
+
+The result is a constant: it has no derivative.
+"""
+
+bitwise_xor: Binary = Elementwise(np.bitwise_xor, None, None)
+"""Return the integer whose bits are set in exactly one of `x1` and `x2`.
+
+The result is a constant: it has no derivative.
+"""
+
+left_shift: Binary = Elementwise(np.left_shift, None, None)
+"""Return `x1` with its bits moved up by `x2` places, ``x1 * 2**x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+right_shift: Binary = Elementwise(np.right_shift, None, None)
+"""Return `x1` with its bits moved down by `x2` places, ``x1 // 2**x2``.
+
+The result is a constant: it has no derivative.
+"""
+
+invert: Unary = Elementwise(np.invert, None)
+"""Return the integer whose bits are the opposite of those of `x`, ``-x - 1``.
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import deltaprop.numpy as dnp
+>>> dnp.invert([0, 5])
+array([-1, -6])
+"""
+
+isnan: Unary = Elementwise(np.isnan, None)
+"""Return whether `x` is NaN.
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import numpy as np
+>>> import deltaprop.numpy as dnp
+>>> dnp.isnan([-2.0, 0.0, np.inf, np.nan])
+array([False, False, False,  True])
+"""
+
+isinf: Unary = Elementwise(np.isinf, None)
+"""Return whether `x` is inf or -inf.
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import numpy as np
+>>> import deltaprop.numpy as dnp
+>>> dnp.isinf([-2.0, 0.0, np.inf, np.nan])
+array([False, False,  True, False])
+"""
+
+isfinite: Unary = Elementwise(np.isfinite, None)
+"""Return whether `x` is neither infinite nor NaN.
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import numpy as np
+>>> import deltaprop.numpy as dnp
+>>> dnp.isfinite([-2.0, 0.0, np.inf, np.nan])
+array([ True,  True, False, False])
+"""
+
+signbit: Unary = Elementwise(np.signbit, None)
+"""Return whether `x` has a negative sign, as -0.0 does.
+
+The result is a constant: it has no derivative.
+
+Examples
+--------
+>>> import numpy as np
+>>> import deltaprop.numpy as dnp
+>>> dnp.signbit([-2.0, 0.0, np.inf, np.nan])
+array([ True, False, False, False])
+"""
 
 
 def _listed(x: Any) -> Any:

@@ -24,7 +24,7 @@ def scipy(part: str) -> Any:
         return importlib.import_module(f"scipy.{part}")
 
 
-def _entrywise(function: Callable[[float], float], what: str) -> Callable[[Any], Any]:
+def _entrywise(function: Callable[[float], float]) -> Callable[[Any], Any]:
     def on_array(x: Any) -> Any:
         x = np.asarray(x)
         if x.dtype.kind == "c":
@@ -34,9 +34,8 @@ def _entrywise(function: Callable[[float], float], what: str) -> Callable[[Any],
         return values.reshape(x.shape).astype(dtype, copy=False)[()]
 
     on_array.__name__ = function.__name__
-    on_array.__doc__ = what
     return on_array
 
 
-erf: Callable[[Any], Any] = _entrywise(math.erf, "The error function.")
-erfc: Callable[[Any], Any] = _entrywise(math.erfc, "1 - erf(x), accurate for large x.")
+erf: Callable[[Any], Any] = _entrywise(math.erf)
+erfc: Callable[[Any], Any] = _entrywise(math.erfc)

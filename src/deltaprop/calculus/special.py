@@ -71,12 +71,7 @@ def _scipy(name: str, *partials: Any, domain: Domain | Sequence[Domain] = REAL) 
             raise TypeError(f"{name} supports only real arguments, got complex ones")
         return getattr(scipy("special"), name)(*xs)
 
-    y = _Special(forward, *partials, name=name, domain=domain)
-    fixed = [x for x, p in zip(y.operands, partials, strict=True) if p is None]
-    y.__doc__ = f"`scipy.special.{name}`, with its derivative."
-    if fixed:
-        y.__doc__ = f"{y.__doc__[:-1]}; a variable {' or '.join(fixed)} is a TypeError."
-    return y
+    return _Special(forward, *partials, name=name, domain=domain)
 
 
 # -- gamma and its kin --------------------------------------------------------------------
@@ -110,16 +105,51 @@ _zeta: Binary = _scipy(
     "zeta", None, lambda _y, s, x: -s * _zeta(s + 1, x), domain=(Domain(1.0), POSITIVE)
 )
 psi: Unary = _scipy("psi", lambda _y, x: _zeta(2.0, x), domain=POSITIVE)
+"""Return the digamma function, the derivative of ``log(gamma(x))``.
+
+The derivative is ``zeta(2, x)``, the trigamma function.
+"""
+
 gammaln: Unary = _scipy("gammaln", lambda _y, x: psi(x), domain=POSITIVE)
+"""Return the logarithm of the absolute value of the gamma function.
+
+The derivative is ``psi(x)``.
+"""
+
 rgamma: Unary = _scipy("rgamma", _rgamma_slope)
+"""Return the reciprocal of the gamma function, which is 0 at the poles of `gamma`.
+
+The derivative is ``-psi(x) * rgamma(x)``, and its limit at the poles of `gamma`.
+"""
+
 gammasgn: Unary = _scipy("gammasgn", 0, domain=POSITIVE)
+"""Return the sign of the gamma function.
+
+The derivative is ``0``.
+"""
+
 gamma: Unary = _scipy("gamma", lambda y, x: y * psi(x), domain=POSITIVE)
+"""Return the gamma function, which continues the factorial: ``gamma(n + 1) = n!``.
+
+The derivative is ``gamma(x) * psi(x)``.
+"""
+
 betaln: Binary = _scipy(
     "betaln", lambda _y, a, b: _psi_gap(a, b), lambda _y, a, b: _psi_gap(b, a), domain=POSITIVE
 )
+"""Return the logarithm of the absolute value of the beta function.
+
+The derivatives are ``psi(a) - psi(a + b)`` and ``psi(b) - psi(a + b)``.
+"""
+
 beta: Binary = _scipy(
     "beta", lambda y, a, b: y * _psi_gap(a, b), lambda y, a, b: y * _psi_gap(b, a), domain=POSITIVE
 )
+"""Return the beta function, ``gamma(a) * gamma(b) / gamma(a + b)``.
+
+The derivatives are ``beta(a, b) * (psi(a) - psi(a + b))`` and
+``beta(a, b) * (psi(b) - psi(a + b))``.
+"""
 
 
 def _gamma_density(a: Any, x: Any) -> Any:
@@ -127,9 +157,21 @@ def _gamma_density(a: Any, x: Any) -> Any:
 
 
 gammainc: Binary = _scipy("gammainc", None, lambda _y, a, x: _gamma_density(a, x), domain=POSITIVE)
+"""Return the regularised lower incomplete gamma function, the distribution function of gamma(a).
+
+The derivative with respect to `x` is ``exp(-x) * x**(a - 1) / gamma(a)``.
+There is no derivative with respect to `a`: a variable there raises a TypeError.
+"""
+
 gammaincc: Binary = _scipy(
     "gammaincc", None, lambda _y, a, x: -_gamma_density(a, x), domain=POSITIVE
 )
+"""Return the regularised upper incomplete gamma function, ``1 - gammainc(a, x)``.
+
+The derivative with respect to `x` is ``-exp(-x) * x**(a - 1) / gamma(a)``.
+There is no derivative with respect to `a`: a variable there raises a TypeError.
+"""
+
 betainc: OfThree[...] = _scipy(
     "betainc",
     None,
@@ -137,19 +179,57 @@ betainc: OfThree[...] = _scipy(
     lambda _y, a, b, x: exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b)),
     domain=(POSITIVE, POSITIVE, FRACTION),
 )
+"""Return the regularised incomplete beta function, the distribution function of beta(a, b).
+
+The derivative with respect to `x` is ``x**(a - 1) * (1 - x)**(b - 1) / beta(a, b)``.
+There is no derivative with respect to `a` or `b`: a variable there raises a TypeError.
+"""
+
 
 # -- Bessel functions ---------------------------------------------------------------------
 
 jv: Binary = _scipy(
     "jv", None, lambda _y, v, x: 0.5 * (jv(v - 1, x) - jv(v + 1, x)), domain=POSITIVE
 )
+"""Return the Bessel function of the first kind and of real order `v`.
+
+The derivative with respect to `x` is ``(jv(v - 1, x) - jv(v + 1, x)) / 2``.
+There is no derivative with respect to `v`: a variable there raises a TypeError.
+"""
+
 yv: Binary = _scipy(
     "yv", None, lambda _y, v, x: 0.5 * (yv(v - 1, x) - yv(v + 1, x)), domain=POSITIVE
 )
+"""Return the Bessel function of the second kind and of real order `v`.
+
+The derivative with respect to `x` is ``(yv(v - 1, x) - yv(v + 1, x)) / 2``.
+There is no derivative with respect to `v`: a variable there raises a TypeError.
+"""
+
 j0: Unary = _scipy("j0", lambda _y, x: -j1(x))
+"""Return the Bessel function of the first kind and of order 0.
+
+The derivative is ``-j1(x)``.
+"""
+
 j1: Unary = _scipy("j1", lambda _y, x: 0.5 * (j0(x) - jv(2.0, x)))
+"""Return the Bessel function of the first kind and of order 1.
+
+The derivative is ``(j0(x) - jv(2, x)) / 2``.
+"""
+
 y0: Unary = _scipy("y0", lambda _y, x: -y1(x), domain=POSITIVE)
+"""Return the Bessel function of the second kind and of order 0.
+
+The derivative is ``-y1(x)``.
+"""
+
 y1: Unary = _scipy("y1", lambda _y, x: 0.5 * (y0(x) - yv(2.0, x)), domain=POSITIVE)
+"""Return the Bessel function of the second kind and of order 1.
+
+The derivative is ``(y0(x) - yv(2, x)) / 2``.
+"""
+
 
 # -- modified Bessel functions ------------------------------------------------------------
 
@@ -161,16 +241,49 @@ def _i1e_slope(y: Any, x: Any) -> Any:
 iv: Binary = _scipy(
     "iv", None, lambda _y, v, x: 0.5 * (iv(v - 1, x) + iv(v + 1, x)), domain=POSITIVE
 )
+"""Return the modified Bessel function of the first kind and of real order `v`.
+
+The derivative with respect to `x` is ``(iv(v - 1, x) + iv(v + 1, x)) / 2``.
+There is no derivative with respect to `v`: a variable there raises a TypeError.
+"""
+
 ive: Binary = _scipy(
     "ive",
     None,
     lambda y, v, x: 0.5 * (ive(v - 1, x) + ive(v + 1, x)) - sign(x) * y,
     domain=POSITIVE,
 )
-i0: Unary = Elementwise(np.i0, lambda _y, x: i1(x), doc="Modified Bessel function of order 0.")
+"""Return ``iv(v, x) * exp(-abs(x))``, which does not overflow.
+
+The derivative with respect to `x` is
+``(ive(v - 1, x) + ive(v + 1, x)) / 2 - sign(x) * ive(v, x)``.
+There is no derivative with respect to `v`: a variable there raises a TypeError.
+"""
+
+i0: Unary = Elementwise(np.i0, lambda _y, x: i1(x))
+"""Return the modified Bessel function of the first kind and of order 0.
+
+The derivative is ``i1(x)``.
+"""
+
 i0e: Unary = _scipy("i0e", lambda y, x: i1e(x) - sign(x) * y, domain=NONZERO)
+"""Return ``i0(x) * exp(-abs(x))``, which does not overflow.
+
+The derivative is ``i1e(x) - sign(x) * i0e(x)``. At the kink, x = 0, it is 0.
+"""
+
 i1: Unary = _scipy("i1", lambda _y, x: 0.5 * (i0(x) + iv(2.0, x)))
+"""Return the modified Bessel function of the first kind and of order 1.
+
+The derivative is ``(i0(x) + iv(2, x)) / 2``.
+"""
+
 i1e: Unary = _scipy("i1e", _i1e_slope, domain=NONZERO)
+"""Return ``i1(x) * exp(-abs(x))``, which does not overflow.
+
+The derivative is ``i0e(x) - (sign(x) + 1 / x) * i1e(x)``. At 0 it is 1/2.
+"""
+
 
 # -- the normal distribution --------------------------------------------------------------
 
@@ -197,6 +310,10 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
 
 
 erfcx: Unary = _scipy("erfcx", _erfcx_slope)
+"""Return ``exp(x**2) * erfc(x)``, which does not underflow.
+
+The derivative is ``2 * x * erfcx(x) - 2 / sqrt(pi)``.
+"""
 
 
 # each by its nearer tail, which is accurate; the two tails agree at the median
@@ -205,11 +322,21 @@ erfinv: Unary = _scipy(
     lambda y, x: 0.5 * SQRT_PI * where(raw(x) < 0, _growth(-y, 1 + x), _growth(y, 1 - x)),
     domain=UNIT,
 )
+"""Return the inverse of the error function: the number whose `erf` is `x`.
+
+The derivative is ``sqrt(pi) / 2 * exp(erfinv(x)**2)``. At -1 and 1 it is infinite.
+"""
+
 erfcinv: Unary = _scipy(
     "erfcinv",
     lambda y, x: -0.5 * SQRT_PI * where(raw(x) < 1, _growth(y, x), _growth(-y, 2 - x)),
     domain=Domain(0.0, 2.0),
 )
+"""Return the inverse of the complementary error function: the number whose `erfc` is `x`.
+
+The derivative is ``-sqrt(pi) / 2 * exp(erfcinv(x)**2)``. At 0 and 2 it is infinite.
+"""
+
 ndtri: Unary = _scipy(
     "ndtri",
     lambda y, p: (
@@ -219,7 +346,17 @@ ndtri: Unary = _scipy(
     ),
     domain=FRACTION,
 )
+"""Return the quantile function of the normal distribution: the number whose `ndtr` is `p`.
+
+The derivative is ``sqrt(2 * pi) * exp(ndtri(p)**2 / 2)``. At 0 and 1 it is infinite.
+"""
+
 log_ndtr: Unary = _scipy("log_ndtr", _log_ndtr_slope)
+"""Return the logarithm of the normal distribution function `ndtr`, also accurate in its tail.
+
+The derivative is ``exp(-x**2 / 2) / (sqrt(2 * pi) * ndtr(x))``.
+"""
+
 
 # -- logarithms and entropies -------------------------------------------------------------
 
@@ -269,20 +406,48 @@ xlog1py: Binary = Elementwise(
     lambda _y, a, b: _quotient(a, 1 + b),
     domain=(REAL, Domain(-1.0)),
 )
+"""Return ``a * log(1 + b)``, which is 0 where `a` is 0 and `b` is not NaN.
+
+The derivatives are ``log1p(b)`` and ``a / (1 + b)``. Where `a` is 0, the derivative with respect
+to `b` is 0 for every `b`.
+"""
+
 logit: Unary = Elementwise(_logit, lambda _y, x: 1 / (x * (1 - x)), domain=FRACTION)
+"""Return the log-odds ``log(x / (1 - x))``, the inverse of the logistic function.
+
+The derivative is ``1 / (x * (1 - x))``. At 0 and 1 it is infinite.
+"""
+
 entr: Unary = Elementwise(_entr, lambda _y, x: -1 - log(x), domain=POSITIVE)
+"""Return the entropy term ``-x * log(x)``, which is 0 at 0 and -inf for a negative `x`.
+
+The derivative is ``-1 - log(x)``. At 0 it is infinite.
+"""
+
 rel_entr: Binary = Elementwise(
     _rel_entr,
     lambda _y, a, b: _log_ratio(a, b) + 1,
     lambda _y, a, b: -_quotient(a, b),
     domain=POSITIVE,
 )
+"""Return the relative entropy term ``a * log(a / b)``, which is 0 where `a` is 0.
+
+The derivatives are ``1 + log(a / b)`` and ``-a / b``. Where `a` is 0, the derivative with respect
+to `b` is 0 for every `b`.
+"""
+
 kl_div: Binary = Elementwise(
     _kl_div,
     lambda _y, a, b: _log_ratio(a, b),
     lambda _y, a, b: 1 - _quotient(a, b),
     domain=POSITIVE,
 )
+"""Return the divergence ``a * log(a / b) - a + b``, which is `b` where `a` is 0.
+
+The derivatives are ``log(a / b)`` and ``1 - a / b``. Where `a` is 0, the derivative with respect
+to `b` is 1 for every `b`.
+"""
+
 
 # -- what users call ----------------------------------------------------------------------
 

@@ -151,9 +151,7 @@ class Elementwise(Primitive):
         self.slope: Any = partials[0] if alone else None
         self.vjp_floats: Rule = vjp_of_scalars(self)
         if ufunc:  # NumPy's docstring describes more than this operation does
-            gradient = "with its derivative" if self.smooth else "with a constant as result"
-            more = f"`numpy.{forward.__name__}` on arrays and Values, {gradient}."
-            self.__doc__ = "\n\n".join([*filter(None, [facts.get("doc")]), more])
+            self.doc = facts.get("doc") or f"`numpy.{forward.__name__}`, on Values too."
         self.__dict__["__signature__"] = self._signature()
 
     @property

@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
 from types import MethodType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -41,6 +41,16 @@ REGISTRY: dict[str, Primitive] = {}
 def named(name: str) -> Primitive:
     """Return the operation of this name."""
     return REGISTRY[name]
+
+
+class _Docstring:
+    """The docstring of a kind of operations; that of an operation, composed on demand."""
+
+    def __init__(self, kind: str | None) -> None:
+        self.kind = kind
+
+    def __get__(self, operation: Primitive | None, owner: Any = None) -> str | None:
+        return self.kind if operation is None else type(operation).documented(operation)
 
 
 class Primitive:
@@ -91,6 +101,8 @@ class Primitive:
     reads_params = False
     # whether the operation takes what is the same for all samples into a batch
     enters = False
+    # the docstring of an operation; `deltaprop.numpy.dispatch` sets that of the elementwise kind
+    documented: ClassVar[Callable[[Any], str | None]] = operator.attrgetter("doc")
 
     def __init__(
         self,
@@ -117,8 +129,11 @@ class Primitive:
         self.buffered: bool = buffered
         self.batch: Word | None = steps if batch is None and decomposed else batch
         self.__name__ = name
-        self.__doc__ = doc or getattr(forward, "__doc__", None)
+        self.doc: str | None = doc or getattr(forward, "__doc__", None)
         REGISTRY[name] = self
+
+    def __init_subclass__(cls) -> None:
+        cls.__doc__ = _Docstring(cls.__doc__)  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return self.name

@@ -12,7 +12,7 @@ import numpy as np
 from ..calculus import elementwise, reductions, shaping
 from ..graph import DuckArray, Elementwise, gathered, holds_nodes, is_array, raw
 from ..value import Value
-from . import fft, keywords, linalg, special
+from . import docstrings, fft, keywords, linalg, special
 
 _NOT_GIVEN = object()
 
@@ -21,6 +21,7 @@ def register(namespace: ModuleType) -> None:
     """Tell Values their namespace, and our function for each function of NumPy and SciPy."""
     Value._namespace = namespace
     Elementwise.with_keywords = staticmethod(keywords.of_operation)
+    Elementwise.documented = staticmethod(docstrings.of_operation)
     Value._of_scipy = staticmethod(special.of_scipy)
     table = Value._functions
     by_rule: dict[Any, Any] = {}  # the public function, by the function that computes it

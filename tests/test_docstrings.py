@@ -1,0 +1,68 @@
+"""Everything public says what it is; formulas and examples of operations are true."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from math import pi
+
+import numpy as np
+import pytest
+
+import deltaprop as dp
+import deltaprop.numpy as dnp
+from deltaprop.graph import Elementwise
+
+from .docstrings import ENTRY, in_reference, missing, unique, walked
+
+OPERATIONS = {e.thing.name: e.thing for e in unique() if isinstance(e.thing, Elementwise)}
+SMOOTH = [name for name, op in OPERATIONS.items() if set(op.partials) != {None}]
+# how much of what is public may lack it
+ALLOWED = {
+    "a docstring of its own": 0.05,
+    "Parameters": 0.65,
+    "Returns": 0.65,
+    "Examples": 0.55,
+    ENTRY: 0.0,
+}
+
+
+def test_everything_public_is_documented() -> None:
+    every = {ENTRY: len(list(walked()))}
+    for what, names in missing(in_reference()).items():
+        assert len(names) <= ALLOWED[what] * every.get(what, len(unique())), (what, names)
+
+
+def formulas(operation: Elementwise) -> list[str]:
+    """The derivatives of an operation, as its docstring says them."""
+    text = " ".join((operation.__doc__ or "").partition("\n\nParameters")[0].split())
+    said = re.search(r"The derivatives? (?:with respect to `\w+` )?(?:is|are) (.*?)\.(?= |$)", text)
+    return re.findall("``(.*?)``", said[1]) if said else []
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_each_formula_is_the_derivative(name: str) -> None:
+    operation, rng = OPERATIONS[name], np.random.default_rng(0)
+    lows = [max(domain.low, -3.0) for domain in operation.domain]
+    xs = [
+        rng.uniform(low, min(low + 6.0, domain.high), 20)
+        for low, domain in zip(lows, operation.domain, strict=True)
+    ]
+    moving = [p is not None for p in operation.partials]
+    values = [dp.Value(x) if m else x for x, m in zip(xs, moving, strict=True)]
+    operation(*values).sum().backward()
+    known = vars(dnp) | vars(dnp.special) | {"pi": pi}
+    known |= dict(zip(operation.operands, xs, strict=True))
+    said = [np.full(20, eval(code, known)) for code in formulas(operation)]
+    found = [value.grad for value in values if isinstance(value, dp.Value)]
+    np.testing.assert_allclose(said, found, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_composed_example_runs(name: str) -> None:
+    said: list[str] = []
+    text = OPERATIONS[name].__doc__ or ""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(test, out=said.append).failed == 0, "".join(said)
+    assert test.examples

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial" / "9-framework.md"
 CELLS = re.findall(
-    r"^```{code-cell} ipython3\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
+    r"^```{code-cell} ipython3\n(?::[^\n]*\n)*(.*?)^```$",
+    PAGE.read_text("utf-8"),
+    re.DOTALL | re.MULTILINE,
 )
 FRAMEWORK = [cell for cell in CELLS if cell.startswith("# part ")]
 

@@ -10,6 +10,7 @@ import pytest
 
 import deltaprop as dp
 import deltaprop.numpy as dnp
+from deltaprop.calculus.indexing import At
 
 RNG = np.random.default_rng(0)
 X, ROWS = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(3, 5))
@@ -117,6 +118,16 @@ def test_a_sample_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
     is_the_loop(f, X)
     assert "<3 samples of shape (4, 5), float64>" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_a_derivative() -> None:
+    def g(x: Any) -> Any:
+        return dnp.sum(dp.grad(lambda x: dnp.sum(np.tanh(x) * x[0]))(x) ** 2)
+
+    for f in (g, dp.grad(g), dp.hessian(g)):
+        is_the_loop(f, ROWS)
+    np.testing.assert_allclose(dp.checkpoint(g)(ROWS[0]), g(ROWS[0]))
+    np.testing.assert_allclose(dp.grad(dp.checkpoint(g))(ROWS[0]), dp.grad(g)(ROWS[0]))
 
 
 MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
@@ -249,3 +260,42 @@ def test_a_layer_that_would_keep_statistics_of_each_sample_keeps_none() -> None:
     for name, data in norm.state_dict().items():
         np.testing.assert_array_equal(data, before[name])
     is_the_loop(norm.eval(), SQUARES)
+
+
+NESTED: dict[str, Callable[..., Any]] = {
+    "grad": dp.grad,
+    "jacobian": dp.jacobian,
+    "hessian": dp.hessian,
+    "jvp": lambda f: lambda x: dp.jvp(f, (x,), (2 * x,))[1],
+    "vjp": lambda f: lambda x: dp.vjp(f, x)[1](3.0)[0],
+    "hvp": lambda f: lambda x: dp.hvp(f, (x,), (x,)),
+    "vmap": lambda f: lambda x: dp.vmap(lambda y: f(y * x))(x),
+    "compile": dp.compile,
+    "checkpoint": dp.checkpoint,
+}
+OF_NESTED: dict[str, Callable[..., Any]] = {
+    "tanh": lambda x: dnp.sum(np.tanh(x) * x[0]),
+    "sort": lambda x: dnp.sum(np.sort(x) ** 3 * np.arange(4)),
+    "places": lambda x: dnp.sum(np.take_along_axis(x, np.argsort(-x), 0) ** 3),
+    "updates": lambda x: dnp.sum(At(x)[np.argmax(dp.stop_gradient(x))].multiply(x[0]) ** 2),
+    "prod": lambda x: np.prod(x) * dnp.norm(x) ** 2,
+    "matrix": lambda x: np.linalg.slogdet(np.outer(x, x) + np.diag(np.arange(1.0, 5.0)))[1] ** 2,
+    "branch": lambda x: dnp.sum(dnp.where(x > 0, dnp.log(x) * x, x**3)),
+}
+
+
+@pytest.mark.parametrize("outer", NESTED)
+@pytest.mark.parametrize("inner", NESTED)
+def test_transforms_nest_in_any_order(inner: str, outer: str) -> None:
+    places = [list(NESTED).index(name) for name in (inner, outer)]
+    f = [*OF_NESTED.values()][sum(places) % len(OF_NESTED)]
+
+    def nested(x: Any) -> Any:
+        with np.errstate(invalid="ignore"):
+            return NESTED[outer](lambda x: dnp.sum(NESTED[inner](f)(x)))(x)
+
+    rows = RNG.normal(size=(2, 4))
+    is_the_loop(nested, rows, rtol=1e-7)
+    with np.errstate(invalid="ignore"):
+        mapped = dp.compile(dp.vmap(nested))(rows)
+    np.testing.assert_allclose(mapped, dp.vmap(nested)(rows), 1e-9, 1e-12)

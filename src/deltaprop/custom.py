@@ -13,7 +13,7 @@ from .calculus import shaping
 from .graph import Node, Primitive, outside, raw, shape_of, verify
 from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
-from .graph.node import MODE
+from .graph.node import MODE, _serial
 from .graph.primitive import kept
 from .transforms import Evaluation, checked, is_variable, same, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
@@ -68,8 +68,11 @@ class _Watch(Mode):
 
     def __init__(self) -> None:
         self.captured: dict[Node, None] = {}
+        self.start: int = next(_serial)
 
     def replacement(self, x: Node) -> Node:
+        if x.serial < self.start:  # made inside
+            return x
         self.captured[x] = None
         return x.constant(raw(x))
 

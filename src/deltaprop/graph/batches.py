@@ -288,20 +288,24 @@ def refuse_samples(serial: int, data: Any) -> None:
         )
 
 
-def _replaced(x: Any, new: Callable[[Batched], Any]) -> Any:
+def _replaced(x: Any, new: Callable[[Any], Any], kind: type = Batched) -> Any:
     """Return arguments or parameters with other data in the place of batched ones."""
-    if isinstance(x, Batched):
+    if isinstance(x, kind):
         return new(x)
     if isinstance(x, dict):
-        return {key: _replaced(item, new) for key, item in x.items()}
+        return {key: _replaced(item, new, kind) for key, item in x.items()}
     if type(x) is tuple or type(x) is list:
-        return type(x)([_replaced(item, new) for item in x])
+        return type(x)([_replaced(item, new, kind) for item in x])
     return x
 
 
 def stand_ins(x: Any) -> Any:
-    """Return arguments with arrays of the same shape and dtype for batched ones."""
-    return _replaced(x, lambda b: np.ndarray(b.shape, b.dtype, _NOTHING, strides=(0,) * b.ndim))
+    """Return arguments with arrays of the same shape and dtype for those that are not known."""
+
+    def array(x: DuckArray) -> np.ndarray:
+        return np.ndarray(x.shape, x.dtype, _NOTHING, strides=(0,) * len(x.shape))
+
+    return _replaced(x, array, DuckArray)
 
 
 _NOTHING = bytes(32)  # of the largest dtype
@@ -344,9 +348,10 @@ def _joined(function: Any, level: Level, rows: list[Any]) -> Any:
     if first is None:
         return None
     if not isinstance(first, DATA) or any(np.shape(row) != np.shape(first) for row in rows):
+        name = function.args[0] if isinstance(function, partial) else function.__name__
         raise BatchError(
-            f"vmap: {getattr(function, '__name__', function)} gives no numbers, or its result has "
-            "another shape for each sample: keep the shape, e.g. with deltaprop.numpy.where"
+            f"vmap: {name} gives no numbers, or its result has another shape for each sample: keep "
+            "the shape, e.g. with deltaprop.numpy.where"
         )
     whole = np.stack(rows)[: level.size]
     return level.samples(whole, getattr(first, "number", type(first) in (float, int, complex)))

@@ -321,7 +321,7 @@ restrict = Selection(
 scatter: Selection = Selection(
     "scatter",
     _scatter,
-    lambda g, *xs, indices, shape, dtype: [g[index] for index in indices],
+    lambda g, *xs, indices, shape, dtype: [named("getitem")(g, index=i) for i in indices],
     several=True,
     fills=True,
     adds=True,

@@ -149,7 +149,7 @@ class Primitive:
     def __call__(self, *args: Array, **params: Any) -> Any:
         mode = MODE.get()
         if mode is None:
-            if len(args) == 1 and type(args[0]) is np.ndarray:
+            if len(args) == 1 and type(args[0]) is np.ndarray and not self.reads_params:
                 return self.evaluate(args[0], **params)  # rules on raw data call it like this
             return self.apply(args, params)
         return mode.record(self, args, params)

@@ -56,7 +56,7 @@ X = TypeVar("X", bound=Any)  # Any lets type checkers accept any lambda
 Aux = TypeVar("Aux")
 
 # separates the argument of a transform from the function, so that a pass knows where to end
-same = Selection(
+same: Selection = Selection(
     "same",
     lambda x: x.view() if isinstance(x, np.ndarray) else x,
     lambda g, x: g,

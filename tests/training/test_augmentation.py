@@ -185,7 +185,7 @@ def test_without_scipy(monkeypatch: Any) -> None:
         return found(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ImportError, match=r"deltaprop\[special\]"):
+    with pytest.raises(ImportError, match="pip install scipy"):
         Rotate()(pictures(0, 2, 3, 3), np.random.default_rng(0))
 
 

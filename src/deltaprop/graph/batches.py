@@ -40,8 +40,8 @@ class Level:
 
     def __init__(self, size: int, start: int) -> None:
         self.rank: int = next(_ranks)
-        self.size = size
-        self.start = start
+        self.size: int = size
+        self.start: int = start
 
     def whole(self, x: Any) -> Any:
         """Return the data of all samples, the same for each if they are not batched."""
@@ -70,11 +70,11 @@ class Batched(DuckArray):
     __slots__ = ("_whole", "dtype", "factors", "level", "number", "rank", "shape")
 
     def __init__(self, level: Level, whole: Any, number: bool = False) -> None:
-        self.level = level
+        self.level: Level = level
         self.rank: int = level.rank
-        self.shape = whole.shape[1:]
-        self.dtype = whole.dtype
-        self.number = number
+        self.shape: tuple[int, ...] = whole.shape[1:]
+        self.dtype: Any = whole.dtype
+        self.number: bool = number
         self._whole = whole
         self.factors: Any = None
 

@@ -4,12 +4,15 @@ import atexit
 import multiprocessing
 import os
 import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import deltaprop
 
 HERE = Path(__file__).parent
+URLS = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
 sys.path.insert(0, str(HERE / "support"))
 # the kernels that run the cells find `support` and the examples, too
 PATHS = [HERE / "support", HERE.parent / "examples", os.environ.get("PYTHONPATH", "")]
@@ -38,11 +41,13 @@ extensions = [
     "numpydoc",
     "myst_nb",
     "sphinx_design",
+    "sphinx_copybutton",
     "formulas",
     "outputs",
     "namespace",
+    "gallery",
 ]
-exclude_patterns = ["_build", "support", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "support", "gallery/cards.md", "**.ipynb_checkpoints"]
 templates_path = ["_templates"]
 nitpicky = False
 default_role = "code"
@@ -74,6 +79,10 @@ html_logo = html_favicon = "_static/delta.svg"
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {"index": []}
+html_context = {
+    "edit_page_url_template": f"{URLS['Repository']}/edit/main/docs/{{{{ file_name }}}}",
+    "edit_page_provider_name": "GitHub",
+}
 html_theme_options = {
     "logo": {"text": "deltaprop"},
     "navbar_align": "left",
@@ -85,5 +94,19 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": ["page-toc", "edit-this-page"],
+    "use_edit_page_button": True,
+    "icon_links": [
+        {"name": "Source code", "url": URLS["Repository"], "icon": "fa-brands fa-github"},
+    ],
 }
+
+
+def setup(app: Any) -> None:
+    app.connect("html-page-context", no_edit_button)
+
+
+def no_edit_button(_app: Any, page: str, _template: str, context: Any, _tree: Any) -> None:
+    """A page that is made at build has no source to edit."""
+    if page.startswith(("gallery/", "reference/generated/")):
+        context["theme_use_edit_page_button"] = False

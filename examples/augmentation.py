@@ -30,7 +30,7 @@ LOOKS = {
     "noise, rotation": (BLUE, "s"),
     "noise, rotation, shift": (ORANGE, "D"),
 }
-TESTS = ("in the middle", "shifted by a pixel")
+TESTS = ("centred", "shifted by a pixel")
 
 
 def digits(count: int, seed: int) -> Any:
@@ -88,7 +88,7 @@ def draw_accuracies(panels: Any, found: dict[str, Any]) -> None:
                 color=colour, capsize=2, label=name,
             )  # fmt: skip
         panel.set(xscale="log", xticks=counts, xticklabels=counts, xlabel="training images")
-        panel.set(title=f"test digits {TESTS[test]}")
+        panel.set(title=f"test digits: {TESTS[test]}")
         panel.minorticks_off()
     panels[0].set(ylabel="accuracy, %")
     panels[0].legend(title="change", loc="lower right")

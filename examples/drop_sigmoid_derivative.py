@@ -172,7 +172,7 @@ def conclude(taken: dict[str, list[Run]]) -> dict[str, dict[str, float]]:
         )
         print(f"  No c explains up to {unexplained[-1]:.0%} of the whole step,", end=" ")
         print(f"and up to {unexplained[:-1].max():.0%} of the step of one layer.")
-        print(f"  {uphill:.0%} of the steps increase the loss.")
+        print(f"  {uphill:.0%} of the steps point uphill.")
         print(f"  Compared with the exact gradient: {to_exact}.")
         print(f"  Compared with the exact gradient, layerwise: {to_layerwise}.")
         if to_exact.startswith("better") and not to_layerwise.startswith("better"):

@@ -1,8 +1,8 @@
-"""Tables of what corresponds: a row is tried in both libraries before it is shown.
+"""Tables of corresponding code: a row is run in both libraries before it is shown.
 
 Both cells are code, and what their last lines are must be the same numbers. A row of statements
-has no number to compare: there both must just run. Where a peer is not installed, its side is
-shown untried, and the table says so.
+has no number to compare: there both must just run. Where the other library is not
+installed, its side is shown untried, and the table says so.
 """
 
 import warnings
@@ -27,9 +27,9 @@ def table(package: str, title: str, setups: tuple[str, str], rows: Sequence[Sequ
         if installed and not same(expected := run(setups[0], theirs), found):
             raise AssertionError(f"{theirs}\ngives {expected}, but\n{ours}\ngives {found}")
         lines += [*cell("* - ", theirs), *cell("  - ", ours), f"  - {' '.join(remark)}"]
-    tried = f"Each row has just been run in {title} and here, with equal results."
-    untried = f"{title} is not installed where this page was built: only our side was run."
-    return "\n".join([*lines, "::::", "", f"*{tried if installed else untried}*"])
+    tried = f"Each row was run in {title} and in deltaprop when this page was built, with equal"
+    untried = f"{title} was not installed when this page was built: only deltaprop's side was run."
+    return "\n".join([*lines, "::::", "", f"*{f'{tried} results.' if installed else untried}*"])
 
 
 def cell(bullet: str, code: str) -> list[str]:
@@ -75,4 +75,4 @@ def numbers(x: Any) -> np.ndarray:
         x = getattr(x, method, lambda x=x: x)()
     if not isinstance(x, np.ndarray | np.generic):
         x = getattr(x, "data", x)  # of MyGrad's tensor, of micrograd's Value
-    return np.ravel(np.asarray(x, float))
+    return np.ravel(np.asarray(x, complex))

@@ -39,7 +39,12 @@ GROUPS = {
         "early_stopping",
         "checkpoints",
     ],
-    "Derivatives and devices": ["prove_your_own", "rosenbrock_newton", "data_parallel"],
+    "Derivatives and devices": [
+        "prove_your_own",
+        "rosenbrock_newton",
+        "per_sample_gradients",
+        "data_parallel",
+    ],
 }
 
 

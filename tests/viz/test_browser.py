@@ -224,7 +224,7 @@ def test_an_mlp_on_a_phone(visit):
             assert re.fullmatch(r"∂L\s*∂(L|[AWbZ]\s*[12])", fraction)
         page.tap("#next")
     assert len(cards) == 6
-    assert all("✓ agrees with the sweep" in card for card in cards)
+    assert all("✓ agrees with autodiff" in card for card in cards)
 
 
 def test_matrices_stand_one_by_one(visit):

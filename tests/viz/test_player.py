@@ -177,6 +177,29 @@ def test_layer_deltas_stand_beside_their_steps(tmp_path, loss, mode):
     assert mode == "rashid" or beside["Z2"]["rule"] == hidden[mode]
 
 
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("normalization", [None, "batch", "layer"])
+def test_dropout_and_normalised_layers_have_formulas(tmp_path, normalization, dropout, mode):
+    mlp = dp.nn.MLP([2, 4, 3, 1], "sigmoid", "sigmoid", dropout=dropout, rng=2,
+                    normalization=normalization)  # fmt: skip
+    getattr(mlp, mode)()
+    loss = dp.nn.mse(mlp(np.tile(X, (2, 1))), np.tile(T, (2, 1)))
+    told = story(play(loss, tmp_path / "page.html", mlp))
+    names = [box["name"] for box in told["boxes"]]
+    lines = [line for s in told["steps"] for line in s.get("lines", [])]
+    beside = {names[line["to"]]: line["card"] for line in lines if "card" in line}
+    norms = {f"norms.{k}.{part}" for k in (0, 1) for part in ("weight", "bias")}
+    wanted = {name for name, _ in mlp.named_parameters()} & norms | {"Z1", "Z2", "Z3", "W1"}
+    assert wanted <= beside.keys()
+    assert all(card["agree"] for card in beside.values())
+    assert ("⊙ c" in beside["Z1"]["rule"]) == bool(dropout and mode == "train")
+    assert ("γ1" in beside["Z1"]["rule"]) == bool(normalization)
+    if mode == "train" and normalization == "batch":
+        with pytest.raises(ValueError, match=r"the model has changed since, for example by \.eval"):
+            play(dp.nn.mse(mlp.eval()(X), T), tmp_path / "page.html", mlp.train())
+
+
 def test_a_formula_that_differs_says_so():
     from deltaprop.viz.cards import Card
 

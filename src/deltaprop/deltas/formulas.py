@@ -32,6 +32,11 @@ or over a row of units. Then (2) gives the error u = dL/dY_l, and
 where means run over the same axis as those of Z. Batch normalisation in evaluation divides by a
 constant: delta_l = h / s.
 
+With dropout, the next layer takes A_l * M_l, where an entry of the mask M_l is 0 or 1 / (1 - p).
+Then (3) has A_(l-1) * M_(l-1) in place of A_(l-1), and (5) is
+
+    e_(l-1) = (delta_l W_l^T) * M_(l-1)                                                         (8)
+
 The formulas share no code with autodiff; otherwise `deltaprop.deltas.compare` would show nothing.
 
 Sources: Rumelhart, Hinton and Williams (Nature 323, 1986); Bishop, "Pattern Recognition and
@@ -42,7 +47,7 @@ for (6) and (7), Ioffe and Szegedy, "Batch normalization" (2015), section 3.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -226,7 +231,13 @@ class Deltas:
 
 
 def layer_deltas(
-    mlp: nn.MLP, X: Any, T: Any, loss: LossName = "mse", error_propagation: Propagation = "exact"
+    mlp: nn.MLP,
+    X: Any,
+    T: Any,
+    loss: LossName = "mse",
+    error_propagation: Propagation = "exact",
+    *,
+    masks: Sequence[Any] = (),
 ) -> Deltas:
     """Compute Z, A, delta, dW and db of every layer by the formulas.
 
@@ -249,6 +260,8 @@ def layer_deltas(
         "binary_cross_entropy", "exact" and "rashid" use the short form for delta_L, which
         includes f'. "rashid" propagates e_L = dL/dA_L = (A - T) / (A (1 - A)) / count, and
         "linear" uses e_L as delta_L.
+    masks : sequence of ndarray (N, n_l)
+        The masks of dropout that the hidden layers were multiplied by; by default no dropout.
 
     Examples
     --------
@@ -266,13 +279,15 @@ def layer_deltas(
         raise ValueError(f"{error_propagation!r} is not defined for normalised layers: use 'exact'")
     W = [layer.weight.numpy() for layer in mlp.layers]
 
-    A, Z, Y, normalized = [X], [], [], {}  # layer k turns A[k] into A[k + 1]
+    inputs, A, Z, Y, normalized = [X], [], [], [], {}  # layer k turns inputs[k] into A[k]
     for k, layer in enumerate(mlp.layers):
-        Z.append(A[k] @ W[k] if layer.bias is None else A[k] @ W[k] + layer.bias.numpy())
+        product = inputs[k] @ W[k]
+        Z.append(product if layer.bias is None else product + layer.bias.numpy())
         if k in norms:
             normalized[k] = _Normalized(norms[k], Z[k])
         Y.append(normalized[k].Y if k in norms else Z[k])
         A.append(_activate(layer.activation, Y[k]))
+        inputs.append(A[k] * masks[k] if k < len(masks) else A[k])
     output = A[-1]
     if loss == "binary_cross_entropy" and np.any((output < 0) | (output > 1)):
         raise ValueError(
@@ -290,12 +305,13 @@ def layer_deltas(
         elif short_form and not found:
             delta = (output - T) / count
         else:
-            delta = _through_activation(layer.activation, e, Y[k], A[k + 1])
+            delta = _through_activation(layer.activation, e, Y[k], A[k])
         delta, *of_norm = normalized[k].back(delta) if k in norms else (delta,)
         db = None if layer.bias is None else np.dot(np.ones(len(delta), delta.dtype), delta)
-        found.append(LayerDeltas(Z[k], A[k + 1], delta, A[k].T @ delta, db, *of_norm))
+        found.append(LayerDeltas(Z[k], A[k], delta, inputs[k].T @ delta, db, *of_norm))
         if k > 0:
             e = (e if error_propagation == "rashid" else delta) @ W[k].T
+            e = e * masks[k - 1] if k <= len(masks) else e
     return Deltas(float(terms(output, T).sum() / count), tuple(reversed(found)))
 
 

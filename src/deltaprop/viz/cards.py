@@ -53,27 +53,35 @@ def cards(picture: Picture, model: Any) -> dict[int, Card]:
             "the layer-delta formulas are those of an nn.MLP that was applied once: give play an "
             "MLP that the loss was computed with, or no model"
         )
-    if model.norms:
-        raise ValueError("play writes no formulas for normalised layers: give play no model")
     propagation: Any = model.layers[0].error_propagation
+    masks = [mask for a in used[1:] if (mask := _mask(a.X)) is not None]
     name: Any = found[0] if found else None
     by_formula = found and deltas.layer_deltas(
-        model, raw(used[0].X), raw(found[1]), name, propagation
+        model, raw(used[0].X), raw(found[1]), name, propagation, masks=masks
     )
     if not found or not by_formula or not np.isclose(by_formula.loss, loss):
         raise ValueError(
             f"the layer-delta formulas know the losses {', '.join(_LAST)}, as the mean over a "
-            "batch, with no dropout and nothing added; this loss is another: give play no model"
+            "batch, with nothing added; this loss is another, or the model has changed since, for "
+            "example by .eval(): give play no model"
         )
-    return _LineWriter(picture, found, by_formula, propagation).cards
+    return _LineWriter(picture, found, by_formula, model).cards
+
+
+def _mask(x: Any) -> Any:
+    """Return the mask of dropout by which an activation was multiplied, or None."""
+    dropped = isinstance(x, Node) and x.op is not None and x.op.name == "multiply"
+    return x.args[1] if dropped and isinstance(x.args[1], np.ndarray) else None
 
 
 class _LineWriter:
     """Writes each formula twice, with names and with numbers."""
 
-    def __init__(self, picture: Picture, loss: Any, found: deltas.Deltas, mode: str) -> None:
+    def __init__(self, picture: Picture, loss: Any, found: deltas.Deltas, model: nn.MLP) -> None:
         self.cards: dict[int, Card] = {}
-        self.used, self.mode, (self.loss, T) = picture.used, mode, loss
+        self.used, (self.loss, T) = picture.used, loss
+        self.mode = model.layers[0].error_propagation
+        self.norms = dict(enumerate(model.norms or ()))
         layers, of = found.layers, picture.names.of
         rows, count = layers[-1].A.shape[0], layers[-1].A.size
         n = str(rows if self.loss == "softmax_cross_entropy" else count)
@@ -86,14 +94,33 @@ class _LineWriter:
                 ("X", of(a.X), raw(a.X)),
                 ("W", of(a.layer.weight), raw(a.layer.weight)),
                 ("delta", f"δ{k + 1}", d.delta),
+                ("mask", of(_mask(a.X)) if _mask(a.X) is not None else "", _mask(a.X)),
             ):
                 self.names[f"{letter}_{k}"] = name
-                self.numbers[f"{letter}_{k}"] = brief(data)
+                self.numbers[f"{letter}_{k}"] = "" if data is None else brief(data)
         for k, (a, d) in enumerate(zip(self.used, layers, strict=True)):
-            self._add(a.Z, f"δ{k + 1}", self._delta(k), d.delta)
+            if k in self.norms:
+                self._normalized(k, a.Z, d)
+            else:
+                self._add(a.Z, f"δ{k + 1}", self._delta(k), d.delta)
             self._add(a.layer.weight, f"dW{k + 1}", f"{{X_{k}}}ᵀ @ {{delta_{k}}}", d.dW)
             if a.layer.bias is not None:
                 self._add(a.layer.bias, f"db{k + 1}", f"sum over rows of {{delta_{k}}}", d.db)
+
+    def _normalized(self, k: int, Z: Node, d: deltas.LayerDeltas) -> None:
+        """Add the formulas of a normalised layer: equations (6) and (7) of `deltas.formulas`."""
+        n, norm = k + 1, self.norms[k]
+        u = self._delta(k).replace(f"{{Z_{k}}}", f"Y{n}").format_map(self.names)
+        with_u = f"h{n} = γ{n} ⊙ u{n}, u{n} = {u}"
+        moved = f"h{n} − mean(h{n}) − N{n} ⊙ mean(h{n} ⊙ N{n})"
+        if hasattr(norm, "running_mean") and not norm.training:
+            moved = f"h{n}"
+        for node, rule, value in (
+            (Z, f"δ{n} = ({moved}) / s{n}, where {with_u}", d.delta),
+            (norm.weight, f"dγ{n} = sum over rows of u{n} ⊙ N{n}", d.dgamma),
+            (norm.bias, f"dβ{n} = sum over rows of u{n}", d.dbeta),
+        ):
+            self.cards[node.serial] = Card(rule, "", value)
 
     def _add(self, node: Node, left: str, right: str, value: Any) -> None:
         rule = f"{left} = {right.format_map(self.names)}"
@@ -105,7 +132,8 @@ class _LineWriter:
             letters = {c: f"{{{c}_{k}}}" for c in "AZ"} | {c: f"{{{c}}}" for c in "Tn"}
             return _LAST[self.loss].format_map(letters)
         after = f"({self._error(k + 1)})" if self.mode == "rashid" else f"{{delta_{k + 1}}}"
-        return f"{after} @ {{W_{k + 1}}}ᵀ"
+        error = f"{after} @ {{W_{k + 1}}}ᵀ"
+        return f"({error}) ⊙ {{mask_{k + 1}}}" if self.names[f"mask_{k + 1}"] else error
 
     def _delta(self, k: int) -> str:
         layer, last = self.used[k].layer, k + 1 == len(self.used)

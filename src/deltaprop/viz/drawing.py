@@ -100,7 +100,7 @@ class Drawing:
         return f"<drawing of {len(self.picture.boxes)} boxes: .svg, .save(path), print()>"
 
     def _repr_mimebundle_(self, **_formats: Any) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": str(self)}
+        return {"image/svg+xml": _fitting(self.svg), "text/plain": str(self)}
 
 
 def mimebundle(value: Node) -> dict[str, str] | None:
@@ -113,7 +113,12 @@ def mimebundle(value: Node) -> dict[str, str] | None:
                 stack.append(variable_of(x))
     if value.op is None or len(seen) > _SHOWN_BY_ITSELF:
         return None
-    return {"image/svg+xml": draw(value).svg, "text/plain": repr(value)}
+    return {"image/svg+xml": _fitting(draw(value).svg), "text/plain": repr(value)}
+
+
+def _fitting(svg: str) -> str:
+    """Return the picture such that it is no wider than the cell of a notebook."""
+    return svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
 
 
 def svg(picture: Picture, *, style: bool, gap: float = GAP_X) -> str:

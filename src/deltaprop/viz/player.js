@@ -51,7 +51,7 @@ function typeset(text, css = "formula") {
     else if (array && !(/[\p{L}\])]$/u.test(text.slice(0, m.index)))) made = matrix(array);
     else if (power) made = element("sup", "", power);
     else if (transposed) made = element("sup", "", "T");
-    else if (named && (names.has(named) || /^[δdeWb]+\d+$/.test(named))) made = name(named);
+    else if (named && (names.has(named) || /^[δdeWbNYshuγβ]+\d+$/.test(named))) made = name(named);
     if (!made) continue;
     out.append(text.slice(end, m.index), made);
     end = m.index + all.length;
@@ -85,29 +85,29 @@ function tell(step) {
   const forward = step.phase === "forward", first = (step.at.length && story.boxes[step.at[0]]) || null;
   root.className = step.phase;
   root.style.setProperty("--now", `var(--${step.phase})`);
-  $("phase").textContent = forward ? "Forward pass: compute" : "Reverse sweep: hand back the gradient";
+  $("phase").textContent = forward ? "Forward pass: compute" : "Backward pass: pass the gradient back";
   const lines = $("lines");
   lines.replaceChildren();
   $("panel").scrollTop = 0;
   if (forward || !step.lines) {
     $("head").replaceChildren(step.op ? typeset(first.name, "") : step.rule, step.op ? element("small", "", ` by ${step.op}`) : "");
     if (step.op) lines.append(block(step));
-    else if (forward) lines.append(note("They are given. Step on to see each operation compute its result from them."), hint());
-    else lines.append(...step.totals.map(total => element("div", "line", typeset(total.rule), " = ", typeset(total.result, "formula answer"))), note("Each gradient says how much " + story.root + " changes when that Value does. An optimiser now steps against it."));
+    else if (forward) lines.append(note("These are given. The next steps show each operation compute its result from them."), hint());
+    else lines.append(...step.totals.map(total => element("div", "line", typeset(total.rule), " = ", typeset(total.result, "formula answer"))), note("Each gradient says how fast " + story.root + " changes with that Value. An optimiser now steps against the gradient."));
     return;
   }
   $("head").replaceChildren(step.op ? "Back through " : "Start at ", typeset(steps[made.get(step.at[0])].rule, ""));
   const written = step.lines.filter(line => line.rule);
   for (const line of written) {
     const out = block(line), target = story.boxes[line.to].name;
-    if (line.total) out.append(note("with what came before: ", typeset(`d${story.root}/d${target} = ${line.total}`)));
-    if (step.op && line.done) out.append(note("complete: everything that uses ", typeset(target, ""), " has sent its part"));
+    if (line.total) out.append(note("the sum so far: ", typeset(`d${story.root}/d${target} = ${line.total}`)));
+    if (step.op && line.done) out.append(note("complete: every operation that uses ", typeset(target, ""), " has contributed"));
     const pair = element("div", "pair", out);
     lines.append(pair);
     if (line.card) {
       const card = block(line.card, "card");
-      card.prepend(note("The layer-delta formula for the same:"));
-      card.append(note(line.card.agree ? `✓ agrees with the sweep, to ${line.card.ulps} ulp` : `✗ differs from the sweep by ${line.card.ulps} ulp`));
+      card.prepend(note("The layer-delta formula for this gradient:"));
+      card.append(note(line.card.agree ? `✓ agrees with autodiff, to ${line.card.ulps} ulp` : `✗ differs from autodiff by ${line.card.ulps} ulp`));
       pair.append(card);
     }
   }
@@ -217,17 +217,18 @@ function zoom(factor) {
   look();
 }
 
-function fit(least) {
+function whole() {
   const { width, height } = svg.viewBox.baseVal;
   const high = document.body.classList.contains("wide") ? innerHeight * 0.52 : view.clientHeight;
-  zoom(Math.max(least, Math.min(1.6, (view.clientWidth - 8) / width, (high - 8) / height)));
+  return Math.min(1.6, (view.clientWidth - 8) / width, (high - 8) / height);
 }
 
 function arrange() {
   const { width, height } = svg.viewBox.baseVal;
   const wide = width > 2 * height && innerWidth > 800 && innerHeight > 560;
   document.body.classList.toggle("wide", wide);
-  fit(wide ? Math.min(1, Math.max(0.75, 0.42 * innerHeight / height)) : 0.85);
+  const readable = wide ? Math.min(1, Math.max(0.75, 0.42 * innerHeight / height)) : 0.85;
+  zoom(whole() < 0.4 ? readable : whole());
 }
 
 // ---- the controls ----
@@ -263,7 +264,7 @@ function walk(i) {
 
 const actions = {
   home: () => walk(0), back: () => walk(now - 1), play, next: () => walk(now + 1), end: () => walk(steps.length - 1),
-  out: () => { zoom(scale / 1.25); follow(steps[now]); }, in: () => { zoom(scale * 1.25); follow(steps[now]); }, fit: () => fit(0.1),
+  out: () => { zoom(scale / 1.25); follow(steps[now]); }, in: () => { zoom(scale * 1.25); follow(steps[now]); }, fit: () => zoom(whole()),
 };
 const keys = { ArrowRight: "next", ArrowLeft: "back", " ": "play", Home: "home", End: "end", "+": "in", "-": "out", "0": "fit" };
 for (const [id, act] of Object.entries(actions)) $(id).addEventListener("click", act);

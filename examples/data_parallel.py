@@ -127,8 +127,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     losses = np.array([run["strong"]["losses"] for run in found.values()])
     apart = np.max(np.abs(losses / losses[0] - 1))
     print(
-        f"for the same batch on 1 to {max(found)} devices, "
-        f"the losses differ by {apart:.0e} at most"
+        f"for the same batch on 1 to {max(found)} devices, the losses differ by {apart:.0e} at most"
     )
     save(draw(found), args.output, "data_parallel")
     return {"losses": losses, "devices": list(found)}

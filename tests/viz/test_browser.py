@@ -162,7 +162,7 @@ def test_mouse_slider_and_player(visit):
     assert step(page) == 1
     page.locator("#slider").fill("30")
     assert step(page) == 30
-    assert "Reverse sweep" in page.locator("#phase").inner_text()
+    assert "Backward pass" in page.locator("#phase").inner_text()
     page.keyboard.press("ArrowRight")  # the slider has the focus, and moves by one
     assert step(page) == 31
     page.click("#end")
@@ -225,6 +225,18 @@ def test_an_mlp_on_a_phone(visit):
         page.tap("#next")
     assert len(cards) == 6
     assert all("✓ agrees with autodiff" in card for card in cards)
+
+
+def test_a_network_is_in_view_as_a_whole_on_a_laptop(visit):
+    mlp = sigmoid_mlp()
+    page, _ = visit(dp.nn.mse(mlp(X), T), mlp, viewport={"width": 1280, "height": 800})
+    assert page.evaluate(
+        "view.scrollWidth <= view.clientWidth && view.scrollHeight <= view.clientHeight"
+    )
+    widths = page.locator(".node").evaluate_all(
+        "all => all.map(n => n.getBoundingClientRect().width)"
+    )
+    assert min(widths) > 25
 
 
 def test_matrices_stand_one_by_one(visit):

@@ -224,11 +224,12 @@ def test_jupyter_shows_small_graphs_by_themselves(tmp_path):
     y = x * x
     bundle = y._repr_mimebundle_()
     assert bundle["text/plain"] == repr(y)
-    assert bundle["image/svg+xml"] == draw(y).svg
+    fitting = draw(y).svg.replace("<svg ", '<svg style="max-width: 100%; height: auto" ', 1)
+    assert bundle["image/svg+xml"] == fitting  # no wider than the cell
     assert x._repr_mimebundle_() is None
     assert five_hundred()._repr_mimebundle_() is None
     shown = draw(y)._repr_mimebundle_(include=None, exclude=None)
-    assert shown == {"image/svg+xml": draw(y).svg, "text/plain": str(draw(y))}
+    assert shown == {"image/svg+xml": fitting, "text/plain": str(draw(y))}
     draw(y).save(tmp_path / "y.svg")
     assert (tmp_path / "y.svg").read_text(encoding="utf-8") == draw(y).svg
     assert repr(draw(y)) == "<drawing of 2 boxes: .svg, .save(path), print()>"

@@ -170,7 +170,33 @@ _gelu: Unary = Elementwise(
 
 @of_array
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
-    """Return x where x is positive, else slope * x; the slope may be a Value."""
+    """Return x where x is positive, else slope * x; the slope may be a Value.
+
+    The derivative with respect to `x` is ``where(x > 0, 1, slope)``, with respect to `slope`
+    ``where(x > 0, 0, x)``. At the kink, x = 0, it is the one-sided derivative of smaller size.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    slope : float, array_like or Value, optional
+        The derivative for negative numbers.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> dnp.leaky_relu(x)
+    Value([-0.01,  0.  ,  2.  ], shape=(3,), dtype=float64)
+    >>> dnp.leaky_relu(x).sum().backward()
+    >>> x.grad
+    array([0.01, 0.01, 1.  ])
+    """
     return _leaky_relu(x, slope)
 
 
@@ -178,9 +204,34 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """Return x where x is positive, else alpha * (exp(x) - 1).
 
+    The derivative with respect to `x` is ``where(x > 0, 1, alpha * exp(x))``, with respect to
+    `alpha` 0 or ``exp(x) - 1``. At the kink, x = 0, it is `alpha` if that is at most 1.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    alpha : float, array_like or Value, optional
+        The negative of the limit for x to -inf.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
     References
     ----------
     Clevert, Unterthiner and Hochreiter, 2016: exponential linear units.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> dnp.elu(x)
+    Value([-0.63212056,  0.        ,  2.        ], shape=(3,), dtype=float64)
+    >>> dnp.elu(x).sum().backward()
+    >>> x.grad
+    array([0.36787944, 1.        , 1.        ])
     """
     return _elu(x, alpha)
 
@@ -189,9 +240,32 @@ def elu(x: Any, alpha: Any = 1.0) -> Any:
 def selu(x: Any) -> Any:
     """Return the scaled elu that keeps mean 0 and variance 1 through layers.
 
+    The derivative is ``where(x > 0, s, s * a * exp(x))`` with s = 1.0507 and a = 1.6733. At the
+    kink, x = 0, it is 1.0507.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
     References
     ----------
     Klambauer et al., 2017: self-normalizing neural networks.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> dnp.selu(x)
+    Value([-1.11133074,  0.        ,  2.10140197], shape=(3,), dtype=float64)
+    >>> dnp.selu(x).sum().backward()
+    >>> x.grad
+    array([0.6467686 , 1.05070099, 1.05070099])
     """
     return SELU_SCALE * _elu(x, SELU_ALPHA)
 
@@ -200,15 +274,33 @@ def selu(x: Any) -> Any:
 def gelu(x: Any, approximate: str = "none") -> Any:
     """Return x times the normal distribution function at x.
 
+    The derivative is ``ndtr(x) + x * exp(-x**2 / 2) / sqrt(2 * pi)``.
+
     Parameters
     ----------
     x : array_like or Value
     approximate : {"none", "tanh"}
         Whether to compute erfc exactly, or the usual approximation with tanh.
 
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
     References
     ----------
     Hendrycks and Gimpel, 2016: Gaussian error linear units.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> dnp.gelu(x)
+    Value([-0.15865525,  0.        ,  1.95449974], shape=(3,), dtype=float64)
+    >>> dnp.gelu(x).sum().backward()
+    >>> x.grad
+    array([-0.08331547,  0.5       ,  1.0852318 ])
     """
     if approximate == "tanh":
         return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * x * x * x)))
@@ -219,7 +311,30 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 @of_array
 def hard_tanh(x: Any) -> Any:
-    """Return x clipped to [-1, 1]."""
+    """Return x clipped to [-1, 1].
+
+    The derivative is 1 from -1 to 1, also at these kinks, and 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-2.0, 0.5, 1.0])
+    >>> dnp.hard_tanh(x)
+    Value([-1. ,  0.5,  1. ], shape=(3,), dtype=float64)
+    >>> dnp.hard_tanh(x).sum().backward()
+    >>> x.grad
+    array([0., 1., 1.])
+    """
     return clip(x, -1.0, 1.0)
 
 

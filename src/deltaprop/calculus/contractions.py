@@ -107,6 +107,20 @@ matmul_: Bilinear = Bilinear(
 def matmul(a: Array, b: Array) -> Array:
     """Return the matrix product ``a @ b``; vectors and stacks of matrices as in NumPy.
 
+    For a cotangent ``g``, the gradients are ``g @ b.mT`` and ``a.mT @ g``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        A vector (n,), or matrices (..., m, n).
+    b : array_like or Value
+        A vector (n,), or matrices (..., n, k).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (..., m, k), without m or k for a vector.
+
     Raises
     ------
     ValueError
@@ -197,6 +211,11 @@ def affine(x: Array, w: Array, b: Array) -> Array:
     w : array_like of shape (..., n_in, n_out)
     b : array_like of shape (..., n_out)
         The biases, in a shape that broadcasts to the shape of ``x @ w``.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (..., n_out).
 
     Raises
     ------
@@ -374,6 +393,11 @@ def einsum(*args: Any, optimize: Any = False, dtype: Any = None, casting: Any = 
     dtype, casting
         The dtype that the operands are converted to, and the casting rule.
 
+    Returns
+    -------
+    Value or array
+        One axis for each index of the output.
+
     Raises
     ------
     ValueError
@@ -402,6 +426,30 @@ def dot(a: Array, b: Array) -> Array:
     """Return the product over the last axis of `a` and the last but one of `b`.
 
     For vectors it is the inner product, for matrices the matrix product, for a scalar `*`.
+
+    For vectors, the gradients are ``b`` and ``a``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a` without its last axis, followed by that of `b` without its last
+        axis but one.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a, b = dp.Value([1.0, 2.0]), dp.Value([3.0, 4.0])
+    >>> y = dnp.dot(a, b)
+    >>> y
+    Value(data=11.0, grad=None)
+    >>> y.backward()
+    >>> a.grad, b.grad
+    (array([3., 4.]), array([1., 2.]))
     """
     a, b = _array(a), _array(b)
     m, n = len(shape_of(a)), len(shape_of(b))
@@ -412,7 +460,32 @@ def dot(a: Array, b: Array) -> Array:
 
 @of_two
 def inner(a: Array, b: Array) -> Array:
-    """Return the product over the last axis of both arrays."""
+    """Return the product over the last axis of both arrays.
+
+    For vectors, the gradients are ``b`` and ``a``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a` without its last axis, followed by that of `b` without its last
+        axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> dnp.inner(a, [1.0, 10.0])
+    Value([21., 43.], shape=(2,), dtype=float64)
+    >>> dnp.inner(a, [1.0, 10.0]).sum().backward()
+    >>> a.grad
+    array([[ 1., 10.],
+           [ 1., 10.]])
+    """
     a, b = _array(a), _array(b)
     if not shape_of(a) or not shape_of(b):
         return multiply(a, b)
@@ -421,14 +494,66 @@ def inner(a: Array, b: Array) -> Array:
 
 @of_two
 def vdot(a: Array, b: Array) -> Array:
-    """Return the inner product of all entries of `a` (conjugated, if complex) and of `b`."""
+    """Return the inner product of all entries of `a` (conjugated, if complex) and of `b`.
+
+    The gradients are ``b`` and ``a``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+        Flattened.
+
+    Returns
+    -------
+    Value or number
+        A number.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a, b = dp.Value([[1.0, 2.0]]), dp.Value([[3.0, 4.0]])
+    >>> y = dnp.vdot(a, b)
+    >>> y
+    Value(data=11.0, grad=None)
+    >>> y.backward()
+    >>> a.grad, b.grad
+    (array([[3., 4.]]), array([[1., 2.]]))
+    """
     a = ravel(a)
     return matmul(conjugated(a), ravel(b))
 
 
 @of_two
 def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
-    """Return the inner products of the vectors along one axis; other axes broadcast."""
+    """Return the inner products of the vectors along one axis; other axes broadcast.
+
+    For a cotangent ``g``, the gradients are ``g * b`` and ``g * a``, with ``g`` broadcast along the
+    axis. If complex, `a` is conjugated.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+    axis : int, optional
+        The axis of the vectors.
+
+    Returns
+    -------
+    Value or array
+        The broadcast shape without the axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> dnp.vecdot(a, [1.0, 10.0])
+    Value([21., 43.], shape=(2,), dtype=float64)
+    >>> dnp.vecdot(a, [1.0, 10.0]).sum().backward()
+    >>> a.grad
+    array([[ 1., 10.],
+           [ 1., 10.]])
+    """
     a, b = _array(a), _array(b)
     if not shape_of(a) or not shape_of(b):
         raise ValueError(f"vecdot needs an axis in both, got {shape_of(a)} and {shape_of(b)}")
@@ -443,7 +568,32 @@ def vecdot(a: Array, b: Array, axis: int = -1) -> Array:
 
 @of_two
 def outer(a: Array, b: Array) -> Array:
-    """Return the products of each entry of `a` with each entry of `b`, as a matrix."""
+    """Return the products of each entry of `a` with each entry of `b`, as a matrix.
+
+    For a cotangent ``g``, the gradients are ``g @ b`` and ``g.T @ a``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+        Flattened.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (a.size, b.size).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([1.0, 2.0])
+    >>> dnp.outer(a, [1.0, 10.0])
+    Value([[ 1., 10.],
+           [ 2., 20.]], shape=(2, 2), dtype=float64)
+    >>> dnp.outer(a, [1.0, 10.0]).sum().backward()
+    >>> a.grad
+    array([11., 11.])
+    """
     return matmul(reshape(a, (-1, 1)), reshape(b, (1, -1)))
 
 
@@ -452,6 +602,20 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
     """Return the product over several axes.
 
     `axes` is a number of axes (last of `a`, first of `b`) or a list of axes for each array.
+
+    For a cotangent ``g``, the gradients are its products with the other array over the axes that
+    are left.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+    axes : int or pair of sequences of int, optional
+        The number of axes, the last of `a` and the first of `b`; or the axes of each.
+
+    Returns
+    -------
+    Value or array
+        The axes of `a` that are left, then those of `b`.
 
     Raises
     ------
@@ -489,7 +653,30 @@ def tensordot(a: Array, b: Array, axes: Any = 2) -> Array:
 
 @of_two
 def kron(a: Array, b: Array) -> Array:
-    """Return the Kronecker product: each entry of `a` multiplied by the whole of `b`."""
+    """Return the Kronecker product: each entry of `a` multiplied by the whole of `b`.
+
+    The derivative of the entry ``a[i] * b[j]`` is ``b[j]`` with respect to ``a[i]``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        Each axis has the product of the lengths in `a` and `b`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([1.0, 2.0])
+    >>> dnp.kron(a, [1.0, 10.0])
+    Value([ 1., 10.,  2., 20.], shape=(4,), dtype=float64)
+    >>> dnp.kron(a, [1.0, 10.0]).sum().backward()
+    >>> a.grad
+    array([11., 11.])
+    """
     a, b = _array(a), _array(b)
     ndim = max(len(shape_of(a)), len(shape_of(b)))
     m, n = ((1,) * (ndim - len(shape_of(x))) + shape_of(x) for x in (a, b))
@@ -502,6 +689,32 @@ def multi_dot(arrays: Sequence[Array]) -> Array:
     """Return the product of several matrices, in the order with the fewest multiplications.
 
     The first argument may be a vector (a row), and so may the last (a column).
+
+    For a cotangent ``g``, the gradient of a matrix is ``left.mT @ g @ right.mT``, with the products
+    on both sides.
+
+    Parameters
+    ----------
+    arrays : sequence of array_like or Value
+        At least two matrices; the first and the last may be vectors.
+
+    Returns
+    -------
+    Value or array
+        A matrix, a vector or a number.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.multi_dot([[1.0, 1.0], A, [1.0, 10.0]])
+    >>> y
+    Value(data=64.0, grad=None)
+    >>> y.backward()
+    >>> A.grad
+    array([[ 1., 10.],
+           [ 1., 10.]])
     """
     xs = [_array(x) for x in arrays]
     if len(xs) < 2:
@@ -550,6 +763,11 @@ def convolve(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "full"
         The part to return: all n + m - 1 numbers, the middle max(n, m) of these, or the numbers
         where both sequences overlap completely.
 
+    Returns
+    -------
+    Value or array
+        One axis, of a length that `mode` says.
+
     Raises
     ------
     ValueError
@@ -583,6 +801,35 @@ def correlate(a: Array, v: Array, mode: Literal["full", "same", "valid"] = "vali
     """Return the cross-correlation of two sequences, ``sum(a[n + k] * v[n])`` for each shift k.
 
     Shapes, modes and errors are those of `convolve`.
+
+    For a cotangent ``g``, the gradients are correlations and convolutions of ``g`` with the other
+    sequence.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        A sequence.
+    v : array_like or Value
+        The sequence that is shifted; conjugated if complex.
+    mode : {'full', 'same', 'valid'}, optional
+        Which part of the result: all overlaps, as many as the longer sequence has entries, or only
+        full overlaps.
+
+    Returns
+    -------
+    Value or array
+        One axis, of a length that `mode` says.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.correlate(a, [1.0, 0.5])
+    Value([2. , 3.5], shape=(2,), dtype=float64)
+    >>> dnp.correlate(a, [1.0, 0.5]).sum().backward()
+    >>> a.grad
+    array([1. , 1.5, 0.5])
     """
     a, v = _array(a), _array(v)
     if is_complex(v):

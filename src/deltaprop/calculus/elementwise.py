@@ -867,27 +867,121 @@ def _listed(x: Any) -> Any:
 
 @of_array
 def sign(x: Any) -> Any:
-    """Return -1, 0 or 1, with derivative zero; for a complex number x / abs(x)."""
+    """Return -1, 0 or 1, with derivative zero; for a complex number x / abs(x).
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`. A floating dtype is kept.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-2.0, 0.0, 3.0])
+    >>> dnp.sign(x)
+    Value([-1.,  0.,  1.], shape=(3,), dtype=float64)
+    >>> dnp.sign(x).sum().backward()
+    >>> x.grad
+    array([0., 0., 0.])
+    """
     x = _listed(x)
     return over(x, absolute(x)) if is_complex(x) else _sign(x)
 
 
 @of_array
 def real(x: Any) -> Any:
-    """Return the real part; a real x as it is."""
+    """Return the real part; a real x as it is.
+
+    The derivative with respect to the real part is 1, with respect to the imaginary part 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        Real numbers, of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0 + 2.0j, 3.0 - 1.0j])
+    >>> dnp.real(x)
+    Value([1., 3.], shape=(2,), dtype=float64)
+    >>> dnp.real(x).sum().backward()
+    >>> x.grad
+    array([1.-0.j, 1.-0.j])
+    """
     x = _listed(x)
     return _real(x) if is_complex(x) else x
 
 
 @of_array
 def imag(x: Any) -> Any:
-    """Return the imaginary part; zeros if x is real."""
+    """Return the imaginary part; zeros if x is real.
+
+    The derivative with respect to the imaginary part is 1, with respect to the real part 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        Real numbers, of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0 + 2.0j, 3.0 - 1.0j])
+    >>> dnp.imag(x)
+    Value([ 2., -1.], shape=(2,), dtype=float64)
+    >>> dnp.imag(x).sum().backward()
+    >>> x.grad
+    array([0.+1.j, 0.+1.j])
+    """
     return _imag(x)
 
 
 @of_array
 def angle(z: Any, deg: bool = False) -> Any:
-    """Return the argument of z in radians (or degrees); its derivative at 0 is 0."""
+    """Return the argument of z in radians (or degrees); its derivative at 0 is 0.
+
+    For z = a + bi, the derivatives with respect to a and b are ``-b / (a**2 + b**2)`` and ``a /
+    (a**2 + b**2)``.
+
+    Parameters
+    ----------
+    z : array_like or Value
+        Complex or real numbers.
+    deg : bool, optional
+        Whether the angle is in degrees instead of radians.
+
+    Returns
+    -------
+    Value or array
+        Real numbers, of the shape of `z`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> z = dp.Value([1.0 + 1.0j, -2.0j])
+    >>> dnp.angle(z)
+    Value([ 0.78539816, -1.57079633], shape=(2,), dtype=float64)
+    >>> dnp.angle(z).sum().backward()
+    >>> z.grad
+    array([-0.5+0.5j,  0.5-0.j ])
+    """
     z = _listed(z)
     a = arctan2(imag(z) if is_complex(z) else 0, real(z))
     return rad2deg(a) if deg else a
@@ -902,6 +996,11 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Any:
     x : array_like or Value
     min, max : array_like, Value or None
         The bounds; None means no bound on that side.
+
+    Returns
+    -------
+    Value or array
+        The broadcast shape of `x` and the bounds.
 
     Examples
     --------
@@ -932,7 +1031,30 @@ def kept(condition: Any, x: Any, fill: Any) -> Any:
 
 @of_array
 def round(x: Any, decimals: int = 0) -> Any:
-    """Return x rounded to `decimals` places, half to even; the derivative is zero."""
+    """Return x rounded to `decimals` places, half to even; the derivative is zero.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    decimals : int, optional
+        The number of digits after the point; before it, if negative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`. A floating dtype is kept.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([0.26, 0.5, -1.75])
+    >>> dnp.round(x, 1)
+    Value([ 0.3,  0.5, -1.8], shape=(3,), dtype=float64)
+    >>> dnp.round(x).sum().backward()
+    >>> x.grad
+    array([0., 0., 0.])
+    """
     x = _listed(x)
     kind = dtype_of(x)
     if decimals >= 0 and kind.kind in "iu":
@@ -946,14 +1068,64 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 @of_array
 def real_if_close(x: Any, tol: float = 100) -> Any:
-    """Return the real part if all imaginary parts are within `tol` (times eps, if `tol` > 1)."""
+    """Return the real part if all imaginary parts are within `tol` (times eps, if `tol` > 1).
+
+    The derivative is that of `real` where the real part is returned.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    tol : float, optional
+        The bound of the imaginary parts.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`. A floating dtype is kept.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.real_if_close([1.0 + 1e-15j, 2.0])
+    array([1., 2.])
+    >>> dnp.real_if_close([1.0 + 1.0j, 2.0])
+    array([1.+1.j, 2.+0.j])
+    """
     x = _listed(x)
     return real(x) if np.isrealobj(np.real_if_close(raw(x), tol)) else x
 
 
 @of_array
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """Return x with NaN and infinities replaced; no derivative flows back to these entries."""
+    """Return x with NaN and infinities replaced; no derivative flows back to these entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    nan : float, optional
+        The replacement of NaN.
+    posinf : float, optional
+        The replacement of inf; by default the largest finite number.
+    neginf : float, optional
+        The replacement of -inf; by default the smallest finite number.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`. A floating dtype is kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, np.nan, np.inf])
+    >>> dnp.nan_to_num(x, posinf=9.0)
+    Value([1., 0., 9.], shape=(3,), dtype=float64)
+    >>> dnp.nan_to_num(x, posinf=9.0).sum().backward()
+    >>> x.grad
+    array([1., 0., 0.])
+    """
     x = _listed(x)
     kind = dtype_of(x)
     if kind.kind not in "fc":

@@ -353,6 +353,35 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
 
     The matrix is given by the lower triangle of `a`. With `upper` it is given by the upper
     triangle, and the result is ``L^H``.
+
+    For a cotangent ``g``, the gradient is the symmetric part of ``inv(L).mT @ phi(L.mT @ g) @
+    inv(L)``, where ``phi`` takes the lower triangle and halves its diagonal.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Hermitian positive definite matrices (..., n, n).
+    upper : bool, optional
+        Whether the upper triangle is returned instead.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> L = dnp.linalg.cholesky(A)
+    >>> L
+    Value([[1.41421356, 0.        ],
+           [0.70710678, 1.58113883]], shape=(2, 2), dtype=float64)
+    >>> L.sum().backward()
+    >>> A.grad.round(4)
+    array([[0.2558, 0.    ],
+           [0.3909, 0.3162]])
     """
     a = matrices(a, square=True)
     return star(_cholesky(star(a))) if upper else _cholesky(a)
@@ -370,6 +399,32 @@ def qr(a: Array, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
     The derivative exists only if the first min(m, n) columns of `a` are linearly independent. The
     columns that 'complete' adds are differentiable only in functions that do not depend on
     the choice of this basis.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Matrices (..., m, n).
+    mode : {'reduced', 'complete', 'r'}, optional
+        Whether Q has min(m, n) or m columns; with 'r', only R is returned.
+
+    Returns
+    -------
+    QRResult
+        A named tuple of `Q` and `R`; with mode 'r', R alone.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[3.0, 1.0], [4.0, 2.0]])
+    >>> Q, R = dnp.linalg.qr(A)
+    >>> abs(R).numpy().round(4)
+    array([[5. , 2.2],
+           [0. , 0.4]])
+    >>> abs(R[0, 0]).backward()
+    >>> A.grad.round(4)
+    array([[0.6, 0. ],
+           [0.8, 0. ]])
     """
     a = matrices(a)
     q, r = _qr_parts(_qr(a), a)
@@ -388,6 +443,34 @@ def eigh(a: Array, UPLO: str = "L") -> Any:
 
     The matrix is given by the lower triangle of `a`, or by the upper triangle if `UPLO` is 'U'.
     The other triangle is not read, and its gradient is zero.
+
+    The derivative of an eigenvalue is ``v.mT @ dA @ v`` with its eigenvector v. The eigenvectors of
+    equal eigenvalues have no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Hermitian matrices (..., n, n).
+    UPLO : {'L', 'U'}, optional
+        Which triangle is read.
+
+    Returns
+    -------
+    EighResult
+        A named tuple of `eigenvalues` (..., n) and `eigenvectors` (..., n, n).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> w, V = dnp.linalg.eigh(A)
+    >>> w
+    Value([1.38196601, 3.61803399], shape=(2,), dtype=float64)
+    >>> w[1].backward()
+    >>> A.grad.round(4)
+    array([[0.2764, 0.    ],
+           [0.8944, 0.7236]])
     """
     a, UPLO = matrices(a, square=True), UPLO.upper()
     if UPLO not in ("L", "U"):
@@ -398,7 +481,35 @@ def eigh(a: Array, UPLO: str = "L") -> Any:
 
 @of_array
 def eigvalsh(a: Array, UPLO: str = "L") -> Array:
-    """Return the eigenvalues of `eigh`."""
+    """Return the eigenvalues of `eigh`.
+
+    The derivative of an eigenvalue is ``v.mT @ dA @ v`` with its eigenvector v.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Hermitian matrices (..., n, n).
+    UPLO : {'L', 'U'}, optional
+        Which triangle is read.
+
+    Returns
+    -------
+    Value or array
+        Real numbers, of the shape (..., n).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> w = dnp.linalg.eigvalsh(A)
+    >>> w
+    Value([1.38196601, 3.61803399], shape=(2,), dtype=float64)
+    >>> w[1].backward()
+    >>> A.grad.round(4)
+    array([[0.2764, 0.    ],
+           [0.8944, 0.7236]])
+    """
     return eigh(a, UPLO).eigenvalues
 
 
@@ -408,6 +519,31 @@ def eig(a: Array) -> Any:
 
     The derivative exists only if the eigenvectors are independent, and if the result does not
     depend on their phases.
+
+    The derivative of an eigenvalue is ``inv(V)[i] @ dA @ V[:, i]``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    EigResult
+        A named tuple of `eigenvalues` (..., n) and `eigenvectors` (..., n, n).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [0.0, 3.0]])
+    >>> w, V = dnp.linalg.eig(A)
+    >>> w
+    Value([2.+0.j, 3.+0.j], shape=(2,), dtype=complex128)
+    >>> w.real[1].backward()
+    >>> A.grad
+    array([[0., 0.],
+           [1., 1.]])
     """
     y = _eig(matrices(a))
     return EigResult(y[..., -1, :], y[..., :-1, :])
@@ -415,7 +551,33 @@ def eig(a: Array) -> Any:
 
 @of_array
 def eigvals(a: Array) -> Array:
-    """Return the eigenvalues of `eig`."""
+    """Return the eigenvalues of `eig`.
+
+    The derivative of an eigenvalue is ``inv(V)[i] @ dA @ V[:, i]``, with the eigenvectors V.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    Value or array
+        Complex numbers, of the shape (..., n).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [0.0, 3.0]])
+    >>> w = dnp.linalg.eigvals(A)
+    >>> w
+    Value([2.+0.j, 3.+0.j], shape=(2,), dtype=complex128)
+    >>> w.real[1].backward()
+    >>> A.grad
+    array([[0., 0.],
+           [1., 1.]])
+    """
     return eig(a).eigenvalues
 
 
@@ -440,6 +602,38 @@ def svd(
     eigenvalues are used. Vectors with singular value zero count as constant. The vectors that
     `full_matrices` adds are differentiable only in functions that do not depend on the choice of
     this basis.
+
+    The derivative of a singular value is ``u.mT @ dA @ v`` with its singular vectors. The vectors
+    of equal singular values have no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Matrices (..., m, n).
+    full_matrices : bool, optional
+        Whether U and Vh are square.
+    compute_uv : bool, optional
+        Whether U and Vh are returned.
+    hermitian : bool, optional
+        Accepted for compatibility.
+
+    Returns
+    -------
+    SVDResult
+        A named tuple of `U`, `S` and `Vh`; without `compute_uv`, S alone.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[3.0, 0.0], [4.0, 5.0]])
+    >>> U, S, Vh = dnp.linalg.svd(A)
+    >>> S
+    Value([6.70820393, 2.23606798], shape=(2,), dtype=float64)
+    >>> S[0].backward()
+    >>> A.grad.round(4)
+    array([[0.2236, 0.2236],
+           [0.6708, 0.6708]])
     """
     if hermitian:
         return _svd_by_eigenvalues(a, compute_uv)
@@ -460,5 +654,31 @@ def _svd_by_eigenvalues(a: Array, compute_uv: bool) -> Any:
 
 @of_array
 def svdvals(a: Array) -> Array:
-    """Return the singular values, descending."""
+    """Return the singular values, descending.
+
+    The derivative of a singular value is ``u.mT @ dA @ v`` with its singular vectors.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Matrices (..., m, n).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (..., min(m, n)).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[3.0, 0.0], [4.0, 5.0]])
+    >>> S = dnp.linalg.svdvals(A)
+    >>> S
+    Value([6.70820393, 2.23606798], shape=(2,), dtype=float64)
+    >>> S[0].backward()
+    >>> A.grad.round(4)
+    array([[0.2236, 0.2236],
+           [0.6708, 0.6708]])
+    """
     return svd(a, compute_uv=False)

@@ -158,6 +158,24 @@ def _resized(x: Array, shape: Sequence[int], wanted: Sequence[int]) -> Array:
 def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """Return the transform along several axes, by default all.
 
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -175,7 +193,40 @@ def fftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
 
 @of_array
 def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """Return the inverse of `fftn`."""
+    """Return the inverse of `fftn`.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.ifftn(x)
+    >>> y
+    Value([[ 2.5+0.j, -0.5+0.j],
+           [-1. +0.j,  0. +0.j]], shape=(2, 2), dtype=complex128)
+    >>> y.real[0, 1].backward()
+    >>> x.grad
+    array([[ 0.25, -0.25],
+           [ 0.25, -0.25]])
+    """
     x, axes, _ = _prepared(x, s, axes)
     return _ifft(x, axes=axes, norm=norm or "backward") if axes else x
 
@@ -184,10 +235,43 @@ def ifftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
 def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
     """Return `fftn` of real numbers, with only non-negative frequencies along the last axis.
 
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Real numbers.
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
     Raises
     ------
     TypeError
         If the numbers are complex.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.rfftn(x)
+    >>> y
+    Value([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], shape=(2, 2), dtype=complex128)
+    >>> y.real[0, 1].backward()
+    >>> x.grad
+    array([[ 1., -1.],
+           [ 1., -1.]])
     """
     x, axes, _ = _prepared(x, s, axes)
     if is_complex(x):
@@ -199,7 +283,40 @@ def rfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array
 
 @of_array
 def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Array:
-    """Return the inverse of `rfftn`; the last axis has even length unless `s` says otherwise."""
+    """Return the inverse of `rfftn`; the last axis has even length unless `s` says otherwise.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Real numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.irfftn(x)
+    >>> y
+    Value([[ 2.5, -0.5],
+           [-1. ,  0. ]], shape=(2, 2), dtype=float64)
+    >>> y[0, 1].backward()
+    >>> x.grad
+    array([[ 0.25, -0.25],
+           [ 0.25, -0.25]])
+    """
     x, axes, n = _prepared(x, s, axes, half=True)
     *others, last = axes
     if others:
@@ -209,61 +326,382 @@ def irfftn(x: Array, s: Any = None, axes: Any = None, norm: Norm = None) -> Arra
 
 @of_array
 def fft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return the transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k."""
+    """Return the transform along one axis: ``sum(x[j] * exp(-2j * pi * j * k / n))`` for each k.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0, 4.0])
+    >>> y = dnp.fft.fft(x)
+    >>> y
+    Value([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], shape=(4,), dtype=complex128)
+    >>> abs(y[1]).backward()
+    >>> x.grad.round(4)
+    array([-0.7071, -0.7071,  0.7071,  0.7071])
+    """
     return fftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def ifft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return the inverse of `fft`."""
+    """Return the inverse of `fft`.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0, 4.0])
+    >>> y = dnp.fft.ifft(x)
+    >>> y
+    Value([ 2.5+0.j , -0.5-0.5j, -0.5+0.j , -0.5+0.5j], shape=(4,), dtype=complex128)
+    >>> y.real.sum().backward()
+    >>> x.grad
+    array([1., 0., 0., 0.])
+    """
     return ifftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def rfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return `fft` of real numbers: the non-negative frequencies, which determine the others."""
+    """Return `fft` of real numbers: the non-negative frequencies, which determine the others.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Real numbers.
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers, n // 2 + 1 along the axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0, 4.0])
+    >>> y = dnp.fft.rfft(x)
+    >>> y
+    Value([10.+0.j, -2.+2.j, -2.+0.j], shape=(3,), dtype=complex128)
+    >>> abs(y[1]).backward()
+    >>> x.grad.round(4)
+    array([-0.7071, -0.7071,  0.7071,  0.7071])
+    """
     return rfftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def irfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return the inverse of `rfft`, of even length unless `n` says otherwise."""
+    """Return the inverse of `rfft`, of even length unless `n` says otherwise.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Real numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([10.0, -2.0, -2.0])
+    >>> y = dnp.fft.irfft(x)
+    >>> y
+    Value([1., 3., 3., 3.], shape=(4,), dtype=float64)
+    >>> y[0].backward()
+    >>> x.grad
+    array([0.25, 0.5 , 0.25])
+    """
     return irfftn(x, _one(n), (axis,), norm)
 
 
 @of_array
 def hfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return the real transform of half a signal; the other half is its conjugate."""
+    """Return the real transform of half a signal; the other half is its conjugate.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Real numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> y = dnp.fft.hfft(x)
+    >>> y
+    Value([ 8., -2.,  0., -2.], shape=(4,), dtype=float64)
+    >>> y[0].backward()
+    >>> x.grad
+    array([1., 2., 1.])
+    """
     return irfft(conj(x), n, axis, _SWAPPED[norm or "backward"])
 
 
 @of_array
 def ihfft(x: Array, n: int | None = None, axis: int = -1, norm: Norm = None) -> Array:
-    """Return the inverse of `hfft`."""
+    """Return the inverse of `hfft`.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Real numbers.
+    n : int, optional
+        The length of the transform; `x` is cut or padded with zeros.
+    axis : int, optional
+        The axis.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0, 4.0])
+    >>> y = dnp.fft.ihfft(x)
+    >>> y
+    Value([ 2.5-0.j , -0.5-0.5j, -0.5-0.j ], shape=(3,), dtype=complex128)
+    >>> y[0].real.backward()
+    >>> x.grad
+    array([0.25, 0.25, 0.25, 0.25])
+    """
     return conj(rfft(x, n, axis, _SWAPPED[norm or "backward"]))
 
 
 @of_array
 def fft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """Return `fftn` of the last two axes."""
+    """Return `fftn` of the last two axes.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.fft2(x)
+    >>> y
+    Value([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], shape=(2, 2), dtype=complex128)
+    >>> y.real[0, 1].backward()
+    >>> x.grad
+    array([[ 1., -1.],
+           [ 1., -1.]])
+    """
     return fftn(x, s, axes, norm)
 
 
 @of_array
 def ifft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """Return `ifftn` of the last two axes."""
+    """Return `ifftn` of the last two axes.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.ifft2(x)
+    >>> y
+    Value([[ 2.5+0.j, -0.5+0.j],
+           [-1. +0.j,  0. +0.j]], shape=(2, 2), dtype=complex128)
+    >>> y.real[0, 1].backward()
+    >>> x.grad
+    array([[ 0.25, -0.25],
+           [ 0.25, -0.25]])
+    """
     return ifftn(x, s, axes, norm)
 
 
 @of_array
 def rfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """Return `rfftn` of the last two axes."""
+    """Return `rfftn` of the last two axes.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Real numbers.
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Complex numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.rfft2(x)
+    >>> y
+    Value([[10.+0.j, -2.+0.j],
+           [-4.+0.j,  0.+0.j]], shape=(2, 2), dtype=complex128)
+    >>> y.real[0, 1].backward()
+    >>> x.grad
+    array([[ 1., -1.],
+           [ 1., -1.]])
+    """
     return rfftn(x, s, axes, norm)
 
 
 @of_array
 def irfft2(x: Array, s: Any = None, axes: Any = (-2, -1), norm: Norm = None) -> Array:
-    """Return `irfftn` of the last two axes."""
+    """Return `irfftn` of the last two axes.
+
+    The transform is linear; the gradient is the adjoint transform of the cotangent.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    s : sequence of int, optional
+        The length along each axis; `x` is cut or padded with zeros.
+    axes : sequence of int, optional
+        The axes.
+    norm : {'backward', 'ortho', 'forward'} or None, optional
+        Which direction is divided by the number of entries: the inverse one, both by its root, or
+        the forward one.
+
+    Returns
+    -------
+    Value or array
+        Real numbers.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fft.irfft2(x)
+    >>> y
+    Value([[ 2.5, -0.5],
+           [-1. ,  0. ]], shape=(2, 2), dtype=float64)
+    >>> y[0, 1].backward()
+    >>> x.grad
+    array([[ 0.25, -0.25],
+           [ 0.25, -0.25]])
+    """
     return irfftn(x, s, axes, norm)
 
 
@@ -275,11 +713,61 @@ def _shifted(x: Array, axes: Any, turn: Callable[[int], int]) -> Array:
 
 @of_array
 def fftshift(x: Array, axes: Any = None) -> Array:
-    """Return `x` with frequency zero moved to the middle."""
+    """Return `x` with frequency zero moved to the middle.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axes : int, sequence of int or None, optional
+        The axes; None, the default, means all.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0, 4.0])
+    >>> dnp.fft.fftshift(x)
+    Value([3., 4., 1., 2.], shape=(4,), dtype=float64)
+    >>> dnp.fft.fftshift(x)[0].backward()
+    >>> x.grad
+    array([0., 0., 1., 0.])
+    """
     return _shifted(x, axes, lambda n: n // 2)
 
 
 @of_array
 def ifftshift(x: Array, axes: Any = None) -> Array:
-    """Return the inverse of `fftshift`."""
+    """Return the inverse of `fftshift`.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axes : int, sequence of int or None, optional
+        The axes; None, the default, means all.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.fft.ifftshift(x)
+    Value([2., 3., 1.], shape=(3,), dtype=float64)
+    >>> dnp.fft.ifftshift(x)[0].backward()
+    >>> x.grad
+    array([0., 1., 0.])
+    """
     return _shifted(x, axes, lambda n: -(n // 2))

@@ -127,6 +127,11 @@ def getitem(x: Array, index: Any) -> Array:
     index : int, slice, None, Ellipsis, integer or boolean array, or a tuple of these
         The index. Its arrays may be constants, and are protected from later writes.
 
+    Returns
+    -------
+    Value or array
+        An array of the shape that NumPy gives.
+
     Raises
     ------
     TypeError
@@ -193,6 +198,11 @@ def take(
     mode : {"raise", "wrap", "clip"}
         The treatment of positions out of bounds.
 
+    Returns
+    -------
+    Value or array
+        The axis is replaced by the axes of `indices`.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -224,6 +234,11 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
     axis : int or None
         The axis of the positions; None flattens `x`.
 
+    Returns
+    -------
+    Value or array
+        An array of the shape of `indices`, broadcast.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -245,13 +260,66 @@ def take_along_axis(x: Array, indices: Any, axis: int | None = -1) -> Array:
 
 @of_two
 def compress(condition: Any, x: Array, axis: int | None = None) -> Array:
-    """Return the slices along `axis` (entries, if it is None) where the condition holds."""
+    """Return the slices along `axis` (entries, if it is None) where the condition holds.
+
+    The gradient of entries that are left out is 0.
+
+    Parameters
+    ----------
+    condition : array_like of bool
+        One entry for each slice.
+    x : array_like or Value
+    axis : int or None, optional
+        The axis; None flattens the array first.
+
+    Returns
+    -------
+    Value or array
+        As many slices along `axis` as the condition has true entries.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> y = dnp.compress([True, False, True], x)
+    >>> y
+    Value([1., 3.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 0., 1.])
+    """
     return take(x, np.flatnonzero(raw(condition)), axis)
 
 
 @of_two
 def extract(condition: Any, x: Array) -> Array:
-    """Return the entries where the condition, which has the shape of `x`, holds."""
+    """Return the entries where the condition, which has the shape of `x`, holds.
+
+    The gradient of entries that are left out is 0.
+
+    Parameters
+    ----------
+    condition : array_like of bool
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        One axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> y = dnp.extract(x > 1.5, x)
+    >>> y
+    Value([2., 3.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0., 1., 1.])
+    """
     return compress(np.ravel(raw(condition)), x)
 
 
@@ -262,7 +330,33 @@ def extract(condition: Any, x: Array) -> Array:
 def argsort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Any:
-    """Return `numpy.argsort`, stable, and descending if asked; for Values, a constant."""
+    """Return `numpy.argsort`, stable, and descending if asked; for Values, a constant.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to sort along; None flattens the array first.
+    kind : str, optional
+        Accepted for compatibility: the order is always stable.
+    descending : bool, optional
+        Whether the largest entry comes first.
+    stable : bool, optional
+        Accepted for compatibility.
+
+    Returns
+    -------
+    array or constant
+        Integers, of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.argsort([3.0, 1.0, 2.0])
+    array([1, 2, 0])
+    >>> dnp.argsort([3.0, 1.0, 2.0], descending=True)
+    array([0, 2, 1])
+    """
     del kind, stable  # always stable
     data = as_array(raw(x := _array(x)))
     if axis is None:
@@ -282,6 +376,25 @@ def sort(
     The gradient follows the permutation. The sort is always stable, whatever `kind` and
     `stable` say.
 
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to sort along; None flattens the array first.
+    kind : str, optional
+        Accepted for compatibility: the order is always stable.
+    descending : bool, optional
+        Whether the largest entry comes first.
+    stable : bool, optional
+        Accepted for compatibility.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -297,7 +410,35 @@ def sort(
 
 @of_array
 def partition(x: Array, kth: Any, axis: int | None = -1) -> Array:
-    """Return the entries with the `kth` at its sorted place, smaller before, larger after it."""
+    """Return the entries with the `kth` at its sorted place, smaller before, larger after it.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    kth : int or sequence of int
+        Positions that hold the entries that they hold in the sorted array.
+    axis : int or None, optional
+        The axis to partition along; None flattens the array first.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([3.0, 1.0, 2.0])
+    >>> y = dnp.partition(x, 0)
+    >>> y[0]
+    Value(data=1.0, grad=None)
+    >>> y[0].backward()
+    >>> x.grad
+    array([0., 1., 0.])
+    """
     x, axis = _line(x, axis)
     return take_along_axis(x, np.argpartition(raw(x), kth, axis), axis)
 
@@ -315,6 +456,37 @@ def unique(
 
     The further results are NumPy's: positions of first occurrences, positions in the result, and
     numbers of occurrences.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    return_index : bool, optional
+        Whether the first positions of the entries are returned too.
+    return_inverse : bool, optional
+        Whether the positions of all entries of `x` among the distinct ones are returned too.
+    return_counts : bool, optional
+        Whether the numbers of occurrences are returned too.
+    axis : int or None, optional
+        The axis whose slices are compared; None compares all entries.
+    equal_nan : bool, optional
+        Whether all NaN count as one.
+
+    Returns
+    -------
+    Value or array
+        The distinct entries; a tuple of these and of integers, if more is asked for.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([2.0, 1.0, 2.0])
+    >>> y = dnp.unique(x)
+    >>> y
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1., 0.])
     """
     data = as_array(raw(x := _array(x)))
     _, first, inverse, counts = np.unique(data, True, True, True, axis, equal_nan=equal_nan)
@@ -536,6 +708,11 @@ def select(condlist: Sequence[Array], choicelist: Sequence[Array], default: Arra
     default : array_like or Value
         The result where no condition holds.
 
+    Returns
+    -------
+    Value or array
+        The broadcast shape of all arguments.
+
     Raises
     ------
     ValueError
@@ -583,6 +760,11 @@ def piecewise(x: Array, condlist: Any, funclist: Sequence[Any], *args: Any, **kw
         The pieces, one per condition, and optionally one more for entries where no condition
         holds (default 0). ``function(entries, *args, **kw)`` gets a 1-d array and returns an
         array of the same length, or a number.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
 
     Raises
     ------

@@ -108,14 +108,70 @@ _pinv = Custom(
 
 @of_two
 def solve(a: Array, b: Array) -> Array:
-    """Return x with ``a @ x = b``; `b` is a vector if it has one axis, else matrices."""
+    """Return x with ``a @ x = b``; `b` is a vector if it has one axis, else matrices.
+
+    For a cotangent ``g``, the gradient with respect to `b` is ``solve(a.mT, g)``; times ``-x.mT``,
+    it is that with respect to `a`.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+    b : array_like or Value
+        A vector (n,), or matrices (..., n, k).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `b`, broadcast.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> x = dnp.linalg.solve(A, [3.0, 4.0])
+    >>> x
+    Value([1., 1.], shape=(2,), dtype=float64)
+    >>> x.sum().backward()
+    >>> A.grad.round(4)
+    array([[-0.4, -0.4],
+           [-0.2, -0.2]])
+    """
     a, b = matrices(a), _array(b)
     return solve_(a, b[:, None])[..., 0] if len(shape_of(b)) == 1 else solve_(a, b)
 
 
 @of_array
 def inv(a: Array) -> Array:
-    """Return the inverse, or raise `LinAlgError` if there is none."""
+    """Return the inverse, or raise `LinAlgError` if there is none.
+
+    For a cotangent ``g``, the gradient is ``-inv(a).mT @ g @ inv(a).mT``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> y = dnp.linalg.inv(A)
+    >>> y
+    Value([[ 0.6, -0.2],
+           [-0.2,  0.4]], shape=(2, 2), dtype=float64)
+    >>> y[0, 0].backward()
+    >>> A.grad.round(4)
+    array([[-0.36,  0.12],
+           [ 0.12, -0.04]])
+    """
     return inv_(matrices(a))
 
 
@@ -127,6 +183,37 @@ def pinv(a: Array, rcond: Any = None, hermitian: bool = False, *, rtol: Any = No
     times the longer side. With `hermitian`, the matrix is Hermitian and given by the lower
     triangle of `a`. If `rtol` drops singular values larger than rounding errors, the derivative
     is that of the truncated inverse; a compiled function raises an error instead.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Matrices (..., m, n).
+    rcond : float, optional
+        NumPy's name for `rtol`.
+    hermitian : bool, optional
+        Accepted for compatibility.
+    rtol : float, optional
+        The relative tolerance.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (..., n, m).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
+    >>> y = dnp.linalg.pinv(A)
+    >>> y
+    Value([[0.5 , 0.  , 0.  ],
+           [0.  , 0.25, 0.  ]], shape=(2, 3), dtype=float64)
+    >>> y[0, 0].backward()
+    >>> A.grad.round(4)
+    array([[-0.25,  0.  ],
+           [ 0.  ,  0.  ],
+           [ 0.  ,  0.  ]])
     """
     a, rtol = floating(matrices(a, square=hermitian)), rcond if rtol is None else rtol
     a = factorisations.hermitian(a) if hermitian else a
@@ -168,6 +255,35 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
     """Return the least-squares solution of least norm, squared residuals, rank, singular values.
 
     As in NumPy. All results but the rank are differentiable, the solution at constant rank.
+
+    The derivatives are those of ``pinv(a) @ b``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        A matrix (m, n).
+    b : array_like or Value
+        A vector (m,), or a matrix (m, k).
+    rcond : float, optional
+        The ratio to the largest singular value below which singular values count as 0.
+
+    Returns
+    -------
+    tuple
+        The solution (n,) or (n, k), the sums of squared residuals, the rank, and the singular
+        values.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> b = dp.Value([1.0, 2.0, 2.0])
+    >>> x, *_ = dnp.linalg.lstsq([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], b)
+    >>> x.numpy().round(4)
+    array([1.1667, 0.5   ])
+    >>> x[1].backward()
+    >>> b.grad.round(4)
+    array([-0.5, -0. ,  0.5])
     """
     a, b = floating(matrices(a)), _array(b)
     wide = np.result_type(as_array(raw(a)), as_array(raw(b)))
@@ -185,7 +301,33 @@ def lstsq(a: Array, b: Array, rcond: float | None = None) -> tuple[Any, Any, int
 
 @of_two
 def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
-    """Return x with ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end first."""
+    """Return x with ``tensordot(a, x, x.ndim) = b``; `axes` of `a` are moved to its end first.
+
+    The derivatives are those of `solve`.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+    axes : sequence of int, optional
+        Axes of `a` that are moved to its end.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of the axes of `a` after those of `b`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> b = dp.Value([2.0, 4.0])
+    >>> x = dnp.linalg.tensorsolve([[2.0, 0.0], [0.0, 4.0]], b)
+    >>> x
+    Value([1., 1.], shape=(2,), dtype=float64)
+    >>> x.sum().backward()
+    >>> b.grad
+    array([0.5 , 0.25])
+    """
     a, b = _array(a), _array(b)
     if axes is not None:
         a = moveaxis(a, axes, range(-len(axes), 0))
@@ -195,7 +337,35 @@ def tensorsolve(a: Array, b: Array, axes: Any = None) -> Array:
 
 @of_array
 def tensorinv(a: Array, ind: int = 2) -> Array:
-    """Return the inverse of ``x -> tensordot(a, x, a.ndim - ind)``."""
+    """Return the inverse of ``x -> tensordot(a, x, a.ndim - ind)``.
+
+    The derivatives are those of `inv`.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    ind : int, optional
+        The number of axes of `a` that belong to the image.
+
+    Returns
+    -------
+    Value or array
+        The axes of `a` after the first `ind`, then the first `ind`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 0.0], [0.0, 4.0]])
+    >>> y = dnp.linalg.tensorinv(A, ind=1)
+    >>> y
+    Value([[0.5 , 0.  ],
+           [0.  , 0.25]], shape=(2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> A.grad
+    array([[-0.25  , -0.125 ],
+           [-0.125 , -0.0625]])
+    """
     shape = shape_of(a)
     flat = reshape(a, (math.prod(shape[:ind]), -1))
     return reshape(inv(flat), shape[ind:] + shape[:ind])
@@ -210,6 +380,8 @@ def solve_triangular(
 ) -> Array:
     """Return x with ``a @ x = b``, where only the upper (or `lower`) triangle of `a` is read.
 
+    The derivatives are those of `solve`, for the entries that are read.
+
     Parameters
     ----------
     a : array_like or Value of shape (..., n, n)
@@ -219,6 +391,23 @@ def solve_triangular(
         The system to solve: 1 or 'T' for ``a.T @ x = b``, 2 or 'C' for ``a.T.conj() @ x = b``.
     unit_diagonal : bool
         Whether the diagonal counts as ones and is not read.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `b`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> b = dp.Value([4.0, 6.0])
+    >>> x = dnp.linalg.solve_triangular([[1.0, 2.0], [0.0, 3.0]], b)
+    >>> x
+    Value([0., 2.], shape=(2,), dtype=float64)
+    >>> x.sum().backward()
+    >>> b.grad
+    array([ 1.        , -0.33333333])
     """
     a = matrices(a, square=True)
     k = int(unit_diagonal)
@@ -257,13 +446,74 @@ _sqrtm = Custom(
 
 @of_three
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
-    """Return x with ``a @ x + x @ b = q``."""
+    """Return x with ``a @ x + x @ b = q``.
+
+    For a cotangent ``g``, the gradient with respect to `q` is the solution for ``a.mT``, ``b.mT``
+    and ``g``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        A square matrix (n, n).
+    b : array_like or Value
+        A square matrix (k, k).
+    q : array_like or Value
+        A matrix (n, k).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `q`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> q = dp.Value([[1.0], [2.0]])
+    >>> x = dnp.linalg.solve_sylvester(A, [[1.0]], q)
+    >>> x.numpy().round(4)
+    array([[0.1818],
+           [0.4545]])
+    >>> x.sum().backward()
+    >>> q.grad.round(4)
+    array([[0.2727],
+           [0.1818]])
+    """
     return _sylvester(matrices(a, square=True), matrices(b, square=True), matrices(q))
 
 
 @of_array
 def sqrtm(a: Array) -> Array:
-    """Return the principal square root of a matrix, whose square is the matrix."""
+    """Return the principal square root of a matrix, whose square is the matrix.
+
+    For a cotangent ``g``, the gradient is the solution z of ``s.mT @ z + z @ s.mT = g``, where
+    ``s`` is the result.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[4.0, 0.0], [0.0, 9.0]])
+    >>> y = dnp.linalg.sqrtm(A)
+    >>> y.numpy().round(4)
+    array([[2., 0.],
+           [0., 3.]])
+    >>> y.sum().backward()
+    >>> A.grad.round(4)
+    array([[0.25  , 0.2   ],
+           [0.2   , 0.1667]])
+    """
     return _sqrtm(matrices(a, square=True))
 
 
@@ -320,6 +570,8 @@ _banded: Custom = Custom(
 def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
     """Return x with ``a @ x = b`` for a band matrix, whose diagonals are the rows of `ab`.
 
+    The derivatives are those of `solve`.
+
     Parameters
     ----------
     l_and_u : (int, int)
@@ -327,6 +579,23 @@ def solve_banded(l_and_u: tuple[int, int], ab: Array, b: Array) -> Array:
     ab : array_like or Value of shape (l + u + 1, n)
         The diagonals: entry (i, j) of the matrix is at (u + i - j, j).
     b : array_like or Value of shape (n,) or (n, k)
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `b`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> b = dp.Value([1.0, 2.0, 3.0])
+    >>> x = dnp.linalg.solve_banded((1, 0), [[2.0, 2.0, 2.0], [1.0, 1.0, 0.0]], b)
+    >>> x
+    Value([0.5  , 0.75 , 1.125], shape=(3,), dtype=float64)
+    >>> x.sum().backward()
+    >>> b.grad
+    array([0.375, 0.25 , 0.5  ])
     """
     lower, upper = map(index, l_and_u)
     ab, b = matrices(ab), _array(b)
@@ -414,6 +683,18 @@ _slogdet = Custom(
 def det(a: Array) -> Array:
     """Return the determinant; the first two derivatives are right for singular matrices too.
 
+    The gradient is ``det(a) * inv(a).mT``, and the matrix of cofactors where `a` is singular.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (...).
+
     Examples
     --------
     >>> import numpy as np
@@ -429,7 +710,33 @@ def det(a: Array) -> Array:
 
 @gives(SlogdetResult["Value"], SlogdetResult[np.ndarray])
 def slogdet(a: Array) -> Any:
-    """Return the sign (or phase) of the determinant and the logarithm of its absolute value."""
+    """Return the sign (or phase) of the determinant and the logarithm of its absolute value.
+
+    The gradient of the logarithm is ``inv(a).mT``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    SlogdetResult
+        A named tuple of `sign` and `logabsdet`, of the shape (...).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> sign, logabsdet = dnp.linalg.slogdet(A)
+    >>> sign, logabsdet
+    (Value(data=1.0, grad=None), Value(data=1.6094379124341005, grad=None))
+    >>> logabsdet.backward()
+    >>> A.grad
+    array([[ 0.6, -0.2],
+           [-0.2,  0.4]])
+    """
     y = _slogdet(matrices(a))
     return SlogdetResult(y[..., 0], real(y[..., 1]))
 
@@ -482,13 +789,70 @@ _expm = Custom(
 
 @of_array
 def expm(a: Array) -> Array:
-    """Return the matrix exponential."""
+    """Return the matrix exponential.
+
+    For a cotangent ``g``, the gradient is the Fréchet derivative of the exponential at ``a.mT``,
+    along ``g``.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[0.0, 1.0], [0.0, 0.0]])
+    >>> y = dnp.linalg.expm(A)
+    >>> y
+    Value([[1., 1.],
+           [0., 1.]], shape=(2, 2), dtype=float64)
+    >>> y[0, 1].backward()
+    >>> A.grad.round(4)
+    array([[0.5   , 1.    ],
+           [0.1667, 0.5   ]])
+    """
     return _expm(matrices(a, square=True))
 
 
 @of_array
 def matrix_power(a: Array, n: int) -> Array:
-    """Return the n-th power by repeated squaring; of the inverse if n is negative."""
+    """Return the n-th power by repeated squaring; of the inverse if n is negative.
+
+    The derivatives are those of the products.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Square matrices (..., n, n).
+    n : int
+        The power.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> y = dnp.linalg.matrix_power(A, 3)
+    >>> y
+    Value([[15., 20.],
+           [20., 35.]], shape=(2, 2), dtype=float64)
+    >>> y[0, 0].backward()
+    >>> A.grad
+    array([[14.,  7.],
+           [ 7.,  1.]])
+    """
     a, n = matrices(a, square=True), index(n)
     if n == 0:
         one = np.broadcast_to(identity(a), shape_of(a)).astype(raw(a).dtype)
@@ -501,7 +865,30 @@ def matrix_power(a: Array, n: int) -> Array:
 
 @of_array
 def matrix_rank(a: Array, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
-    """Return the number of singular values above the tolerance: a constant."""
+    """Return the number of singular values above the tolerance: a constant.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Matrices (..., m, n).
+    tol : float, optional
+        The absolute tolerance.
+    hermitian : bool, optional
+        Whether the matrices are Hermitian.
+    rtol : float, optional
+        The relative tolerance.
+
+    Returns
+    -------
+    int, array or constant
+        It has the shape (...).
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.linalg.matrix_rank([[1.0, 2.0], [2.0, 4.0]])
+    np.int64(1)
+    """
     return _constant_like(a, np.linalg.matrix_rank(raw(a), tol, hermitian, rtol=rtol))
 
 
@@ -511,6 +898,35 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
 
     For matrices (two axes), 2, -2 and 'nuc' are the largest, the smallest and the sum of the
     singular values.
+
+    The gradient of the 2-norm is ``x / norm(x)``.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    ord : int, float, 'fro', 'nuc' or None, optional
+        The norm, one of NumPy's.
+    axis : int, pair of int or None, optional
+        The axis of vectors, the axes of matrices; None takes all axes.
+    keepdims : bool, optional
+        Whether the axes of the norm stay, with length 1.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the axes of the norm.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([3.0, 4.0])
+    >>> y = dnp.linalg.norm(x)
+    >>> y
+    Value(data=5.0, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([0.6, 0.8])
     """
     axes = _axes(x := _array(x), axis)
     if ord not in (2, -2, "nuc") or len(axes) != 2:
@@ -525,13 +941,73 @@ def norm(x: Array, ord: Any = None, axis: Any = None, keepdims: bool = False) ->
 
 @of_array
 def matrix_norm(x: Array, *, keepdims: bool = False, ord: Any = "fro") -> Array:
-    """Return the `norm` over the last two axes."""
+    """Return the `norm` over the last two axes.
+
+    The derivative is that of `norm`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Matrices (..., m, n).
+    keepdims : bool, optional
+        Whether the axes of the norm stay, with length 1.
+    ord : int, float, 'fro' or 'nuc', optional
+        The norm, one of NumPy's.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (...).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> y = dnp.linalg.matrix_norm(A)
+    >>> y
+    Value(data=3.872983346207417, grad=None)
+    >>> y.backward()
+    >>> A.grad.round(4)
+    array([[0.5164, 0.2582],
+           [0.2582, 0.7746]])
+    """
     return norm(matrices(x), ord, (-2, -1), keepdims)
 
 
 @of_array
 def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Array:
-    """Return the norm of vectors along one axis, along several axes or along all axes."""
+    """Return the norm of vectors along one axis, along several axes or along all axes.
+
+    The gradient of the 2-norm is ``x / norm(x)``, and 0 where the norm is 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes of the vectors.
+    keepdims : bool, optional
+        Whether the axes of the norm stay, with length 1.
+    ord : int or float, optional
+        The norm, one of NumPy's.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the axes of the norm.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([3.0, 4.0])
+    >>> y = dnp.linalg.vector_norm(x)
+    >>> y
+    Value(data=5.0, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([0.6, 0.8])
+    """
     axes = _axes(x := _array(x), axis)
     x = floating(x)
     return reductions._vector_norm(absolute(x), 2.0 if ord is None else float(ord), axes, keepdims)
@@ -539,7 +1015,35 @@ def vector_norm(x: Array, *, axis: Any = None, keepdims: bool = False, ord: Any 
 
 @of_array
 def cond(x: Array, p: Any = None) -> Array:
-    """Return the condition number ``norm(x, p) * norm(inv(x), p)``; None means 2."""
+    """Return the condition number ``norm(x, p) * norm(inv(x), p)``; None means 2.
+
+    The derivatives are those of the norms and of the inverse.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Matrices (..., n, n); (..., m, n) for the 2-norm.
+    p : int, float, 'fro' or None, optional
+        The norm.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape (...).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> A = dp.Value([[2.0, 1.0], [1.0, 3.0]])
+    >>> y = dnp.linalg.cond(A)
+    >>> y
+    Value(data=2.6180339887498953, grad=None)
+    >>> y.backward()
+    >>> A.grad.round(4)
+    array([[-1.1708,  1.1708],
+           [ 1.1708, -0.    ]])
+    """
     x = matrices(x)[None]  # a quotient of arrays keeps their dtype
     if not math.prod(shape_of(x)[-2:]):
         raise LinAlgError(f"cond needs a matrix that is not empty, got shape {shape_of(x)[1:]}")
@@ -566,7 +1070,33 @@ def _norm_of_inverse(x: Array, p: Any) -> Array:
 
 @of_two
 def cross(a: Array, b: Array, *, axis: int = -1) -> Array:
-    """Return the cross product of vectors of three entries along `axis`."""
+    """Return the cross product of vectors of three entries along `axis`.
+
+    For a cotangent ``g``, the gradients are ``cross(b, g)`` and ``cross(g, a)``.
+
+    Parameters
+    ----------
+    a, b : array_like or Value
+    axis : int, optional
+        The axis of the vectors.
+
+    Returns
+    -------
+    Value or array
+        The broadcast shape.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([1.0, 0.0, 0.0])
+    >>> y = dnp.linalg.cross(a, [0.0, 1.0, 0.0])
+    >>> y
+    Value([0., 0., 1.], shape=(3,), dtype=float64)
+    >>> y.sum().backward()
+    >>> a.grad
+    array([ 1.,  0., -1.])
+    """
     a, b = _array(a), _array(b)
     if shape_of(a)[axis] != 3 or shape_of(b)[axis] != 3:
         raise ValueError(

@@ -402,6 +402,28 @@ def sum(
 ) -> Any:
     """Return the sum of the entries, all or along `axis`, converted to `dtype` first.
 
+    The gradient of each entry is 1.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    initial : number or Value, optional
+        One more entry.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
     Examples
     --------
     >>> import numpy as np
@@ -422,7 +444,40 @@ def sum(
 def mean(
     x: Any, axis: Axis = None, dtype: Any = None, *, keepdims: bool = False, where: Any = True
 ) -> Any:
-    """Return the arithmetic mean; NaN where there are no entries."""
+    """Return the arithmetic mean; NaN where there are no entries.
+
+    The gradient of each entry is ``1 / n``, with n the number of entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 6.0])
+    >>> y = dnp.mean(x)
+    >>> y
+    Value(data=3.0, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([0.33333333, 0.33333333, 0.33333333])
+    """
     if dtype is None and where is True:
         return mean_(x, axis=axis, keepdims=keepdims)
     if where is True:
@@ -449,12 +504,40 @@ def average(
     Weights have the shape of `x`, or the lengths of the axes `axis` only. If `returned`, return a
     pair: the mean, and the sum of the weights in the shape of the mean.
 
+    The gradient with respect to `x` is ``weights / sum(weights)``; weights are differentiated too.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    weights : array_like or Value, optional
+        One weight for each entry, or for each entry of the axis; equal by default.
+    returned : bool, optional
+        Whether the sum of the weights is returned too.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    Value or array
+        The mean; with `returned`, a pair of the mean and the sum of the weights.
+
     Raises
     ------
     ValueError
         If the weights have another shape.
     ZeroDivisionError
         If the weights sum to zero.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 4.0])
+    >>> dnp.average(x, weights=[3.0, 1.0]).backward()
+    >>> x.grad
+    array([0.75, 0.25])
     """
     _axes(x := _array(x), axis)
     if weights is None:
@@ -493,6 +576,28 @@ def prod(
     where: Any = True,
 ) -> Any:
     """Return the product of the entries; its derivative is right with any number of zeros.
+
+    The derivative with respect to an entry is the product of the other entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    initial : number or Value, optional
+        One more entry.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
 
     Examples
     --------
@@ -541,6 +646,24 @@ def max(
 
     `initial` is one additional entry. `where` needs it: it is the result where no entry is left.
 
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    initial : number or Value, optional
+        One more entry.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -554,7 +677,40 @@ def max(
 
 @like(max)
 def min(x: Any, axis: Axis = None, **how: Any) -> Any:
-    """Return the smallest entry, with the conventions of `max`."""
+    """Return the smallest entry, with the conventions of `max`.
+
+    The derivative is 1 for the smallest entry and 0 for the others; tied entries share it evenly.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    initial : number or Value, optional
+        One more entry.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([3.0, 1.0, 1.0])
+    >>> smallest = dnp.min(x)
+    >>> smallest
+    Value(data=1.0, grad=None)
+    >>> smallest.backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
     return _extreme(min_, minimum, x, axis, **how)
 
 
@@ -564,7 +720,37 @@ amin = min
 
 @of_array
 def ptp(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
-    """Return the difference of the largest and the smallest entry."""
+    """Return the difference of the largest and the smallest entry.
+
+    The derivative is 1 for the largest entry, -1 for the smallest and 0 for the others; tied
+    entries share it evenly.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([3.0, 1.0, 7.0])
+    >>> y = dnp.ptp(x)
+    >>> y
+    Value(data=6.0, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([ 0., -1.,  1.])
+    """
     y = max(x, axis, keepdims=True) - min(x, axis, keepdims=True)
     return y if keepdims else y.squeeze(axis)
 
@@ -584,6 +770,44 @@ def var(
     """Return the sum of the squared deviations from the mean over their number minus `correction`.
 
     `ddof` is NumPy's name for `correction`. `mean`, if it is known already, has its axes kept.
+
+    The gradient is ``2 * (x - mean(x)) / n``, with n the number of entries minus `correction`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    correction : float, optional
+        The number that is subtracted from the number of entries.
+    ddof : float, optional
+        NumPy's name for `correction`.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    mean : array_like or Value, optional
+        The mean, if it is known, with the reduced axes kept.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 6.0])
+    >>> y = dnp.var(x)
+    >>> y
+    Value(data=4.666666666666667, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([-1.33333333, -0.66666667,  2.        ])
     """
     if ddof and correction:
         raise ValueError("var and std take ddof= or correction=, which mean the same, got both")
@@ -608,7 +832,47 @@ _mean_of = mean  # under a name that no parameter shadows
 
 @like(var)
 def std(x: Any, *args: Any, mean: Any = None, **how: Any) -> Any:
-    """Return the square root of `var`; its derivative is 0 where all entries are equal."""
+    """Return the square root of `var`; its derivative is 0 where all entries are equal.
+
+    The gradient is ``(x - mean(x)) / (n * std(x))``, with n the number of entries minus
+    `correction`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    correction : float, optional
+        The number that is subtracted from the number of entries.
+    ddof : float, optional
+        NumPy's name for `correction`.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    mean : array_like or Value, optional
+        The mean, if it is known, with the reduced axes kept.
+    where : array_like of bool, optional
+        The entries that count; the others do not affect the result or a derivative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 6.0])
+    >>> y = dnp.std(x)
+    >>> y
+    Value(data=2.160246899469287, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([-0.3086067 , -0.15430335,  0.46291005])
+    """
     spread = var(x := _array(x), *args, mean=mean, **how)
     # a single entry always deviates by 0 from its own mean: this is smooth, a root is not
     return spread if mean is None and _count(x, spread) == 1 else root(spread)
@@ -631,6 +895,12 @@ def norm(
     axis : int or tuple of int, optional
         One axis for vectors, two for matrices. None takes all axes; if `ord` is None too, the
         array counts as one vector.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the axes of the norm.
+
     Raises
     ------
     ValueError
@@ -688,6 +958,23 @@ def _extreme_size(size: Any, p: float, axes: tuple[int, ...], keepdims: bool) ->
 def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Return the middle entry, or the mean of the middle two.
 
+    The derivative is 1 for the middle entry, or 1/2 for each of the middle two, and 0 for the
+    others.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes, and the dtype of `x` unless another
+        is given.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -706,7 +993,37 @@ def median(x: Any, axis: Axis = None, *, keepdims: bool = False) -> Any:
 def percentile(
     x: Any, q: Any, axis: Axis = None, *, method: Any = "linear", keepdims: bool = False
 ) -> Any:
-    """Return the `quantile` for `q` from 0 to 100."""
+    """Return the `quantile` for `q` from 0 to 100.
+
+    The gradient flows to the entries between which the percentile lies, in proportion to their
+    weights.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    q : array_like or Value
+        Percentages from 0 to 100.
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    method : str, optional
+        How to interpolate between entries, one of NumPy's names.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `q`, followed by that of `x` without the reduced axes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 4.0])
+    >>> dnp.percentile(x, 75).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
+    """
     return quantile(x, np.true_divide(q, 100), axis, method=method, keepdims=keepdims)
 
 
@@ -725,12 +1042,26 @@ def quantile(
     method : str
         Any method of `numpy.quantile`.
 
+    Returns
+    -------
+    Value or array
+        An array of the shape of `q`, followed by that of `x` without the reduced axes.
+
     Raises
     ------
     ValueError
         If `q` is out of range, or if the method is unknown.
     IndexError
         If there are no entries.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 4.0])
+    >>> dnp.quantile(x, 0.75).backward()
+    >>> x.grad
+    array([0. , 0.5, 0.5])
     """
     x = _array(x)
     if is_complex(x):
@@ -767,10 +1098,40 @@ def _quantile(x: Any, q: Any, axis: Axis, method: Any, keepdims: bool) -> Any:
 def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """Return each entry minus the one before it, `n` times; ends may be attached first.
 
+    The derivatives are 1 and -1.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    n : int, optional
+        How often differences are taken.
+    axis : int, optional
+        The axis along which entries are subtracted.
+    prepend : array_like or Value, optional
+        Entries to put before `x`.
+    append : array_like or Value, optional
+        Entries to put after `x`.
+
+    Returns
+    -------
+    Value or array
+        `n` entries fewer along `axis`.
+
     Raises
     ------
     ValueError
         If `x` has no axis, or if `n` is negative.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 4.0, 9.0])
+    >>> dnp.diff(x)
+    Value([3., 5.], shape=(2,), dtype=float64)
+    >>> dnp.diff(x, n=2).sum().backward()
+    >>> x.grad
+    array([ 1., -2.,  1.])
     """
     x = _array(x)
     shape = list(shape_of(x))
@@ -793,7 +1154,38 @@ def diff(x: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 @of_array
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    """Return the integral of samples `y`, at `x` or `dx` apart, by the trapezoidal rule."""
+    """Return the integral of samples `y`, at `x` or `dx` apart, by the trapezoidal rule.
+
+    The gradient with respect to `y` is the width of the strips beside each sample, halved.
+
+    Parameters
+    ----------
+    y : array_like or Value
+        The samples.
+    x : array_like or Value, optional
+        The points of the samples; without it they are `dx` apart.
+    dx : float or Value, optional
+        The distance of the samples.
+    axis : int, optional
+        The axis of the samples.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `y` without the axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> y = dp.Value([1.0, 3.0, 2.0])
+    >>> integral = dnp.trapezoid(y, dx=0.5)
+    >>> integral
+    Value(data=2.25, grad=None)
+    >>> integral.backward()
+    >>> y.grad
+    array([0.25, 0.5 , 0.25])
+    """
     y = _array(y)
     if x is not None and len(shape_of(_array(x))) == 1:
         dx = reshape(diff(x), (-1,) + (1,) * (len(shape_of(y)) - 1 - axis % len(shape_of(y))))
@@ -804,14 +1196,68 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @of_array
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Return the sums of the entries up to each entry; `axis` None flattens the array."""
+    """Return the sums of the entries up to each entry; `axis` None flattens the array.
+
+    The gradient is the running sum of the cotangent from the end.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to run along.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`; one axis if `axis` is None.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.cumsum(x)
+    Value([1., 3., 6.], shape=(3,), dtype=float64)
+    >>> dnp.cumsum(x).sum().backward()
+    >>> x.grad
+    array([3., 2., 1.])
+    """
     x, axis = _row(x, axis)
     return _in(dtype, cumsum_, x, axis=axis)
 
 
 @of_array
 def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
-    """Return the products of the entries up to each entry; `axis` None flattens the array."""
+    """Return the products of the entries up to each entry; `axis` None flattens the array.
+
+    The derivatives are right with any number of zeros among the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to run along.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`; one axis if `axis` is None.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([2.0, 0.0, 3.0])
+    >>> dnp.cumprod(x)
+    Value([2., 0., 0.], shape=(3,), dtype=float64)
+    >>> dnp.cumprod(x).sum().backward()
+    >>> x.grad
+    array([1., 8., 0.])
+    """
     x, axis = _row(x, axis)
     return _in(dtype, cumprod_, x, axis=axis)
 
@@ -824,6 +1270,26 @@ def logsumexp(
     The derivative is 0 where all of `x` is -inf. With `return_sign`, return the logarithm of the
     absolute value of the sum, and its sign. Otherwise the result is NaN where factors `b` make the
     sum negative.
+
+    The gradient with respect to `x` is ``softmax(x)`` for ``b = 1``.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    b : array_like or Value, optional
+        Factors of the exponentials.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    return_sign : bool, optional
+        Whether the sign of the sum is returned too, which may then be negative.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the reduced axes; with `return_sign`, a pair of it and
+        the sign.
 
     Examples
     --------
@@ -850,11 +1316,61 @@ def logsumexp(
 
 @of_array
 def softmax(x: Any, axis: Axis = -1) -> Any:
-    """Return ``exp(x) / sum(exp(x))`` along `axis`, without overflow."""
+    """Return ``exp(x) / sum(exp(x))`` along `axis`, without overflow.
+
+    For a cotangent ``g``, the gradient is ``y * (g - sum(g * y))``, where ``y`` is the result.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes over which the exponentials are summed.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.softmax(x)
+    Value([0.09003057, 0.24472847, 0.66524096], shape=(3,), dtype=float64)
+    >>> dnp.softmax(x)[2].backward()
+    >>> x.grad
+    array([-0.05989202, -0.1628034 ,  0.22269543])
+    """
     return softmax_(x, axis=axis)
 
 
 @of_array
 def log_softmax(x: Any, axis: Axis = -1) -> Any:
-    """Return ``x - logsumexp(x)`` along `axis`, accurate for large `x` too."""
+    """Return ``x - logsumexp(x)`` along `axis`, accurate for large `x` too.
+
+    For a cotangent ``g``, the gradient is ``g - softmax(x) * sum(g)``.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes over which the exponentials are summed.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.log_softmax(x)
+    Value([-2.40760596, -1.40760596, -0.40760596], shape=(3,), dtype=float64)
+    >>> dnp.log_softmax(x)[2].backward()
+    >>> x.grad
+    array([-0.09003057, -0.24472847,  0.33475904])
+    """
     return log_softmax_(x, axis=axis)

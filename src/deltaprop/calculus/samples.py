@@ -54,6 +54,11 @@ def interp(
     period : number, optional
         The period of the function; `left` and `right` are then ignored.
 
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -114,6 +119,20 @@ def _slope_at(at: Any, xp: Array, fp: Array) -> Array:
 def polyval(p: Any, x: Any) -> Array:
     """Return the polynomial with coefficients `p`, highest power first, at x (Horner's scheme).
 
+    The derivative with respect to the coefficient of ``x**k`` is ``x**k``; with respect to `x` it
+    is the derivative of the polynomial.
+
+    Parameters
+    ----------
+    p : array_like or Value
+        The coefficients, highest power first.
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -133,7 +152,30 @@ def polyval(p: Any, x: Any) -> Array:
 
 @of_array
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
-    """Return angles without jumps: whole periods are added, which does not change derivatives."""
+    """Return angles without jumps: whole periods are added, which does not change derivatives.
+
+    Parameters
+    ----------
+    p : array_like or Value
+        Angles.
+    discont : float, optional
+        The least jump that is taken away, by default half a period.
+    axis : int, optional
+        The axis along which angles follow each other.
+    period : float, optional
+        The length of a period.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `p`.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.unwrap([3.0, -3.0]).round(4)
+    array([3.    , 3.2832])
+    """
     p = _array(p)
     flat = np.unwrap(raw(p), discont, axis, period=period)
     with np.errstate(invalid="ignore"):  # inf - inf, where nothing is added
@@ -142,7 +184,35 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * m
 
 @of_array
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
-    """Return each entry minus the one before it, in the flattened array; ends may be attached."""
+    """Return each entry minus the one before it, in the flattened array; ends may be attached.
+
+    The derivatives are 1 and -1.
+
+    Parameters
+    ----------
+    ary : array_like or Value
+    to_end : array_like or Value, optional
+        Numbers to put after the differences.
+    to_begin : array_like or Value, optional
+        Numbers to put before the differences.
+
+    Returns
+    -------
+    Value or array
+        One axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 4.0, 9.0])
+    >>> y = dnp.ediff1d(x)
+    >>> y
+    Value([3., 5.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([-1.,  0.,  1.])
+    """
     ary = ravel(ary)
     ends = [None if end is None else _end_of(ary, end) for end in (to_begin, to_end)]
     parts = (ends[0], diff(ary) if shape_of(ary)[0] else ary, ends[1])
@@ -164,6 +234,36 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
 
     The slopes are differentiable with respect to the samples and to `varargs`, which are the
     distances or the places of the samples.
+
+    The result is linear in `f`, so its derivatives are the coefficients of the differences.
+
+    Parameters
+    ----------
+    f : array_like or Value
+        The samples.
+    *varargs : number or array_like, optional
+        The distance of the samples, or their coordinates: one for all axes, or one for each.
+    axis : int, tuple of int or None, optional
+        The axes; None, the default, means all.
+    edge_order : {1, 2}, optional
+        The degree of the parabola at the ends.
+
+    Returns
+    -------
+    Value, array or list
+        It has the shape of `f`; a list for several axes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> f = dp.Value([1.0, 4.0, 9.0])
+    >>> y = dnp.gradient(f)
+    >>> y
+    Value([3., 4., 5.], shape=(3,), dtype=float64)
+    >>> y.sum().backward()
+    >>> f.grad
+    array([-1.5,  0. ,  1.5])
     """
     f = floating(f)
     ndim = len(shape_of(f))
@@ -222,6 +322,32 @@ def cov(
     The result is differentiable with respect to the samples `m` and `y` and the weights
     `aweights`.
 
+    The derivatives follow from those of `mean` and of the products.
+
+    Parameters
+    ----------
+    m : array_like or Value
+        Variables and their observations.
+    y : array_like or Value, optional
+        More variables.
+    rowvar : bool, optional
+        Whether a variable is a row, not a column.
+    bias : bool, optional
+        Whether to divide by the number n of observations, not by n - 1.
+    ddof : int, optional
+        What is subtracted from n, instead of `bias`.
+    fweights : array_like of int, optional
+        How often each observation counts.
+    aweights : array_like or Value, optional
+        The weights of the observations.
+    dtype : dtype, optional
+        The dtype of the result.
+
+    Returns
+    -------
+    Value or array
+        A square matrix; a number for one variable.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -270,7 +396,40 @@ def _weights(w: Any, n: int, name: str) -> Any:
 
 @of_array
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
-    """Return the correlations of variables: covariances over standard deviations."""
+    """Return the correlations of variables: covariances over standard deviations.
+
+    The derivatives follow from those of `cov` and of the quotient.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Variables and their observations.
+    y : array_like or Value, optional
+        More variables.
+    rowvar : bool, optional
+        Whether a variable is a row, not a column.
+    dtype : dtype, optional
+        The dtype of the result.
+
+    Returns
+    -------
+    Value or array
+        A square matrix with ones on its diagonal.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0]])
+    >>> y = dnp.corrcoef(x)
+    >>> y
+    Value([[1.        , 0.98198051],
+           [0.98198051, 1.        ]], shape=(2, 2), dtype=float64)
+    >>> y[0, 1].backward()
+    >>> x.grad.round(3)
+    array([[ 0.055, -0.109,  0.055],
+           [-0.047,  0.07 , -0.023]])
+    """
     C = cov(x, y, rowvar, dtype=dtype)
     if not shape_of(C):
         return C / C
@@ -285,6 +444,22 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 @of_array
 def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     """Return how often each integer occurs (a constant), or the sums of differentiable weights.
+
+    The gradient of a weight is that of the bin of its integer.
+
+    Parameters
+    ----------
+    x : array_like of int
+        Non-negative integers, one axis.
+    weights : array_like or Value, optional
+        What each integer counts.
+    minlength : int, optional
+        The least number of bins.
+
+    Returns
+    -------
+    Value or array
+        One axis, a bin for each integer from 0.
 
     Examples
     --------
@@ -316,6 +491,22 @@ _histogram = _constant_of(np.histogram)
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """Return the edges of the bins, which move with the extreme entries, or with `range`.
 
+    Parameters
+    ----------
+    a : array_like or Value
+        Numbers; all axes are flattened.
+    bins : int, array_like or Value, optional
+        The number of bins, or their edges.
+    range : pair of numbers, optional
+        The first and the last edge; by default the extreme entries.
+    weights : array_like or Value, optional
+        What each entry counts.
+
+    Returns
+    -------
+    Value or array
+        One edge more than there are bins.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -345,6 +536,35 @@ def histogram(
     """Return the numbers of entries in each bin (constants) and the edges of the bins.
 
     A density varies with the edges. Weights cannot be variables.
+
+    The counts are constant; sums of weights are differentiable.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Numbers; all axes are flattened.
+    bins : int, array_like or Value, optional
+        The number of bins, or their edges.
+    range : pair of numbers, optional
+        The first and the last edge; by default the extreme entries.
+    density : bool, optional
+        Whether the counts are divided so that the integral is 1.
+    weights : array_like or Value, optional
+        What each entry counts.
+
+    Returns
+    -------
+    pair of Value or array
+        The counts, and the edges: one more.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> counts, edges = dnp.histogram([1.0, 2.0, 2.5, 4.0], bins=3)
+    >>> counts
+    array([1, 2, 1])
+    >>> edges
+    array([1., 2., 3., 4.])
     """
     if isinstance(weights, Node) and not weights.is_constant:
         raise TypeError(

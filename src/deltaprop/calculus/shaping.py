@@ -172,6 +172,23 @@ def reshape(x: Array, shape: Axes, order: str = "C", *, copy: bool | None = None
 
     With ``copy=False``, raise an error if the entries would have to move in memory.
 
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    shape : int or tuple of int
+        The new shape; one length may be -1, which stands for what fits.
+    order : {'C', 'F', 'A'}, optional
+        The order of the entries.
+    copy : bool or None, optional
+        Whether to copy; None copies if needed.
+
+    Returns
+    -------
+    Value or array
+        The entries in the new shape.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -204,7 +221,34 @@ def _reshaped(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arra
 
 @of_array
 def ravel(x: Array, order: str = "C") -> Array:
-    """Return all entries in one row; in order K, as they are in memory."""
+    """Return all entries in one row; in order K, as they are in memory.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    order : {'C', 'F', 'A', 'K'}, optional
+        Whether the last index varies fastest (C), the first (F), or as in memory.
+
+    Returns
+    -------
+    Value or array
+        One axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.ravel(x)
+    >>> y
+    Value([1., 2., 3., 4.], shape=(4,), dtype=float64)
+    >>> y[1].backward()
+    >>> x.grad
+    array([[0., 1.],
+           [0., 0.]])
+    """
     if order == "K":
         strides = as_array(raw(x := _array(x))).strides
         return ravel(transpose(x, np.argsort([-abs(n) for n in strides], stable=True).tolist()))
@@ -213,13 +257,63 @@ def ravel(x: Array, order: str = "C") -> Array:
 
 @of_array
 def expand_dims(x: Array, axis: Axes) -> Array:
-    """Return the array with axes of length 1 inserted at positions `axis` of the result."""
+    """Return the array with axes of length 1 inserted at positions `axis` of the result.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or tuple of int
+        The positions of the new axes in the result.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> dnp.expand_dims(x, 0).shape
+    (1, 2)
+    >>> dnp.expand_dims(x, 0).sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     return _reshaped(np.expand_dims, x, axis)
 
 
 @of_array
 def squeeze(x: Array, axis: Axes | None = None) -> Array:
-    """Return the array without axes of length 1, all of them or those named."""
+    """Return the array without axes of length 1, all of them or those named.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to remove, each of length 1; None, the default, removes all of these.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0]])
+    >>> dnp.squeeze(x)
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> dnp.squeeze(x).sum().backward()
+    >>> x.grad
+    array([[1., 1.]])
+    """
     return _reshaped(np.squeeze, x, axis)
 
 
@@ -229,17 +323,89 @@ def _at_least(function: Callable[..., np.ndarray], arrays: Sequence[Array]) -> A
 
 
 def atleast_1d(*arrays: Array) -> Any:
-    """Return each array with at least one axis; a tuple, if there are several arrays."""
+    """Return each array with at least one axis; a tuple, if there are several arrays.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    *arrays : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        One array, or a tuple of several.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value(2.0)
+    >>> y = dnp.atleast_1d(x)
+    >>> y.shape
+    (1,)
+    >>> y.sum().backward()
+    >>> x.grad
+    1.0
+    """
     return _at_least(np.atleast_1d, arrays)
 
 
 def atleast_2d(*arrays: Array) -> Any:
-    """Return each array with at least two axes, new axes first."""
+    """Return each array with at least two axes, new axes first.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    *arrays : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        One array, or a tuple of several.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value(2.0)
+    >>> y = dnp.atleast_2d(x)
+    >>> y.shape
+    (1, 1)
+    >>> y.sum().backward()
+    >>> x.grad
+    1.0
+    """
     return _at_least(np.atleast_2d, arrays)
 
 
 def atleast_3d(*arrays: Array) -> Any:
-    """Return arrays with at least three axes: (n,) becomes (1, n, 1) and (m, n) (m, n, 1)."""
+    """Return arrays with at least three axes: (n,) becomes (1, n, 1) and (m, n) (m, n, 1).
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    *arrays : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        One array, or a tuple of several.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value(2.0)
+    >>> y = dnp.atleast_3d(x)
+    >>> y.shape
+    (1, 1, 1)
+    >>> y.sum().backward()
+    >>> x.grad
+    1.0
+    """
     return _at_least(np.atleast_3d, arrays)
 
 
@@ -255,7 +421,35 @@ def _reordered(function: Callable[..., np.ndarray], x: Array, *args: Any) -> Arr
 
 @of_array
 def transpose(x: Array, axes: Sequence[int] | None = None) -> Array:
-    """Return the array with its axes in the order `axes`; reversed, if None."""
+    """Return the array with its axes in the order `axes`; reversed, if None.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axes : sequence of int or None, optional
+        The old position of each new axis.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.transpose(x)
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[1., 3.],
+           [2., 4.]])
+    """
     x = _array(x)
     if axes is None:
         return _transpose(x, axes=tuple(range(len(shape_of(x)) - 1, -1, -1)))
@@ -267,31 +461,173 @@ permute_dims = transpose
 
 @of_array
 def rollaxis(x: Array, axis: int, start: int = 0) -> Array:
-    """Return the array with an axis moved before axis `start`; `moveaxis` is easier to read."""
+    """Return the array with an axis moved before axis `start`; `moveaxis` is easier to read.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int
+        The axis to move.
+    start : int, optional
+        The axis before which it is moved.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.rollaxis(x, 1)
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return _reordered(np.rollaxis, x, axis, start)
 
 
 @of_array
 def moveaxis(x: Array, source: Axes, destination: Axes) -> Array:
-    """Return the array with axes `source` moved to `destination`, other axes in their order."""
+    """Return the array with axes `source` moved to `destination`, other axes in their order.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    source : int or sequence of int
+        The axes to move.
+    destination : int or sequence of int
+        Their new positions.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.moveaxis(x, 0, 1)
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return _reordered(np.moveaxis, x, source, destination)
 
 
 @of_array
 def swapaxes(x: Array, axis1: int, axis2: int) -> Array:
-    """Return the array with two axes exchanged."""
+    """Return the array with two axes exchanged.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis1, axis2 : int
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.swapaxes(x, 0, 1)
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return _reordered(np.swapaxes, x, axis1, axis2)
 
 
 @of_array
 def matrix_transpose(x: Array) -> Array:
-    """Return the array with its last two axes exchanged."""
+    """Return the array with its last two axes exchanged.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        At least two axes.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.matrix_transpose(x)
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[1., 3.],
+           [2., 4.]])
+    """
     return swapaxes(x, -1, -2)
 
 
 @of_array
 def flip(x: Array, axis: Axes | None = None) -> Array:
-    """Return the entries reversed along all axes, or along those named."""
+    """Return the entries reversed along all axes, or along those named.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reverse; None, the default, reverses all axes.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.flip(x, 1)
+    >>> y
+    Value([[2., 1.],
+           [4., 3.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[2., 1.],
+           [4., 3.]])
+    """
     x = _array(x)
     ndim = len(shape_of(x))
     named = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
@@ -300,19 +636,103 @@ def flip(x: Array, axis: Axes | None = None) -> Array:
 
 @of_array
 def fliplr(x: Array) -> Array:
-    """Return the array with its columns reversed."""
+    """Return the array with its columns reversed.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        At least two axes.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.fliplr(x)
+    >>> y
+    Value([[2., 1.],
+           [4., 3.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[2., 1.],
+           [4., 3.]])
+    """
     return flip(x, 1)
 
 
 @of_array
 def flipud(x: Array) -> Array:
-    """Return the array with its rows reversed."""
+    """Return the array with its rows reversed.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        At least one axis.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.flipud(x)
+    >>> y
+    Value([[3., 4.],
+           [1., 2.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[3., 4.],
+           [1., 2.]])
+    """
     return flip(x, 0)
 
 
 @of_array
 def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
-    """Return the array rotated by `k` quarter turns, from the first of `axes` to the second."""
+    """Return the array rotated by `k` quarter turns, from the first of `axes` to the second.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    k : int, optional
+        The number of quarter turns.
+    axes : pair of int, optional
+        The plane of rotation.
+
+    Returns
+    -------
+    Value or array
+        All entries of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.rot90(x)
+    >>> y
+    Value([[2., 4.],
+           [1., 3.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[3., 1.],
+           [4., 2.]])
+    """
     x = _array(x)
     first, second = normalize_axis_tuple(axes, len(shape_of(x)))
     turned = (x, flip(x, second), flip(x, (first, second)), flip(x, first))[k % 4]
@@ -321,7 +741,37 @@ def rot90(x: Array, k: int = 1, axes: Sequence[int] = (0, 1)) -> Array:
 
 @of_array
 def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
-    """Return the entries shifted by `shift` along `axis`; entries beyond the end come first."""
+    """Return the entries shifted by `shift` along `axis`; entries beyond the end come first.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    shift : int or tuple of int
+        How far entries are moved.
+    axis : int, tuple of int or None, optional
+        The axes; None, the default, shifts the flattened array.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.roll(x, 1, axis=1)
+    >>> y
+    Value([[2., 1.],
+           [4., 3.]], shape=(2, 2), dtype=float64)
+    >>> (y * [[1.0, 2.0], [3.0, 4.0]]).sum().backward()
+    >>> x.grad
+    array([[2., 1.],
+           [4., 3.]])
+    """
     return _roll(x, shift=_lengths(shift), axis=None if axis is None else _lengths(axis))
 
 
@@ -330,19 +780,94 @@ def roll(x: Array, shift: Axes, axis: Axes | None = None) -> Array:
 
 @of_array
 def broadcast_to(x: Array, shape: Axes) -> Array:
-    """Return the entries repeated, without a copy, along missing axes or axes of length 1."""
+    """Return the entries repeated, without a copy, along missing axes or axes of length 1.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    shape : int or tuple of int
+
+    Returns
+    -------
+    Value or array
+        An array of the shape `shape`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.broadcast_to(x, (3, 2))
+    >>> y.shape
+    (3, 2)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([3., 3.])
+    """
     return _broadcast_to(x, shape=_lengths(shape))
 
 
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
-    """Return all arrays, broadcast to their common shape."""
+    """Return all arrays, broadcast to their common shape.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    *arrays : array_like or Value
+
+    Returns
+    -------
+    tuple of Value or array
+        Arrays of one shape.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value(2.0)
+    >>> y, z = dnp.broadcast_arrays(x, [1.0, 2.0, 3.0])
+    >>> y
+    Value([2., 2., 2.], shape=(3,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    3.0
+    """
     shape = np.broadcast_shapes(*map(shape_of, arrays))
     return tuple([_broadcast_to(x, shape=shape) for x in arrays])
 
 
 @of_array
 def tile(x: Array, reps: Axes) -> Array:
-    """Return the whole array repeated `reps` times along each axis."""
+    """Return the whole array repeated `reps` times along each axis.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    reps : int or tuple of int
+        The number of repetitions along each axis.
+
+    Returns
+    -------
+    Value or array
+        Each axis is longer by its number of repetitions.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.tile(x, 2)
+    >>> y
+    Value([1., 2., 1., 2.], shape=(4,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([2., 2.])
+    """
     counts, shape = _lengths(reps), shape_of(x := _array(x))
     ndim = max(len(counts), len(shape))
     counts, shape = (1,) * (ndim - len(counts)) + counts, (1,) * (ndim - len(shape)) + shape
@@ -357,6 +882,21 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
     """Return each entry repeated along `axis`, by one number or by a number for each.
 
     Without an axis, `x` is flattened.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    repeats : int or sequence of int
+        How often each entry is repeated.
+    axis : int or None, optional
+        The axis; None flattens the array first.
+
+    Returns
+    -------
+    Value or array
+        Longer along `axis`.
 
     Examples
     --------
@@ -380,7 +920,38 @@ def repeat(x: Array, repeats: Axes, axis: int | None = None) -> Array:
 
 
 def meshgrid(*xi: Array, indexing: str = "xy", sparse: bool = False) -> tuple[Array, ...]:
-    """Return the coordinates of a grid: array i varies along axis i (xy: first two swapped)."""
+    """Return the coordinates of a grid: array i varies along axis i (xy: first two swapped).
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    *xi : array_like or Value
+        Vectors of coordinates.
+    indexing : {'xy', 'ij'}, optional
+        Whether the first vector runs along the second axis or along the first.
+    sparse : bool, optional
+        Whether the axes along which an array is constant have length 1.
+
+    Returns
+    -------
+    tuple of Value or array
+        One array for each vector.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> X, Y = dnp.meshgrid(x, [0.0, 1.0, 2.0])
+    >>> X
+    Value([[1., 2.],
+           [1., 2.],
+           [1., 2.]], shape=(3, 2), dtype=float64)
+    >>> X.sum().backward()
+    >>> x.grad
+    array([3., 3.])
+    """
     xi = tuple(map(_array, xi))
     thin = np.meshgrid(*[np.empty(np.size(raw(x))) for x in xi], indexing=indexing, sparse=True)  # type: ignore[call-overload]
     axes = tuple([reshape(x, like.shape) for x, like in zip(xi, thin, strict=True)])
@@ -403,6 +974,11 @@ def pad(
     mode : {"constant", "edge", "reflect", "symmetric", "wrap"}
     constant_values : number, (before, after) or a pair for each axis
         The values of the border, for the mode "constant".
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` with the borders.
 
     Examples
     --------
@@ -469,6 +1045,11 @@ def concatenate(
     casting : str
         The allowed conversions, as in `numpy.can_cast`.
 
+    Returns
+    -------
+    Value or array
+        As long along `axis` as all arrays together.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -489,6 +1070,23 @@ def stack(
 ) -> Array:
     """Return the arrays, all of one shape, joined along a new axis.
 
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    arrays : iterable of array_like or Value
+    axis : int, optional
+        The position of the new axis.
+    dtype : dtype, optional
+        The dtype of the result.
+    casting : str, optional
+        The conversions that are allowed, as in NumPy.
+
+    Returns
+    -------
+    Value or array
+        One axis more than the arrays have.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -504,7 +1102,35 @@ def stack(
 
 @of_sequence
 def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
-    """Return the arrays joined along the second axis (1-d arrays: along the only one)."""
+    """Return the arrays joined along the second axis (1-d arrays: along the only one).
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    arrays : iterable of array_like or Value
+    dtype : dtype, optional
+        The dtype of the result.
+    casting : str, optional
+        The conversions that are allowed, as in NumPy.
+
+    Returns
+    -------
+    Value or array
+        The entries of all arrays.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.hstack([x, [3.0, 4.0]])
+    >>> y
+    Value([1., 2., 3., 4.], shape=(4,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     given = [atleast_1d(x) for x in arrays]
     axis = 0 if given and len(shape_of(given[0])) == 1 else 1
     return concatenate(given, axis, dtype=dtype, casting=casting)
@@ -512,13 +1138,67 @@ def hstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_k
 
 @of_sequence
 def vstack(arrays: Iterable[Array], *, dtype: Any = None, casting: Any = "same_kind") -> Array:
-    """Return the arrays joined along the first axis, 1-d arrays as rows."""
+    """Return the arrays joined along the first axis, 1-d arrays as rows.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    arrays : iterable of array_like or Value
+    dtype : dtype, optional
+        The dtype of the result.
+    casting : str, optional
+        The conversions that are allowed, as in NumPy.
+
+    Returns
+    -------
+    Value or array
+        The entries of all arrays.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.vstack([x, [3.0, 4.0]])
+    >>> y
+    Value([[1., 2.],
+           [3., 4.]], shape=(2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     return concatenate([atleast_2d(x) for x in arrays], 0, dtype=dtype, casting=casting)
 
 
 @of_sequence
 def dstack(arrays: Iterable[Array]) -> Array:
-    """Return the arrays joined along the third axis."""
+    """Return the arrays joined along the third axis.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    arrays : iterable of array_like or Value
+
+    Returns
+    -------
+    Value or array
+        The entries of all arrays.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.dstack([x, [3.0, 4.0]])
+    >>> y
+    Value([[[1., 3.],
+            [2., 4.]]], shape=(1, 2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     return concatenate([atleast_3d(x) for x in arrays], 2)
 
 
@@ -527,14 +1207,67 @@ row_stack = vstack
 
 @of_sequence
 def column_stack(arrays: Iterable[Array]) -> Array:
-    """Return the arrays joined along the second axis, 1-d arrays as columns."""
+    """Return the arrays joined along the second axis, 1-d arrays as columns.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    arrays : iterable of array_like or Value
+
+    Returns
+    -------
+    Value or array
+        The entries of all arrays.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.column_stack([x, [3.0, 4.0]])
+    >>> y
+    Value([[1., 3.],
+           [2., 4.]], shape=(2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     given = [x if len(shape_of(x)) > 1 else reshape(x, (-1, 1)) for x in map(_array, arrays)]
     return concatenate(given, 1)
 
 
 @gives(list["Value"], list[np.ndarray])
 def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
-    """Return parts of `x`: a number of nearly equal parts, or those between given indices."""
+    """Return parts of `x`: a number of nearly equal parts, or those between given indices.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions where a part ends.
+    axis : int, optional
+        The axis.
+
+    Returns
+    -------
+    list of Value or array
+        The parts.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> first, second = dnp.array_split(x, 2)
+    >>> first
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([1., 1., 0.])
+    """
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))
     n = shape_of(x)[axis]
@@ -551,10 +1284,37 @@ def array_split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
 def split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
     """Return the same as `array_split`, where a number of parts must divide the axis.
 
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions where a part ends.
+    axis : int, optional
+        The axis.
+
+    Returns
+    -------
+    list of Value or array
+        The parts.
+
     Raises
     ------
     ValueError
         If the number does not divide the length of the axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> first, second = dnp.split(x, [1])
+    >>> first
+    Value([1.], shape=(1,), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([1., 0., 0.])
     """
     x = _array(x)
     n = shape_of(x)[normalize_axis_index(axis, len(shape_of(x)))]
@@ -568,20 +1328,101 @@ def split(x: Array, indices_or_sections: Any, axis: int = 0) -> Any:
 
 @gives(list["Value"], list[np.ndarray])
 def hsplit(x: Array, indices_or_sections: Any) -> Any:
-    """Return `split` along the second axis (1-d: along the only one)."""
+    """Return `split` along the second axis (1-d: along the only one).
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions where a part ends.
+
+    Returns
+    -------
+    list of Value or array
+        The parts.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> first, second = dnp.hsplit(x, [1])
+    >>> first
+    Value([1.], shape=(1,), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([1., 0., 0.])
+    """
     x = _of_axes(x, 1, "hsplit")
     return split(x, indices_or_sections, 0 if len(shape_of(x)) == 1 else 1)
 
 
 @gives(list["Value"], list[np.ndarray])
 def vsplit(x: Array, indices_or_sections: Any) -> Any:
-    """Return `split` along the first axis, for at least two axes."""
+    """Return `split` along the first axis, for at least two axes.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        At least two axes.
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions where a part ends.
+
+    Returns
+    -------
+    list of Value or array
+        The parts.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> first, second = dnp.vsplit(x, 2)
+    >>> first
+    Value([[1., 2.]], shape=(1, 2), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [0., 0.]])
+    """
     return split(_of_axes(x, 2, "vsplit"), indices_or_sections, 0)
 
 
 @gives(list["Value"], list[np.ndarray])
 def dsplit(x: Array, indices_or_sections: Any) -> Any:
-    """Return `split` along the third axis."""
+    """Return `split` along the third axis.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        At least three axes.
+    indices_or_sections : int or sequence of int
+        The number of parts, or the positions where a part ends.
+
+    Returns
+    -------
+    list of Value or array
+        The parts.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[[1.0, 2.0]]])
+    >>> first, second = dnp.dsplit(x, 2)
+    >>> first
+    Value([[[1.]]], shape=(1, 1, 1), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([[[1., 0.]]])
+    """
     return split(_of_axes(x, 3, "dsplit"), indices_or_sections, 2)
 
 
@@ -593,7 +1434,34 @@ def _of_axes(x: Array, count: int, name: str) -> Array:
 
 @gives(tuple["Value", ...], tuple[np.ndarray, ...])
 def unstack(x: Array, axis: int = 0) -> Any:
-    """Return the slices along an axis, one array each: what `stack` joined."""
+    """Return the slices along an axis, one array each: what `stack` joined.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int, optional
+        The axis.
+
+    Returns
+    -------
+    tuple of Value or array
+        As many arrays as the axis is long.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> first, second = dnp.unstack(x)
+    >>> first
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> first.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [0., 0.]])
+    """
     x = _array(x)
     axis = normalize_axis_index(axis, len(shape_of(x)))
     return tuple([_part(x, axis, i) for i in range(shape_of(x)[axis])])
@@ -611,13 +1479,71 @@ def _below(x: Array, k: int) -> Any:
 
 @of_array
 def tril(x: Array, k: int = 0) -> Array:
-    """Return the lower triangles of the matrices `x`, with zeros above diagonal `k`."""
+    """Return the lower triangles of the matrices `x`, with zeros above diagonal `k`.
+
+    The gradient of the entries that are replaced by 0 is 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Matrices (..., m, n).
+    k : int, optional
+        The diagonal; positive numbers are above the main diagonal.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.tril(x)
+    >>> y
+    Value([[1., 0.],
+           [3., 4.]], shape=(2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 0.],
+           [1., 1.]])
+    """
     return where(_below(x := _array(x), k), x, np.zeros((), dtype_of(x)))
 
 
 @of_array
 def triu(x: Array, k: int = 0) -> Array:
-    """Return the upper triangles of the matrices `x`, with zeros below diagonal `k`."""
+    """Return the upper triangles of the matrices `x`, with zeros below diagonal `k`.
+
+    The gradient of the entries that are replaced by 0 is 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        Matrices (..., m, n).
+    k : int, optional
+        The diagonal; positive numbers are above the main diagonal.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.triu(x)
+    >>> y
+    Value([[1., 2.],
+           [0., 4.]], shape=(2, 2), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 1.],
+           [0., 1.]])
+    """
     return where(_below(x := _array(x), k - 1), np.zeros((), dtype_of(x)), x)
 
 
@@ -631,6 +1557,23 @@ def _along_diagonal(rows: int, columns: int, offset: int) -> slice:
 @of_array
 def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """Return the entries (i, i + offset) of two axes, along a new last axis.
+
+    The gradient moves back with the entries; entries off the diagonal have the gradient 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    offset : int, optional
+        The diagonal; positive numbers are above the main diagonal.
+    axis1 : int, optional
+        The axis of the rows.
+    axis2 : int, optional
+        The axis of the columns.
+
+    Returns
+    -------
+    Value or array
+        The diagonals, along a new last axis.
 
     Examples
     --------
@@ -646,7 +1589,40 @@ def diagonal(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array
 
 @of_array
 def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
-    """Return the sum of a diagonal, whose entries are converted to `dtype`."""
+    """Return the sum of a diagonal, whose entries are converted to `dtype`.
+
+    The gradient is 1 on the diagonal and 0 elsewhere.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    offset : int, optional
+        The diagonal; positive numbers are above the main diagonal.
+    axis1 : int, optional
+        The axis of the rows.
+    axis2 : int, optional
+        The axis of the columns.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x` without the two axes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.trace(x)
+    >>> y
+    Value(data=5.0, grad=None)
+    >>> y.backward()
+    >>> x.grad
+    array([[1., 0.],
+           [0., 1.]])
+    """
     return diagonal(x, offset, axis1, axis2).sum(axis=-1, dtype=dtype)
 
 
@@ -654,10 +1630,37 @@ def trace(x: Array, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any 
 def diag(x: Array, k: int = 0) -> Array:
     """Return the diagonal `k` of a matrix, or the matrix with vector `x` on that diagonal.
 
+    The gradient moves back with the entries; entries off the diagonal have the gradient 0.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        A vector, for a matrix with this diagonal; or a matrix, for its diagonal.
+    k : int, optional
+        The diagonal; positive numbers are above the main diagonal.
+
+    Returns
+    -------
+    Value or array
+        A matrix or a vector.
+
     Raises
     ------
     ValueError
         If `x` is neither a matrix nor a vector.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([[1.0, 2.0], [3.0, 4.0]])
+    >>> y = dnp.diag(x)
+    >>> y
+    Value([1., 4.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([[1., 0.],
+           [0., 1.]])
     """
     shape = shape_of(x := _array(x))
     if len(shape) == 2:
@@ -675,7 +1678,31 @@ def diag(x: Array, k: int = 0) -> Array:
 
 @of_array
 def copy(x: Array) -> Array:
-    """Return the same entries, with their gradient."""
+    """Return the same entries, with their gradient.
+
+    The gradient moves back with the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.copy(x)
+    >>> y
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     return _astype(_array(x), dtype=dtype_of(x))
 
 
@@ -693,6 +1720,22 @@ def astype(
     Integers and booleans have no gradient, so a Value converted to them is a constant. A scalar
     Value is rounded to the precision of `dtype`, and stays a Python number. `casting` says which
     conversions are allowed, as in `numpy.can_cast`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    dtype : dtype
+    copy : bool, optional
+        Whether an array of the dtype already is copied.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+    casting : str, optional
+        The conversions that are allowed, as in NumPy.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`.
 
     Examples
     --------

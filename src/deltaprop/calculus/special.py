@@ -458,7 +458,31 @@ log_expit: Unary = log_sigmoid
 
 @of_array
 def ndtr(x: Any) -> Any:
-    """Return the normal distribution function: the area under the bell curve left of x."""
+    """Return the normal distribution function: the area under the bell curve left of x.
+
+    The derivative is ``exp(-x**2 / 2) / sqrt(2 * pi)``.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and floating dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> y = dnp.special.ndtr(x)
+    >>> y
+    Value([0.15865525, 0.5       , 0.97724987], shape=(3,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([0.24197072, 0.39894228, 0.05399097])
+    """
     return 0.5 * erfc(multiply(x, -SQRT_HALF))
 
 
@@ -466,6 +490,31 @@ def zeta(s: Any, x: Any = 1.0) -> Any:
     """Return Hurwitz's zeta function, ``sum((x + k)**-s)`` over k >= 0; Riemann's for x = 1.
 
     There is no derivative with respect to `s`: a variable `s` raises a TypeError.
+
+    The derivative with respect to `x` is ``-s * zeta(s + 1, x)``.
+
+    Parameters
+    ----------
+    s : array_like
+        Numbers greater than 1.
+    x : array_like or Value, optional
+
+    Returns
+    -------
+    Value or array
+        The broadcast shape.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0])
+    >>> y = dnp.special.zeta(2.0, x)
+    >>> y
+    Value([1.64493407, 0.64493407], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([-2.40411381, -0.40411381])
     """
     return _zeta(s, x)
 
@@ -473,6 +522,19 @@ def zeta(s: Any, x: Any = 1.0) -> Any:
 @of_two
 def polygamma(n: int, x: Any) -> Any:
     """Return the n-th derivative of psi.
+
+    The derivative with respect to `x` is ``polygamma(n + 1, x)``.
+
+    Parameters
+    ----------
+    n : int
+        The order, not negative.
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and floating dtype of `x`.
 
     Raises
     ------
@@ -498,7 +560,34 @@ def polygamma(n: int, x: Any) -> Any:
 def multigammaln(a: Any, d: int) -> Any:
     """Return the logarithm of the multivariate gamma function of dimension `d`.
 
-    It is defined for a > (d - 1) / 2."""
+    It is defined for a > (d - 1) / 2.
+
+    The derivative is the sum of ``psi(a - j / 2)`` for j from 0 to d - 1.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Numbers greater than (d - 1) / 2.
+    d : int
+        The dimension.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and floating dtype of `a`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> a = dp.Value([2.0, 3.0])
+    >>> y = dnp.special.multigammaln(a, 2)
+    >>> y
+    Value([0.45158271, 1.55019499], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> a.grad
+    array([0.45927431, 1.62594098])
+    """
     d = operator.index(d)
     if np.any(raw(a) <= 0.5 * (d - 1)):
         raise ValueError(f"multigammaln of dimension d={d}: a must be greater than {0.5 * (d - 1)}")

@@ -29,13 +29,53 @@ Activation: TypeAlias = Callable[[Any], Any]
 
 @of_array
 def identity(x: Any) -> Any:
-    """x itself: the activation of a linear layer."""
+    """x itself: the activation of a linear layer.
+
+    The derivative is 1.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.identity(3.0)
+    3.0
+    """
     return x
 
 
 @of_array
 def gelu_tanh(x: Any) -> Any:
-    """The approximation of gelu by tanh (Hendrycks and Gimpel, 2016)."""
+    """The approximation of gelu by tanh (Hendrycks and Gimpel, 2016).
+
+    The derivative is that of the formula with tanh.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([-1.0, 0.0, 2.0])
+    >>> dp.nn.gelu_tanh(x)
+    Value([-0.15880801,  0.        ,  1.95459769], shape=(3,), dtype=float64)
+    >>> dp.nn.gelu_tanh(x).sum().backward()
+    >>> x.grad
+    array([-0.08296408,  0.5       ,  1.08609926])
+    """
     return gelu(x, approximate="tanh")
 
 
@@ -48,6 +88,15 @@ ACTIVATIONS: dict[str, Activation] = {name: globals()[name] for name in get_args
 
 def activation(name: str | Activation) -> Activation:
     """Return the activation of that name; a function is returned as it is.
+
+    Parameters
+    ----------
+    name : str or callable
+
+    Returns
+    -------
+    callable
+        A function of one array.
 
     Raises
     ------

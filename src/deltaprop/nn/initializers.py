@@ -22,7 +22,27 @@ Initializer: TypeAlias = Callable[..., Any]
 
 
 def zeros(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:  # noqa: ARG001
-    """All zero: for biases. (Weights that start equal would stay equal.)"""
+    """All zero: for biases. (Weights that start equal would stay equal.)
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape, (n_in, n_out) for a layer.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+    dtype : dtype, optional
+
+    Returns
+    -------
+    array
+        The weights, of this shape and dtype.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.zeros((3,))
+    array([0., 0., 0.])
+    """
     return np.zeros(*_checked(shape, dtype))
 
 
@@ -32,7 +52,29 @@ def constant(
     dtype: Any = np.float64,
     value: float = 1.0,
 ) -> Any:
-    """All entries equal `value`; choose it with ``functools.partial(constant, value=0.1)``."""
+    """All entries equal `value`; choose it with ``functools.partial(constant, value=0.1)``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape, (n_in, n_out) for a layer.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+    dtype : dtype, optional
+    value : float, optional
+
+    Returns
+    -------
+    array
+        The weights, of this shape and dtype.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.constant((2, 2), value=0.5)
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+    """
     shape, dtype = _checked(shape, dtype)
     return np.full(shape, value, dtype)
 
@@ -40,7 +82,29 @@ def constant(
 def uniform(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, low: float = -1.0, high: float = 1.0
 ) -> Any:
-    """Uniform in [low, high)."""
+    """Uniform in [low, high).
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape, (n_in, n_out) for a layer.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+    dtype : dtype, optional
+    low, high : float, optional
+
+    Returns
+    -------
+    array
+        The weights, of this shape and dtype.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.uniform((2, 2), rng=0).round(4)
+    array([[ 0.2739, -0.4604],
+           [-0.9181, -0.9669]])
+    """
     shape, dtype = _checked(shape, dtype)
     return np.random.default_rng(rng).uniform(low, high, shape).astype(dtype)
 
@@ -48,7 +112,29 @@ def uniform(
 def normal(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, mean: float = 0.0, std: float = 1.0
 ) -> Any:
-    """Normal with this mean and standard deviation."""
+    """Normal with this mean and standard deviation.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape, (n_in, n_out) for a layer.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+    dtype : dtype, optional
+    mean, std : float, optional
+
+    Returns
+    -------
+    array
+        The weights, of this shape and dtype.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.nn.normal((2, 2), rng=0).round(4)
+    array([[ 0.1257, -0.1321],
+           [ 0.6404,  0.1049]])
+    """
     shape, dtype = _checked(shape, dtype)
     return np.random.default_rng(rng).normal(mean, std, shape).astype(dtype)
 
@@ -56,10 +142,33 @@ def normal(
 def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: float = 1.0) -> Any:
     """`gain` times a random matrix with orthonormal columns, or rows if there are fewer rows.
 
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape, (n_in, n_out) for a layer.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+    dtype : dtype, optional
+    gain : float, optional
+        The factor.
+
+    Returns
+    -------
+    array
+        The weights, of this shape and dtype.
+
     References
     ----------
     Saxe, McClelland and Ganguli, 2014: exact solutions to the nonlinear dynamics of learning;
     Mezzadri, 2007: how to generate random matrices (why R's signs are multiplied in).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> W = dp.nn.orthogonal((3, 2), rng=0)
+    >>> (W.T @ W).round(10)
+    array([[ 1., -0.],
+           [-0.,  1.]])
     """
     n_in, n_out = _fans(shape)
     shape, dtype = _checked(shape, dtype)
@@ -141,6 +250,15 @@ _LIKE_RELU = {"relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu", "swish",
 
 def initializer(name: str | Initializer) -> Initializer:
     """Return the initialiser of that name; a function is returned as it is.
+
+    Parameters
+    ----------
+    name : str or callable
+
+    Returns
+    -------
+    callable
+        A function of shape, rng and dtype.
 
     Raises
     ------

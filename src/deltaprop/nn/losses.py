@@ -238,11 +238,18 @@ def _reduce(values: Any, reduction: str) -> Any:
 def mse(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Squared error, (prediction - target)².
 
+    The derivative with respect to the prediction is ``2 * (prediction - target)``.
+
     Parameters
     ----------
     prediction, target : Value or array_like, of one shape
     reduction : {"mean", "sum", "none"}
         The reduction over all entries.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     Raises
     ------
@@ -268,6 +275,23 @@ def mse(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
 def mae(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Absolute error, ``|prediction - target|``; parameters and errors as in `mse`.
 
+    The derivative with respect to the prediction is ``sign(prediction - target)``, 0 where both are
+    equal.
+
+    Parameters
+    ----------
+    prediction : array_like or Value
+        Network outputs, of the shape (N, ...).
+    target : array_like
+        What they should be, of the same shape.
+    reduction : {'mean', 'sum', 'none'}, optional
+        What becomes of the losses of the rows.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -284,6 +308,24 @@ def huber(
     """d² / 2 where the error d is at most `delta`, and the tangent of this parabola beyond.
 
     Parameters and errors as in `mse`; `delta` must be positive.
+
+    The derivative with respect to the error d is ``clip(d, -delta, delta)``.
+
+    Parameters
+    ----------
+    prediction : array_like or Value
+        Network outputs, of the shape (N, ...).
+    target : array_like
+        What they should be, of the same shape.
+    reduction : {'mean', 'sum', 'none'}, optional
+        What becomes of the losses of the rows.
+    delta : float, optional
+        The error at which the parabola ends.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     References
     ----------
@@ -310,11 +352,18 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: Reduction = "m
     loss and gradient stay finite. With a target of exactly 0 or 1, the term of the impossible
     outcome adds nothing to either.
 
+    The derivative with respect to p is ``(p - t) / (p * (1 - p))``.
+
     Parameters
     ----------
     prediction, target : Value or array_like, of one shape, entries in [0, 1]
     reduction : {"mean", "sum", "none"}
         The reduction over all entries.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     Raises
     ------
@@ -346,6 +395,20 @@ def binary_cross_entropy_with_logits(
     Its derivative with respect to a logit is p - t, without a factor sigmoid' that could vanish.
     Parameters and errors as in `binary_cross_entropy`, except that a prediction may be any number.
 
+    Parameters
+    ----------
+    prediction : array_like or Value
+        Logits, of the shape (N, ...).
+    target : array_like or Value
+        Probabilities or 0 and 1, of the same shape.
+    reduction : {'mean', 'sum', 'none'}, optional
+        What becomes of the losses of the rows.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -362,6 +425,22 @@ def binary_cross_entropy_with_logits(
 @of_two
 def hinge(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as in `mse`.
+
+    The derivative with respect to y is -t where t y < 1, else 0.
+
+    Parameters
+    ----------
+    prediction : array_like or Value
+        Network outputs, of the shape (N, ...).
+    target : array_like
+        What they should be, of the same shape.
+    reduction : {'mean', 'sum', 'none'}, optional
+        What becomes of the losses of the rows.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     Examples
     --------
@@ -386,6 +465,8 @@ def _are_signs(target: Any) -> None:
 def kl_divergence(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
     """Kullback-Leibler divergence of rows: the sum of t log(t / p) over the last axis.
 
+    The derivative with respect to p is ``-t / p``.
+
     Parameters
     ----------
     prediction, target : Value or array_like (..., C), entries in [0, 1]
@@ -393,6 +474,11 @@ def kl_divergence(prediction: Any, target: Any, reduction: Reduction = "mean") -
         number.
     reduction : {"mean", "sum", "none"}
         The reduction over rows.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     Raises
     ------
@@ -436,6 +522,11 @@ def softmax_cross_entropy(
         The share of q, in [0, 1], that is spread evenly over the classes.
     class_weights : array_like (C,), optional
         The factor of each class's term, not negative.
+
+    Returns
+    -------
+    Value or array
+        A number, or with 'none' one number for each row.
 
     Raises
     ------
@@ -555,6 +646,11 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
         If the weights average 1 over the data, losses with and without weights have the same
         scale.
 
+    Returns
+    -------
+    Value or number
+        The weighted mean of the losses.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -585,6 +681,15 @@ LOSSES: dict[str, Callable[..., Any]] = {name: globals()[name] for name in get_a
 
 def loss(name: str | Callable[..., Any]) -> Callable[..., Any]:
     """Return the loss of that name; a function is returned as it is.
+
+    Parameters
+    ----------
+    name : str or callable
+
+    Returns
+    -------
+    callable
+        A function of prediction and target.
 
     Raises
     ------

@@ -41,6 +41,11 @@ def asarray(obj: Any, dtype: Any = None, *, device: Any = None, copy: bool | Non
         Whether to copy the data. None copies anything but a Value. False uses an ndarray itself:
         writing to the array changes the constant.
 
+    Returns
+    -------
+    Value
+        A constant; with Values in `obj`, a Value that a gradient flows through.
+
     Raises
     ------
     TypeError
@@ -74,7 +79,36 @@ def array(
     copy: bool | None = None,
     ndmin: int = 0,
 ) -> Value:
-    """Return `asarray` of `obj`, with leading axes of length 1 up to `ndmin` axes."""
+    """Return `asarray` of `obj`, with leading axes of length 1 up to `ndmin` axes.
+
+    Parameters
+    ----------
+    obj : array_like, Value or nested list of Values
+    dtype : dtype, optional
+        Another dtype.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+    copy : bool or None, optional
+        Whether to copy; None copies if needed.
+    ndmin : int, optional
+        The least number of axes.
+
+    Returns
+    -------
+    Value
+        A constant; with Values in `obj`, a Value that a gradient flows through.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.array([1.0, 2.0])
+    constant([1., 2.], shape=(2,), dtype=float64)
+    >>> x = dp.Value(3.0)
+    >>> dnp.array([x, 2 * x]).sum().backward()
+    >>> x.grad
+    3.0
+    """
     x = asarray(obj, dtype, device=device, copy=copy)
     return reshape(x, (1,) * (ndmin - x.ndim) + x.shape) if x.ndim < ndmin else x
 
@@ -90,7 +124,29 @@ def _of_node(x: Any, dtype: Any, copy: bool | None) -> Any:
 
 
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Value:
-    """Return a constant of the array of another library, without a copy if possible."""
+    """Return a constant of the array of another library, without a copy if possible.
+
+    Parameters
+    ----------
+    x : object with `__dlpack__`
+        An array of another library.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+    copy : bool or None, optional
+        Whether to copy; None copies if needed.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.from_dlpack(np.arange(3.0))
+    constant([0., 1., 2.], shape=(3,), dtype=float64)
+    """
     return _constant(np.from_dlpack(x, device=device, copy=copy))
 
 
@@ -102,7 +158,34 @@ def arange(
     *,
     device: Any = None,
 ) -> Value:
-    """Return the numbers from `start` (default 0) up to but excluding `stop`."""
+    """Return the numbers from `start` (default 0) up to but excluding `stop`.
+
+    Parameters
+    ----------
+    start : number
+        The first number; the only argument is `stop`.
+    stop : number, optional
+        The end, which is excluded.
+    step : number, optional
+        The distance of the numbers.
+    dtype : dtype, optional
+        The dtype, by default that of the arguments.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant of one axis.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.arange(4)
+    constant([0, 1, 2, 3], shape=(4,), dtype=int64)
+    >>> dnp.arange(1.0, 2.0, 0.25)
+    constant([1.  , 1.25, 1.5 , 1.75], shape=(4,), dtype=float64)
+    """
     if start is None and stop is None:
         raise TypeError("arange() needs an end, got none: arange(3) is [0, 1, 2]")
     ends = (0, start, step) if stop is None else (0 if start is None else start, stop, step)
@@ -123,6 +206,33 @@ def linspace(
     """Return `num` evenly spaced numbers from `start` to `stop`, along a new axis.
 
     If `retstep`, return a pair: the numbers, and the step between neighbours.
+
+    The derivatives of the k-th number with respect to `start` and `stop` are ``1 - k / n`` and ``k
+    / n``, with n the number of steps.
+
+    Parameters
+    ----------
+    start : array_like or Value
+        The first number, or an array of them.
+    stop : array_like or Value
+        The last number.
+    num : int, optional
+        How many numbers.
+    endpoint : bool, optional
+        Whether `stop` is the last number.
+    retstep : bool, optional
+        Whether the distance of the numbers is returned too.
+    dtype : dtype, optional
+        The dtype of the result.
+    axis : int, optional
+        The axis of the numbers in the result.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value or array
+        A Value if `start` or `stop` is one; with `retstep`, a pair with the distance.
 
     Examples
     --------
@@ -152,7 +262,36 @@ def linspace(
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """Return an array filled with one value; a Value is broadcast."""
+    """Return an array filled with one value; a Value is broadcast.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    fill_value : number, array_like or Value
+        The value of the entries, broadcast.
+    dtype : dtype, optional
+        The dtype, by default that of the value.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant, unless the value is a Value that a gradient flows through.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.full(3, 7.0)
+    constant([7., 7., 7.], shape=(3,), dtype=float64)
+    >>> x = dp.Value(2.0)
+    >>> dnp.full(3, x).sum().backward()
+    >>> x.grad
+    3.0
+    """
     if isinstance(fill_value, Node):
         return broadcast_to(asarray(fill_value, dtype), shape)
     return _constant(np.full(shape, fill_value, dtype), device)
@@ -161,7 +300,34 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, *, device: Any = None) 
 def full_like(
     x: Any, fill_value: Any, dtype: Any = None, shape: Any = None, *, device: Any = None
 ) -> Value:
-    """Return `full` with the shape and dtype of `x`, unless others are given."""
+    """Return `full` with the shape and dtype of `x`, unless others are given.
+
+    The gradient of an entry is the sum of the gradients of its copies.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        The array whose shape and dtype are taken.
+    fill_value : number, array_like or Value
+        The value of the entries, broadcast.
+    dtype : dtype, optional
+        Another dtype.
+    shape : int or tuple of int, optional
+        Another shape.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant, unless the value is a Value that a gradient flows through.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.full_like([1.0, 2.0], 7.0)
+    constant([7., 7.], shape=(2,), dtype=float64)
+    """
     like = x if isinstance(x, Value) else as_array(x)
     shape = like.shape if shape is None else shape
     return full(shape, fill_value, dtype or like.dtype, device=device)
@@ -170,40 +336,224 @@ def full_like(
 def eye(
     n_rows: int, n_cols: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None
 ) -> Value:
-    """Return an array with ones on the diagonal `k` and zeros elsewhere."""
+    """Return an array with ones on the diagonal `k` and zeros elsewhere.
+
+    Parameters
+    ----------
+    n_rows : int
+    n_cols : int, optional
+        By default `n_rows`.
+    k : int, optional
+        The diagonal; positive numbers count upwards.
+    dtype : dtype, optional
+        The dtype, by default float64.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.eye(2)
+    constant([[1., 0.],
+              [0., 1.]], shape=(2, 2), dtype=float64)
+    >>> dnp.eye(2, 3, k=1)
+    constant([[0., 1., 0.],
+              [0., 0., 1.]], shape=(2, 3), dtype=float64)
+    """
     return _constant(np.eye(n_rows, n_cols, k, dtype or float), device)
 
 
 def identity(n: int, dtype: Any = None) -> Value:
-    """Return the square matrix with ones on its diagonal."""
+    """Return the square matrix with ones on its diagonal.
+
+    Parameters
+    ----------
+    n : int
+        The number of rows and columns.
+    dtype : dtype, optional
+        The dtype, by default float64.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.identity(2)
+    constant([[1., 0.],
+              [0., 1.]], shape=(2, 2), dtype=float64)
+    """
     return eye(n, dtype=dtype)
 
 
 def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """Return an array of zeros, float64 by default."""
+    """Return an array of zeros, float64 by default.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype, optional
+        The dtype, by default float64.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.zeros((2, 2))
+    constant([[0., 0.],
+              [0., 0.]], shape=(2, 2), dtype=float64)
+    >>> dnp.zeros(3, dtype=int)
+    constant([0, 0, 0], shape=(3,), dtype=int64)
+    """
     return _constant(np.zeros(shape, dtype or float), device)
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """Return an array of ones, float64 by default."""
+    """Return an array of ones, float64 by default.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype, optional
+        The dtype, by default float64.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.ones((2, 2))
+    constant([[1., 1.],
+              [1., 1.]], shape=(2, 2), dtype=float64)
+    >>> dnp.ones(3, dtype=int)
+    constant([1, 1, 1], shape=(3,), dtype=int64)
+    """
     return _constant(np.ones(shape, dtype or float), device)
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Value:
-    """Return an array of zeros, because the entries of a constant cannot be written later."""
+    """Return an array of zeros, because the entries of a constant cannot be written later.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype, optional
+        The dtype, by default float64.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.empty((2, 2))
+    constant([[0., 0.],
+              [0., 0.]], shape=(2, 2), dtype=float64)
+    """
     return zeros(shape, dtype, device=device)
 
 
 def zeros_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Return zeros of the shape and dtype of `x`."""
+    """Return zeros of the shape and dtype of `x`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        The array whose shape and dtype are taken.
+    dtype : dtype, optional
+        Another dtype.
+    shape : int or tuple of int, optional
+        Another shape.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.zeros_like([1.0, 2.0])
+    constant([0., 0.], shape=(2,), dtype=float64)
+    """
     return full_like(x, 0, dtype, shape, device=device)
 
 
 def ones_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Return ones of the shape and dtype of `x`."""
+    """Return ones of the shape and dtype of `x`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        The array whose shape and dtype are taken.
+    dtype : dtype, optional
+        Another dtype.
+    shape : int or tuple of int, optional
+        Another shape.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.ones_like([1.0, 2.0])
+    constant([1., 1.], shape=(2,), dtype=float64)
+    """
     return full_like(x, 1, dtype, shape, device=device)
 
 
 def empty_like(x: Any, dtype: Any = None, shape: Any = None, *, device: Any = None) -> Value:
-    """Return zeros of the shape and dtype of `x`."""
+    """Return zeros of the shape and dtype of `x`.
+
+    Parameters
+    ----------
+    x : array_like or Value
+        The array whose shape and dtype are taken.
+    dtype : dtype, optional
+        Another dtype.
+    shape : int or tuple of int, optional
+        Another shape.
+    device : None or 'cpu', optional
+        Only 'cpu' exists.
+
+    Returns
+    -------
+    Value
+        A constant.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.empty_like([1.0, 2.0])
+    constant([0., 0.], shape=(2,), dtype=float64)
+    """
     return full_like(x, 0, dtype, shape, device=device)

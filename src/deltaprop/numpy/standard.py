@@ -32,7 +32,31 @@ class ArrayNamespaceInfo(np.__array_namespace_info__):  # type: ignore[misc]
 
 
 def divmod(x1: Any, x2: Any) -> tuple[Any, Any]:
-    """Return ``x1 // x2`` and ``x1 % x2``."""
+    """Return ``x1 // x2`` and ``x1 % x2``.
+
+    The derivatives are those of `floor_divide` and `remainder`.
+
+    Parameters
+    ----------
+    x1, x2 : array_like or Value
+
+    Returns
+    -------
+    pair of Value or array
+        The quotient, rounded down, and the remainder; of the broadcast shape.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([7.0, -7.0])
+    >>> quotient, rest = dnp.divmod(x, 2.0)
+    >>> quotient, rest
+    (Value([ 3., -4.], shape=(2,), dtype=float64), Value([1., 1.], shape=(2,), dtype=float64))
+    >>> rest.sum().backward()
+    >>> x.grad
+    array([1., 1.])
+    """
     return elementwise.floor_divide(x1, x2), elementwise.remainder(x1, x2)
 
 
@@ -46,6 +70,20 @@ def where(condition: ArrayLike, x1: ArrayLike, x2: ArrayLike, /) -> np.ndarray: 
 def where(condition: Operand, x1: Operand, x2: Operand, /) -> Value: ...
 def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
     """Return `x1` where the condition holds, else `x2`; without both, the indices where it holds.
+
+    The gradient flows to the branch that is taken; the branch that is not taken has the gradient 0,
+    whatever its value.
+
+    Parameters
+    ----------
+    condition : array_like or Value
+        Truths; numbers other than 0 are true.
+    x1, x2 : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        The broadcast shape; a tuple of integers without branches.
 
     Examples
     --------
@@ -98,7 +136,36 @@ def _cumulative(
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """Return the sums of the entries up to each entry, after a 0 if `include_initial`."""
+    """Return the sums of the entries up to each entry, after a 0 if `include_initial`.
+
+    The gradient is the running sum of the cotangent from the end.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to run along; an array of one axis needs none.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    include_initial : bool, optional
+        Whether the result begins with the sum or product of nothing.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`; one entry more along the axis with `include_initial`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.cumulative_sum(x)
+    Value([1., 3., 6.], shape=(3,), dtype=float64)
+    >>> dnp.cumulative_sum(x).sum().backward()
+    >>> x.grad
+    array([3., 2., 1.])
+    """
     return _cumulative(cumsum, 0, x, axis, dtype, include_initial)
 
 
@@ -106,7 +173,36 @@ def cumulative_sum(
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
-    """Return the products of the entries up to each entry, after a 1 if `include_initial`."""
+    """Return the products of the entries up to each entry, after a 1 if `include_initial`.
+
+    The derivatives are right with any number of zeros among the entries.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    axis : int or None, optional
+        The axis to run along; an array of one axis needs none.
+    dtype : dtype, optional
+        The dtype that the entries are converted to first.
+    include_initial : bool, optional
+        Whether the result begins with the sum or product of nothing.
+
+    Returns
+    -------
+    Value or array
+        An array of the shape of `x`; one entry more along the axis with `include_initial`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0, 2.0, 3.0])
+    >>> dnp.cumulative_prod(x)
+    Value([1., 2., 6.], shape=(3,), dtype=float64)
+    >>> dnp.cumulative_prod(x).sum().backward()
+    >>> x.grad
+    array([9., 4., 2.])
+    """
     return _cumulative(cumprod, 1, x, axis, dtype, include_initial)
 
 
@@ -134,21 +230,98 @@ class UniqueInverse(NamedTuple):
 
 
 def unique_all(x: Any, /) -> UniqueAll:
-    """Return the distinct entries, with positions and counts; each NaN is distinct."""
+    """Return the distinct entries, with positions and counts; each NaN is distinct.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    UniqueAll
+        A named tuple of `values`, `indices`, `inverse_indices` and `counts`.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> values, indices, inverse, counts = dnp.unique_all([2.0, 1.0, 2.0])
+    >>> values
+    array([1., 2.])
+    >>> indices, inverse, counts
+    (array([1, 0]), array([1, 0, 1]), array([1, 2]))
+    """
     return UniqueAll(*unique(x, True, True, True, equal_nan=False))
 
 
 def unique_counts(x: Any, /) -> UniqueCounts:
-    """Return the distinct entries and how often each of them occurs."""
+    """Return the distinct entries and how often each of them occurs.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    UniqueCounts
+        A named tuple of `values` and `counts`.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> values, counts = dnp.unique_counts([2.0, 1.0, 2.0])
+    >>> values, counts
+    (array([1., 2.]), array([1, 2]))
+    """
     return UniqueCounts(*unique(x, return_counts=True, equal_nan=False))
 
 
 def unique_inverse(x: Any, /) -> UniqueInverse:
-    """Return the distinct entries, and the position of each entry of `x` among them."""
+    """Return the distinct entries, and the position of each entry of `x` among them.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    UniqueInverse
+        A named tuple of `values` and `inverse_indices`.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> values, inverse = dnp.unique_inverse([2.0, 1.0, 2.0])
+    >>> values, inverse
+    (array([1., 2.]), array([1, 0, 1]))
+    """
     return UniqueInverse(*unique(x, return_inverse=True, equal_nan=False))
 
 
 @of_array
 def unique_values(x: Any, /) -> Any:
-    """Return the distinct entries, sorted."""
+    """Return the distinct entries, sorted.
+
+    The gradient flows to the first occurrence of each entry.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        One axis.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([2.0, 1.0, 2.0])
+    >>> y = dnp.unique_values(x)
+    >>> y
+    Value([1., 2.], shape=(2,), dtype=float64)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([1., 1., 0.])
+    """
     return unique(x, equal_nan=False)

@@ -26,13 +26,14 @@ class Bar:
     def __init__(self, show: bool | None, epochs: int, done: int, batches: int | None) -> None:
         self.bar: Any = None
         self.per_batch: bool = batches is not None
-        watched = "ipykernel" in sys.modules or sys.stderr.isatty()
-        if not (watched if show is None else show):
+        # a notebook shows stderr in red
+        file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+        if not (file is sys.stdout or file.isatty() if show is None else show):
             return
         try:
             with (
                 extra("tqdm", "progress=True shows a bar of tqdm"),
-                warnings.catch_warnings(action="ignore"),  # no widgets: then it is text
+                warnings.catch_warnings(action="ignore"),  # without ipywidgets it is text
             ):
                 from tqdm.auto import tqdm
         except ImportError:
@@ -41,7 +42,7 @@ class Bar:
             return
         unit = "batch" if self.per_batch else "epoch"
         each = batches or 1
-        self.bar = tqdm(total=epochs * each, initial=done * each, unit=unit, file=sys.stderr)
+        self.bar = tqdm(total=epochs * each, initial=done * each, unit=unit, file=file)
 
     def __enter__(self) -> Self:
         return self

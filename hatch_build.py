@@ -1,8 +1,12 @@
-"""Builds the C walker where there is a C compiler; without one the package is Python alone."""
+"""Builds the C walker where there is a C compiler; without one the package is Python alone.
+
+Also makes the description of the package from the README, with links that work anywhere.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 from setuptools import Distribution, Extension
 
 MODULE = "deltaprop.compiler._walker"
@@ -17,6 +22,19 @@ SOURCE = "src/deltaprop/compiler/_walker.c"
 # one binary for this Python and all later ones; a free-threaded one has a binary of its own
 STABLE = not sysconfig.get_config_var("Py_GIL_DISABLED")
 SINCE = (3, 11)
+
+
+class Description(MetadataHookInterface):
+    """The README, for pages outside the repository: its links and pictures become absolute."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set the description."""
+        text = Path(self.root, "README.md").read_text("utf-8")
+        files = f"{metadata['urls']['Repository']}/blob/main/"
+        pictures = files.replace("github.com", "raw.githubusercontent.com").replace("/blob/", "/")
+        text = re.sub(r"\]\((?!https?:|#)", f"]({files}", text)
+        text = re.sub(r'src="(?!https?:)', f'src="{pictures}', text)
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class Walker(BuildHookInterface):

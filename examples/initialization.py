@@ -111,6 +111,10 @@ def draw(panels: Any, activation: str, runs: dict[str, Run]) -> None:
         losses.semilogy(np.arange(1, len(run.loss) + 1), run.loss, **look)
     sizes.set(title=f"{activation}: activations, std over the data")
     deltas.set(title=f"{activation}: deltas dL/dZ, mean size")
+    diverged = [name for name, run in runs.items() if not run.loss]
+    if diverged:
+        text = f"diverged in the first epoch: {', '.join(diverged)}"
+        losses.text(0.03, 0.03, text, transform=losses.transAxes, fontsize=9)
     losses.set(title=f"{activation}: loss", xlabel="epoch")
     losses.xaxis.get_major_locator().set_params(integer=True)
 

@@ -6,6 +6,7 @@ import ast
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,3 +81,19 @@ def test_workflows_run_sessions_that_there_are() -> None:
 @pytest.mark.parametrize("name", CONFIG["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
 def test_what_the_source_distribution_holds_is_there(name: str) -> None:
     assert (ROOT / name).exists()
+
+
+def test_links_of_the_description_work_outside_the_repository() -> None:
+    """Each names a file that is in the repository, by its address there."""
+    interface = pytest.importorskip("hatchling.metadata.plugin.interface", reason="needs hatchling")
+    names: dict[str, Any] = {"__name__": "hatch_build"}
+    exec((ROOT / "hatch_build.py").read_text("utf-8"), names)
+    assert issubclass(names["Description"], interface.MetadataHookInterface)
+    metadata = dict(PROJECT)
+    names["Description"](str(ROOT), {}).update(metadata)
+    links = re.findall(r"\]\((.*?)\)|src=\"(.*?)\"", metadata["readme"]["text"])
+    addresses = [a or b for a, b in links]
+    assert len(addresses) > 10
+    for address in addresses:
+        assert address.startswith("https://")
+        assert (ROOT / address.partition("/main/")[2]).exists()

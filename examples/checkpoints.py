@@ -14,6 +14,7 @@ latest checkpoint, and the checkpoint before it takes its place.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -107,7 +108,7 @@ def run(folder: Path, epochs: int, seed: int, seconds: float | None) -> Part:
         time.sleep(seconds)
         process.kill()
     text += process.communicate()[0]
-    killed = process.returncode == -9
+    killed = process.returncode == (1 if os.name == "nt" else -9)
     if process.returncode and not killed:
         raise RuntimeError(f"the training ended with {process.returncode}")
     # what comes after the last line break is a line that was cut

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from .test_examples import run as run
 
 pytest.importorskip("jax")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="JAX joins no processes on Windows")
 
 
 def test_losses_do_not_depend_on_the_number_of_devices(run: Any, capsys: Any) -> None:

@@ -19,6 +19,7 @@ from deltaprop.compiler.sharding import Layout
 
 from . import sharded_run
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="JAX joins no processes on Windows")
 ROOT = Path(__file__).parents[2]
 STEPS = 6
 

@@ -11,6 +11,7 @@ with is compared bit for bit, but for the seconds.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 EPOCHS = 100
+KILLED = 1 if os.name == "nt" else -signal.SIGKILL  # the exit status of who was killed
 
 
 class Noisy:
@@ -154,7 +156,7 @@ def experiment(
                 process.communicate()
                 if process.returncode == 0:
                     break  # it was through
-                if process.returncode != -signal.SIGKILL:
+                if process.returncode != KILLED:
                     raise RuntimeError(f"the training ended with {process.returncode}")
                 states[state_of(folder)] += 1
                 again = bool(rng.random() < 0.4)

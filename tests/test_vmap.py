@@ -12,6 +12,9 @@ import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop.calculus.indexing import At
 
+from .graph.batches_many import mismatches
+from .testing.drawn import generate
+
 RNG = np.random.default_rng(0)
 X, ROWS = RNG.normal(size=(3, 4, 5)), RNG.normal(size=(3, 5))
 SQUARES = RNG.normal(size=(3, 4, 4)) + 4 * np.eye(4)
@@ -299,3 +302,35 @@ def test_transforms_nest_in_any_order(inner: str, outer: str) -> None:
     with np.errstate(invalid="ignore"):
         mapped = dp.compile(dp.vmap(nested))(rows)
     np.testing.assert_allclose(mapped, dp.vmap(nested)(rows), 1e-9, 1e-12)
+
+
+def test_recorded_arrays_beside_samples() -> None:
+    """A rule asks for the common dtype of both, and computes with both."""
+
+    def f(x: Any, low: Any) -> Any:
+        return dnp.clip(x, low, 0.5 + low**2).sum()
+
+    slopes = dp.vmap(dp.grad(f, (0, 1)), (None, 0))
+    for a, b in zip(dp.compile(slopes)(ROWS[0], ROWS), slopes(ROWS[0], ROWS), strict=True):
+        np.testing.assert_array_equal(a, b)
+    added = dp.vmap(lambda x, y: np.logaddexp(y, x) + np.logaddexp(x, y), (0, None))
+    np.testing.assert_array_equal(dp.compile(added)(ROWS, ROWS[0]), added(ROWS, ROWS[0]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_expressions(seed: int) -> None:
+    """Against the loop, compiled and as they are; `python -m tests.graph.batches_many` has more."""
+    found: list[str] = []
+
+    def visit(f: Any, xs: Any) -> None:
+        found.extend([f"{f!r} at {xs}: {x}" for x in mismatches(f, xs, jax=False)])
+
+    generate(15, seed, visit)
+    assert not found, "\n".join(found)
+
+
+def test_random_expressions_against_jax() -> None:
+    pytest.importorskip("jax")
+    found: list[str] = []
+    generate(5, 9, lambda f, xs: found.extend(mismatches(f, xs)), max_steps=5)
+    assert not found, "\n".join(found)

@@ -15,18 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-import hypothesis
 import numpy as np
 import torch
-from hypothesis import HealthCheck, Phase, given, settings
 from tqdm import tqdm
 
 from deltaprop import Value
 from deltaprop.graph import Node, topological_order
 from deltaprop.graph.forward import forward_sweep
-from deltaprop.testing.expressions import Expression, expressions
+from deltaprop.testing.expressions import Expression
 
 from . import in_torch
+from .drawn import generate
 
 TOLERANCE: dict[Any, float] = {np.float64: 1e-9, np.float32: 2e-3}
 STEPS = [2.0**-k for k in range(4, 20)]
@@ -220,25 +219,6 @@ def _inner(a: Sequence[Any], b: Sequence[Any]) -> float:
 
 
 # -- many of them -------------------------------------------------------------------------
-
-
-def generate(count: int, seed: int, visit: Callable[[Expression, Sequence[Any]], None]) -> None:
-    """Visit so many random expressions."""
-
-    @hypothesis.seed(seed)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        derandomize=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(expressions())
-    def run(case: tuple[Expression, Sequence[Any]]) -> None:
-        visit(*case)
-
-    run()
 
 
 def _chunk(job: tuple[int, int]) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from ..calculus import indexing, shaping
 from ..data import shown
 from ..graph import REGISTRY, Node, as_number
 from ..graph.arrays import BINARY
+from ..graph.batches import Batched
 from ..graph.modes import caller
 from ..graph.node import absent
 from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
@@ -32,6 +33,7 @@ UNSHAPED: set[Any] = {
 # methods of arrays that are those of Values, and no functions of NumPy's
 _AS_VALUES = {"T", "clip", "flatten", "mT", "ravel", "reshape", "squeeze", "swapaxes", "transpose"}
 _KNOWN = {"device", "itemsize"}
+_BETTER = (Node, Batched)  # who know what to do with recorded arrays
 _NUMBERS = {"dumps", "item", "numpy", "tobytes", "tolist"}
 _IN_PLACE = {
     "byteswap", "dump", "fill", "partition", "put", "resize", "setfield", "setflags", "sort",
@@ -227,8 +229,8 @@ class Traced(Variable):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
         for x in args:
-            if isinstance(x, Node):
-                return NotImplemented  # Values know better
+            if isinstance(x, _BETTER):
+                return NotImplemented
         if kwargs.get("out") is not None or method == "at":
             raise refused(f"np.{ufunc.__name__} writes into an array", "Write a = a + b")
         if method != "__call__":
@@ -241,7 +243,7 @@ class Traced(Variable):
         if function is np.shape and args and isinstance(args[0], Traced):
             return args[0].shape
         for kind in types:
-            if issubclass(kind, Node):
+            if issubclass(kind, _BETTER):
                 return NotImplemented
         if function in _STATIC:
             return function(*values(args), **values(kwargs))

@@ -119,7 +119,9 @@ class Batching(Mode):
     ) -> None:
         self.level: Level = Level(size, next(_serial))
         self.inside: dict[int, Any] = {}
-        self.outside: Any = _Drawing(outside(), self.level, randomness, [] if drawn is None else drawn)
+        self.outside: Any = _Drawing(
+            outside(), self.level, randomness, [] if drawn is None else drawn
+        )
 
     def record(
         self, entered: _Entered, primitive: Primitive, args: Sequence[Any], params: dict[str, Any]

@@ -80,6 +80,7 @@ html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {"index": []}
 html_context = {
+    "default_mode": "auto",  # otherwise the theme complains in the console
     "edit_page_url_template": f"{URLS['Repository']}/edit/main/docs/{{{{ file_name }}}}",
     "edit_page_provider_name": "GitHub",
 }

@@ -344,6 +344,22 @@ def test_drawings_clip_no_text_and_no_edge_runs_through_a_box(browser, tmp_path)
         assert page.evaluate(_FAULTS) == []
 
 
+def test_the_theme_is_that_of_the_page_around(browser, tmp_path):
+    *_, g = micrograd_example()
+    play(g, tmp_path / "page.html")
+    (tmp_path / "around.html").write_text(
+        '<html data-theme="dark"><iframe src="page.html"></iframe></html>', encoding="utf-8"
+    )
+    page = browser.new_page(color_scheme="light")
+    files = {f"http://around/{path.name}": path for path in tmp_path.glob("*.html")}
+    page.route("http://around/*", lambda route: route.fulfill(path=files[route.request.url]))
+    page.goto("http://around/around.html")
+    inside = page.frames[1]
+    for theme, paper in (("dark", "rgb(13, 15, 18)"), ("light", "rgb(241, 243, 245)")):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        expect(inside.locator("body")).to_have_css("background-color", paper)
+
+
 def test_light_and_dark(visit):
     *_, g = micrograd_example()
     page, _ = visit(g)

@@ -295,5 +295,11 @@ parts[1].style.flex = `${steps.length - turn - 0.5} 1 0`;
 addEventListener("resize", () => { arrange(); follow(steps[now]); });
 const linked = () => go((parseInt(location.hash.slice(1)) || 1) - 1);
 addEventListener("hashchange", linked);
+// ---- the theme of a page around this one, such as the documentation ----
+try {
+  const around = parent.document.documentElement, match = () => { root.dataset.theme = around.dataset.theme || ""; };
+  if (parent !== window) new MutationObserver(match).observe(around, { attributeFilter: ["data-theme"] });
+  if (parent !== window) match();
+} catch { /* it may not be read from here, as in a notebook: then the system's theme counts */ }
 arrange();
 linked();

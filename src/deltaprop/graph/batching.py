@@ -37,10 +37,10 @@ def _crosses(forward: Any) -> Any:
     return word
 
 
-def moved_axis(x: Any, source: int, destination: int) -> Any:
+def moved_axis(x: Any, start: int, end: int) -> Any:
     """Return an array with one axis at another place."""
-    axes = np.moveaxis(np.empty(range(np.ndim(x))), source, destination).shape
-    return x if axes == tuple(range(np.ndim(x))) else run(named("transpose"), x, axes=axes)
+    axes = start != end and np.moveaxis(np.empty(range(np.ndim(x))), start, end).shape
+    return run(named("transpose"), x, axes=axes) if axes else x
 
 
 def _batch(x: Any, axis: int, level: Level) -> Any:

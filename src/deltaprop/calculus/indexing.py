@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from inspect import Signature, signature
-from typing import TYPE_CHECKING, Any, Final, Literal
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Literal
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
@@ -35,8 +35,8 @@ from ..graph.domains import case
 from ..graph.node import is_mutable
 from ..graph.primitive import Array
 from .elementwise import maximum, minimum, negative, where
-from .shaping import _array, _line, _row, broadcast_to, ravel, reshape
-from .signatures import OfArray, Operand, of_array, of_two
+from .shaping import Axes, _array, _line, _row, broadcast_to, ravel, reshape
+from .signatures import OfArray, Operand, P, gives, of_array, of_two
 
 if TYPE_CHECKING:
     from ..value import Value
@@ -504,13 +504,6 @@ def _constant_like(x: Any, result: Any) -> Any:
     return type(x).leaf(as_array(result)[()], constant=True) if isinstance(x, Node) else result
 
 
-def _with_defaults(theirs: Signature) -> Signature:
-    """Return NumPy's signature without `out`, and with the defaults written out."""
-    defaults = {"keepdims": False, "where": True}
-    known = [p for p in theirs.parameters.values() if p.name != "out"]
-    return Signature([p.replace(default=defaults.get(p.name, p.default)) for p in known])
-
-
 def _constant_of(function: Callable[..., Any]) -> Any:
     """Return the NumPy function for Values too, whose result is a constant (or several)."""
 
@@ -523,29 +516,434 @@ def _constant_of(function: Callable[..., Any]) -> Any:
             return tuple([_constant_like(node, item) for item in result])
         return _constant_like(node, result)
 
-    name = function.__name__
-    constant.__name__ = constant.__qualname__ = name
-    constant.__dict__["__signature__"] = _with_defaults(signature(function))
-    constant.__doc__ = f"`numpy.{name}`, without a gradient: for Values, a constant."
     return constant
 
 
-argpartition: OfArray[...] = _constant_of(np.argpartition)
-argmax: OfArray[...] = _constant_of(np.argmax)
-argmin: OfArray[...] = _constant_of(np.argmin)
-searchsorted: OfArray[...] = _constant_of(np.searchsorted)
-nonzero: Callable[..., tuple[Any, ...]] = _constant_of(np.nonzero)
-flatnonzero: OfArray[...] = _constant_of(np.flatnonzero)
-argwhere: OfArray[...] = _constant_of(np.argwhere)
-count_nonzero: OfArray[...] = _constant_of(np.count_nonzero)
-isin: OfArray[...] = _constant_of(np.isin)
-isreal: OfArray[...] = _constant_of(np.isreal)
-iscomplex: OfArray[...] = _constant_of(np.iscomplex)
-isposinf: OfArray[...] = _constant_of(np.isposinf)
-isneginf: OfArray[...] = _constant_of(np.isneginf)
-array_equiv: OfArray[...] = _constant_of(np.array_equiv)
-any: OfArray[...] = _constant_of(np.any)
-all: OfArray[...] = _constant_of(np.all)
+def _as_numpy(ours: Callable[Concatenate[Any, P], Any]) -> OfArray[P]:
+    """Return NumPy's function of this name for Values too, with the docstring of ours."""
+    function: Any = wraps(ours)(_constant_of(getattr(np, ours.__name__)))
+    return function
+
+
+@_as_numpy
+def argpartition(
+    a: Any, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None
+) -> Any:
+    """Return indices that put the entries `kth` at their sorted places, as `partition` does.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    kth : int or sequence of int
+        Positions in the sorted array.
+    axis : int or None, optional
+        The axis; None takes the flattened array.
+    kind, order : optional
+        As in NumPy.
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.argpartition([3.0, 1.0, 2.0], 0)
+    array([1, 2, 0])
+    """
+
+
+@_as_numpy
+def argmax(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """Return the index of the largest entry; of tied entries, the first.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    axis : int or None, optional
+        The axis; None takes the flattened array.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.argmax([[3.0, 5.0], [4.0, 2.0]], axis=1)
+    array([1, 0])
+    """
+
+
+@_as_numpy
+def argmin(a: Any, axis: int | None = None, *, keepdims: bool = False) -> Any:
+    """Return the index of the smallest entry; of tied entries, the first.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    axis : int or None, optional
+        The axis; None takes the flattened array.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.argmin([[3.0, 5.0], [4.0, 2.0]], axis=1)
+    array([0, 1])
+    """
+
+
+@_as_numpy
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """Return the positions in a sorted array before which `v` belongs.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+        Numbers in ascending order.
+    v : array_like or Value
+        The numbers to find a place for.
+    side : {'left', 'right'}, optional
+        Whether `v` goes before or after equal numbers.
+    sorter : array_like of int, optional
+        Indices that sort `a`.
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.searchsorted([1.0, 2.0, 3.0], [2.0, 2.5])
+    array([1, 2])
+    """
+
+
+@gives(tuple[Any, ...], tuple[Any, ...])
+@_as_numpy
+def nonzero(a: Any) -> Any:
+    """Return the indices of the entries that are not 0, one array for each axis.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+
+    Returns
+    -------
+    tuple of array or constant
+        Integers, constants if `a` is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.nonzero([[0.0, 2.0], [3.0, 0.0]])
+    (array([0, 1]), array([1, 0]))
+    """
+
+
+@_as_numpy
+def flatnonzero(a: Any) -> Any:
+    """Return the indices of the entries of the flattened array that are not 0.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.flatnonzero([0.0, 2.0, 3.0])
+    array([1, 2])
+    """
+
+
+@_as_numpy
+def argwhere(a: Any) -> Any:
+    """Return the indices of the entries that are not 0, one row for each.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.argwhere([[0.0, 2.0], [3.0, 0.0]])
+    array([[0, 1],
+           [1, 0]])
+    """
+
+
+@_as_numpy
+def count_nonzero(a: Any, axis: Axes | None = None, *, keepdims: bool = False) -> Any:
+    """Return how many entries are not 0.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+
+    Returns
+    -------
+    int, array or constant
+        Integers, a constant if `a` is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.count_nonzero([0.0, 2.0, 3.0])
+    np.int64(2)
+    """
+
+
+@_as_numpy
+def isin(
+    element: Any,
+    test_elements: Any,
+    assume_unique: bool = False,
+    invert: bool = False,
+    *,
+    kind: Any = None,
+) -> Any:
+    """Return whether each entry is among others.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    element, test_elements : array_like or Value
+    assume_unique, kind : optional
+        As in NumPy; they affect the speed alone.
+    invert : bool, optional
+        Whether the answers are reversed.
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.isin([1.0, 2.0, 3.0], [2.0, 4.0])
+    array([False,  True, False])
+    """
+
+
+@_as_numpy
+def isreal(x: Any) -> Any:
+    """Return whether the imaginary part of each entry is 0.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.isreal([1.0, 1.0j])
+    array([ True, False])
+    """
+
+
+@_as_numpy
+def iscomplex(x: Any) -> Any:
+    """Return whether the imaginary part of each entry is not 0.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.iscomplex([1.0, 1.0j])
+    array([False,  True])
+    """
+
+
+@_as_numpy
+def isposinf(x: Any) -> Any:
+    """Return whether each entry is inf.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.isposinf([1.0, np.inf, -np.inf])
+    array([False,  True, False])
+    """
+
+
+@_as_numpy
+def isneginf(x: Any) -> Any:
+    """Return whether each entry is -inf.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.isneginf([1.0, np.inf, -np.inf])
+    array([False, False,  True])
+    """
+
+
+@_as_numpy
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """Return whether two arrays are equal after broadcasting.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a1, a2 : array_like or Value
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.array_equiv([1.0, 2.0], [[1.0, 2.0], [1.0, 2.0]])
+    True
+    """
+
+
+@_as_numpy
+def any(a: Any, axis: Axes | None = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """Return whether any entry is true (not 0).
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    where : array_like of bool, optional
+        The entries that count.
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.any([[0.0, 2.0], [0.0, 0.0]], axis=1)
+    array([ True, False])
+    """
+
+
+@_as_numpy
+def all(a: Any, axis: Axes | None = None, keepdims: bool = False, *, where: Any = True) -> Any:
+    """Return whether all entries are true (not 0).
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    a : array_like or Value
+    axis : int, tuple of int or None, optional
+        The axes to reduce; None, the default, reduces all axes.
+    keepdims : bool, optional
+        Whether the reduced axes stay, with length 1.
+    where : array_like of bool, optional
+        The entries that count.
+
+    Returns
+    -------
+    array or constant
+        Truths, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.all([[0.0, 2.0], [0.0, 0.0]], axis=1)
+    array([False, False])
+    """
 
 
 # updates

@@ -18,7 +18,7 @@ from ..graph.cotangent import scatter
 from ..graph.primitive import Array
 from . import reductions
 from .elementwise import clip, equal, real, remainder, sqrt, where
-from .indexing import _constant_like, _constant_of, take
+from .indexing import _as_numpy, _constant_like, _constant_of, take
 from .reductions import average, diff
 from .reductions import sum as _sum
 from .shaping import _array, astype, atleast_2d, concatenate, diag, floating, moveaxis, ravel
@@ -482,7 +482,33 @@ def bincount(x: Any, weights: Any = None, minlength: int = 0) -> Array:
     return scatter(weights, indices=(bins,), shape=counts.shape, dtype=dtype)
 
 
-digitize: Any = _constant_of(np.digitize)
+@_as_numpy
+def digitize(x: Any, bins: Any, right: bool = False) -> Any:
+    """Return the number of the bin that each entry falls into.
+
+    The result has no derivative.
+
+    Parameters
+    ----------
+    x : array_like or Value
+    bins : array_like or Value
+        The edges of the bins, ascending or descending.
+    right : bool, optional
+        Whether a bin includes its right edge instead of its left one.
+
+    Returns
+    -------
+    array or constant
+        Integers, a constant if an argument is a Value.
+
+    Examples
+    --------
+    >>> import deltaprop.numpy as dnp
+    >>> dnp.digitize([0.5, 1.0, 9.0], [0.0, 1.0, 2.0])
+    array([1, 2, 3])
+    """
+
+
 _bin_edges = _constant_of(np.histogram_bin_edges)
 _histogram = _constant_of(np.histogram)
 

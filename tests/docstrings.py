@@ -65,8 +65,13 @@ class Entry:
         if section == "Examples":
             return ">>>" in self.doc
         if section == "Returns":  # a class returns its objects
-            return inspect.isclass(self.thing)
+            return inspect.isclass(self.thing) or self.returns in (None, "None")
         return not self.parameters
+
+    @property
+    def returns(self) -> Any:
+        """What it returns, as far as its annotations say."""
+        return inspect.signature(self.thing).return_annotation
 
     @property
     def parameters(self) -> list[str]:

@@ -171,6 +171,16 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     price is about one more forward pass. Variables that f closes over get gradients as well.
     f must return the same result when it is called again; otherwise a RuntimeError says so.
 
+    Parameters
+    ----------
+    f : callable
+        The function; it must return the same result each time.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments, with the same result and derivatives.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -224,6 +234,11 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
         ``jvp(primals, tangents)`` returns the tangent of the value; both are sequences
         with the arrays in f's arguments. Without it forward mode transposes the vjp, which
         must then record.
+
+    Returns
+    -------
+    callable
+        A function of the same arguments, which returns the value alone.
 
     Raises
     ------

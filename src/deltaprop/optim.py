@@ -248,6 +248,19 @@ class SGD(Optimizer):
     With `nesterov`, the step uses g + momentum v instead of v. `weight_decay` adds
     weight_decay p to g, the derivative of an L2 penalty.
 
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    lr : float, optional
+        The learning rate.
+    momentum : float, optional
+        The factor that the velocity keeps in a step.
+    nesterov : bool, optional
+        Whether the step uses Nesterov's form.
+    weight_decay : float, optional
+        The factor of the weight decay.
+
     References
     ----------
     Sutskever et al., 2013: on the importance of initialization and momentum in deep learning;
@@ -304,9 +317,35 @@ class RMSprop(Optimizer):
 
     `momentum` and `weight_decay` are as in `SGD`; the velocity is that of the scaled gradient.
 
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    lr : float, optional
+        The learning rate.
+    decay : float, optional
+        The decay rate of s.
+    eps : float, optional
+        The number that keeps the divisor from 0.
+    momentum : float, optional
+        The factor that the velocity keeps in a step.
+    weight_decay : float, optional
+        The factor of the weight decay.
+
     References
     ----------
     Tieleman and Hinton, 2012: Neural Networks for Machine Learning, lecture 6.5.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop as dp
+    >>> w = dp.Value([1.0, 2.0])
+    >>> optimizer = dp.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy().round(4)
+    array([0., 1.])
     """
 
     slots: ClassVar[tuple[str, ...]] = ("mean_square", "velocity")
@@ -353,6 +392,21 @@ class Adam(Optimizer):
     m and s are divided by the sums of their weights, since they start from 0. `betas` are the decay
     rates of m and s; `weight_decay` is as in `SGD`. `eps_hat` is added to sqrt(s) before the
     division, as in TensorFlow and scikit-learn: take ``eps=0.0, eps_hat=1e-8`` for their Adam.
+
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    lr : float, optional
+        The learning rate.
+    betas : pair of float, optional
+        The decay rates of m and s.
+    eps : float, optional
+        The number that keeps the divisor from 0.
+    eps_hat : float, optional
+        The same, before the correction of s.
+    weight_decay : float, optional
+        The factor of the weight decay.
 
     References
     ----------
@@ -417,9 +471,33 @@ class Adam(Optimizer):
 class AdamW(Optimizer):
     """`Adam` whose weight decay bypasses the means: before the step, p becomes p - lr decay p.
 
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    lr : float, optional
+        The learning rate.
+    betas : pair of float, optional
+        The decay rates of m and s.
+    eps : float, optional
+        The number that keeps the divisor from 0.
+    weight_decay : float, optional
+        The factor of the weight decay.
+
     References
     ----------
     Loshchilov and Hutter, 2019: decoupled weight decay regularization.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop as dp
+    >>> w = dp.Value([1.0, 2.0])
+    >>> optimizer = dp.optim.AdamW([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.numpy().round(4)
+    array([0.899, 1.898])
     """
 
     slots: ClassVar[tuple[str, ...]] = Adam.slots
@@ -458,6 +536,13 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
 
     The norm of complex gradients is that of their absolute values.
 
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    max_norm : float
+        The largest norm.
+
     Returns
     -------
     float
@@ -487,6 +572,22 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
     """Clip every entry of every gradient to [-max_value, max_value].
 
     The real and the imaginary part of a complex entry are clipped separately.
+
+    Parameters
+    ----------
+    parameters : iterable of Value
+        The variables to update, such as ``model.parameters()``.
+    max_value : float
+        The largest absolute value.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value([1.0, 1.0])
+    >>> (x * [3.0, -0.5]).sum().backward()
+    >>> dp.optim.clip_grad_value([x], 1.0)
+    >>> x.grad
+    array([ 1. , -0.5])
     """
     limit = _number("max_value", max_value)
     for p in _graded(parameters):
@@ -504,6 +605,11 @@ def _graded(parameters: Iterable[Value]) -> list[Node]:
 
 class Schedule(ABC):
     """A learning rate that changes: that of the optimiser is set now and after each `step()`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
 
     Attributes
     ----------
@@ -570,7 +676,25 @@ class Schedule(ABC):
 
 
 class StepDecay(Schedule):
-    """Multiply the rate by `factor` after every `every` steps."""
+    """Multiply the rate by `factor` after every `every` steps.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
+    every : int
+        The number of steps between changes.
+    factor : float
+        The factor of the learning rate.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.StepDecay(optimizer, every=2, factor=0.5)
+    >>> [(round(optimizer.lr, 4), schedule.step())[0] for _ in range(5)]
+    [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
         self.every: int = whole("every", every)
@@ -583,7 +707,23 @@ class StepDecay(Schedule):
 
 
 class ExponentialDecay(StepDecay):
-    """Multiply the rate by `factor` after every step."""
+    """Multiply the rate by `factor` after every step.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
+    factor : float
+        The factor of the learning rate.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.ExponentialDecay(optimizer, 0.5)
+    >>> [(round(optimizer.lr, 4), schedule.step())[0] for _ in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
+    """
 
     def __init__(self, optimizer: Optimizer, factor: float) -> None:
         super().__init__(optimizer, 1, factor)
@@ -592,9 +732,26 @@ class ExponentialDecay(StepDecay):
 class CosineDecay(Schedule):
     """Decrease the rate along half a cosine, from the base rate to `final` in `steps` steps.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
+    steps : int
+        The number of steps.
+    final : float, optional
+        The last learning rate.
+
     References
     ----------
     Loshchilov and Hutter, 2017: SGDR: stochastic gradient descent with warm restarts.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.CosineDecay(optimizer, steps=4)
+    >>> [(round(optimizer.lr, 4), schedule.step())[0] for _ in range(5)]
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, steps: int, final: float = 0.0) -> None:
@@ -612,9 +769,28 @@ class OneCycle(Schedule):
 
     There are `steps` rates; the fraction `rising` of them increases. The last rate stays.
 
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
+    peak : float
+        The largest learning rate.
+    steps : int
+        The number of steps.
+    rising : float, optional
+        The fraction of the steps in which the rate increases.
+
     References
     ----------
     Smith and Topin, 2018: super-convergence; with the numbers that PyTorch takes.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> optimizer = dp.optim.SGD([dp.Value(0.0)], lr=1.0)
+    >>> schedule = dp.optim.OneCycle(optimizer, peak=1.0, steps=5)
+    >>> [(round(optimizer.lr, 4), schedule.step())[0] for _ in range(5)]
+    [0.04, 0.9505, 0.6113, 0.1883, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, peak: float, steps: int, rising: float = 0.3) -> None:
@@ -643,6 +819,21 @@ class ReduceOnPlateau(Schedule):
     This happens when the metric has not improved on its best value by more than
     ``threshold * abs(best)`` for more than `patience` steps. Smaller is better, or larger with
     ``mode="max"``; NaN is never better.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        The optimiser whose learning rate changes.
+    factor : float
+        The factor of the learning rate.
+    patience : int, optional
+        The number of steps without improvement that are waited for.
+    threshold : float, optional
+        The relative improvement that counts.
+    final : float, optional
+        The last learning rate.
+    mode : {'min', 'max'}, optional
+        Whether a smaller or a larger metric is better.
 
     Examples
     --------

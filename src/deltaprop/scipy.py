@@ -141,6 +141,28 @@ def root(
 
     f returns as many numbers as x has, as an array or a tree; the rest is as in `minimize`.
 
+    Parameters
+    ----------
+    f : callable
+        The function.
+    x0 : array_like or tree
+        The start.
+    args : tuple, optional
+        More arguments of f.
+    method : str, optional
+        SciPy's name of the method.
+    tol : float, optional
+        The tolerance.
+    callback : callable, optional
+        Called after each iteration.
+    options : optional
+        SciPy's options.
+
+    Returns
+    -------
+    OptimizeResult
+        SciPy's result; `x` has the structure of `x0`.
+
     Examples
     --------
     >>> from deltaprop.scipy import root
@@ -176,6 +198,28 @@ def least_squares(
 
     f returns the residuals as an array or a tree; `options` are SciPy's (method, loss, ftol,
     ...); the rest is as in `minimize`.
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    x0 : array_like or tree
+        The start.
+    bounds : optional
+        SciPy's bounds.
+    args : tuple, optional
+        More arguments of f.
+    kwargs : dict, optional
+        Keyword arguments of f.
+    callback : callable, optional
+        Called after each iteration.
+    **options : optional
+        SciPy's options.
+
+    Returns
+    -------
+    OptimizeResult
+        SciPy's result; `x` has the structure of `x0`.
 
     Examples
     --------

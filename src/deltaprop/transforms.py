@@ -340,6 +340,12 @@ def value_and_grad(
     has_aux : bool
         Whether f returns ``(value, aux)``; the result is then ``((value, aux), gradient)``.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of f. It returns ``(value, gradient)``, the latter with the
+        structure, shapes and dtypes of the argument.
+
     Raises
     ------
     TypeError
@@ -395,6 +401,21 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
     Parameters and errors are those of `value_and_grad`. With `has_aux`, the function returns
     ``(gradient, aux)``.
 
+    Parameters
+    ----------
+    f : callable
+        The function. It returns one real number.
+    argnums : int or sequence of int, optional
+        The positions of the arguments to differentiate with respect to; a sequence gives a tuple.
+    has_aux : bool, optional
+        Whether f returns a pair ``(value, aux)``.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of f. It returns the gradient, with the structure, shapes and
+        dtypes of the argument; with `has_aux`, ``(gradient, aux)``.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -448,6 +469,15 @@ def vjp(
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(primals) and its pullback, the function that maps cotangents backward.
 
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays or trees of them.
+    *primals : array_like or tree
+        The arguments of f.
+    has_aux : bool, optional
+        Whether f returns a pair ``(value, aux)``.
+
     Returns
     -------
     value, pullback[, aux]
@@ -498,6 +528,20 @@ def _arguments(
 def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
     """Return the value of f at `primals` and its change along `tangents`, by a forward pass.
 
+    Parameters
+    ----------
+    f : callable
+        A function of numbers, arrays or trees of them.
+    primals : sequence
+        The arguments of f.
+    tangents : sequence
+        Their directions, of the same shapes.
+
+    Returns
+    -------
+    value, tangent
+        Both with the structure and shapes of the result of f.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -520,6 +564,20 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
 
     `primals` and `tangents` are tuples of the arguments of f and of their directions. The result
     is a tuple too, unless f has only one argument.
+
+    Parameters
+    ----------
+    f : callable
+        The function. It returns one real number.
+    primals : sequence
+        The arguments of f.
+    tangents : sequence
+        Their directions, of the same shapes.
+
+    Returns
+    -------
+    array or tree
+        The product, with the structure and shapes of the arguments.
 
     Examples
     --------
@@ -556,6 +614,11 @@ def jacobian(
     chunk_size : int, optional
         How many rows or columns one pass carries. By default so many that none of the arrays of a
         pass is larger than 64 MiB, unless it is so for one row; a pass holds a few of them.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of f. It returns an array, or a tree of arrays.
 
     Examples
     --------
@@ -691,6 +754,21 @@ def hessian(
 
     `chunk_size` is that of `jacobian`: how many columns one forward pass carries.
 
+    Parameters
+    ----------
+    f : callable
+        The function. It returns one real number.
+    argnums : int or sequence of int, optional
+        The positions of the arguments to differentiate with respect to; a sequence gives a tuple.
+    chunk_size : int, optional
+        How many columns one forward pass carries.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of f. For an argument of shape T it returns an array of shape T
+        + T, or a tree of arrays.
+
     Examples
     --------
     >>> import deltaprop as dp
@@ -710,6 +788,15 @@ def hessian(
 
 def stop_gradient(x: R) -> R:
     """Return the same values as constants: no derivative flows through them.
+
+    Parameters
+    ----------
+    x : array_like, Value or tree of them
+
+    Returns
+    -------
+    Value or array
+        The same numbers, as a constant if `x` is a Value.
 
     Examples
     --------

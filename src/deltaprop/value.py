@@ -595,6 +595,17 @@ for _name, _ufunc in COMPARISONS.items():
 def constant(data: Any, dtype: Any = None) -> Value:
     """Return a Value that is not differentiated, of any dtype.
 
+    Parameters
+    ----------
+    data : array_like or Value
+    dtype : dtype, optional
+        The dtype, by default that of `data`.
+
+    Returns
+    -------
+    Value
+        A constant of the shape of `data`.
+
     Examples
     --------
     >>> import deltaprop as dp

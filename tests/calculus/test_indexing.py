@@ -314,7 +314,7 @@ def test_positions_and_truth_values_are_constants(name: str) -> None:
         assert isinstance(y, dp.Value)
         assert y.is_constant
         np.testing.assert_array_equal(y.data, expected)
-    assert f"numpy.{name}" in function.__doc__
+    assert "no derivative" in function.__doc__
 
 
 def test_a_value_among_later_arguments_makes_a_constant() -> None:

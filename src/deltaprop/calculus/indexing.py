@@ -332,6 +332,8 @@ def argsort(
 ) -> Any:
     """Return `numpy.argsort`, stable, and descending if asked; for Values, a constant.
 
+    The result has no derivative.
+
     Parameters
     ----------
     x : array_like or Value

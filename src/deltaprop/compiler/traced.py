@@ -44,7 +44,16 @@ SHAPED = "Keep the shape: choose entries with deltaprop.numpy.where, or multiply
 
 
 class TraceError(TypeError):
-    """Raised if a function asks for something that is not known while the function is recorded."""
+    """Raised if a function asks for something that is not known while the function is recorded.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> dp.compile(lambda x: x if x > 0 else -x)(1.0)
+    Traceback (most recent call last):
+        ...
+    deltaprop.compiler.traced.TraceError: the code branches on a recorded value, ...
+    """
 
 
 class UnfitError(TraceError):

@@ -19,7 +19,26 @@ LIMIT = 16  # units in the last place up to which the formulas and autodiff agre
 
 
 class Row(NamedTuple):
-    """The differences between autodiff and the formulas in one layer, in ulp (last places)."""
+    """The differences between autodiff and the formulas in one layer, in ulp (last places).
+
+    Parameters
+    ----------
+    layer : str
+    delta, dW : float
+    db : float or None
+        None without a bias.
+    norm : float or None, optional
+        None without a normalisation.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> comparison = dp.deltas.compare(mlp, [[0.0, 1.0]], [[1.0]])
+    >>> row = comparison.rows[0]
+    >>> row.delta, row.dW, row.db
+    (0.0, 0.0, 0.0)
+    """
 
     layer: str
     delta: float
@@ -35,6 +54,25 @@ class Comparison:
     One ulp is eps of the dtype x the largest absolute entry of the array of the formulas. Near a
     minimum, A - T is small compared with A. The formulas and autodiff agree there only if both
     compute A bit for bit alike, which they do if both make the same calls of NumPy.
+
+    Parameters
+    ----------
+    title : str
+        The first line of the table.
+    formulas : Deltas
+        What the formulas give.
+    autodiff : Deltas
+        What autodiff gives.
+    rows : tuple of Row
+        The differences, one row for each layer.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> comparison = dp.deltas.compare(mlp, [[0.0, 1.0]], [[1.0]])
+    >>> comparison.agree, len(comparison.rows)
+    (True, 1)
     """
 
     title: str
@@ -84,6 +122,22 @@ def compare(
     Arguments and errors are those of `layer_deltas`. `error_propagation` must be the one that the
     model was built with, which is the default. The gradients and buffers of the model stay as
     they are.
+
+    Parameters
+    ----------
+    mlp : nn.MLP
+        The network.
+    X : array_like
+        The inputs (N, n_0).
+    T : array_like
+        The targets (N, n_L).
+    loss : str, optional
+    error_propagation : {'exact', 'rashid', 'linear'}, optional
+        That of the model, by default.
+
+    Returns
+    -------
+    Comparison
 
     Examples
     --------

@@ -211,6 +211,31 @@ class LayerDeltas:
 
     If the layer is normalised, dgamma and dbeta (n_out,) are the gradients of the scale and the
     offset of its normalisation.
+
+    Parameters
+    ----------
+    Z : array
+        The pre-activations (N, n_out).
+    A : array
+        The activations (N, n_out).
+    delta : array
+        The derivative of the loss with respect to Z (N, n_out).
+    dW : array
+        The gradient of the weights (n_in, n_out).
+    db : array or None
+        The gradient of the bias (n_out,).
+    dgamma : array or None, optional
+        The gradient of the scale (n_out,).
+    dbeta : array or None, optional
+        The gradient of the offset (n_out,).
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> layer = dp.deltas.layer_deltas(mlp, [[0.0, 1.0]], [[1.0]]).layers[0]
+    >>> layer.delta.shape, layer.dW.shape, layer.db.shape
+    ((1, 1), (2, 1), (1,))
     """
 
     Z: Array
@@ -224,7 +249,23 @@ class LayerDeltas:
 
 @dataclass(frozen=True, eq=False)
 class Deltas:
-    """The loss of a batch, and the `LayerDeltas` of every layer, first layer first."""
+    """The loss of a batch, and the `LayerDeltas` of every layer, first layer first.
+
+    Parameters
+    ----------
+    loss : float
+        The loss.
+    layers : tuple of LayerDeltas
+        The layers, first layer first.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([2, 1], activation="sigmoid", output="sigmoid", rng=0)
+    >>> deltas = dp.deltas.layer_deltas(mlp, [[0.0, 1.0]], [[1.0]])
+    >>> round(deltas.loss, 4), len(deltas.layers)
+    (0.432, 1)
+    """
 
     loss: float
     layers: tuple[LayerDeltas, ...]
@@ -262,6 +303,11 @@ def layer_deltas(
         "linear" uses e_L as delta_L.
     masks : sequence of ndarray (N, n_l)
         The masks of dropout that the hidden layers were multiplied by; by default no dropout.
+
+    Returns
+    -------
+    Deltas
+        The loss, and one `LayerDeltas` for each layer.
 
     Examples
     --------

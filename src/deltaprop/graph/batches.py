@@ -30,7 +30,17 @@ _ranks = count(1)
 
 
 class BatchError(TypeError):
-    """Raised if a function asks for a number that differs between the samples of its batch."""
+    """Raised if a function asks for a number that differs between the samples of its batch.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import numpy as np
+    >>> dp.vmap(lambda x: x if x > 0 else -x)(np.array([1.0, -1.0]))
+    Traceback (most recent call last):
+        ...
+    deltaprop.graph.batches.BatchError: vmap: the code branches on ...
+    """
 
 
 class Level:

@@ -286,7 +286,31 @@ conj: Selection
 
 
 def _conjugate(x: Any) -> Any:
-    """The complex conjugate."""
+    """Return the complex conjugate; a real `x` as it is.
+
+    For a cotangent ``g``, the gradient is ``conj(g)``.
+
+    Parameters
+    ----------
+    x : array_like or Value
+
+    Returns
+    -------
+    Value or array
+        An array of the shape and dtype of `x`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> import deltaprop.numpy as dnp
+    >>> x = dp.Value([1.0 + 2.0j, 3.0 - 1.0j])
+    >>> y = dnp.conj(x)
+    >>> y
+    Value([1.-2.j, 3.+1.j], shape=(2,), dtype=complex128)
+    >>> y.real.sum().backward()
+    >>> x.grad.real
+    array([1., 1.])
+    """
     return np.conjugate(x)
 
 

@@ -19,6 +19,12 @@ class Domain:
         The ends of the interval.
     kinks : tuple of float
         Points inside the interval where the derivative jumps or is infinite.
+
+    Examples
+    --------
+    >>> from deltaprop.testing.strategies import Domain
+    >>> Domain(low=0.0)
+    Domain(low=0.0, high=inf, kinks=())
     """
 
     low: float = -INF

@@ -28,7 +28,17 @@ PACKAGES = tuple(os.path.dirname(x) + os.sep for x in (os.path.dirname(__file__)
 
 
 class AnomalyError(FloatingPointError):
-    """A NaN or an infinity appeared under `detect_anomaly`."""
+    """A NaN or an infinity appeared under `detect_anomaly`.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> with dp.detect_anomaly():
+    ...     dp.numpy.log(dp.Value(-1.0))
+    Traceback (most recent call last):
+        ...
+    deltaprop.graph.modes.AnomalyError: log gave nan (forward), made at ...
+    """
 
 
 class _Block:

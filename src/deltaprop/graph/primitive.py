@@ -381,6 +381,21 @@ class Linear(Primitive):
     The transpose gets the arguments only for their shapes and dtypes. With several arguments
     (``several=True``: concatenate, stack) it returns a sequence with one cotangent each.
     ``views=False`` says that the result never shares memory with an argument.
+
+    Parameters
+    ----------
+    name : str
+        The unique name.
+    forward : callable
+        The function of raw arrays, ``forward(*arrays, **params)``.
+    transpose : callable
+        The adjoint, ``transpose(g, *xs, **params)``.
+    several : bool, optional
+        Whether the operation takes any number of arrays.
+    views : bool, optional
+        Whether the result may share memory with an argument.
+    **facts : optional
+        Other facts, as in `Primitive`.
     """
 
     def __init__(
@@ -449,7 +464,21 @@ class Multilinear(Primitive):
 
 
 class Bilinear(Multilinear):
-    """An operation linear in each of two arguments: one transpose ``(g, a, b, **params)`` each."""
+    """An operation linear in each of two arguments: one transpose ``(g, a, b, **params)`` each.
+
+    Parameters
+    ----------
+    name : str
+        The unique name.
+    forward : callable
+        The function of raw arrays, ``forward(*arrays, **params)``.
+    transpose_a : callable
+        The adjoint with respect to the first argument, ``transpose_a(g, a, b, **params)``.
+    transpose_b : callable
+        The adjoint with respect to the second argument.
+    **facts : optional
+        Other facts, as in `Primitive`.
+    """
 
     def __init__(
         self,

@@ -221,7 +221,10 @@ def _scaling(
 
     for function, kind in ((uniform_, "uniform"), (normal_, "normal")):
         function.__name__ = function.__qualname__ = f"{name}_{kind}"
-        function.__doc__ = f"{kind.capitalize()} with mean 0 and variance {formula}."
+        what = f"{kind.capitalize()} with mean 0 and variance {formula}."
+        example = f">>> dp.nn.{name}_{kind}((2, 3), rng=0).shape\n    (2, 3)\n    "
+        sections = (zeros.__doc__ or "").partition("\n\n")[2].partition(">>> dp.nn.")[0]
+        function.__doc__ = f"{what}\n\n{sections}{example}"
     return uniform_, normal_
 
 

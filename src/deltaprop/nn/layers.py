@@ -181,6 +181,11 @@ class Dropout(Module):
 class Sequential(Module):
     """Layers, or any functions of a Value, one after the other.
 
+    Parameters
+    ----------
+    *layers : callable
+        Layers, or other functions of a Value.
+
     Examples
     --------
     >>> import deltaprop as dp

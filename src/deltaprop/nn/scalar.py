@@ -16,7 +16,14 @@ from .initializers import Rng
 
 
 class ScalarModule:
-    """Base class: an object with parameters."""
+    """Base class: an object with parameters.
+
+    Examples
+    --------
+    >>> from deltaprop.nn.scalar import Neuron, ScalarModule
+    >>> isinstance(Neuron(2), ScalarModule)
+    True
+    """
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
@@ -30,6 +37,15 @@ class ScalarModule:
 
 class Neuron(ScalarModule):
     """relu(w . x + b), or w . x + b if not `nonlin`; the weights start uniform in [-1, 1).
+
+    Parameters
+    ----------
+    nin : int
+        The number of inputs.
+    nonlin : bool, optional
+        Whether neurons end in relu.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
 
     Examples
     --------
@@ -62,7 +78,26 @@ class Neuron(ScalarModule):
 
 
 class Layer(ScalarModule):
-    """`nout` neurons that see the same inputs."""
+    """`nout` neurons that see the same inputs.
+
+    Parameters
+    ----------
+    nin : int
+        The number of inputs.
+    nout : int
+        The number of neurons.
+    nonlin : bool, optional
+        Whether neurons end in relu.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
+
+    Examples
+    --------
+    >>> from deltaprop.nn.scalar import Layer
+    >>> layer = Layer(2, 3, rng=0)
+    >>> len(layer([1.0, 2.0])), len(layer.parameters())
+    (3, 9)
+    """
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, rng: Rng = None) -> None:
         generator = np.random.default_rng(rng)
@@ -83,6 +118,17 @@ class Layer(ScalarModule):
 
 class ScalarMLP(ScalarModule):
     """Layers of relu neurons (of linear ones if not `nonlin`), and a linear last one.
+
+    Parameters
+    ----------
+    nin : int
+        The number of inputs.
+    nouts : sequence of int
+        The number of neurons of each layer.
+    nonlin : bool, optional
+        Whether neurons end in relu.
+    rng : Generator, int or None, optional
+        The source of randomness, or its seed.
 
     Examples
     --------

@@ -10,7 +10,19 @@ import numpy as np
 
 
 class GradientError(AssertionError):
-    """A derivative is wrong or not finite."""
+    """A derivative is wrong or not finite.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> from deltaprop.testing import check_grads
+    >>> wrong = dp.custom_gradient(lambda x: (x * x, lambda g: g * x))
+    >>> check_grads(wrong, 3.0)
+    Traceback (most recent call last):
+        ...
+    deltaprop.testing.diagnosis.GradientError: ... wrong derivative in args[0]
+    ...
+    """
 
 
 @dataclass(frozen=True)

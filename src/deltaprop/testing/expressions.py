@@ -61,6 +61,11 @@ class Expression:
 
     Call it with Values for a graph, with arrays for plain results, or hand it another
     array namespace: ``f.on(namespace)(*arrays)``.
+
+    Parameters
+    ----------
+    root : Term
+        The last operation.
     """
 
     def __init__(self, root: Term) -> None:
@@ -360,6 +365,11 @@ def expressions(
     ----------
     max_steps : int
         The largest number of operations, without maps into a domain and the final sum.
+
+    Returns
+    -------
+    strategy
+        It generates pairs of an `Expression` and a tuple of arrays and floats.
 
     Examples
     --------

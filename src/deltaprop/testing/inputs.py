@@ -61,6 +61,20 @@ def arrays(
     edges : bool
         Whether to draw hard cases as well: the ends and the kinks, 0, -0, the smallest normal
         number, epsilon, the square root of the largest number, and that number.
+
+    Returns
+    -------
+    strategy
+        It generates arrays of the shape and dtype.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from deltaprop.testing import strategies as dst
+    >>> @given(dst.arrays(dst.Domain(0.0), (2, 3)))
+    ... def test(x):
+    ...     assert (x > 0).all()
+    >>> test()
     """
     kind = np.dtype(dtype)
     width: Any = 8 * kind.itemsize
@@ -79,7 +93,28 @@ def arrays(
 def broadcastable(
     draw: st.DrawFn, domains: int | Sequence[Domain] = 2, *, dtype: Any = np.float64
 ) -> tuple[Any, ...]:
-    """Generate tuples of arrays that broadcast, given their number or a domain for each."""
+    """Generate tuples of arrays that broadcast, given their number or a domain for each.
+
+    Parameters
+    ----------
+    domains : int or sequence of Domain, optional
+        The number of arrays, or a domain for each.
+    dtype : dtype, optional
+
+    Returns
+    -------
+    strategy
+        It generates tuples of arrays and floats.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from deltaprop.testing import strategies as dst
+    >>> @given(dst.broadcastable(2))
+    ... def test(xs):
+    ...     np.add(*xs)
+    >>> test()
+    """
     each = [REAL] * domains if isinstance(domains, int) else list(domains)
     shapes = hnp.mutually_broadcastable_shapes(num_shapes=len(each), max_dims=3, max_side=3)
     found = draw(shapes).input_shapes
@@ -93,6 +128,17 @@ def operands(
     """Generate arguments and parameters with which an operation of the table can be tested.
 
     They come from its entry: the `domain` of an elementwise operation, the `cases` of any other.
+
+    Parameters
+    ----------
+    operation : Primitive
+        The operation.
+    dtype : dtype, optional
+
+    Returns
+    -------
+    strategy
+        It generates pairs of a tuple of arguments and a dict of parameters.
 
     Examples
     --------
@@ -124,7 +170,31 @@ def operands(
 
 
 def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
-    """Generate an `axis` for an array of `ndim` axes: None, an int or a tuple, also negative."""
+    """Generate an `axis` for an array of `ndim` axes: None, an int or a tuple, also negative.
+
+    Parameters
+    ----------
+    ndim : int
+        The number of axes.
+    none : bool, optional
+        Whether None is among them.
+    several : bool, optional
+        Whether tuples of several axes are among them.
+
+    Returns
+    -------
+    strategy
+        It generates None, integers and tuples of integers.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from deltaprop.testing import strategies as dst
+    >>> @given(dst.axes(2))
+    ... def test(axis):
+    ...     np.sum(np.ones((2, 3)), axis)
+    >>> test()
+    """
     kinds: list[Strategy] = [st.none()] if none else []
     if ndim:
         kinds.append(st.integers(-ndim, ndim - 1))
@@ -134,7 +204,27 @@ def axes(ndim: int, *, none: bool = True, several: bool = True) -> Strategy:
 
 
 def indices(shape: Shape) -> Strategy:
-    """Generate anything that NumPy takes as an index: basic, integer arrays, a mask, or a mix."""
+    """Generate anything that NumPy takes as an index: basic, integer arrays, a mask, or a mix.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The shape of the array.
+
+    Returns
+    -------
+    strategy
+        It generates indices of an array of the shape.
+
+    Examples
+    --------
+    >>> from hypothesis import given
+    >>> from deltaprop.testing import strategies as dst
+    >>> @given(dst.indices((2, 3)))
+    ... def test(index):
+    ...     np.ones((2, 3))[index]
+    >>> test()
+    """
     kinds: list[Strategy] = [hnp.basic_indices(shape, allow_newaxis=True), hnp.arrays(bool, shape)]
     if shape and all(shape):
         kinds += [hnp.integer_array_indices(shape), _mixed(shape)]
@@ -170,6 +260,16 @@ def einsums(draw: st.DrawFn, max_operands: int = 3) -> tuple[str, tuple[Any, ...
 
     An index may repeat within an operand (a diagonal, a trace), be summed over in a single
     operand, or be part of an ellipsis whose axes broadcast. The output may be implicit.
+
+    Parameters
+    ----------
+    max_operands : int, optional
+        The largest number of operands.
+
+    Returns
+    -------
+    strategy
+        It generates pairs of a string and a tuple of arrays.
 
     Examples
     --------

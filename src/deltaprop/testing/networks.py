@@ -15,7 +15,29 @@ from .. import nn
 
 @dataclass(frozen=True)
 class Problem:
-    """A multilayer perceptron, a batch and a loss; a call returns the loss as a Value."""
+    """A multilayer perceptron, a batch and a loss; a call returns the loss as a Value.
+
+    Parameters
+    ----------
+    mlp : nn.MLP
+        The network.
+    X : array
+        The inputs (N, n_0).
+    T : array
+        The targets (N, n_L).
+    loss : str
+        The name of the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> mlp = dp.nn.MLP([1, 1], rng=0)
+    >>> from deltaprop.testing.strategies import Problem
+    >>> problem = Problem(mlp, np.ones((2, 1)), np.zeros((2, 1)), "mse")
+    >>> round(problem().item(), 4)
+    0.2251
+    """
 
     mlp: nn.MLP
     X: np.ndarray
@@ -67,6 +89,25 @@ def mlps(
     """Generate random networks with data: widths, activations, bias, loss and batch.
 
     Pre-activations and errors keep away from the kinks of the activation and the loss.
+
+    Parameters
+    ----------
+    max_layers : int, optional
+        The largest number of layers.
+    max_width : int, optional
+        The largest number of units of a layer.
+    max_batch : int, optional
+        The largest number of rows.
+    activations : sequence of str, optional
+        The activations to choose from.
+    losses : sequence of str, optional
+        The losses to choose from.
+    dtype : dtype, optional
+
+    Returns
+    -------
+    strategy
+        It generates `Problem` objects.
 
     Examples
     --------

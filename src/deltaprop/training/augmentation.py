@@ -37,6 +37,13 @@ class Shift:
 
     Pixels that enter from outside the image have the value `fill`.
 
+    Parameters
+    ----------
+    pixels : int, optional
+        The largest distance.
+    fill : float, optional
+        The value of pixels from outside the image.
+
     Examples
     --------
     >>> import numpy as np
@@ -69,6 +76,22 @@ class Rotate:
     """Turn each image about its centre, by up to `degrees` either way; linear interpolation.
 
     Needs SciPy (the extra `special`). Pixels that enter from outside have the value `fill`.
+
+    Parameters
+    ----------
+    degrees : float, optional
+        The largest angle.
+    fill : float, optional
+        The value of pixels from outside the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> image = np.arange(4.0).reshape(1, 2, 2)
+    >>> dp.training.Rotate(10.0)(image, np.random.default_rng(0)).round(2)
+    array([[[0.02, 1.02],
+            [1.91, 2.91]]])
     """
 
     degrees: float = 10.0
@@ -104,6 +127,22 @@ class Flip:
     """Mirror each image with probability `p`: left to right, or upside down if `vertical`.
 
     Use it for objects whose mirror image is plausible: not for digits or letters.
+
+    Parameters
+    ----------
+    p : float, optional
+        The probability.
+    vertical : bool, optional
+        Whether the image is turned upside down instead.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> image = np.arange(4.0).reshape(1, 2, 2)
+    >>> dp.training.Flip(1.0)(image, np.random.default_rng(0))
+    array([[[1., 0.],
+            [3., 2.]]])
     """
 
     p: float = 0.5
@@ -123,7 +162,22 @@ class Flip:
 
 @dataclass(frozen=True)
 class Noise:
-    """Add normal noise with standard deviation `std` to each pixel."""
+    """Add normal noise with standard deviation `std` to each pixel.
+
+    Parameters
+    ----------
+    std : float, optional
+        The standard deviation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import deltaprop as dp
+    >>> image = np.arange(4.0).reshape(1, 2, 2)
+    >>> dp.training.Noise(0.1)(image, np.random.default_rng(0)).round(2)
+    array([[[0.01, 0.99],
+            [2.06, 3.01]]])
+    """
 
     std: float = 0.05
 

@@ -12,6 +12,13 @@ _OWN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
 class History:
     """A plain record with one entry for each epoch; ``history["loss"]`` is a column by name.
 
+    Parameters
+    ----------
+    loss, validation_loss : list of float, optional
+    metrics : dict of str to list, optional
+    learning_rate, seconds : list of float, optional
+    stopped : str or None, optional
+
     Attributes
     ----------
     loss : list of float

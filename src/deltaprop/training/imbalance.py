@@ -27,6 +27,16 @@ def balanced_weights(target: Any) -> np.ndarray:
     With C classes, each row of a class with n of the N rows has the weight N / (C n), as with
     scikit-learn's "balanced".
 
+    Parameters
+    ----------
+    target : array_like
+        Class numbers (N,), or rows of probabilities (N, C).
+
+    Returns
+    -------
+    array
+        The weights (N,).
+
     Examples
     --------
     >>> balanced_weights([0, 0, 0, 1]).round(2)
@@ -77,6 +87,11 @@ def of_classes(metric: Callable[[Any, Any], Any], threshold: float = 0.0) -> Any
     threshold : float
         A row of several numbers is assigned to the class of the largest one. A single number
         above the threshold means class 1: use 0 for logits, 0.5 for probabilities.
+
+    Returns
+    -------
+    callable
+        A function of (target, network output).
 
     Examples
     --------

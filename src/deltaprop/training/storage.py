@@ -24,7 +24,18 @@ _HEADER = 100_000_000  # bytes: what safetensors reads
 
 
 class CheckpointError(ValueError):
-    """A file is damaged, is no checkpoint of deltaprop, or belongs to something else."""
+    """A file is damaged, is no checkpoint of deltaprop, or belongs to something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import deltaprop as dp
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     dp.training.load(dp.nn.MLP([1, 1]), file.name)
+    Traceback (most recent call last):
+        ...
+    deltaprop.training.storage.CheckpointError: ... is no whole safetensors file of ours: ...
+    """
 
 
 def _safetensors() -> Any:
@@ -161,6 +172,11 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     An existing file stays as it is until the new one is complete; the new file keeps its mode.
     If the path is a symbolic link, the file that the link leads to is replaced.
 
+    Parameters
+    ----------
+    model : Module
+    path : str or path
+
     Raises
     ------
     OSError
@@ -186,6 +202,11 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
 def load(model: Module, path: str | os.PathLike[str]) -> None:
     """Set the parameters and buffers of a module from a file that `save` or `Checkpoint` wrote.
 
+    Parameters
+    ----------
+    model : Module
+    path : str or path
+
     Raises
     ------
     CheckpointError
@@ -193,6 +214,19 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
         model is then unchanged.
     FileNotFoundError
         If the file does not exist.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import deltaprop as dp
+    >>> model, other = dp.nn.MLP([2, 1], rng=0), dp.nn.MLP([2, 1], rng=1)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> file = f"{folder.name}/model.safetensors"
+    >>> dp.training.save(model, file)
+    >>> dp.training.load(other, file)
+    >>> bool((other.layers[0].weight.numpy() == model.layers[0].weight.numpy()).all())
+    True
+    >>> folder.cleanup()
     """
     path = Path(path)
     tree = read(path)

@@ -79,7 +79,21 @@ def draw(
 
 
 class Drawing:
-    """A picture of a graph, see `draw`."""
+    """A picture of a graph, see `draw`.
+
+    Parameters
+    ----------
+    picture : Picture
+        What `draw` has laid out.
+
+    Examples
+    --------
+    >>> import deltaprop as dp
+    >>> x = dp.Value(2.0, name="x")
+    >>> drawing = dp.draw(x * x)
+    >>> type(drawing).__name__
+    'Drawing'
+    """
 
     def __init__(self, picture: Picture) -> None:
         self.picture = picture

@@ -50,6 +50,15 @@ def test_all_is_what_errors_name() -> None:
     assert asked_for() - requirements("all") == {"torch"}
 
 
+def test_the_page_of_installation_has_every_extra() -> None:
+    page = (ROOT / "docs" / "install.md").read_text("utf-8")
+    shown = set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    assert shown == EXTRAS.keys() - {"all", "bench", "browser"}
+    (named,) = re.findall(r"`all` installs (.*)\.", page)
+    (line,) = EXTRAS["all"]
+    assert re.findall(r"`(\w+)`", named) == re.findall(r"\w+", line)[1:]
+
+
 def test_the_version_is_the_same_everywhere() -> None:
     citation = (ROOT / "CITATION.cff").read_text("utf-8")
     assert PROJECT["version"] == dp.__version__

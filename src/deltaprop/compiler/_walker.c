@@ -68,12 +68,26 @@ static void take(char **args, npy_intp const *dims, npy_intp const *steps, void 
         *(double *)(args[1] + i * steps[1]) = ((double *)data)[*(npy_intp *)(args[0] + i * steps[0])];
 }
 
+/* The power of a positive float and another, as Python computes it. */
+static void power(char **args, npy_intp const *dims, npy_intp const *steps, void *data)
+{
+    PyObject *a = PyFloat_FromDouble(*(double *)args[0]), *b = PyFloat_FromDouble(*(double *)args[1]);
+    PyObject *y = a && b ? PyNumber_Power(a, b, Py_None) : NULL;
+
+    (void)dims, (void)steps, (void)data;
+    *(double *)args[2] = y ? PyFloat_AsDouble(y) : Py_HUGE_VAL; /* where Python has an error */
+    PyErr_Clear();
+    Py_XDECREF(a);
+    Py_XDECREF(b);
+    Py_XDECREF(y);
+}
+
 SELECT(select4, uint32_t)
 SELECT(select8, uint64_t)
 
 static const struct { const char *name; PyUFuncGenericFunction loop; } kernels[] = {
     {"1", copy1}, {"4", copy4}, {"8", copy8}, {"df", narrowed}, {"fd", widened},
-    {"take", take},
+    {"take", take}, {"**", power},
     {"?f", truth4}, {"?d", truth8}, {"?4", select4}, {"?8", select8},
 };
 

@@ -76,9 +76,9 @@ def _kind(call: Call) -> tuple[Any, ...]:
 
 
 def _chosen(call: Call) -> bool:
-    """Whether a choice between numbers of one dtype, by truth values, is two copies."""
+    """Whether a choice between numbers of one dtype, by truth values or floats, is two copies."""
     flags, *xs = call.args
-    truths = isinstance(flags, Variable) and flags.dtype.kind == "b" and flags.shape
+    truths = isinstance(flags, Variable) and flags.dtype.kind in "bf" and flags.shape
     dtype = call.result.dtype
     known = all(
         _is_number(x) or (isinstance(x, (Variable, np.ndarray)) and x.dtype == dtype) for x in xs

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..calculus.elementwise import add, power
-from ..graph import Elementwise, as_number
+from ..graph import REGISTRY, Elementwise, as_number
 from .program import Call, Program, Variable, symbols_in
 
 _FLOAT = np.dtype(float)
+# the operations that NumPy takes for arrays to these powers
+POWERS = {2: REGISTRY["square"], 0.5: REGISTRY["sqrt"], -1: REGISTRY["reciprocal"]}
 _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
 
 
@@ -149,9 +151,9 @@ class Vector:
             starts = None
         for _, y in items:
             self._place[y] = len(self._place)
-        forward = getattr(function, "forward", np.positive)
-        if function is power:
-            forward, args = _power(args)
+        if function is power and type(args[1]) is float and args[1] in POWERS:
+            function, args = POWERS[args[1]], args[:1]
+        forward = np.power if function is power else getattr(function, "forward", np.positive)
         return _Step(forward, args, slice(start, len(self._place)), starts)
 
     def _column(self, xs: Sequence[Any]) -> Any:
@@ -163,15 +165,6 @@ class Vector:
         at = np.array([self._place[x] for x in xs], np.intp)
         in_a_row = len(at) > 0 and bool(np.all(np.diff(at) == 1))
         return slice(int(at[0]), int(at[-1]) + 1) if in_a_row else at
-
-
-_POWERS = {2.0: np.square, 0.5: np.sqrt, -1.0: np.reciprocal}
-
-
-def _power(args: tuple[Any, ...]) -> tuple[np.ufunc, tuple[Any, ...]]:
-    """The ufunc that NumPy takes for arrays to a power, and its arguments."""
-    known = _POWERS.get(args[1]) if type(args[1]) is float else None
-    return (np.power, args) if known is None else (known, args[:1])
 
 
 def _chained(calls: Sequence[Call], kept: set[Variable]) -> list[tuple[Any, list[Any], Variable]]:

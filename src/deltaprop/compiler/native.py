@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..calculus.elementwise import power
 from . import _walker
 from .memory import View
-from .table import Table, Tiles, select
+from .program import Variable
+from .table import Made, Table, Tiles, select
 from .tiles import in_shares, scratch_memory, scratch_starts
 from .turns import steadily
 from .walkers import QUIET, called, tiled
@@ -71,6 +73,8 @@ class NativeWalker:
             row = self._matmul(*args)
         elif isinstance(function, np.ufunc):
             row = self._loop(function, args)
+        elif type(function) is Made and function.call.function is power:
+            row = self._power(function)
         elif function is np.ndarray.take:
             kernel, _ = _walker.loop(None, b"take")  # type: ignore[misc]
             row = self._elementwise((kernel, _walker.address(args[0])), (args[1], args[3]))
@@ -80,6 +84,16 @@ class NativeWalker:
         elif function is setitem:
             row = self._set(args[0], args[2])
         return self._call(function, args) if row is None else row
+
+    def _power(self, made: Made) -> bytes | None:
+        """Python's power of two numbers, if they are floats, and the first is known."""
+        a, b = made.call.args
+        known = type(a) is float and a > 0 and isinstance(b, Variable)
+        if not known or not b.number or not b.dtype == made.call.result.dtype == float:
+            return None
+        self._kept.append(np.array(a))
+        xs = self._kept[-1], self._table.array(b), made.into
+        return self._elementwise(_walker.loop(None, b"**"), xs)  # type: ignore[arg-type]
 
     def _call(self, function: Any, args: Sequence[Any]) -> bytes:
         if any(type(x) is View for x in args):

@@ -82,7 +82,6 @@ class Plan:
 
     def __init__(self, recorded: Recorded) -> None:
         program = recorded.program
-        count = len(recorded.wrapped)
         known = {(p.owner, p.name): x for p, x in recorded.reads}
         self.homes: dict[Any, np.ndarray] = {}
         elsewhere: dict[Variable, Any] = {}
@@ -94,7 +93,7 @@ class Plan:
                 before = known.get((place.owner, "_held"), Variable(home))
                 elsewhere[before] = home
             left.append((place, home, before))
-        program = _apart(program, count, left)
+        program = _apart(program, left)
         early = self._lay_out(recorded, program, left, elsewhere)
         if early:
             self._lay_out(recorded, _at_the_end(program, early), left, elsewhere)
@@ -159,24 +158,17 @@ def _origin(x: Any, made: dict[Any, Call]) -> Any:
     return x
 
 
-def _apart(program: Program, count: int, left: Sequence[tuple[Place, Any, Any]]) -> Program:
-    """With copies of outputs that would be in the memory of something else that leaves.
+def _apart(program: Program, left: Sequence[tuple[Place, Any, Any]]) -> Program:
+    """With copies of outputs that show what an updated variable held before.
 
-    What an updated variable held before is copied at once, so that its array is free to be
-    written. A gradient must be in memory of its own.
+    They are made at once, so that its array is free to be written.
     """
     made = {call.result: call for call in program.calls}
     homes = {before for _, _, before in left if before is not None}
-    outputs = [*program.outputs]
-    origins = [_origin(x, made) if isinstance(x, Variable) else None for x in outputs]
-    uses = Counter(origins[count:])
     after: dict[Any, list[Call]] = {}
-    for k, (x, origin) in enumerate(zip(program.outputs, origins, strict=True)):
-        if not isinstance(x, Variable) or x.boxed or not x.shape:
-            continue
-        gradient = k >= count and left[k - count][0].name == "_grad"
-        taken = gradient and (uses[origin] > 1 or origin not in made)
-        if origin in homes or taken:
+    outputs = [*program.outputs]
+    for k, x in enumerate(program.outputs):
+        if isinstance(x, Variable) and _origin(x, made) in homes:
             copy = _copy(x)
             after.setdefault(x if x in made else None, []).append(copy)
             outputs[k] = copy.result

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..calculus.elementwise import maximum, minimum, power
 from ..graph import REGISTRY, Elementwise
-from .lanes import lanes
+from .lanes import POWERS, lanes
 from .program import Call, Program, Variable, alias, is_draw, rewritten, symbols_in
 
 
@@ -85,17 +85,9 @@ def _key(x: Any) -> Any:
     return (kind, repr(x)) if isinstance(x, (int, np.generic)) else id(x)
 
 
-def neutral(call: Call, _: Any, __: Any) -> Any:
-    """No multiplications by one, and no other names: they change no bit."""
-    if call.function is alias:
-        return call.args[0]
-    for i in getattr(call.function, "ones", ()):
-        one, other, y = call.args[i], call.args[1 - i], call.result
-        # a scalar of NumPy's is what comes of an array without axes
-        is_one = type(one) in (float, int) and one == 1 and (y.shape or y.number)
-        if is_one and (other.shape, other.dtype, other.number) == (y.shape, y.dtype, y.number):
-            return other
-    return call
+def other_names(call: Call, _: Any, __: Any) -> Any:
+    """No other names for what has one."""
+    return call.args[0]
 
 
 def rectified(call: Call, positive: dict[Any, Any], kept: list[Call]) -> Any:
@@ -114,23 +106,20 @@ def rectified(call: Call, positive: dict[Any, Any], kept: list[Call]) -> Any:
     return call
 
 
-_POWERS = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
-
-
 def powers(call: Call, _: Any, __: Any) -> Any:
     """The operations that NumPy takes for arrays to some powers."""
     x, exponent = call.args
     if call.result.shape and call.result.dtype.kind == "f" and type(exponent) in (int, float):
-        name = _POWERS.get(exponent) if x.shape else None
-        if name:
-            return Call(REGISTRY[name], (x,), {}, call.result, reads=call.reads)
+        known = POWERS.get(exponent) if x.shape else None
+        if known:
+            return Call(known, (x,), {}, call.result, reads=call.reads)
     return call
 
 
 # in this order; and the functions that they are for, if not for all
 RULES: dict[Rule, Collection[Any]] = {
     powers: {power},
-    neutral: {alias, *[op for op in REGISTRY.values() if getattr(op, "ones", ())]},
+    other_names: {alias},
     common_subexpressions: (),
     rectified: {maximum, REGISTRY["sign"]},
 }

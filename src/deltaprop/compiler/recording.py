@@ -398,7 +398,7 @@ class Recorded:
     ----------
     program : Program
         Its inputs are those of the call, then what `reads` says; its outputs the results,
-        then what `writes` says.
+        then what it leaves in the places of `left`.
     reads : list of (Place, Variable)
         Places outside the function, and what is there.
     left : list of Place
@@ -425,11 +425,6 @@ class Recorded:
     generators: list[Any]
     alone: bool
     drawn: list[Any] = field(default_factory=list)
-
-    @property
-    def writes(self) -> list[tuple[Place, Any]]:
-        """Places that change, and the variables that they get: or constants, or None."""
-        return [*zip(self.left, self.program.outputs[len(self.wrapped) :], strict=True)]
 
 
 def record(

@@ -21,7 +21,7 @@ from ..graph import as_number
 from ..graph.cotangent import adds_by_product, ones
 from .forms import REDUCTIONS, SUM_TO, kind, ufunc_of
 from .memory import Memory, View
-from .program import Call, Variable, substituted, symbols_in
+from .program import Call, Variable, is_draw, substituted, symbols_in
 from .tiles import Region, scratch_places, tile_shape
 from .traced import UnfitError
 
@@ -134,7 +134,8 @@ class Table:
 
     def _python(self, call: Call) -> None:
         y = call.result
-        into = self.boxes if y.boxed else self.array(y)
+        is_check = call.effect and not is_draw(call)  # its result is nothing
+        into = self.boxes if y.boxed or is_check else self.array(y)
         known = {x: self.getter(x) for x in call.reads}
         self.rows.append((Made(call, known, into, self.now, self.late),))
         self.sure = len(self.rows)
@@ -176,6 +177,9 @@ class Table:
     def _where(self, call: Call) -> None:
         into = self.array(call.result)
         flags, x, other = [self._operand(x, call.result.dtype) for x in call.args]
+        if flags.dtype != bool:
+            numbers, flags = flags, np.empty(flags.shape, bool)
+            self.row(np.not_equal, numbers, _constant("0", 0, numbers.dtype, ()), flags)
         self._set(into, other)
         self.row(select, flags, x, into)
 

@@ -203,14 +203,15 @@ class _Replay:
         for x in (*split.given, *[call.result for call in split.inside]):
             _supported(x)
         self.made = set(split.wanted)
-        new = self._successors()
+        outputs, count = recorded.program.outputs, len(recorded.wrapped)
+        left = dict(zip(map(_key, recorded.left), outputs[count:], strict=True))
+        new = self._successors(left)
         self.state = _together(new)
         self.given = [*self.state, *[[x] for x in split.given if x not in new]]
         self.wanted = [[new[x] for x in xs] for xs in self.state]
         rest = self.made.difference(new.values())
         self.wanted += _together(x for x in split.wanted if x in rest)
-        left = [x for _, x in recorded.writes]
-        uses = Counter(symbols_in([*recorded.program.outputs, *left]))  # twice what is left
+        uses = Counter(symbols_in([*outputs, *left.values()]))  # twice what is left
         self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
         alone = (None, None, np.asarray)
         self.parts = [
@@ -236,12 +237,11 @@ class _Replay:
         self.compiled: Any = None
         self.senders = [(self._sender(i), xs) for i, xs in enumerate(self.given)]
 
-    def _successors(self) -> dict[Variable, Variable]:
+    def _successors(self, left: Mapping[Any, Any]) -> dict[Variable, Variable]:
         """What is computed to take the place outside of what was given."""
-        new = {_key(place): y for place, y in self.recorded.writes}
         found: dict[Variable, Variable] = {}
         for x in self.split.given:
-            y: Any = new.get(self.keys[x]) if x in self.keys else None
+            y: Any = left.get(self.keys[x]) if x in self.keys else None
             if self.is_made(y) and (x.shape, x.dtype) == (y.shape, y.dtype):
                 found.setdefault(y, x)  # once: what two places hold is not donated twice
         return {x: y for y, x in found.items()}

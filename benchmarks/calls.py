@@ -13,7 +13,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from benchmarks.problem import Problem, case_name
 from benchmarks.train_step import CASES, KINDS
 from deltaprop.compiler.boundary import Runners
 from deltaprop.compiler.compiled import Compiled
-from deltaprop.compiler.numpy_executor import Runner, listing, walker
+from deltaprop.compiler.numpy_executor import Plan, Runner, listing, walker
 from deltaprop.compiler.passes import optimised
 from deltaprop.compiler.recording import Recorded
 
@@ -86,9 +85,16 @@ class _Seen:
 
     def executable(self, recorded: Recorded, *_: Any) -> Any:
         recorded.program = optimised(recorded.program)
-        runners = Runners(partial(Runner, recorded), recorded.structure)
-        self.runner = runners.idle[0]
-        return runners.run
+        self.runner = _Runner(Plan(recorded))
+        return Runners(lambda: self.runner, recorded.structure).run
+
+
+class _Runner(Runner):
+    """One whose plan can be looked at."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.table, self.ends = plan.table, plan.ends
 
 
 def _walk(runner: Any, rows: list[Any], ends: Any = ((), (), ())) -> Callable[[], object]:

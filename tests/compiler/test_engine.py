@@ -588,14 +588,14 @@ def test_gradients_belong_to_those_who_read_them(walker: str, how: str) -> None:
             identical([given, of_u, u.grad, v.grad, w.grad], expected)
 
 
-def runner(name: str) -> numpy_executor.Runner:
-    """What runs a program."""
-    made: list[numpy_executor.Runner] = []
+def laid_out(name: str) -> tuple[numpy_executor.Plan, numpy_executor.Runner]:
+    """A program as it was laid out, and what runs it."""
+    made: list[tuple[numpy_executor.Plan, numpy_executor.Runner]] = []
 
     class Noted(numpy_executor.Runner):
-        def __init__(self, recorded: Any) -> None:
-            super().__init__(recorded)
-            made.append(self)
+        def __init__(self, plan: Any) -> None:
+            super().__init__(plan)
+            made.append((plan, self))
 
     with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
         patch.setattr(numpy_executor, "Runner", Noted)
@@ -617,7 +617,7 @@ def figures(name: str) -> tuple[int, int, int, int]:
         with way("c", how), pytest.MonkeyPatch.context() as patch:
             calls.append(0)
             patch.setattr(numpy_executor, "walker", lambda: Counted)
-            plan = runner(name).plan
+            plan, _ = laid_out(name)
         inside = {x for region in plan.regions for x in region.inside}
         assert inside.isdisjoint(plan.memory.offsets)  # it needs no memory
     return calls[1], calls[0], plan.memory.taken, len(plan.memory.at_home)
@@ -637,7 +637,7 @@ def test_programs_are_no_slower_and_no_larger(name: str) -> None:
 def test_what_is_written_outside_is_written_by_no_python_code(name: str) -> None:
     """So no signal comes in between."""
     with way("python", "as they are"):
-        walker: Any = runner(name).walker
+        walker: Any = laid_out(name)[1].walker
     functions = [getattr(row[0], "func", row[0]) for row in walker._tail]
     assert not any(isinstance(f, FunctionType | MethodType) for f in functions)
 

@@ -130,7 +130,7 @@ def _of_program(name: str, how: str) -> list[RowMutant]:
 
     with pytest.MonkeyPatch.context() as patch, engine.way("c", how):
         patch.setattr(native, "_packed", noted)
-        arrays = [*engine.runner(name).table.arrays.values()]
+        arrays = [*engine.laid_out(name)[0].table.arrays.values()]
     places = [(x.ctypes.data, x.ctypes.data + x.nbytes) for x in arrays]
 
     def ours(place: tuple[int, int]) -> bool:

@@ -20,7 +20,8 @@ from .program import Call, Program, Variable, symbols_in
 
 _FLOAT = np.dtype(float)
 # the operations that NumPy takes for arrays to these powers
-POWERS = {2: REGISTRY["square"], 0.5: REGISTRY["sqrt"], -1: REGISTRY["reciprocal"]}
+_NAMES = {2: "square", 1: "positive", 0.5: "sqrt", -1: "reciprocal"}
+POWERS = {p: REGISTRY[name] for p, name in _NAMES.items()}
 _FEWEST = 256  # for fewer operations Python's own arithmetic is as fast
 
 

@@ -36,8 +36,7 @@ class NativeWalker:
         self, table: Table, fetches: Sequence[Any], stores: Sequence[Any], results: Sequence[Any]
     ) -> None:
         self._now, self._late = table.now, table.late
-        self._table = table  # its arrays are what the rows point to
-        self._kept: list[np.ndarray] = []
+        self._kept: dict[int, Any] = {}  # the memory that rows point to
         self._calls: list[Any] = []
         rows = [self._row(*row) for row in table.rows]
         self._head, self._tail = b"".join(rows[: table.sure]), b"".join(rows[table.sure :])
@@ -77,7 +76,7 @@ class NativeWalker:
             row = self._power(function)
         elif function is np.ndarray.take:
             kernel, _ = _walker.loop(None, b"take")  # type: ignore[misc]
-            row = self._elementwise((kernel, _walker.address(args[0])), (args[1], args[3]))
+            row = self._elementwise((kernel, self._at(args[0])[1]), (args[1], args[3]))
         elif function is select:
             found = _walker.loop(None, f"?{args[2].dtype.itemsize}".encode())
             row = self._elementwise(found, args) if found else None
@@ -91,8 +90,7 @@ class NativeWalker:
         known = type(a) is float and a > 0 and isinstance(b, Variable)
         if not known or not b.number or not b.dtype == made.call.result.dtype == float:
             return None
-        self._kept.append(np.array(a))
-        xs = self._kept[-1], self._table.array(b), made.into
+        xs = np.array(a), made.known[b][1], made.into
         return self._elementwise(_walker.loop(None, b"**"), xs)  # type: ignore[arg-type]
 
     def _call(self, function: Any, args: Sequence[Any]) -> bytes:
@@ -107,7 +105,11 @@ class NativeWalker:
         """Where an operand lies: the slot, and the place there."""
         if type(x) is int:
             return -1, scratch[x]
-        return (self._late[x] + 1, 0) if type(x) is View else (0, _walker.address(x))
+        if type(x) is View:
+            return self._late[x] + 1, 0
+        memory = x if x.base is None else x.base
+        self._kept[id(memory)] = memory
+        return 0, _walker.address(x)
 
     def _set(self, into: Any, x: Any) -> bytes | None:
         if x.dtype == into.dtype:
@@ -193,10 +195,9 @@ class NativeWalker:
                 unit=0 if apart else tiles.row,
             ))  # fmt: skip
         scratch = np.empty(0 if tiles.shared else starts[-1], np.uint8)
-        self._kept.append(scratch)
         head = _packed(
             _TILES, 0, 0, 1, 0,
-            dims=(len(rows), tiles.size, tiles.shape[0]), at=[(0, _walker.address(scratch))],
+            dims=(len(rows), tiles.size, tiles.shape[0]), at=[self._at(scratch)],
         )  # fmt: skip
         joined = b"".join([head, *rows])
         if not tiles.shared:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
 from operator import setitem
 from typing import Any, NamedTuple
 
@@ -67,7 +66,7 @@ class _Leaf(NamedTuple):
 
 
 class Plan:
-    """A program with all that is known before it runs: its memory, and where outputs go.
+    """A program with all that is known before it runs: its memory, rows, and where outputs go.
 
     Attributes
     ----------
@@ -78,6 +77,13 @@ class Plan:
     leaves : list of _Leaf
     homes : dict
         The arrays that the Values hold which the program updates.
+    whole : dict
+        In a run, the arrays that are pointed at.
+    fresh : set of Variable
+        Large results.
+    table : Table
+    ends : tuple
+        What is fetched, stored and handed out: see `boundary`.
     """
 
     def __init__(self, recorded: Recorded) -> None:
@@ -97,6 +103,21 @@ class Plan:
         early = self._lay_out(recorded, program, left, elsewhere)
         if early:
             self._lay_out(recorded, _at_the_end(program, early), left, elsewhere)
+        self.table: Table = Table(self.memory, self.program.calls, self.regions, self.shared)
+        self.whole: dict[Variable, Any] = {}
+        targets = {x: self._target(x) for x in self.program.inputs}
+        for _, x in recorded.reads:
+            if elsewhere.get(x) is not None:
+                del targets[x]
+        fresh = {x for x in symbols_in(self.results) if x in elsewhere}
+        self.fresh: set[Variable] = fresh.difference(self.program.inputs)
+        self.ends: tuple[Any, ...] = (
+            fetches(recorded, targets, self.homes),
+            stores(recorded, self._left(), {}, self.table.getter),
+            results(recorded, self.results, self._result),
+        )
+        if not self.leaves:
+            self.table.sure = len(self.table.rows)  # whatever comes, nothing changes outside
 
     def _lay_out(
         self,
@@ -139,6 +160,28 @@ class Plan:
             alone = origins[y] == 1 and y in made and _origin(y, made) is y
             if alone and not y.boxed and y.shape and y.nbytes > _SMALL:
                 elsewhere[y] = None
+
+    def _target(self, x: Variable) -> tuple[Any, Any]:
+        """Where an input is put."""
+        if x.boxed:
+            return self.table.boxes, x
+        return (self.table.arrays[x], ...) if x in self.table.arrays else (self.whole, x)
+
+    def _result(self, x: Variable) -> tuple[Any, ...]:
+        """A function and its arguments, which give a result in memory of its own."""
+        get, *args = self.table.getter(x)
+        if x.number or x.scalar or x in self.fresh:
+            return (get, *args)
+        known = self.table.arrays.get(x)
+        return (_copied, get, args) if known is None else (np.ndarray.copy, known, "K")
+
+    def _left(self) -> Iterator[tuple[Place, Any]]:
+        """What is put outside; there are rows for what is copied to arrays there."""
+        for place, y, home, before in self.leaves:
+            if home is None:
+                yield place, y
+            elif not isinstance(y, Variable) or self.memory.at_home.get(y) is not before:
+                self.table.row(setitem, home, ..., self.table.array(y))
 
 
 def _is_reversed(x: Variable) -> bool:
@@ -191,63 +234,30 @@ def _copy(x: Variable) -> Call:
 
 
 class Runner:
-    """A program laid out in memory, for variables that hold the arrays that they hold now."""
+    """What runs a plan, for variables that hold the arrays that they hold now.
 
-    def __init__(self, recorded: Recorded) -> None:
-        self.plan: Plan = Plan(recorded)
-        plan = self.plan
-        self.table: Table = Table(plan.memory, plan.program.calls, plan.regions, plan.shared)
-        table = self.table
-        self._whole: dict[Variable, Any] = {}  # what is pointed at
-        targets = {x: self._target(x) for x in plan.program.inputs}
-        for _, x in recorded.reads:
-            if plan.memory.elsewhere.get(x) is not None:
-                del targets[x]
-        fresh = {x for x in symbols_in(plan.results) if x in plan.memory.elsewhere}
-        self._fresh = fresh.difference(plan.program.inputs)  # large results
-        self.ends: tuple[Any, ...] = (
-            fetches(recorded, targets, plan.homes),
-            stores(recorded, self._left(), {}, table.getter),
-            results(recorded, plan.results, self._result),
-        )
-        if not plan.leaves:
-            table.sure = len(table.rows)  # whatever comes, nothing changes outside
-        self.walker: Any = walker()(table, *self.ends)
+    It keeps no more of the plan than a run needs.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        table, views = plan.table, plan.memory.views
+        self.walker: Any = walker()(table, *plan.ends)
         self.fetch: Any = self.walker.fetch
         self.walk: Any = self._pointing if table.late else self.walker.walk
-
-    def _target(self, x: Variable) -> tuple[Any, Any]:
-        """Where an input is put."""
-        if x.boxed:
-            return self.table.boxes, x
-        return (self.table.arrays[x], ...) if x in self.table.arrays else (self._whole, x)
-
-    def _result(self, x: Variable) -> tuple[Any, ...]:
-        """A function and its arguments, which give a result in memory of its own."""
-        get, *args = self.table.getter(x)
-        if x.number or x.scalar or x in self._fresh:
-            return (get, *args)
-        known = self.table.arrays.get(x)
-        return (_copied, get, args) if known is None else (np.ndarray.copy, known, "K")
-
-    def _left(self) -> Iterator[tuple[Place, Any]]:
-        """What is put outside; there are rows for what is copied to arrays there."""
-        for place, y, home, before in self.plan.leaves:
-            if home is None:
-                yield place, y
-            elif not isinstance(y, Variable) or self.plan.memory.at_home.get(y) is not before:
-                self.table.row(setitem, home, ..., self.table.array(y))
+        self._whole, self._homes = plan.whole, [*plan.homes.values()]
+        self._fresh = {x: views[x] for x in plan.fresh}
+        self._late, self._now = [*table.late], table.now
 
     def _pointing(self) -> Any:
         """Walk, with what is known only in a run."""
-        known, views = self._whole, self.plan.memory.views
+        known = self._whole
         for x, given in known.items():
             # the program writes to the memory of an argument, or loops cannot read it
-            shared = any(np.may_share_memory(given, home) for home in self.plan.homes.values())
+            shared = any(np.may_share_memory(given, home) for home in self._homes)
             if shared or not given.flags.aligned:
                 known[x] = given.copy("K")
-        known |= {x: _empty(views[x]) for x in self._fresh}
-        self.table.now[:] = [part_of(known[view.root], view) for view in self.table.late]
+        known |= {x: _empty(view) for x, view in self._fresh.items()}
+        self._now[:] = [part_of(known[view.root], view) for view in self._late]
         known.clear()
         return self.walker.walk()
 
@@ -269,7 +279,7 @@ def _empty(view: View) -> np.ndarray:
 def executable(recorded: Recorded, *_: Any) -> Callable[[Sequence[Any]], Any]:
     """The program as a function of a sequence of inputs."""
     recorded.program = optimised(recorded.program)
-    return Runners(partial(Runner, recorded), recorded.structure).run
+    return Runners(lambda: Runner(Plan(recorded)), recorded.structure).run
 
 
 def listing(recorded: Recorded, *_: Any) -> str:

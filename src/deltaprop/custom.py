@@ -52,8 +52,8 @@ class _Packed:
 
 def _recorded(op: Primitive, variables: Sequence[Node], data: Any, **params: Any) -> Any:
     """A node of one of the operations below."""
-    if MODE.get() is not None:
-        variables = list(map(same, variables))  # as the block sees them
+    if (mode := MODE.get()) is not None and mode.mode is not outside():
+        variables = list(map(same, variables))  # as the block sees them; a recording sees all
     saved = [x._held for x in variables]
     args = tuple(
         x.snapshot() if x.op is None else kept(x, saved, i, True) for i, x in enumerate(variables)

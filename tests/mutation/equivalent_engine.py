@@ -44,9 +44,6 @@ _REASONS: dict[str, list[str]] = {
     ],
     'what is slower, or takes a little more memory, gives the same': [
         'table.Table._lanes: len(aside[k]) < len(x) -> len(aside[k]) <= len(x)',
-        'numpy_executor.Plan.__init__: if elsewhere.get(x) is not None: del targets[x] -> pass',
-        'numpy_executor._apart: not isinstance(x, Variable) or x.boxed or (not x.shape) -> not isinstance(x, Variable)',
-        "numpy_executor._apart: k >= count and left[k - count][0].name == '_grad' -> k >= count",
         'lanes.Vector.__init__: self._place = {} -> pass',
         'lanes.Vector._column: float(xs[0]) if same else self._places(xs) -> self._places(xs)',
         'lanes._levels: 1 -> 2',

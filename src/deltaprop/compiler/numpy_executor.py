@@ -105,10 +105,8 @@ class Plan:
             self._lay_out(recorded, _at_the_end(program, early), left, elsewhere)
         self.table: Table = Table(self.memory, self.program.calls, self.regions, self.shared)
         self.whole: dict[Variable, Any] = {}
-        targets = {x: self._target(x) for x in self.program.inputs}
-        for _, x in recorded.reads:
-            if elsewhere.get(x) is not None:
-                del targets[x]
+        inputs = [x for x in self.program.inputs if elsewhere.get(x) is None]
+        targets = {x: self._target(x) for x in inputs}
         fresh = {x for x in symbols_in(self.results) if x in elsewhere}
         self.fresh: set[Variable] = fresh.difference(self.program.inputs)
         self.ends: tuple[Any, ...] = (

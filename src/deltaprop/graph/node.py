@@ -152,16 +152,15 @@ class Node:
     ) -> Self:
         """Return a variable or a constant that holds `data` itself (no copy)."""
         node = object.__new__(cls)
-        node._become_leaf(data, constant, exposed, dtype)
+        node._become_leaf(data, constant, exposed)
+        node.extra.dtype = dtype
         return node
 
     def constant(self, data: Any) -> Self:
         """Return a constant that holds `data`, with the dtype of this node if it is a scalar."""
         return self.leaf(data, constant=True, dtype=self._extra and self._extra.dtype)
 
-    def _become_leaf(
-        self, data: Any, constant: bool = False, exposed: bool = False, dtype: Any = None
-    ) -> None:
+    def _become_leaf(self, data: Any, constant: bool = False, exposed: bool = False) -> None:
         self.op = None
         self.first = ()
         self.second = None
@@ -172,7 +171,6 @@ class Node:
         self._extra = extra = Extra()
         extra.constant = constant
         extra.exposed = exposed
-        extra.dtype = dtype
 
     @property
     def args(self) -> tuple[Any, ...]:

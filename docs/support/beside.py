@@ -33,7 +33,7 @@ def table(package: str, title: str, setups: tuple[str, str], rows: Sequence[Sequ
 
 
 def cell(bullet: str, code: str) -> list[str]:
-    """Return the lines of a cell of a list-table that shows code, but for a closing None."""
+    """Return the lines of a cell of a list-table that shows code, except a closing None."""
     shown = ["```python", *code.removesuffix("\nNone").split("\n"), "```"]
     return [f"{bullet if i == 0 else '    '}{line}" for i, line in enumerate(shown)]
 

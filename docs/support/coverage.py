@@ -33,7 +33,7 @@ OUT_OF_SCOPE = """
 
 
 def arguments() -> dict[str, Any]:
-    """Return what calls are written with: variables, but for indices and conditions."""
+    """Return what calls are written with: variables, except indices and conditions."""
     rng = np.random.default_rng(0)
     A = rng.uniform(0.2, 0.9, (3, 3))
     return {

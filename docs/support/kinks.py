@@ -1,7 +1,7 @@
 """What the derivative is where there is none, or no single one: here, in JAX and in PyTorch.
 
-Our column is computed. The peers' columns are computed where they are installed, and must then
-be what is written here; so does ours. `table()` is the page's Markdown.
+deltaprop's column is computed. The columns of JAX and PyTorch are computed where these are
+installed. All must be what is written here. `table()` is the page's Markdown.
 """
 
 import warnings

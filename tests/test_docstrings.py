@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import re
 from math import pi
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,10 +34,10 @@ def test_everything_public_is_documented() -> None:
         assert len(names) <= ALLOWED[what] * every.get(what, len(unique())), (what, names)
 
 
-def formulas(operation: Elementwise) -> list[str]:
-    """The derivatives of an operation, as its docstring says them."""
-    text = " ".join((operation.__doc__ or "").partition("\n\nParameters")[0].split())
-    said = re.search(r"The derivatives? (?:with respect to `\w+` )?(?:is|are) (.*?)\.(?= |$)", text)
+def formulas(function: Any) -> list[str]:
+    """The derivatives of a function, as its docstring says them."""
+    text = " ".join((function.__doc__ or "").partition("Parameters\n")[0].split())
+    said = re.search(r"The (?:derivative|gradient)s? .*?(?:is|are) (.*?)\.(?= |$)", text)
     return re.findall("``(.*?)``", said[1]) if said else []
 
 
@@ -56,6 +57,32 @@ def test_each_formula_is_the_derivative(name: str) -> None:
     said = [np.full(20, eval(code, known)) for code in formulas(operation)]
     found = [value.grad for value in values if isinstance(value, dp.Value)]
     np.testing.assert_allclose(said, found, rtol=1e-9, atol=1e-12)
+
+
+# functions with a formula of numbers, and what they are called with
+X = np.array([-1.5, 0.25, 2.0, 0.75])
+CALLS = {
+    "elu": {"x": X, "alpha": np.array(0.5)},
+    "gelu": {"x": X},
+    "leaky_relu": {"x": X, "slope": np.array(0.1)},
+    "ndtr": {"x": X},
+    "mean": {"x": X},
+    "std": {"x": X},
+    "var": {"x": X},
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_formula_of_a_function_is_the_derivative(name: str) -> None:
+    function = getattr(dnp, name, None) or getattr(dnp.special, name)
+    values = [dp.Value(x) for x in CALLS[name].values()]
+    dnp.sum(function(*values)).backward()
+    known = vars(dnp) | vars(dnp.special) | CALLS[name] | {"pi": pi, "n": X.size}
+    for code, value in zip(formulas(function), values, strict=True):
+        expected = np.broadcast_to(eval(code, known), X.shape)
+        np.testing.assert_allclose(
+            expected if value.shape else expected.sum(), value.grad, rtol=1e-12
+        )
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

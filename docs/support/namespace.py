@@ -27,6 +27,7 @@ from deltaprop.calculus import (
     samples,
     shaping,
 )
+from deltaprop.graph import Elementwise
 from deltaprop.numpy import creation, dtypes, fft, linalg, special, standard
 
 if TYPE_CHECKING:
@@ -125,24 +126,27 @@ def write(app: Sphinx) -> None:
 
 
 def with_formulas(
-    _app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]
+    _app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, lines: list[str]
 ) -> None:
     """Set the derivatives of a docstring as formulas."""
-    text = SENTENCE.sub(lambda said: CODE.sub(drawn, said[0]), "\n".join(lines))
-    lines[:] = text.split("\n")
+    # Sphinx takes the docstring below an entry of the table for the whole docstring
+    whole = thing.__doc__ if isinstance(thing, Elementwise) else "\n".join(lines)
+    lines[:] = SENTENCE.sub(drawn, whole or "").split("\n")
 
 
 # the sentence that says what the derivatives are
-SENTENCE = re.compile(r"^The derivatives? .+?(\.\s|\.$|\Z)", re.DOTALL | re.MULTILINE)
+SENTENCE = re.compile(
+    r"^(The (derivative|gradient)|For a cotangent).+?(\.\s|\.$|\Z)", re.DOTALL | re.MULTILINE
+)
 CODE = re.compile("``(.+?)``", re.DOTALL)
 
 
-def drawn(code: re.Match[str]) -> str:
-    """Return code as a formula; code that is no formula, as it is."""
+def drawn(said: re.Match[str]) -> str:
+    """Return a sentence with its code as formulas; as it is, if some of the code is no formula."""
     try:
-        return f":math:`{latex(' '.join(code[1].split())).replace('frac', 'dfrac')}`"
-    except (AttributeError, SyntaxError, TypeError):  # code of arrays, not of numbers
-        return code[0]
+        return CODE.sub(lambda code: f":math:`{latex(' '.join(code[1].split()))}`", said[0])
+    except (AttributeError, SyntaxError, TypeError):  # code of matrices, not of numbers
+        return said[0]
 
 
 def latex(code: str) -> str:
@@ -154,8 +158,8 @@ def latex(code: str) -> str:
     tree = ast.fix_missing_locations(_MinusFirst().visit(ast.parse(code, mode="eval")))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call)}  # type: ignore[attr-defined]
-    known = {name: sympy.Symbol(name, real=True) for name in names - called}
-    known |= {name: sympy.Function(SYMBOLS.get(name, name), real=True) for name in called}
+    known = {name: sympy.Symbol(upright(name, "mathrm"), real=True) for name in names - called}
+    known |= {name: sympy.Function(upright(name, "operatorname"), real=True) for name in called}
     known |= {name: FORMULAS[name] for name in names & set(FORMULAS) & EXPANDED}
     known |= {
         "cbrt": lambda x: x ** sympy.Rational(1, 3),
@@ -163,15 +167,22 @@ def latex(code: str) -> str:
         "pi": sympy.pi,
     }
     with sympy.evaluate(False):
-        return str(sympy.latex(eval(compile(tree, "", "eval"), known), order="none"))
+        formula = sympy.latex(eval(compile(tree, "", "eval"), known), order="none")
+    return rf"\displaystyle {formula}" if "frac" in formula else str(formula)
 
 
 # functions that have a sign of their own, by the name of the sign; any other keeps its name
-SYMBOLS = {"sigmoid": "sigma", "psi": "psi", "floor": "floor", "beta": "Beta"}
+SYMBOLS = {"sigmoid": "sigma", "psi": "psi", "beta": "Beta", "alpha": "alpha", "delta": "delta"}
 EXPANDED = {
     "absolute", "cos", "cosh", "exp", "gamma", "hypot", "i0", "i1", "iv", "j0", "j1", "jv", "log",
     "sin", "sinh", "sqrt", "tan", "tanh", "y0", "y1", "yv", "zeta",
 }  # fmt: skip
+
+
+def upright(name: str, how: str) -> str:
+    """Return a name in LaTeX: a letter, perhaps with a number, or a word in upright letters."""
+    word = re.fullmatch(r"\w\d?", name) is None and name not in SYMBOLS
+    return rf"\{how}{{{name}}}" if word else SYMBOLS.get(name, name)
 
 
 class _MinusFirst(ast.NodeTransformer):

@@ -313,7 +313,7 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """p - lr g / (sqrt(s) + eps) with the running mean square s = decay s + (1 - decay) g².
+    """RMSprop: p - lr g / (sqrt(s) + eps), with the mean square s = decay s + (1 - decay) g².
 
     `momentum` and `weight_decay` are as in `SGD`; the velocity is that of the scaled gradient.
 
@@ -387,7 +387,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
+    """Adam: p - lr m / (sqrt(s) + eps) with m and s the running means of g and g².
 
     m and s are divided by the sums of their weights, since they start from 0. `betas` are the decay
     rates of m and s; `weight_decay` is as in `SGD`. `eps_hat` is added to sqrt(s) before the

@@ -50,7 +50,7 @@ def minimize(
     options: dict[str, Any] | None = None,
     compile: bool = False,
 ) -> Any:
-    """`scipy.optimize.minimize` with the derivatives that the method can use.
+    """Call `scipy.optimize.minimize` with the derivatives that the method can use.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def root(
     callback: Function | None = None,
     options: dict[str, Any] | None = None,
 ) -> Any:
-    """`scipy.optimize.root`, with the Jacobian for the methods "hybr" and "lm".
+    """Call `scipy.optimize.root` with the Jacobian, for the methods "hybr" and "lm".
 
     f returns as many numbers as x has, as an array or a tree; the rest is as in `minimize`.
 
@@ -194,7 +194,7 @@ def least_squares(
     callback: Function | None = None,
     **options: Any,
 ) -> Any:
-    """`scipy.optimize.least_squares` with the Jacobian of the residuals.
+    """Call `scipy.optimize.least_squares` with the Jacobian of the residuals.
 
     f returns the residuals as an array or a tree; `options` are SciPy's (method, loss, ftol,
     ...); the rest is as in `minimize`.

@@ -172,8 +172,8 @@ _gelu: Unary = Elementwise(
 def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
     """Return x where x is positive, else slope * x; the slope may be a Value.
 
-    The derivative with respect to `x` is ``where(x > 0, 1, slope)``, with respect to `slope`
-    ``where(x > 0, 0, x)``. At the kink, x = 0, it is the one-sided derivative of smaller size.
+    The derivatives are ``where(x > 0, 1, slope)`` and ``where(x > 0, 0, x)``. At the kink, x = 0,
+    the first is the smaller of `slope` and 1, but not below 0.
 
     Parameters
     ----------
@@ -204,8 +204,8 @@ def leaky_relu(x: Any, slope: Any = 0.01) -> Any:
 def elu(x: Any, alpha: Any = 1.0) -> Any:
     """Return x where x is positive, else alpha * (exp(x) - 1).
 
-    The derivative with respect to `x` is ``where(x > 0, 1, alpha * exp(x))``, with respect to
-    `alpha` 0 or ``exp(x) - 1``. At the kink, x = 0, it is `alpha` if that is at most 1.
+    The derivatives are ``where(x > 0, 1, alpha * exp(x))`` and ``where(x > 0, 0, exp(x) - 1)``. At
+    the kink, x = 0, the first is the smaller of `alpha` and 1, but not below 0.
 
     Parameters
     ----------

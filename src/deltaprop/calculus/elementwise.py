@@ -449,7 +449,7 @@ The derivative is ``exp(x)``.
 exp2: Unary = Elementwise(np.exp2, lambda y, _x: y * LN2)
 """Return 2 to the power `x`.
 
-The derivative is ``log(2) * 2**x``.
+The derivative is ``2**x * log(2)``.
 """
 
 expm1: Unary = Elementwise(np.expm1, lambda _y, x: exp(x))

@@ -330,7 +330,7 @@ def extract(condition: Any, x: Array) -> Array:
 def argsort(
     x: Array, axis: Any = -1, kind: Any = None, *, descending: bool = False, stable: Any = True
 ) -> Any:
-    """Return `numpy.argsort`, stable, and descending if asked; for Values, a constant.
+    """Return the indices that sort an array, stable, and descending if asked.
 
     The result has no derivative.
 

@@ -29,7 +29,7 @@ Activation: TypeAlias = Callable[[Any], Any]
 
 @of_array
 def identity(x: Any) -> Any:
-    """x itself: the activation of a linear layer.
+    """Return x itself: the activation of a linear layer.
 
     The derivative is 1.
 
@@ -53,7 +53,7 @@ def identity(x: Any) -> Any:
 
 @of_array
 def gelu_tanh(x: Any) -> Any:
-    """The approximation of gelu by tanh (Hendrycks and Gimpel, 2016).
+    """Return the approximation of `gelu` by tanh (Hendrycks and Gimpel, 2016).
 
     The derivative is that of the formula with tanh.
 

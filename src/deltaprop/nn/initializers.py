@@ -22,7 +22,7 @@ Initializer: TypeAlias = Callable[..., Any]
 
 
 def zeros(shape: Shape, rng: Rng = None, dtype: Any = np.float64) -> Any:  # noqa: ARG001
-    """All zero: for biases. (Weights that start equal would stay equal.)
+    """Return zeros, for biases. (Weights that start equal would stay equal.)
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def constant(
     dtype: Any = np.float64,
     value: float = 1.0,
 ) -> Any:
-    """All entries equal `value`; choose it with ``functools.partial(constant, value=0.1)``.
+    """Return entries equal to `value`; choose it with ``functools.partial(constant, value=0.1)``.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def constant(
 def uniform(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, low: float = -1.0, high: float = 1.0
 ) -> Any:
-    """Uniform in [low, high).
+    """Draw from the uniform distribution in [low, high).
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def uniform(
 def normal(
     shape: Shape, rng: Rng = None, dtype: Any = np.float64, mean: float = 0.0, std: float = 1.0
 ) -> Any:
-    """Normal with this mean and standard deviation.
+    """Draw from the normal distribution with this mean and standard deviation.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def normal(
 
 
 def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: float = 1.0) -> Any:
-    """`gain` times a random matrix with orthonormal columns, or rows if there are fewer rows.
+    """Return `gain` times a random matrix with orthonormal columns, or rows if fewer.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _scaling(
 
     for function, kind in ((uniform_, "uniform"), (normal_, "normal")):
         function.__name__ = function.__qualname__ = f"{name}_{kind}"
-        what = f"{kind.capitalize()} with mean 0 and variance {formula}."
+        what = f"Draw from the {kind} distribution with mean 0 and variance {formula}."
         example = f">>> dp.nn.{name}_{kind}((2, 3), rng=0).shape\n    (2, 3)\n    "
         sections = (zeros.__doc__ or "").partition("\n\n")[2].partition(">>> dp.nn.")[0]
         function.__doc__ = f"{what}\n\n{sections}{example}"

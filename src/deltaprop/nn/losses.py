@@ -236,9 +236,9 @@ def _reduce(values: Any, reduction: str) -> Any:
 
 @of_two
 def mse(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
-    """Squared error, (prediction - target)².
+    """Return the squared error, (prediction - target)².
 
-    The derivative with respect to the prediction is ``2 * (prediction - target)``.
+    The derivative of a term is ``2 * (prediction - target)``.
 
     Parameters
     ----------
@@ -273,10 +273,9 @@ def mse(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
 
 @of_two
 def mae(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
-    """Absolute error, ``|prediction - target|``; parameters and errors as in `mse`.
+    """Return the absolute error, ``|prediction - target|``.
 
-    The derivative with respect to the prediction is ``sign(prediction - target)``, 0 where both are
-    equal.
+    The derivative of a term is ``sign(prediction - target)``, 0 where both are equal.
 
     Parameters
     ----------
@@ -305,11 +304,11 @@ def mae(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
 def huber(
     prediction: Any, target: Any, reduction: Reduction = "mean", *, delta: float = 1.0
 ) -> Any:
-    """d² / 2 where the error d is at most `delta`, and the tangent of this parabola beyond.
+    """Return the Huber loss: d² / 2 for errors d up to `delta`, and the tangent of it beyond.
 
     Parameters and errors as in `mse`; `delta` must be positive.
 
-    The derivative with respect to the error d is ``clip(d, -delta, delta)``.
+    The derivative of a term is ``clip(d, -delta, delta)``.
 
     Parameters
     ----------
@@ -346,13 +345,13 @@ def huber(
 
 @of_two
 def binary_cross_entropy(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
-    """-t log p - (1 - t) log(1 - p) for probabilities p.
+    """Return the binary cross-entropy, -t log p - (1 - t) log(1 - p), of probabilities p.
 
     Probabilities are kept away from 0 and 1 by the smallest normal number of their dtype, so that
     loss and gradient stay finite. With a target of exactly 0 or 1, the term of the impossible
     outcome adds nothing to either.
 
-    The derivative with respect to p is ``(p - t) / (p * (1 - p))``.
+    The derivative of a term is ``(p - t) / (p * (1 - p))``.
 
     Parameters
     ----------
@@ -390,7 +389,7 @@ def binary_cross_entropy(prediction: Any, target: Any, reduction: Reduction = "m
 def binary_cross_entropy_with_logits(
     prediction: Any, target: Any, reduction: Reduction = "mean"
 ) -> Any:
-    """Binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
+    """Return the binary cross-entropy of p = sigmoid(logits), accurate for logits of any size.
 
     Its derivative with respect to a logit is p - t, without a factor sigmoid' that could vanish.
     Parameters and errors as in `binary_cross_entropy`, except that a prediction may be any number.
@@ -424,9 +423,9 @@ def binary_cross_entropy_with_logits(
 
 @of_two
 def hinge(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
-    """max(0, 1 - t y) for scores y and targets t of -1 and 1; otherwise as in `mse`.
+    """Return the hinge loss, max(0, 1 - t y), of scores y and targets t of -1 and 1.
 
-    The derivative with respect to y is -t where t y < 1, else 0.
+    The derivative of a term is -t where t y < 1, else 0, also at the kink.
 
     Parameters
     ----------
@@ -463,9 +462,9 @@ def _are_signs(target: Any) -> None:
 
 @of_two
 def kl_divergence(prediction: Any, target: Any, reduction: Reduction = "mean") -> Any:
-    """Kullback-Leibler divergence of rows: the sum of t log(t / p) over the last axis.
+    """Return the Kullback-Leibler divergence of rows: the sum of t log(t / p).
 
-    The derivative with respect to p is ``-t / p``.
+    The derivative of a term is ``-t / p``.
 
     Parameters
     ----------
@@ -506,9 +505,10 @@ def softmax_cross_entropy(
     label_smoothing: float = 0.0,
     class_weights: Any = None,
 ) -> Any:
-    """-sum of q log softmax(logits) over the classes of each row, for the distribution q.
+    """Return the cross-entropy of each row, -sum of q log softmax(logits) over the classes.
 
-    Its derivative with respect to the logits of a row is softmax(logits) - q.
+    The distribution q of a row is 1 at its class and 0 elsewhere, or the row of `target`. The
+    derivative with respect to the logits of a row is ``softmax(logits) - q``.
 
     Parameters
     ----------
@@ -635,7 +635,7 @@ def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
 
 
 def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: Any) -> Any:
-    """The mean of a loss, with each row multiplied by its weight.
+    """Return the mean of a loss, with each row multiplied by its weight.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class Flow(NamedTuple):
 def gradient_flow(
     model: Module, X: Any, T: Any, loss: LossName | Callable[..., Any] = "mse"
 ) -> dict[str, Flow]:
-    """The sizes in each layer in one step of a training, from the first layer to the last.
+    """Return the sizes in each layer in one step of a training run, first layer first.
 
     A layer is what multiplies by a parameter with two axes or more. The model runs in training
     mode, as a copy: nothing in it changes.

@@ -2,6 +2,7 @@
 
     python -m tests.mutants [--operation NAME] [--sample N] [--jobs 2]
     python -m tests.mutants --engine [--share 12]
+    python -m tests.mutants --batches [--share 12]
 
 A mutant is one small change of a derivative rule: a sign, a factor, a term dropped, an
 operator or an argument taken for another, a dtype lost. It dies if the tests generated
@@ -9,7 +10,8 @@ for its operation fail, with seeds that never change. What cannot die because it
 nothing is listed, with the reason, in `tests/mutation/equivalent.py`.
 
 Mutants of the engine are changes of any statement of what runs compiled programs, and of rows of
-the walker in C. Each runs `tests/compiler/test_engine.py` in a process of its own.
+the walker in C. Mutants of batches are changes of any statement of what `vmap` runs, and words of
+operations taken for others. Each runs its tests in a process of its own.
 """
 
 from __future__ import annotations
@@ -38,9 +40,10 @@ from .calculus import test_special
 from .compiler import test_functions, test_table
 from .graph import test_records, test_reverse
 from .graph import test_structural_zeros as zeros
-from .mutation import run_engine
+from .mutation import batches, run_engine
 from .mutation.engine import engine
 from .mutation.equivalent import EQUIVALENT
+from .mutation.equivalent_batches import EQUIVALENT as EQUIVALENT_BATCHES
 from .mutation.equivalent_engine import EQUIVALENT as EQUIVALENT_ENGINE
 from .mutation.mutants import Mutant, generate
 from .nn import test_losses
@@ -368,9 +371,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--engine", action="store_true", help="the mutants of the compiler")
     parser.add_argument("--share", type=int, default=12, help="one of so many of these; 1: all")
+    parser.add_argument("--batches", action="store_true", help="the mutants of vmap")
     options = parser.parse_args()
     if options.engine:
         return of_the_engine(options.share, options.jobs)
+    if options.batches:
+        return of_batches(options.share, options.jobs)
     _ALL[:] = chosen(options.operation, options.sample)
     started, survivors = time.perf_counter(), []
     dead: dict[str, str] = {}
@@ -408,6 +414,19 @@ def of_the_engine(share: int, jobs: int) -> int:
     options = argparse.Namespace(operation="engine", sample=None)  # a list of a share is not whole
     seconds = time.perf_counter() - started
     return bool(alive) | report(survivors, dead, seconds, options, EQUIVALENT_ENGINE)
+
+
+def of_batches(share: int, jobs: int) -> int:
+    """Run mutants of what `vmap` runs, and of the words of all operations."""
+    started = time.perf_counter()
+    mutants = [*batches.words(), *batches.parts(share)]
+    verdicts = run_engine.verdicts(mutants, jobs, True, batches.KILLERS).verdicts
+    print(file=sys.stderr)
+    survivors = [name for name, why in verdicts.items() if not why]
+    dead = {name: why for name, why in verdicts.items() if why}
+    options = argparse.Namespace(operation="batches", sample=None)
+    seconds = time.perf_counter() - started
+    return report(survivors, dead, seconds, options, EQUIVALENT_BATCHES)
 
 
 def report(

@@ -11,6 +11,8 @@ import pytest
 import deltaprop as dp
 import deltaprop.numpy as dnp
 from deltaprop.calculus.indexing import At
+from deltaprop.graph import raw
+from deltaprop.graph.cotangent import broadcast_to, restrict, scatter, sum_to
 
 from .graph.batches_many import mismatches
 from .testing.drawn import generate
@@ -131,6 +133,44 @@ def test_a_checkpoint_of_a_derivative() -> None:
         is_the_loop(f, ROWS)
     np.testing.assert_allclose(dp.checkpoint(g)(ROWS[0]), g(ROWS[0]))
     np.testing.assert_allclose(dp.grad(dp.checkpoint(g))(ROWS[0]), dp.grad(g)(ROWS[0]))
+
+
+HELPERS: dict[str, list[tuple[Callable[..., Any], tuple[Any, ...]]]] = {
+    "sum_to": [
+        (lambda x, shape=shape: sum_to(x, shape=shape), (X,))
+        for shape in ((), (5,), (1, 5), (4, 1), (1, 1))
+    ],
+    "broadcast_to": [
+        (lambda x, shape=shape: broadcast_to(x, shape=shape), (ROWS[:, :1],))
+        for shape in ((4,), (3, 1), (2, 3))
+    ],
+    "restrict": [
+        (lambda x, mask: restrict(x, mask=raw(mask)), (X, X > 0)),
+        (lambda x, mask: restrict(x, mask=raw(mask)), (X, ROWS > 0)),
+        (lambda x, mask: restrict(x, mask=raw(mask)), (ROWS, X > 0)),
+        (lambda x: restrict(x, mask=X[0] > 0), (ROWS,)),
+        (lambda mask: restrict(X[0], mask=raw(mask)), (ROWS > 0,)),
+    ],
+    "scatter": [
+        (lambda v, i: scatter(v[:3], indices=(raw(i),), shape=(6,), dtype=v.dtype), (ROWS, PLACES)),
+        (lambda v: scatter(v, indices=((1, slice(5)),), shape=(2, 6), dtype=v.dtype), (ROWS,)),
+        (lambda i: scatter(ROWS[0, :3], indices=(raw(i),), shape=(6,), dtype=float), (PLACES,)),
+        (
+            lambda v, i: scatter(
+                v[0], v[1, 0], indices=((raw(i), 0), (1, raw(i)[0])), shape=(6, 6), dtype=v.dtype
+            ),
+            (X[:, :, :3], PLACES),
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_helpers_of_the_kinds(name: str) -> None:
+    for f, xs in HELPERS[name]:
+        if any(np.issubdtype(x.dtype, np.inexact) for x in xs):
+            is_the_loop(dp.jacobian(f), *xs)
+        is_the_loop(f, *xs)
 
 
 MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {

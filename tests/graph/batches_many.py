@@ -109,7 +109,10 @@ def mismatches(f: Expression, xs: Sequence[Any], *, jax: bool = True) -> list[st
             compiled = dp.compile(mapped)(*trial.given)
             found += _apart(f"compiled, walker {walker}", compiled, batched, 1e-10)
         if jax and not any(name in repr(f) for name in UNKNOWN):
-            found += _apart("JAX", batched, _in_jax(trial), 1e-8)
+            # at the kinks of ours, such as the deviation of one entry, JAX has NaN
+            theirs = zip(_in_jax(trial), looped, strict=True)
+            known = [np.where(np.isnan(a), b, a) for a, b in theirs]
+            found += _apart("JAX", batched, known, 1e-8)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Runs the mutants of the engine: each in its own process, against tests collected once."""
+"""Runs mutants of the engine or of batches: each in its own process, tests collected once."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from .equivalent_batches import EQUIVALENT as BATCHES
 from .equivalent_engine import EQUIVALENT
 from .mutants import Mutant
 
@@ -52,7 +53,7 @@ class Engine:
                 self.verdicts[name] = _verdict(pipe, process)
                 if not name and self.verdicts.pop(""):
                     raise pytest.UsageError("the tests fail without a mutant")
-                if name and not self.verdicts[name] and name not in EQUIVALENT:
+                if name and not self.verdicts[name] and name not in EQUIVALENT | BATCHES:
                     print(f"\nSURVIVES    {name}", flush=True)
                 if self.progress:
                     dead = sum(map(bool, self.verdicts.values()))
@@ -92,6 +93,8 @@ def _failures(session: Any, mutant: Mutant | None) -> Iterator[str]:
     """The tests that fail; far ones in the file come one after the other, to notice soon."""
     part = mutant.name.partition(".")[0] if mutant else ""
     wanted = [x for x in session.items if _concerns(x.name, part)]
+    if mutant and mutant.operations:
+        wanted = [x for x in wanted if x.name.endswith(tuple(f"[{n}]" for n in mutant.operations))]
     items = [item for k in range(_STRIDE) for item in wanted[k::_STRIDE]]
     for item, after in zip(items, [*items[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
@@ -121,7 +124,12 @@ def _verdict(pipe: int, process: int) -> str:
     return told.strip() if told else f"signal {status & 127}"
 
 
-def verdicts(mutants: Sequence[Mutant], jobs: int = 2, progress: bool = False) -> Engine:
+def verdicts(
+    mutants: Sequence[Mutant],
+    jobs: int = 2,
+    progress: bool = False,
+    killers: Sequence[str] = KILLERS,
+) -> Engine:
     """Run the tests for each mutant."""
     engine = Engine(mutants, jobs, progress)
     options = [
@@ -135,7 +143,7 @@ def verdicts(mutants: Sequence[Mutant], jobs: int = 2, progress: bool = False) -
         "-W",
         "ignore",
     ]
-    code = pytest.main([*options, *KILLERS], plugins=[engine])
+    code = pytest.main([*options, *killers], plugins=[engine])
     if code not in (0, 5) and not engine.verdicts:
         raise RuntimeError(f"pytest ended with {code!r}")
     return engine

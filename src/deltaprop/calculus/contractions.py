@@ -57,7 +57,7 @@ def _matmul(a: Any, b: Any) -> Any:
 
 
 def _matmul_back_a(g: Any, _a: Any, b: Any) -> Any:
-    if b.ndim == 2 and _a.ndim > 1:
+    if b.ndim == 2:
         return g @ b.T
     if b.ndim == 1:
         return g * b if _a.ndim == 1 else expand_dims(g, -1) * b

@@ -195,7 +195,7 @@ def test_confusion_counts(pairs):
     shown = {(t.get_position()[1], t.get_position()[0]): int(t.get_text()) for t in panel.texts}
     assert shown == {(i, j): pairs.count((i, j)) for i, j in set(pairs)}
     right = sum(i == j for i, j in pairs) / len(pairs)
-    assert panel.get_title(loc="left") == f"confusion: {right:.1%} right"
+    assert panel.get_title(loc="left") == f"accuracy {right:.1%}"
 
 
 def test_confusion_names():

@@ -393,7 +393,7 @@ def plot_deltas(
             size.plot(at, rms, marker, color=colour, label=f"{label}, {way}", **style)
         ulps = [getattr(comparison.rows[k], part) for k in known]
         apart.plot(at, ulps, marker, color=colour, label=label)
-    _titled(size, "gradients, by both ways", "layer", "root mean square")
+    _titled(size, "gradients, computed both ways", "layer", "root mean square")
     _log_if_wide(size, [line.get_ydata() for line in size.lines])
     apart.axhline(LIMIT, color=GREY, linestyle="--", label=f"limit: {LIMIT}")
     verdict = "agree" if comparison.agree else "DISAGREE"
@@ -457,7 +457,7 @@ def plot_confusion_matrix(
         colour = "white" if share[i, j] > 0.4 else VERMILLION if i != j else BLACK
         panel.text(j, i, str(counts[i, j]), ha="center", va="center", color=colour, weight="bold")
     correct = np.trace(counts) / len(truth)
-    _titled(panel, f"confusion: {correct:.1%} right", "predicted", "true")
+    _titled(panel, f"accuracy {correct:.1%}", "predicted", "true")
     texts = [str(name) for name in names]
     panel.set_xticks(range(len(names)), texts, rotation=45 if max(map(len, texts)) > 3 else 0)
     panel.set_yticks(range(len(names)), texts)

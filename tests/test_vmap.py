@@ -95,6 +95,8 @@ OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "correlate": (lambda x, y: np.correlate(x, y, "full"), (ROWS, SQUARES[:, 0])),
     "nanmean": (np.nanmean, (X,)),
     "nanstd": (lambda x: np.nanstd(x, 1), (X,)),
+    "average": (lambda x: np.average(x, weights=np.abs(x)), (X,)),
+    "sums of parts": (lambda x: np.add.reduceat(dp.stop_gradient(x), [0, 2]), (ROWS,)),
     "unwrap": (lambda x: np.unwrap(9 * x), (X,)),
     "det": (np.linalg.det, (SQUARES,)),
     "inv": (np.linalg.inv, (SQUARES,)),

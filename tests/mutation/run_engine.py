@@ -104,6 +104,8 @@ def _failures(session: Any, mutant: Mutant | None) -> Iterator[str]:
 
 def _concerns(test: str, part: str) -> bool:
     """Whether a test can notice what is wrong in a part; all can, if no part is named."""
+    if part in ("batches", "batching"):
+        return "random" not in test and "nest" not in test  # which take long
     if part == "native":
         return "python" not in test
     if part == "walkers":

@@ -1217,7 +1217,7 @@ def _own_parts(condlist: Any, shape: tuple[int, ...], count: int) -> list[np.nda
     masks = []
     for condition in reversed(conditions):
         mask = np.broadcast_to(as_array(raw(condition), bool), shape).ravel() & ~taken
-        taken |= mask
+        taken = taken | mask
         masks.append(mask)
     masks.reverse()
     return masks if count == len(conditions) else [*masks, ~taken]

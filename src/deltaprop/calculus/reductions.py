@@ -30,6 +30,7 @@ from ..graph import (
     is_known,
     raw,
     shape_of,
+    verify,
 )
 from ..graph.batches import along
 from ..graph.cotangent import adds_by_product, ones
@@ -491,6 +492,11 @@ def mean(
     return y if dtype is None else astype(y, dtype, copy=False)
 
 
+def _has_no_zero(total: Any) -> None:
+    if np.any(total == 0):
+        raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
+
+
 def average(
     x: Any,
     axis: Axis = None,
@@ -559,8 +565,7 @@ def average(
         weights = reshape(in_order, tuple(m if i in axes else 1 for i, m in enumerate(shape)))
     wide = np.result_type(as_array(raw(x)), as_array(raw(weights)))
     total = sum(weights, axis, wide, keepdims=keepdims)
-    if np.any(raw(total) == 0):
-        raise ZeroDivisionError("average: the weights sum to zero, so there is no mean")
+    verify(_has_no_zero, raw(total))
     y = sum(x * weights, axis, keepdims=keepdims) / total
     return (y, broadcast_to(total, shape=shape_of(y))) if returned else y
 

@@ -196,7 +196,7 @@ class Batched(DuckArray):
         return elementwise(ufunc, self.level, args)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> Any:
-        if not all(isinstance(x, DATA) for x in args):
+        if not all(isinstance(x, (*DATA, list)) for x in args):
             return NotImplemented  # who knows better
         level = top_of(args)  # NumPy asks only one of several batches
         if kwargs.get("out") is not None or method == "at":

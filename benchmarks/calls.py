@@ -108,7 +108,7 @@ def _walk(runner: Any, rows: list[Any], ends: Any = ((), (), ())) -> Callable[[]
 def _alone(step: Any, runner: Any, i: int, number: int) -> Callable[[], object]:
     """Run a step up to a row; return the walk of this row, repeated."""
     *rows, row = runner.table.rows[: i + 1]
-    runner.walk = _walk(runner, rows)
+    runner.walk = _walk(runner, rows, ((), (), runner.ends[2]))
     step()
     if isinstance(row[0], np.ufunc) and isinstance(row[-1], np.ndarray):
         row = (*row[:-1], np.empty_like(row[-1]))  # in place the numbers would run away

@@ -745,6 +745,18 @@ def test_a_power_of_integers_may_be_an_error(walker: str, how: str) -> None:
         identical(v.numpy(), 2.0 * A)
 
 
+@pytest.mark.parametrize("walker", WALKERS)
+@pytest.mark.parametrize("base", [0.9, 2.0, 1.0, 0.0, -0.0, -2.0, np.inf, np.nan])
+def test_powers_of_a_number(base: float, walker: str) -> None:
+    with way(walker, "as they are"), np.errstate(all="ignore"):
+        compiled = compiler.compile(lambda x: (dnp.power(base, x), dnp.power(x, base)))
+        for x in (3.0, 0.5, -1.0, 0.0, 1e6, -1e6, -np.inf, np.nan):
+            expected = dnp.power(base, x), dnp.power(x, base)
+            found = compiled(x)
+            assert [*map(type, found)] == [*map(type, expected)]
+            identical(found, expected)
+
+
 def test_a_result_of_another_dtype_is_that_of_the_function() -> None:
     compiled = compiler.compile(lambda x: np.linalg.eigvals(x) * 2.0)
     for x in (np.diag([1.0, 2.0]), np.array([[0.0, -1.0], [1.0, 0.0]]), np.diag([3.0, 2.0])):

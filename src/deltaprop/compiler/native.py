@@ -44,8 +44,9 @@ class NativeWalker:
         self.fetch = partial(_walker.fetch, tuple([(*row, _nbytes(row[2])) for row in fetches]))
         self._stores = tuple([(*store[1:3], *_quick(*store[3:])) for store in stores])
         self._results = tuple([(None, wrap, *_quick(*row)) for wrap, *row in results])
-        ends = self._head + self._tail, (), self._now, self._stores + self._results
-        self.walk: Any = self._walk if self._calls else partial(_walker.walk, *ends)
+        memory = tuple(self._kept.values())  # in the place of calls, so that it lives as long
+        whole = self._head + self._tail, memory, self._now, self._stores + self._results
+        self.walk: Any = self._walk if self._calls else partial(_walker.walk, *whole)
 
     def _walk(self) -> list[Any]:
         """Run all rows."""

@@ -105,8 +105,7 @@ class Plan:
             self._lay_out(recorded, _at_the_end(program, early), left, elsewhere)
         self.table: Table = Table(self.memory, self.program.calls, self.regions, self.shared)
         self.whole: dict[Variable, Any] = {}
-        inputs = [x for x in self.program.inputs if elsewhere.get(x) is None]
-        targets = {x: self._target(x) for x in inputs}
+        targets = {x: self._target(x) for x in self.program.inputs if elsewhere.get(x) is None}
         fresh = {x for x in symbols_in(self.results) if x in elsewhere}
         self.fresh: set[Variable] = fresh.difference(self.program.inputs)
         self.ends: tuple[Any, ...] = (

@@ -35,6 +35,7 @@ ALSO = {
     "deltaprop.graph": ("Elementwise", "Linear", "Bilinear", "Custom"),
     "deltaprop.compiler.sharding": ("join",),
 }
+METHODS = "methods: a docstring"
 ENTRY = "an entry in the reference"
 SECTIONS = ("Parameters", "Returns", "Examples")
 
@@ -83,16 +84,12 @@ class Entry:
 
 def walked() -> Iterator[Entry]:
     """Everything public, each name of it."""
-    names: dict[str, Any] = dict(ALSO)
-    for namespace in NAMESPACES:
+    for namespace in (*NAMESPACES, *ALSO):
         try:
             module = importlib.import_module(namespace)
         except ImportError:  # of an extra that is not installed
             continue
-        names[namespace] = getattr(module, "__all__", None) or dir(module)
-    for namespace, offered in names.items():
-        module = importlib.import_module(namespace)
-        for name in offered:
+        for name in ALSO.get(namespace, getattr(module, "__all__", None) or dir(module)):
             thing = getattr(module, name)
             home = getattr(thing, "__module__", "") or ""
             if name[0] != "_" and callable(thing) and home.split(".")[0] == "deltaprop":
@@ -105,6 +102,18 @@ def unique() -> list[Entry]:
     for entry in walked():
         found.setdefault(id(entry.thing), entry)
     return list(found.values())
+
+
+def methods() -> list[Entry]:
+    """The public methods and properties that public classes define, without those of a kind."""
+    found = []
+    for entry in unique():
+        defined = vars(entry.thing) if inspect.isclass(entry.thing) else {}
+        for name, member in defined.items():
+            function = getattr(member, "fget", getattr(member, "__func__", member))
+            if name[0] != "_" and callable(function):
+                found.append(Entry(f"{entry.path}.{name}", function))
+    return [e for e in found if not e.path.startswith("deltaprop.graph.")]
 
 
 def in_reference() -> set[str]:
@@ -130,6 +139,7 @@ def missing(reference: set[str]) -> dict[str, list[str]]:
     """What has no docstring of its own, no section, no entry."""
     entries, every = unique(), list(walked())
     lacking = {"a docstring of its own": [e.path for e in entries if not e.doc]}
+    lacking[METHODS] = [e.path for e in methods() if not e.doc]
     lacking |= {section: [e.path for e in entries if not e.has(section)] for section in SECTIONS}
     lacking[ENTRY] = [e.path for e in every if e.path not in reference]
     return lacking
@@ -144,7 +154,7 @@ def main() -> None:
     entries, names = len(unique()), len(list(walked()))
     print(f"{entries} public callables, with {names} names")
     for what, lacking in missing(reference).items():
-        count = names if what == ENTRY else entries
+        count = {ENTRY: names, METHODS: len(methods())}.get(what, entries)
         print(f"{what:<26}{count - len(lacking):>5} of {count}  {1 - len(lacking) / count:.1%}")
         if options.missing:
             print("    without:", ", ".join(lacking))

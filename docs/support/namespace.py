@@ -126,9 +126,12 @@ def write(app: Sphinx) -> None:
 
 
 def with_formulas(
-    _app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, lines: list[str]
+    _app: Sphinx, what: str, _name: str, thing: Any, _options: Any, lines: list[str]
 ) -> None:
     """Set the derivatives of a docstring as formulas."""
+    if isinstance(thing, Elementwise) and what != "function":  # a method
+        lines[:] = [f"The same as :obj:`deltaprop.numpy.{thing.name}` of this Value."]
+        return
     # Sphinx takes the docstring below an entry of the table for the whole docstring
     whole = thing.__doc__ if isinstance(thing, Elementwise) else "\n".join(lines)
     lines[:] = SENTENCE.sub(drawn, whole or "").split("\n")

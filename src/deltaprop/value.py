@@ -240,19 +240,23 @@ class Value(ArrayProtocols):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes; () for a scalar."""
         held = self._held
         return () if type(held) is float else np.shape(held)
 
     @property
     def ndim(self) -> int:
+        """The number of axes; 0 for a scalar."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of entries; 1 for a scalar."""
         return int(np.prod(self.shape, dtype=int))
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The dtype of the entries, which gradients have too."""
         held, extra = self._held, self._extra
         if extra is not None and extra.dtype is not None:
             return extra.dtype

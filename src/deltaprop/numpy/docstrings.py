@@ -55,12 +55,14 @@ def of_operation(operation: Elementwise) -> str | None:
         return text
     text, _, example = text.partition("\n\nExamples\n--------\n")
     shape = f"the shape of `{names[0]}`" if len(names) == 1 else "the broadcast shape"
+    with suppress(ImportError):  # without SciPy, its functions have no example
+        example = example or Context().run(_example, operation, "special." * (home is special))
     result = _CONSTANT if set(operation.partials) == {None} else _VALUE
     return _DOCSTRING.format(
         text=text,
         operands=", ".join(names),
         result=result.format(shape=shape),
-        example=example or Context().run(_example, operation, "special." * (home is special)),
+        example=example,
     )
 
 

@@ -13,12 +13,12 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 7_439, "graph": 2_556, "calculus": 2_469, "value": 738, "numpy": 766, "transforms": 927,
+    "core": 7_444, "graph": 2_556, "calculus": 2_472, "value": 738, "numpy": 768, "transforms": 927,
     "engine": 2_934,
     "school": 2_958, "nn": 1_101, "optim": 432, "deltas": 311, "training": 1_114,
     "annexes": 5_459, "functions": 1_335, "xla": 603, "testing": 1_059, "viz": 1_373,
     "bridges": 1_089,
-    "everything": 18_790,
+    "everything": 18_795,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

@@ -136,7 +136,7 @@ def make(app: Sphinx) -> None:
             (folder / f"{example.name}.md").write_text(page(example, figure), encoding="utf-8")
             lines += card(example, image)
         lines += ["::::", ""]
-    pages = [f"gallery/{name}" for name in names]
+    pages = [f"{name}.py <gallery/{name}>" for name in names]
     lines += ["```{toctree}", ":hidden:", "", *pages, "```", ""]
     (folder / "cards.md").write_text("\n".join(lines), encoding="utf-8")
 

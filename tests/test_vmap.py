@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -173,6 +173,107 @@ def test_helpers_of_the_kinds(name: str) -> None:
         if any(np.issubdtype(x.dtype, np.inexact) for x in xs):
             is_the_loop(dp.jacobian(f), *xs)
         is_the_loop(f, *xs)
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def test_axes() -> None:
+    w = RNG.normal(size=(5, 3))
+    for axis, given in ((0, X), (1, X.transpose(1, 0, 2)), (-1, np.moveaxis(X, 0, -1))):
+        for out, place in ((0, 0), (1, 1), (-1, -1), (np.int64(2), 2)):
+            got = dp.vmap(lambda x: x @ w, axis, out)(given)
+            np.testing.assert_allclose(got, np.moveaxis(X @ w, 0, place))
+    twice = dp.vmap(dp.vmap(lambda x: np.cumsum(x) * x[0], -1, -1), 0, -1)(X)
+    expected = [[np.cumsum(x[:, k]) * x[0, k] for k in range(5)] for x in X]
+    np.testing.assert_allclose(twice, np.transpose(expected, (2, 1, 0)))
+    of_both = dp.vmap(lambda x: dp.vmap(lambda y: x * y.sum(), out_axes=1)(X[0]))(ROWS)
+    np.testing.assert_allclose(of_both, ROWS[:, :, None] * X[0].sum(-1))
+    got = dp.vmap(lambda x, y=1.0, **more: x * y + more["z"])(ROWS, y=ROWS[:, 0], z=ROWS)
+    np.testing.assert_allclose(got, ROWS * ROWS[:, :1] + ROWS)
+
+
+def test_trees() -> None:
+    tree = {"x": ROWS.T, "p": Pair(X, [ROWS[:, 0], 2.0])}
+    axes = {"x": 1, "p": Pair(0, [0, None])}
+    f = lambda t: Pair({"s": t["x"] * t["p"].a.sum()}, [t["p"].b[0] * t["p"].b[1], 7.0])  # noqa: E731
+    got = dp.vmap(f, (axes,), Pair({"s": 1}, [0, None]))(tree)
+    assert type(got) is Pair
+    np.testing.assert_allclose(got.a["s"], (ROWS * X.sum((1, 2))[:, None]).T)
+    np.testing.assert_allclose(got.b[0], 2 * ROWS[:, 0])
+    assert got.b[1] == 7.0
+    for wrong, words in (
+        ((axes, 0), "in_axes"), (({"y": 0, "p": 0},), "in_axes"), (1.0, "in_axes"),
+        (True, "in_axes"), (None, "no samples"), (({"x": 2, "p": axes["p"]},), "axis 2"),
+        (({"x": -3, "p": axes["p"]},), "axis -3"),
+        (({"x": 0, "p": axes["p"]},), r"\['x'\]: 5.*\['p'\].*: 3"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            dp.vmap(f, wrong)(tree)
+    for wrong, words in (
+        ((0, 0), "out_axes"), (None, "out_axes is None"), (3, "no axis 3"), (-4, "no axis -4"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=words):
+            dp.vmap(lambda x: 2 * x, out_axes=wrong)(X)
+    with pytest.raises(ValueError, match="chunk_size"):
+        dp.vmap(np.sin, chunk_size=0)
+    with pytest.raises(ValueError, match="randomness"):
+        dp.vmap(np.sin, randomness="none")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("chunk_size", [None, 1, 2])
+@pytest.mark.parametrize("axis", [0, 2])
+def test_variables_from_outside_and_inside(axis: int, chunk_size: int | None) -> None:
+    """A variable from outside gets the sum over the samples, the batch its own gradients."""
+    w, b, x = dp.Value(RNG.normal(size=5)), dp.Value(0.5), dp.Value(np.moveaxis(X, 0, axis))
+    y = dp.vmap(lambda x: np.tanh(x @ w) * b, axis, 1, chunk_size=chunk_size)(x)
+    again = [dp.Value(w.data), dp.Value(0.5), dp.Value(x.data)]
+    rows = [again[2][i] if axis == 0 else again[2][..., i] for i in range(3)]
+    z = dnp.stack([np.tanh(row @ again[0]) * again[1] for row in rows], 1)
+    np.testing.assert_allclose(y.data, z.data)
+    g = RNG.normal(size=y.shape)
+    y.backward(g, create_graph=True)
+    z.backward(g, create_graph=True)
+    for v, u in zip((w, b, x), again, strict=True):
+        np.testing.assert_allclose(v.grad.data, u.grad.data)
+    squares = [sum(dnp.sum(v.grad**2) for v in vs) for vs in ((w, b, x), again)]
+    for v in (w, b, x, *again):
+        v.grad = None
+    for square in squares:
+        square.backward()
+    for v, u in zip((w, b, x), again, strict=True):
+        np.testing.assert_allclose(v.grad, u.grad, 1e-9)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_small_batches(size: int) -> None:
+    x = RNG.normal(size=(size, 4))
+    for f in (
+        np.sin, np.sum, dp.grad(dnp.logsumexp), dp.jacobian(np.cumprod), np.sort, np.median,
+        lambda x: (x[1], x @ np.ones((4, 2))), lambda x: np.convolve(x, x), lambda x: 1.0,
+        lambda x: np.linalg.slogdet(np.outer(x, x) + np.eye(4))[1],
+    ):  # fmt: skip
+        got, like = leaves(dp.vmap(f)(x)), leaves(f(x[0] if size else np.ones(4)))
+        for a, b in zip(got, like, strict=True):
+            assert a.shape == (size, *np.shape(b))
+            assert not size or np.allclose(a[0], b)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16", "i4", "i8", "u1", "?"])
+def test_dtypes(dtype: str) -> None:
+    """Those of the loop, of samples that are numbers, too."""
+    for x in ((3 * ROWS).astype(dtype), (3 * ROWS[:, 0]).astype(dtype)):
+        for f in (
+            lambda x: x * 0.5, lambda x: x + 1, np.sin, np.sum, np.mean, lambda x: x > 0.5,
+            lambda x: x * np.float64(2), lambda x: x + np.ones(5, "f4"), np.abs, lambda x: x * 1j,
+            lambda x: dnp.stack([x, x]), lambda x: dnp.where(x > 0, x, 0), lambda x: 3,
+        ):  # fmt: skip
+            got = dp.vmap(f)(x)
+            rows = np.stack([np.asarray(leaves(f(dp.constant(row)))[0]) for row in x])
+            assert got.dtype == rows.dtype
+            np.testing.assert_allclose(got, rows, 1e-6)
 
 
 MISTAKES: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {

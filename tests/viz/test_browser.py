@@ -237,6 +237,8 @@ def test_a_network_is_in_view_as_a_whole_on_a_laptop(visit):
         "all => all.map(n => n.getBoundingClientRect().width)"
     )
     assert min(widths) > 25
+    page.set_viewport_size({"width": 830, "height": 640})  # in the documentation
+    assert page.evaluate("view.scrollWidth <= view.clientWidth")
 
 
 def test_matrices_stand_one_by_one(visit):

@@ -228,7 +228,7 @@ function arrange() {
   const wide = width > 2 * height && innerWidth > 800 && innerHeight > 560;
   document.body.classList.toggle("wide", wide);
   const readable = wide ? Math.min(1, Math.max(0.75, 0.42 * innerHeight / height)) : 0.85;
-  zoom(whole() < 0.4 ? readable : whole());
+  zoom(whole() < 0.3 ? readable : whole());
 }
 
 // ---- the controls ----

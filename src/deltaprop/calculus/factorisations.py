@@ -356,6 +356,7 @@ def cholesky(a: Array, *, upper: bool = False) -> Array:
 
     For a cotangent ``g``, the gradient is the symmetric part of ``inv(L).mT @ phi(L.mT @ g) @
     inv(L)``, where ``phi`` takes the lower triangle and halves its diagonal.
+    The triangle that is read gets the gradients of both triangles.
 
     Parameters
     ----------
@@ -446,6 +447,7 @@ def eigh(a: Array, UPLO: str = "L") -> Any:
 
     The derivative of an eigenvalue is ``v.mT @ dA @ v`` with its eigenvector v. The eigenvectors of
     equal eigenvalues have no derivative.
+    The triangle that is read gets the gradients of both triangles.
 
     Parameters
     ----------
@@ -484,6 +486,7 @@ def eigvalsh(a: Array, UPLO: str = "L") -> Array:
     """Return the eigenvalues of `eigh`.
 
     The derivative of an eigenvalue is ``v.mT @ dA @ v`` with its eigenvector v.
+    The triangle that is read gets the gradients of both triangles.
 
     Parameters
     ----------

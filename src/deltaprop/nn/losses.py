@@ -306,7 +306,7 @@ def huber(
 ) -> Any:
     """Return the Huber loss: d² / 2 for errors d up to `delta`, and the tangent of it beyond.
 
-    Parameters and errors as in `mse`; `delta` must be positive.
+    Errors are those of `mse`; `delta` must be positive.
 
     The derivative of a term is ``clip(d, -delta, delta)``.
 

@@ -41,7 +41,7 @@ Examples
 >>> import deltaprop.numpy as dnp
 {example}
 """
-_VALUE = "Value or array\n    A Value if an operand is one; of {shape}. A floating dtype is kept."
+_VALUE = "Value or array\n    A Value if an operand is one, with {shape}. A floating dtype is kept."
 _CONSTANT = (
     "array or constant\n    Of {shape}, with NumPy's dtype; a constant if an operand is a Value."
 )

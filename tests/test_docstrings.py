@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import operator
 import re
 from math import pi
 from typing import Any
@@ -38,7 +39,10 @@ def test_everything_public_is_documented() -> None:
 def formulas(function: Any) -> list[str]:
     """The derivatives of a function, as its docstring says them."""
     text = " ".join((function.__doc__ or "").partition("Parameters\n")[0].split())
-    said = re.search(r"The (?:derivative|gradient)s? .*?(?:is|are) (.*?)\.(?= |$)", text)
+    said = re.search(
+        r"[Tt]he (?:derivative|gradient)s? .*?(?:is|are) (.*?)(?:, where.*|, with.*)?\.(?= |$)",
+        text,
+    )
     return re.findall("``(.*?)``", said[1]) if said else []
 
 
@@ -60,30 +64,51 @@ def test_each_formula_is_the_derivative(name: str) -> None:
     np.testing.assert_allclose(said, found, rtol=1e-9, atol=1e-12)
 
 
-# functions with a formula of numbers, and what they are called with
-X = np.array([-1.5, 0.25, 2.0, 0.75])
+X, Y = np.array([-1.5, 0.25, 2.0]), np.array([0.5, 1.0, -2.0])
+A, B = np.array([[2.0, 1.0, 0.5], [0.3, 3.0, -1.0], [1.0, 0.0, 1.5]]), np.diag(X) + 1.0
+# functions with a formula, and what they are called with
 CALLS = {
+    "conj": {"x": X + 1j * Y},
+    "cross": {"a": X, "b": Y},
+    "dot": {"a": X, "b": Y},
     "elu": {"x": X, "alpha": np.array(0.5)},
     "gelu": {"x": X},
     "leaky_relu": {"x": X, "slope": np.array(0.1)},
-    "ndtr": {"x": X},
+    "linalg.det": {"a": A},
+    "linalg.inv": {"a": A},
+    "linalg.norm": {"x": X},
+    "linalg.vector_norm": {"x": X},
+    "log_softmax": {"x": X},
+    "matmul": {"a": A, "b": B},
+    "matvec": {"x1": A, "x2": X},
     "mean": {"x": X},
+    "outer": {"a": X, "b": Y},
+    "softmax": {"x": X},
+    "special.ndtr": {"x": X},
     "std": {"x": X},
     "var": {"x": X},
+    "vdot": {"a": X, "b": Y},
+    "vecdot": {"a": X, "b": Y},
+    "vecmat": {"x1": X, "x2": A},
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_each_formula_of_a_function_is_the_derivative(name: str) -> None:
-    function = getattr(dnp, name, None) or getattr(dnp.special, name)
-    values = [dp.Value(x) for x in CALLS[name].values()]
-    dnp.sum(function(*values)).backward()
-    known = vars(dnp) | vars(dnp.special) | CALLS[name] | {"pi": pi, "n": X.size}
-    for code, value in zip(formulas(function), values, strict=True):
-        expected = np.broadcast_to(eval(code, known), X.shape)
-        np.testing.assert_allclose(
-            expected if value.shape else expected.sum(), value.grad, rtol=1e-12
-        )
+def test_each_formula_of_a_function_is_its_gradient(name: str) -> None:
+    function, given = operator.attrgetter(name)(dnp), CALLS[name]
+    values = [dp.Value(x) for x in given.values()]
+    y = function(*values)
+    codes = formulas(function)
+    assert len(codes) == len(values)
+    known = vars(dnp) | vars(dnp.special) | vars(dnp.linalg) | given
+    cotangent = np.cos(np.arange(y.size)).reshape(y.shape).astype(y.dtype)
+    g = cotangent if "``g``" in function.__doc__ else np.ones(y.shape)
+    known |= {"g": g, "n": X.size, "pi": pi, "y": y.data}
+    y.backward(g)
+    for code, value in zip(codes, values, strict=True):
+        expected = np.broadcast_to(eval(code, known), X.shape if not value.shape else value.shape)
+        expected = expected if value.shape else expected.sum()
+        np.testing.assert_allclose(value.grad, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -427,8 +427,6 @@ The derivatives are ``0`` and ``0``, also at the steps.
 
 Examples
 --------
->>> import deltaprop as dp
->>> import deltaprop.numpy as dnp
 >>> x1 = dp.Value([7.0, -7.0])
 >>> y = dnp.floor_divide(x1, 2.0)
 >>> y
@@ -760,7 +758,6 @@ The result is a constant: it has no derivative.
 
 Examples
 --------
->>> import deltaprop.numpy as dnp
 >>> dnp.logical_not([0.0, 2.0])
 array([ True, False])
 """
@@ -802,7 +799,6 @@ The result is a constant: it has no derivative.
 
 Examples
 --------
->>> import deltaprop.numpy as dnp
 >>> dnp.invert([0, 5])
 array([-1, -6])
 """
@@ -815,7 +811,6 @@ The result is a constant: it has no derivative.
 Examples
 --------
 >>> import numpy as np
->>> import deltaprop.numpy as dnp
 >>> dnp.isnan([-2.0, 0.0, np.inf, np.nan])
 array([False, False, False,  True])
 """
@@ -828,7 +823,6 @@ The result is a constant: it has no derivative.
 Examples
 --------
 >>> import numpy as np
->>> import deltaprop.numpy as dnp
 >>> dnp.isinf([-2.0, 0.0, np.inf, np.nan])
 array([False, False,  True, False])
 """
@@ -841,7 +835,6 @@ The result is a constant: it has no derivative.
 Examples
 --------
 >>> import numpy as np
->>> import deltaprop.numpy as dnp
 >>> dnp.isfinite([-2.0, 0.0, np.inf, np.nan])
 array([ True,  True, False, False])
 """
@@ -854,7 +847,6 @@ The result is a constant: it has no derivative.
 Examples
 --------
 >>> import numpy as np
->>> import deltaprop.numpy as dnp
 >>> dnp.signbit([-2.0, 0.0, np.inf, np.nan])
 array([ True, False, False, False])
 """

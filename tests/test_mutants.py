@@ -13,8 +13,10 @@ import pytest
 from . import test_rules
 from .compiler.test_engine import PROGRAMS, way
 from .mutants import killed, stands
+from .mutation import batches
 from .mutation.engine import engine
 from .mutation.equivalent import EQUIVALENT
+from .mutation.equivalent_batches import EQUIVALENT as EQUIVALENT_BATCHES
 from .mutation.mutants import Mutant, generate
 
 pytest.importorskip("scipy")  # the special functions have mutants too
@@ -77,3 +79,9 @@ def test_memory_that_is_free_too_early_is_noticed() -> None:
         PROGRAMS["entries"].check()
         with mutant.alive(), pytest.raises(AssertionError, match="not equal"):
             PROGRAMS["entries"].check()
+
+
+def test_listed_mutants_of_batches_exist() -> None:
+    names = {m.name for m in (*batches.words(), *batches.parts())}
+    gone = EQUIVALENT_BATCHES.keys() - names
+    assert not gone, f"take from equivalent_batches.py what is no longer there: {gone}"

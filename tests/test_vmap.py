@@ -78,6 +78,11 @@ def test_updates_at_positions_of_each_sample(name: str) -> None:
     is_the_loop_with_derivatives(f, ROWS, PLACES)
     is_the_loop_with_derivatives(f, ROWS, PLACES[0], axes=(0, None))
     is_the_loop(lambda i: f(ROWS[0], i), PLACES)
+    x = dp.Value(ROWS[0])
+    compiled = dp.compile(lambda i: f(x, i))
+    for i in PLACES:
+        with np.errstate(invalid="ignore"):
+            np.testing.assert_allclose(compiled(i).data, f(x, i).data, 1e-14)
     is_the_loop_with_derivatives(
         lambda x, i: getattr(dnp.asarray(x).at[i], name)(2.0), ROWS, PLACES[:, 0]
     )
@@ -97,6 +102,14 @@ OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "nanstd": (lambda x: np.nanstd(x, 1), (X,)),
     "average": (lambda x: np.average(x, weights=np.abs(x)), (X,)),
     "sums of parts": (lambda x: np.add.reduceat(dp.stop_gradient(x), [0, 2]), (ROWS,)),
+    "arrays on both sides of a slice": (
+        lambda x, i: np.expand_dims(x, 0)[i - i, :, i % 5],
+        (X, PLACES),
+    ),
+    "a ufunc with a dtype": (
+        lambda x: np.add(raw(x), 1.5, dtype=np.float32, casting="unsafe"),
+        (X,),
+    ),
     "unwrap": (lambda x: np.unwrap(9 * x), (X,)),
     "det": (np.linalg.det, (SQUARES,)),
     "inv": (np.linalg.inv, (SQUARES,)),
@@ -245,6 +258,19 @@ def test_variables_from_outside_and_inside(axis: int, chunk_size: int | None) ->
         square.backward()
     for v, u in zip((w, b, x), again, strict=True):
         np.testing.assert_allclose(v.grad, u.grad, 1e-9)
+
+
+def test_a_variable_that_is_written_inside_has_its_new_data_after() -> None:
+    w = dp.Value(np.ones(5))
+
+    def f(x: Any) -> Any:
+        before = x @ w
+        w.data = 3 * w.data
+        return before, x @ w
+
+    before, after = dp.vmap(f)(ROWS)
+    np.testing.assert_allclose(before.data, ROWS.sum(1))
+    np.testing.assert_allclose(after.data, 3 * ROWS.sum(1))
 
 
 @pytest.mark.parametrize("size", [0, 1])

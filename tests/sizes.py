@@ -25,6 +25,7 @@ FLOORS = {
 # files and folders that are no part by their name
 _PARTS = {
     "value.py": "value", "protocols.py": "value", "data.py": "value", "options.py": "value",
+    "habits.py": "value", "tables.py": "value", "versions.py": "value", "__main__.py": "value",
     "extras.py": "value", "state.py": "value", "__init__.py": "value",
     "files.py": "training", "tree.py": "transforms", "custom.py": "transforms",
     "batching.py": "transforms",

@@ -195,7 +195,7 @@ def test_table(bias):
     assert second.startswith("2: 3 -> 1 identity ")
     assert first.endswith(" -") != bias
     assert verdict == f"agree: {comparison.largest:.2g} ulp at most; the limit is 16"
-    assert repr(comparison) == str(comparison)
+    assert repr(comparison) == f"Comparison(mse, exact, 2 layers {verdict})"
     assert [row.db is None for row in comparison.rows] == [not bias] * 2
 
 

@@ -91,8 +91,8 @@ def trained(*args: Any, **options: Any) -> Any:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: nn.MLP(2, [4, 1]), TypeError, r"sizes must be one list .* got 2: write MLP\(\["),
-        (lambda: nn.MLP("241"), TypeError, "sizes must be one list"),
+        (lambda: nn.MLP(2, [4, 1]), TypeError, r"sizes .* must be a list, got 2: write MLP\(\["),
+        (lambda: nn.MLP("241"), TypeError, "sizes .* must be a list"),
         (lambda: nn.MLP([2]), ValueError, r"\[n_in, ..., n_out\]"),
         (lambda: optim.SGD(nn.MLP([1, 1])), TypeError, r"model.parameters\(\)"),
         (lambda: optim.Adam(nn.MLP([1, 1]).parameters), TypeError, "list of Values"),

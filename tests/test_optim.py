@@ -354,7 +354,7 @@ def test_what_the_user_holds_is_updated_in_place() -> None:
 
 def test_repr() -> None:
     text = repr(optim.SGD([dp.Value(0.0)], lr=0.1, momentum=0.9))
-    assert text == "SGD(1 parameters, lr=0.1, momentum=0.9, nesterov=False, weight_decay=0.0)"
+    assert text == "SGD(parameters=1 of 1 entries, lr=0.1, momentum=0.9)"
 
 
 # -- clipping
@@ -561,7 +561,11 @@ def test_a_plateau_of_negative_metrics(metrics: list[float], threshold: float) -
         (lambda p: optim.SGD([p], lr=0.1, momentum=1.0), ValueError, "momentum .* below 1"),
         (lambda p: optim.SGD([p], lr=0.1, nesterov=True), ValueError, "needs a momentum"),
         (lambda p: optim.SGD([p], lr=0.1, weight_decay=-1), ValueError, "weight_decay"),
-        (lambda p: optim.SGD([p], lr=0.1, dampening=1), TypeError, "no option dampening; it has"),
+        (
+            lambda p: optim.SGD([p], lr=0.1, dampening=1),
+            TypeError,
+            "no argument .dampening.; its arguments are",
+        ),
         (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, "a beta .* below 1"),
         (lambda p: optim.Adam([p], betas=(-0.1, 0.9)), ValueError, "a beta .* got -0.1"),
         (lambda p: optim.RMSprop([p], decay=1.5), ValueError, "decay .* got 1.5"),
@@ -570,7 +574,7 @@ def test_a_plateau_of_negative_metrics(metrics: list[float], threshold: float) -
         (lambda p: optim.SGD(p, lr=0.1), TypeError, r"write \[value\]"),
         (lambda p: optim.SGD([p * 2], lr=0.1), TypeError, "must be variables"),
         (lambda p: optim.SGD([dp.constant(1.0)], lr=0.1), TypeError, "must be variables"),
-        (lambda p: optim.SGD([np.ones(3)], lr=0.1), TypeError, "not ndarray"),
+        (lambda p: optim.SGD([np.ones(3)], lr=0.1), TypeError, "got one with ndarray"),
         (lambda p: optim.SGD(dp.nn.MLP([1, 1]), lr=0.1), TypeError, r"write model.parameters\(\)"),
         (lambda p: optim.SGD(3, lr=0.1), TypeError, "must be a list of Values, got 3"),
         (

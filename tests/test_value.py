@@ -71,7 +71,7 @@ def test_a_scalar_is_a_python_float(data: Any) -> None:
         (np.bool_(False), "bool"),
         ([True, False], "bool"),
         ("1.5", "str"),
-        (["a", "b"], "str"),
+        (["a", "b"], "<U1"),
         (b"1", "bytes"),
         (None, "object"),
         ({}, "object"),
@@ -510,7 +510,8 @@ def test_the_gradient_of_a_copied_argument_is_not_lost(take: Any) -> None:
 def test_steps_that_lengthen_the_graph_are_refused(start: Any, step: Any) -> None:
     w = Value(start)
     ((w - 3.0) ** 2).sum().backward()
-    w = step(w, 0.1 * w.grad)
+    with pytest.warns(UserWarning, match=r"stays as it is.*w\.data -= step.*optim"):
+        w = step(w, 0.1 * w.grad)
     ((w - 3.0) ** 2).sum().backward()
     with pytest.raises(TypeError, match=r"w\.data -= step.*optim"):
         step(w, 0.1 * w.grad)

@@ -17,6 +17,7 @@ from .graph.batches import BatchError as BatchError
 from .graph.modes import AnomalyError as AnomalyError
 from .graph.modes import detect_anomaly as detect_anomaly
 from .graph.modes import no_grad as no_grad
+from .habits import lacking as _lacking
 from .transforms import grad as grad
 from .transforms import hessian as hessian
 from .transforms import hvp as hvp
@@ -38,6 +39,7 @@ if _t.TYPE_CHECKING:
     from . import viz as viz
     from .compiler import TraceError as TraceError
     from .compiler import compile as compile  # noqa: A004
+    from .versions import show_versions as show_versions
     from .viz import draw as draw
     from .viz import play as play
 
@@ -60,6 +62,7 @@ _LAZY = {
     "compile": ".compiler",
     "draw": ".viz",
     "play": ".viz",
+    "show_versions": ".versions",
     **{
         name: f".{name}"
         for name in ("onnx", "scipy", "sklearn", "testing", "torch", "training", "viz")
@@ -71,7 +74,7 @@ if not _t.TYPE_CHECKING:  # type checkers know every name, and report any other
 
     def __getattr__(name: str) -> _t.Any:
         if name not in _LAZY:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise _lacking(__name__, name)
         try:
             found = _import_module(_LAZY[name], __name__)
         except ImportError as error:  # so hasattr and dir treat the module as missing

@@ -12,6 +12,7 @@ from .calculus import shaping
 from .graph import DATA, Node, as_array, copied, raw, shape_of
 from .graph.batches import Level, is_of
 from .graph.batching import Batching, Randomness, batch, unbatch
+from .habits import explained
 from .transforms import MUST_RETURN_NUMBERS, called, checked, checked_chunk, is_variable, named_of
 from .tree import Structure, described, flatten, paths, unflatten
 from .value import Value
@@ -19,6 +20,7 @@ from .value import Value
 P = ParamSpec("P")
 
 
+@explained
 def vmap(
     f: Callable[P, Any],
     in_axes: Any = 0,

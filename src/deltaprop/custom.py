@@ -15,6 +15,8 @@ from .graph.cotangent import as_gradient
 from .graph.modes import Mode, is_recording
 from .graph.node import MODE, _serial
 from .graph.primitive import kept
+from .habits import explained
+from .options import brief
 from .transforms import Evaluation, checked, is_variable, same, zeros_of
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
@@ -219,6 +221,7 @@ def checkpoint(f: Callable[P, R]) -> Callable[P, R]:
     return checkpointed
 
 
+@explained
 def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
     """Return a function with a derivative of your own.
 
@@ -275,7 +278,10 @@ def custom_gradient(f: Function, *, jvp: Function | None = None) -> Function:
                 again[i] = x
             result = f(*unflatten(structure, again), **constants)
             if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
-                raise TypeError(f"a custom_gradient returns (value, vjp), not {result!r}")
+                raise TypeError(
+                    "a custom_gradient returns (value, vjp), the value and a function of its "
+                    f"cotangent, not {brief(result)}"
+                )
             packed = _Packed(result[0])
 
             def pullback(g: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Node, as_array, is_known, raw
+from .options import brief
 
 
 def shown(held: Any) -> Any:
@@ -25,8 +26,8 @@ def rectangular(data: Any) -> Any:
         return as_array(data)
     except ValueError as error:
         raise TypeError(
-            f"ragged data: the rows of {_short(data)} differ in length; "
-            "a Value holds a rectangular array"
+            f"ragged data: the rows of {brief(data)} differ in length; a Value holds a rectangular "
+            "array: pad the rows, or make a Value of each"
         ) from error
 
 
@@ -44,9 +45,14 @@ def numbers(data: Any, dtype: Any) -> Any:
     return array.astype(dtype)
 
 
-def _short(data: Any) -> str:
-    text = repr(data)
-    return text if len(text) <= 60 else text[:57] + "..."
+def known_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return a dtype; a TypeError says what one is."""
+    try:
+        return np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(
+            f"dtype must be one of NumPy's, e.g. numpy.float32, got {brief(dtype)}"
+        ) from error
 
 
 def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
@@ -58,12 +64,11 @@ def variable_data(data: Any, dtype: Any, copy: bool) -> Any:
     array = rectangular(float(data) if type(data) is int else data)
     kind = array.dtype.kind
     if kind not in "fciu":
-        what = {"b": "bool", "O": "object", "U": "str", "S": "bytes"}.get(kind, str(array.dtype))
         raise TypeError(
-            f"a Value holds floating numbers, got {what} data: {_short(data)}. "
+            f"a Value holds floating numbers, got {brief(data)}, of dtype {array.dtype}. "
             "Convert it first, or use deltaprop.constant for data without a gradient"
         )
-    wanted = np.dtype(dtype) if dtype is not None else array.dtype
+    wanted = known_dtype(dtype) if dtype is not None else array.dtype
     if wanted.kind not in "fc":
         if dtype is not None:
             raise TypeError(f"a Value is floating or complex, not {wanted}; use deltaprop.constant")

@@ -21,6 +21,7 @@ from .extras import extra
 from .files import replacing
 from .graph import as_array, raw
 from .graph.modes import no_grad
+from .habits import explained
 from .nn import Module
 from .nn.module import evaluation
 from .tree import LEAF, flatten
@@ -34,6 +35,7 @@ OPSET, IR_VERSION = 18, 8  # of 2022: old enough for runtimes that are not the l
 _ROWS = (3, 5)  # recorded with two numbers of samples: what differs is the number of samples
 
 
+@explained
 def export(
     model: Callable[[Any], Any], path: str | os.PathLike[str], example: Any = None
 ) -> onnx.ModelProto:
@@ -89,7 +91,7 @@ def export(
     if like.dtype.kind != "f" or not like.ndim:
         raise TypeError(
             f"an example is an array of floating numbers with samples along its first axis, not "
-            f"{like.dtype} of shape {like.shape}"
+            f"{like.dtype} of shape {like.shape}: write export(model, path, example)"
         )
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=(n, *like.shape[1:])).astype(like.dtype) for n in (*_ROWS, 7)]

@@ -20,6 +20,7 @@ from itertools import chain
 from numbers import Real
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from warnings import warn
 
 import numpy as np
 
@@ -28,9 +29,11 @@ from .calculus.shaping import astype, stack
 from .graph import as_number, is_complex, outside, raw
 from .graph.cotangent import materialize
 from .graph.node import MODE, Node, in_graph
-from .options import chosen, whole
+from .habits import Fixed, absent, explain, explained, foreign, unknown
+from .options import brief, chosen, number, of_kind, sequence, whole
 from .value import Value
 
+_DIVERGED = 1e30  # the size of a parameter
 State: TypeAlias = tuple[Any, ...]
 _options = attrgetter("options")
 
@@ -97,6 +100,7 @@ class Optimizer:
     # what the state of a parameter holds; a "velocity" is there with a momentum only
     slots: ClassVar[tuple[str, ...]]
     __signature__: ClassVar[Signature]
+    _told = False  # that the training run diverges
 
     def __init_subclass__(cls) -> None:
         """Say in the signature of the class which options `update` takes."""
@@ -105,12 +109,20 @@ class Optimizer:
             own = signature(cls.update).parameters.values()
             options = [p for p in own if p.kind is Parameter.KEYWORD_ONLY]
             cls.__signature__ = Signature([*first, *options])
+            way = "write optimizer.options[{!r}] = ..., or give it to the constructor"
+            foreign(cls, {p.name: way.format(p.name) for p in options}, Fixed)
 
+    @explained
     def __init__(self, parameters: Iterable[Value], lr: float = 1e-3, **options: Any) -> None:
+        if not hasattr(self, "update"):
+            raise TypeError(
+                f"{type(self).__name__} has no rule: take SGD, Adam, ..., or a subclass that "
+                "defines update(p, g, state, rates, **options)"
+            )
         self.parameters: list[Value] = _variables(parameters)
         # which are updated as their two parts; a variable's dtype never changes
         self._complex = {i for i, p in enumerate(self.parameters) if is_complex(p)}
-        self._lr = Value(_number("the learning rate", lr), name="lr")
+        self._lr = Value(number("the learning rate", lr), name="lr")
         self._count = Value(0.0, name="count")
         self.options: dict[str, Any] = self._checked(options)
         slots = [s for s in self.slots if s != "velocity" or self.options["momentum"]]
@@ -121,11 +133,8 @@ class Optimizer:
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         known: dict[str, Any] = self.update.__kwdefaults__ or {}
-        if unknown := sorted(options.keys() - known.keys()):
-            raise TypeError(
-                f"{type(self).__name__} has no option {', '.join(unknown)}; it has the learning "
-                f"rate lr and {', '.join(known)}"
-            )
+        for key in options.keys() - known.keys():
+            raise unknown(type(self).__name__, key, ["parameters", "lr", *known])
         checked = {name: _option(name, given) for name, given in {**known, **options}.items()}
         if checked.get("nesterov") and not checked["momentum"]:
             raise ValueError("nesterov=True needs a momentum, e.g. momentum=0.9")
@@ -144,11 +153,18 @@ class Optimizer:
                 "a compiled function changes the learning rate: change it outside, between calls "
                 "(schedule.step()); it is read anew in each of them"
             )
-        self._lr.write(_number("the learning rate", new))
+        self._lr.write(number("the learning rate", new))
 
     def step(self) -> None:
-        """Update each parameter that has a gradient."""
-        if MODE.get() is not None:
+        """Update each parameter that has a gradient.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the last parameter is NaN, infinite or larger than 1e30 afterwards: the training
+            run diverges. It comes once. (A compiled step does not look.)
+        """
+        if (mode := MODE.get()) is not None:
             outside().depend(_options, self)
             for value in (self._lr, self._count, *self.parameters, *chain(*self.state)):
                 outside().track_variable(value)
@@ -174,6 +190,16 @@ class Optimizer:
                 entries = iter(state)  # zip() takes twice as long
                 for value in kept:
                     value.write(next(entries))
+        if rates is not None and mode is None and not self._told:
+            last = new if type(new) is float else new.item(0) if new.size else 0.0
+            if not -_DIVERGED < last < _DIVERGED:
+                self._told = True
+                warn(
+                    f"a parameter is {last:.3g} after this step of {self!r}: the training run "
+                    "diverges. Lower the learning rate, or clip the gradients (clip_grad_norm)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
     def _next_rates(self) -> Any:
         """What `update` gets in this step, which is counted if that matters."""
@@ -238,8 +264,15 @@ class Optimizer:
             value.write(_like(raw(value), state[name]))
 
     def __repr__(self) -> str:
-        options = "".join(f", {name}={given!r}" for name, given in self.options.items())
-        return f"{type(self).__name__}({len(self.parameters)} parameters, lr={self.lr}{options})"
+        usual, size = self.update.__kwdefaults__ or {}, sum(p.size for p in self.parameters)
+        more = "".join(f", {name}={x!r}" for name, x in self.options.items() if x != usual[name])
+        parameters = f"parameters={len(self.parameters)} of {size:,} entries"
+        return f"{type(self).__name__}({parameters}, lr={self.lr:g}{more})"
+
+
+foreign(Optimizer, {"param_groups": "write optimizer.lr and optimizer.options",
+                    "minimize": "write loss.backward(), then optimizer.step()"})  # fmt: skip
+foreign(Optimizer, {"learning_rate": "write optimizer.lr"}, Fixed)
 
 
 class SGD(Optimizer):
@@ -557,7 +590,7 @@ def clip_grad_norm(parameters: Iterable[Value], max_norm: float) -> float:
     >>> dp.optim.clip_grad_norm([x], 1.0), x.grad
     (5.0, array([0.6, 0.8]))
     """
-    limit = _number("max_norm", max_norm)
+    limit = number("max_norm", max_norm)
     graded = _graded(parameters)
     # in float64, where no square of a float32 overflows
     wide = [astype(_real(raw(p._grad)), np.float64) for p in graded]
@@ -589,7 +622,7 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
     >>> x.grad
     array([ 1. , -0.5])
     """
-    limit = _number("max_value", max_value)
+    limit = number("max_value", max_value)
     for p in _graded(parameters):
         limited = minimum(maximum(_real(raw(p._grad)), -limit), limit)
         p._grad = materialize(_as_before(limited, p._held), p._held)
@@ -597,7 +630,8 @@ def clip_grad_value(parameters: Iterable[Value], max_value: float) -> None:
 
 def _graded(parameters: Iterable[Value]) -> list[Node]:
     """Return the nodes of the parameters that have a gradient, which is of their shape."""
-    graded = [p for p in map(in_graph, parameters) if raw(p) is not None and p._grad is not None]
+    nodes = map(in_graph, _values(parameters))
+    graded = [p for p in nodes if raw(p) is not None and p._grad is not None]
     for p in graded:  # a result keeps its gradient as it came
         p._grad = materialize(p._grad, p._held)
     return graded
@@ -629,11 +663,20 @@ class Schedule(ABC):
     1.0 1.0 0.5 0.5 0.25
     """
 
+    def __init_subclass__(cls) -> None:
+        explain(cls)
+
     def __init__(self, optimizer: Optimizer) -> None:
-        self.optimizer = optimizer
+        self.optimizer: Optimizer = of_kind(
+            "the optimizer", optimizer, Optimizer, f"write {type(self).__name__}(optimizer, ...)"
+        )
         self.base: float = optimizer.lr
         self.count: int = 0
         optimizer.lr = self.rate()
+
+    def __repr__(self) -> str:
+        own = [f", {name}={x!r}" for name, x in vars(self).items() if name != "optimizer"]
+        return f"{type(self).__name__}({type(self.optimizer).__name__}{''.join(own)})"
 
     @abstractmethod
     def rate(self) -> float:
@@ -698,7 +741,7 @@ class StepDecay(Schedule):
 
     def __init__(self, optimizer: Optimizer, every: int, factor: float = 0.1) -> None:
         self.every: int = whole("every", every)
-        self.factor: float = _number("factor", factor)
+        self.factor: float = number("factor", factor)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -756,7 +799,7 @@ class CosineDecay(Schedule):
 
     def __init__(self, optimizer: Optimizer, steps: int, final: float = 0.0) -> None:
         self.steps: int = whole("steps", steps)
-        self.final: float = _number("final", final)
+        self.final: float = number("final", final)
         super().__init__(optimizer)
 
     def rate(self) -> float:
@@ -794,7 +837,7 @@ class OneCycle(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, peak: float, steps: int, rising: float = 0.3) -> None:
-        self.peak: float = _number("peak", peak)
+        self.peak: float = number("peak", peak)
         self.last: int = whole("steps", steps) - 1
         self.top: float = rising * steps - 1
         if not 0 < self.top < self.last:
@@ -855,10 +898,10 @@ class ReduceOnPlateau(Schedule):
         final: float = 0.0,
         mode: Literal["min", "max"] = "min",
     ) -> None:
-        self.factor: float = _number("factor", factor, below=1.0)
-        self.final: float = _number("final", final)
-        self.patience: float = _number("patience", patience)
-        self.threshold: float = _number("threshold", threshold)
+        self.factor: float = number("factor", factor, below=1.0)
+        self.final: float = number("final", final)
+        self.patience: float = number("patience", patience)
+        self.threshold: float = number("threshold", threshold)
         self.mode: str = chosen("mode", mode, ("min", "max"))
         self.waited: int = 0
         self.best: float = math.inf if mode == "min" else -math.inf
@@ -872,7 +915,7 @@ class ReduceOnPlateau(Schedule):
         """Count a step, at the end of which the metric has this value."""
         if metric is None:
             raise TypeError("ReduceOnPlateau.step(metric) needs the metric that it watches")
-        latest = float(raw(metric))
+        latest = float(of_kind("the metric", raw(metric), (Real, np.ndarray), "give one number"))
         better = self.best - latest if self.mode == "min" else latest - self.best
         if better > (self.threshold * abs(self.best) if math.isfinite(self.best) else 0.0):
             self.best, self.waited = latest, 0
@@ -888,49 +931,42 @@ def _half_cosine(start: float, end: float, part: float) -> float:
     return share * start + (1 - share) * end
 
 
-def _variables(parameters: Iterable[Value]) -> list[Value]:
+def _values(parameters: Iterable[Value]) -> list[Value]:
     if isinstance(parameters, Value):
         raise TypeError("the parameters must be a list of Values, not one Value: write [value]")
-    if hasattr(parameters, "parameters"):
-        raise TypeError(
-            f"the parameters must be a list of Values, got a {type(parameters).__name__}: write "
-            "model.parameters()"
-        )
-    if not isinstance(parameters, Iterable):
-        raise TypeError(f"the parameters must be a list of Values, got {parameters!r}")
-    found = list(parameters)
+    return sequence("the parameters", parameters, Value, "write model.parameters()")
+
+
+def _variables(parameters: Iterable[Value]) -> list[Value]:
+    found = _values(parameters)
     for p in found:
-        if not isinstance(p, Value) or p.op is not None or p.is_constant:
-            raise TypeError(
-                f"parameters must be variables, dp.Value(data), not {type(p).__name__} {p!r}"
-            )
+        if p.op is not None or p.is_constant:
+            what = "a constant" if p.op is None else f"a result (of {p.op})"
+            raise TypeError(f"parameters must be variables, dp.Value(data), got {what}: {brief(p)}")
     if not found:
-        raise ValueError("no parameters to optimise: the list is empty")
+        raise ValueError(
+            "no parameters to optimise: the list is empty. The parameters of a model are its "
+            "attributes that are dp.Value(data), and those of the modules in it"
+        )
     if len({id(p) for p in found}) < len(found):
-        raise ValueError("a parameter is in the list twice, and would be updated twice")
+        raise ValueError("a parameter is in the list twice: give each once, or it is updated twice")
     return found
-
-
-def _number(name: str, given: Any, below: float = math.inf) -> float:
-    """A Python float (a NumPy scalar would widen float32), finite and not negative."""
-    number = float(given)
-    if not 0 <= number < below:
-        limit = "finite" if below == math.inf else f"below {below:g}"
-        raise ValueError(f"{name} must be {limit} and not negative, got {given!r}")
-    return number
 
 
 def _option(name: str, given: Any) -> Any:
     if name == "nesterov":
-        return bool(given)
+        return bool(chosen(name, given, (True, False)))
     if name == "betas":
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise ValueError(f"betas must be two numbers, e.g. (0.9, 0.999), got {brief(given)}")
         first, second = given
-        return (_number("a beta", first, below=1.0), _number("a beta", second, below=1.0))
-    return _number(name, given, below=1.0 if name in ("momentum", "decay") else math.inf)
+        return (number("a beta", first, below=1.0), number("a beta", second, below=1.0))
+    return number(name, given, below=1.0 if name in ("momentum", "decay") else math.inf)
 
 
 def _same_kind(owner: Any, saved: Mapping[str, Any]) -> None:
     """Raise a ValueError unless the saved state has the kind and the entries of its owner."""
+    of_kind("the saved state", saved, Mapping, "give what state_dict() returned")
     here = owner.state_dict()
     if saved.keys() != here.keys() or saved["kind"] != here["kind"]:
         raise ValueError(
@@ -958,6 +994,9 @@ __all__ = [
     "SGD", "Adam", "AdamW", "CosineDecay", "ExponentialDecay", "OneCycle", "Optimizer", "RMSprop",
     "ReduceOnPlateau", "Schedule", "StepDecay", "clip_grad_norm", "clip_grad_value",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -69,7 +69,14 @@ class ArrayProtocols(Node):
         return complex(self._number("a complex"))
 
     def __bool__(self) -> bool:
-        return bool(raw(self))
+        try:
+            return bool(raw(self))
+        except ValueError:
+            raise ValueError(
+                f"the truth value of a Value of shape {np.shape(raw(self))} is ambiguous: write "
+                "v.any() or v.all(), deltaprop.numpy.where or maximum to choose entries, & for "
+                "`and`, and `is` to ask whether two names mean one Value"
+            ) from None
 
     @property
     def _carries_gradient(self) -> bool:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from . import numpy as dnp
 from .extras import extra
 from .graph import as_array, raw
 from .graph.modes import depth
+from .habits import absent, explained
 from .transforms import Evaluation, hvp, is_variable, jacobians, value_and_grad
 from .tree import described, flatten, matched, unflatten
 
@@ -36,6 +37,7 @@ _PRODUCTS = ("newton-cg", "trust-ncg", "trust-krylov", "trust-constr")
 _HESSIAN = ("dogleg", "trust-exact")
 
 
+@explained
 def minimize(
     f: Function,
     x0: Any,
@@ -127,6 +129,7 @@ def minimize(
     return _finished(result, variables)
 
 
+@explained
 def root(
     f: Function,
     x0: Any,
@@ -184,6 +187,7 @@ def root(
     return _finished(result, variables)
 
 
+@explained
 def least_squares(
     f: Function,
     x0: Any,
@@ -429,6 +433,9 @@ def _finished(result: Any, variables: _Variables) -> Any:
 
 
 __all__ = ["least_squares", "minimize", "root"]
+
+if not TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -9,12 +9,14 @@ the k-th of that kind in PyTorch, whatever their names are: ``layers.1.weight`` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .extras import extra
+from .habits import absent
 from .nn import Module
+from .options import of_kind
 
 
 def load_state_dict(model: Module, state: Any) -> None:
@@ -44,6 +46,7 @@ def load_state_dict(model: Module, state: Any) -> None:
     >>> np.allclose(mlp(x).numpy(), theirs(torch.from_numpy(x)).detach(), atol=1e-6)
     True
     """
+    of_kind("the model", model, Module, "write load_state_dict(model, torch.load(path))")
     ours, theirs = model.state_dict(), _arrays(state)
     pairs = _paired(ours, theirs)
     model.load_state_dict({name: _turned(name, theirs[pairs[name]]) for name in ours})
@@ -78,6 +81,7 @@ def state_dict(model: Module, like: Any = None) -> dict[str, Any]:
     >>> theirs.load_state_dict(state_dict(dp.nn.MLP([2, 3, 1]), like=theirs))
     <All keys matched successfully>
     """
+    of_kind("the model", model, Module, "write state_dict(model)")
     with extra("torch", "tensors need PyTorch"):
         import torch
     ours = {name: _turned(name, array) for name, array in model.state_dict().items()}
@@ -101,6 +105,7 @@ def _arrays(state: Any) -> dict[str, np.ndarray]:
     """The entries of a state dict as arrays."""
     if hasattr(state, "state_dict"):
         state = state.state_dict()
+    of_kind("the state", state, Mapping, "give a PyTorch module, or what torch.load(path) returns")
     return {name: _array(entry) for name, entry in state.items()}
 
 
@@ -157,6 +162,9 @@ def _counted(kinds: Mapping[Any, list[str]]) -> str:
 
 
 __all__ = ["load_state_dict", "state_dict"]
+
+if not TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from warnings import warn
 
 import numpy as np
 
@@ -45,6 +46,8 @@ from .graph.forward import forward_sweep
 from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, parents, topological_order
 from .graph.reverse import sweep
+from .habits import explained
+from .options import brief
 from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
@@ -189,8 +192,20 @@ class Evaluation:
         trees: list[Any] = unflatten(self.structure, self.out(leaves))
         return trees
 
+    def warn_of_plain(self) -> None:
+        """Warn of results that are no Values, whose derivatives are zero."""
+        ys = self.outputs
+        if ys and self.inputs and not [y for y in ys if isinstance(y, Node)]:
+            warn(
+                f"{named_of(self.function)} returned {brief(self.outputs[0])}, plain data that "
+                "depend on no argument: the derivative is 0. Compute with the arguments "
+                "themselves, without .item(), .numpy() and .data",
+                stacklevel=4,
+            )
+
     def scalar(self, what: str) -> Any:
         """Return the result of the function, which must be one real number."""
+        self.warn_of_plain()
         (y, *more) = self.outputs or [None]
         if more or y is None or shape_of(y) != () or self.result_structure.kind is not None:
             leaf = self.result_structure.kind is None
@@ -219,6 +234,14 @@ def called(function: Function, args: Sequence[Any], kwargs: dict[str, Any]) -> A
         if isinstance(error.__cause__, LostGradient | BatchError):
             raise error.__cause__ from None
         raise
+    except TypeError as error:
+        for i, x in enumerate(args):
+            if isinstance(x, list | None):
+                error.add_note(
+                    f"Argument {i} of {named_of(function)} is {brief(x)}, passed on as it is: for "
+                    "an array write numpy.array([...])"
+                )
+        raise
 
 
 def _outward(roots: Sequence[Any], start: int) -> set[int]:
@@ -245,7 +268,7 @@ def checked(function: Any, what: str) -> None:
     """Raise a TypeError unless the function can be called."""
     if not callable(function):
         raise TypeError(
-            f"{what} takes a function, got {function!r}: pass the function itself, {what}(f), "
+            f"{what} takes a function, got {brief(function)}: pass the function itself, {what}(f), "
             "not its result"
         )
 
@@ -254,12 +277,16 @@ def is_variable(x: Any) -> bool:
     return isinstance(x, Node) and not x.is_constant
 
 
+_OURS = (Node, *DATA)
+
+
 def _variable(x: Any, name: str) -> Node:
     """Return a variable with the data of `x`, recorded as a copy of `x` if `x` is a variable."""
     if is_variable(x):
         node: Node = same(x)
         return node
-    data = raw(x)
+    foreign = not isinstance(x, _OURS) and hasattr(type(x), "__dlpack__")
+    data = as_array(x) if foreign else raw(x)
     kind = as_array(data).dtype.kind
     if kind not in "fc":
         raise TypeError(
@@ -305,7 +332,7 @@ def _argnums(argnums: Positions, args: Sequence[Any], what: str) -> list[int]:
         if not -len(args) <= i < len(args):
             raise TypeError(
                 f"{what}: argnums names argument {i}, but the function was called with "
-                f"{len(args)} positional argument{'s' * (len(args) != 1)}"
+                f"{len(args)} positional argument{'s' * (len(args) != 1)}: pass it by position"
             )
     where = [i % len(args) for i in where]
     if len(set(where)) < len(where):
@@ -325,6 +352,7 @@ def value_and_grad(  # type: ignore[overload-overlap]
 def value_and_grad(
     f: Callable[P, R], argnums: int | Sequence[int], *, has_aux: bool = False
 ) -> Callable[P, tuple[R, Any]]: ...
+@explained
 def value_and_grad(
     f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False
 ) -> Function:
@@ -395,6 +423,7 @@ def grad(
 def grad(
     f: Callable[P, Any], argnums: int | Sequence[int], *, has_aux: bool = False
 ) -> Callable[P, Any]: ...
+@explained
 def grad(f: Function, argnums: int | Sequence[int] = 0, *, has_aux: bool = False) -> Function:
     """Return a function that computes the gradient of f.
 
@@ -466,6 +495,7 @@ def vjp(
 def vjp(
     f: Callable[..., tuple[R, Aux]], *primals: Any, has_aux: Literal[True]
 ) -> tuple[R, Pullback, Aux]: ...
+@explained
 def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """Return f(primals) and its pullback, the function that maps cotangents backward.
 
@@ -493,6 +523,8 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     (6.0, (3.0, 2.0))
     """
     checked(f, "vjp")
+    if not primals:
+        raise TypeError("vjp takes the arguments of f too, got none: write vjp(f, x)")
     run = Evaluation(f, primals, range(len(primals)), has_aux=has_aux)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -525,6 +557,7 @@ def _arguments(
     return f, primals, range(len(primals))
 
 
+@explained
 def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[R, R]:
     """Return the value of f at `primals` and its change along `tangents`, by a forward pass.
 
@@ -559,6 +592,7 @@ def jvp(f: Callable[..., R], primals: Sequence[Any], tangents: Sequence[Any]) ->
 def hvp(f: Callable[[X], Any], primals: tuple[X], tangents: Sequence[Any]) -> X: ...
 @overload
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any: ...
+@explained
 def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """Return the Hessian of f times a vector, forward over reverse, without forming the Hessian.
 
@@ -593,6 +627,7 @@ def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     return products[0] if len(products) == 1 else tuple(products)
 
 
+@explained
 def jacobian(
     f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
@@ -644,6 +679,7 @@ def _jacobian(
     def derivatives(*args: Any, **kwargs: Any) -> Any:
         where = _argnums(positions, args, what)
         run = Evaluation(f, args, where, kwargs)
+        run.warn_of_plain()
         found = jacobians(run, mode, chunk_size)
         rows = [_one_or_all(positions, run.like_inputs(row)) for row in found]
         return unflatten(run.result_structure, rows)
@@ -747,6 +783,7 @@ def _columns(run: Evaluation, chunk_size: int) -> list[list[Any]]:
     return [list(row) for row in zip(*columns, strict=True)]
 
 
+@explained
 def hessian(
     f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, chunk_size: int | None = None
 ) -> Callable[P, Any]:
@@ -804,4 +841,6 @@ def stop_gradient(x: R) -> R:
     >>> dp.grad(lambda x: x * dp.stop_gradient(x))(3.0)
     3.0
     """
+    if callable(x):
+        raise TypeError(f"stop_gradient takes values, got {brief(x)}: write stop_gradient(f(x))")
     return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Value) else leaf, x)

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeAlias
+from warnings import warn
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from .graph import (
     as_array,
     as_number,
     copied,
+    dtype_of,
     is_complex,
     is_known,
     narrow,
@@ -32,6 +34,8 @@ from .graph.node import MODE, Extra, complete, in_graph, is_mutable, parents
 from .graph.primitive import named
 from .graph.reverse import backward
 from .graph.scalars import with_short_way
+from .habits import Fixed, explained, foreign
+from .options import brief
 from .protocols import ArrayProtocols
 
 _hook_keys = count()
@@ -48,7 +52,10 @@ def _method(primitive: Callable[..., Any], reflected: bool = False) -> Operator:
         if kind is list or kind is tuple:
             other = rectangular(other)
         elif kind is not Value and not isinstance(other, _OPERANDS):
-            return NotImplemented
+            if hasattr(kind, "__dlpack__"):  # an array of PyTorch, JAX, ...
+                other = as_array(other)
+            else:
+                return _refused(primitive, other)
         elif kind is int and type(self._held) is float:
             other = float(other)
         return primitive(other, self) if reflected else primitive(self, other)
@@ -56,14 +63,27 @@ def _method(primitive: Callable[..., Any], reflected: bool = False) -> Operator:
     return method
 
 
-def _in_place(operate: Operator) -> Operator:
-    """Return ``v += x``: it makes another Value, but refuses what looks like a step of descent."""
+def _refused(primitive: Any, other: Any) -> Any:
+    """Let Python ask another class; None and text, which no class knows, are an error."""
+    if not isinstance(other, str | bytes | None) or primitive.__name__ in ("equal", "not_equal"):
+        return NotImplemented
+    why = "if it is a gradient, call backward() first" if other is None else "convert it: float(x)"
+    raise TypeError(f"{primitive.__name__} of a Value needs numbers, got {brief(other)}: {why}")
+
+
+def _in_place(operate: Operator, sign: int) -> Operator:
+    """Return ``v += x``: it makes another Value, and says so if x looks like a step of descent."""
 
     def method(self: Value, other: Any) -> Value:
-        # a second w -= lr * w.grad: this w is the result of such a step, and has a gradient again
-        if in_graph(self)._grad is not None and self.op in _STEPS:
-            alone = not isinstance(other, Node)
-            if alone and not all(isinstance(x, Node) for x in self.args):
+        if in_graph(self)._grad is not None and not isinstance(other, Node):
+            if self.op is None and sign and _descends(self, other, sign):
+                warn(
+                    "w -= step makes another Value: the variable, and a model that holds it, stays "
+                    "as it is. Write w.data -= step, or use an optimiser of deltaprop.optim",
+                    stacklevel=2,
+                )
+            # a second w -= lr * w.grad: this w is the result of such a step, and has a gradient
+            elif self.op in _STEPS and not all(isinstance(x, Node) for x in self.args):
                 raise TypeError(
                     f"w must be a variable to be updated in a loop, got a result (of {self.op}): "
                     "w -= step makes another Value, and the graph grows at each step. Write "
@@ -74,6 +94,31 @@ def _in_place(operate: Operator) -> Operator:
     return method
 
 
+def _descends(w: Value, change: Any, sign: int) -> bool:
+    """Return whether the change is parallel to the gradient, as a step of descent is."""
+    g, step = np.asarray(raw(w.grad)), sign * np.asarray(change)
+    if MODE.get() is not None or g.shape != step.shape:
+        return False
+    along = np.vdot(g, step).real
+    return bool(along > 0 and along**2 > 0.99 * np.vdot(g, g).real * np.vdot(step, step).real)
+
+
+def _warn_of_steps(w: Node) -> None:
+    """Warn of a w that is the last of many results of w = w - lr * w.grad."""
+    for i in range(_MANY + 1):
+        nodes = [x for x in w.args if isinstance(x, Node)] if w.op in _STEPS[:2] else []
+        if i == _MANY and len(nodes) != 1:
+            warn(
+                f"w = w - step has made a graph of {_MANY} steps, which grows with each: write "
+                "w.data -= step for a variable w, or use an optimiser of deltaprop.optim",
+                stacklevel=3,
+            )
+        if len(nodes) != 1 or w._grad is None:
+            return
+        w = nodes[0]
+
+
+_MANY = 20
 _STEPS = (elementwise.add, elementwise.subtract, elementwise.multiply, elementwise.divide)
 
 
@@ -170,7 +215,10 @@ class Value(ArrayProtocols):
         """
         if self.op is not None or self.extra.constant:
             what = "a constant" if self.op is None else f"a result (of {self.op})"
-            raise TypeError(f"only a variable can be assigned to; this Value is {what}")
+            raise TypeError(
+                f"only a variable can be assigned to; this Value is {what}: make a variable of its "
+                "data, dp.Value(v.numpy())"
+            )
         if isinstance(new, Node):
             new = raw(new)
         if np.shape(new) != self.shape:
@@ -195,6 +243,8 @@ class Value(ArrayProtocols):
             self.verify_own()
         node = in_graph(self)
         g = node._grad
+        if self.op is not None and self.op in _STEPS:
+            _warn_of_steps(node)
         if g is None or (type(g) is float and type(self._held) is float):
             return g
         if self.op is not None and is_complex(self):
@@ -302,6 +352,7 @@ class Value(ArrayProtocols):
         held = self._held if self.op is not None else copied(raw(self))
         return self.constant(held)
 
+    @explained
     def backward(
         self, gradient: Any = None, *, create_graph: bool = False, retain_grads: bool = True
     ) -> None:
@@ -336,7 +387,10 @@ class Value(ArrayProtocols):
         array([ 2., 40.])
         """
         if self.op is None and self.extra.constant:
-            raise TypeError("backward() on a constant: it does not depend on any variable")
+            raise TypeError(
+                "backward() on a constant: it does not depend on any variable. Compute it from "
+                "variables, dp.Value(data), outside dp.no_grad() and without .data or .item()"
+            )
         if gradient is None:
             if type(self._held) is not float and is_complex(self):
                 raise ValueError(
@@ -367,6 +421,8 @@ class Value(ArrayProtocols):
             raise TypeError(
                 f"{what} must be real because its Value is real, got a complex one: {gradient!r}"
             )
+        if dtype_of(given).kind not in "biufc":
+            raise TypeError(f"{what} must hold numbers, got {brief(gradient)}")
 
     def zero_grad(self) -> None:
         """Set the gradient to None.
@@ -397,6 +453,8 @@ class Value(ArrayProtocols):
         >>> y.grad, x.grad
         (30.0, 120.0)
         """
+        if not callable(hook):
+            raise TypeError(f"a hook must be a function of the gradient, got {brief(hook)}")
         hooks, key = self.extra.hooks, next(_hook_keys)
         if hooks is None:
             hooks = self.extra.hooks = {}
@@ -479,7 +537,7 @@ class Value(ArrayProtocols):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a scalar Value has no len()")
+            raise TypeError("a scalar Value has no len() and no entries: v.item() is its number")
         return self.shape[0]
 
     def __contains__(self, item: Any) -> bool:
@@ -498,6 +556,11 @@ class Value(ArrayProtocols):
         return f"{kind}({text}, shape={self.shape}, dtype={self.dtype}{name})"
 
     def __format__(self, spec: str) -> str:
+        if spec and self.size != 1:
+            raise TypeError(
+                f"format {spec!r} is for one number, got a Value of shape {self.shape}: reduce it, "
+                "or format numpy.array2string(v.numpy())"
+            )
         return format(self.item(), spec) if spec else str(self)
 
     def __round__(self, digits: int | None = None) -> Value:
@@ -590,10 +653,30 @@ for _name, _ufunc in BINARY.items():
         if isinstance(_primitive, Elementwise) and _primitive.smooth:
             _operator = with_short_way(Value, _primitive, _on_floats, _operator, _prefix == "r")
         setattr(Value, f"__{_prefix}{_name}__", _operator)
-for _name in ("add", "sub", "mul", "truediv"):
-    setattr(Value, f"__i{_name}__", _in_place(getattr(Value, f"__{_name}__")))
+for _name, _sign in (("add", -1), ("sub", 1), ("mul", 0), ("truediv", 0)):
+    setattr(Value, f"__i{_name}__", _in_place(getattr(Value, f"__{_name}__"), _sign))
 for _name, _ufunc in COMPARISONS.items():
     setattr(Value, f"__{_name}__", _method(named(_ufunc.__name__)))
+
+foreign(Value, {
+    "requires_grad_": "a Value(data) is a variable; dp.constant(data) is not",
+    "retain_grad": "every Value keeps its gradient: read .grad after backward()",
+    "is_leaf": "ask v.op is None", "_prev": "write v.inputs", "_op": "write v.op",
+    **dict.fromkeys(("cpu", "cuda", "to", "float", "double"), "the data are NumPy's: write "
+                    'v.astype(dtype) to convert, dp.compile(f, executor="xla") for a GPU'),
+    "view": "write v.reshape(shape)", "unsqueeze": "write v[..., None]", "dim": "write v.ndim",
+    "permute": "write v.transpose(axes)", "numel": "write v.size", "t": "write v.T",
+    "clamp": "write v.clip(min, max)", "matmul": "write v @ w", "mm": "write v @ w",
+    "pow": "write v ** y", "abs": "write abs(v)", "expand": "write dnp.broadcast_to(v, shape)",
+    **dict.fromkeys(("norm", "log1p", "expm1", "softmax", "log_softmax", "gelu", "flip", "tile"),
+                    "write it as a function of deltaprop.numpy or deltaprop.nn: f(v)"),
+    **dict.fromkeys(("zero_", "add_", "sub_", "mul_", "copy_", "fill_"),
+                    "write v.data -= x, or v.assign(new)"),
+})  # fmt: skip
+foreign(indexing.At, {"update": "write v.at[index].set(new)"})
+foreign(Value, {"label": "write v.name",
+                "requires_grad": "a Value(data) is a variable; dp.constant(data) is not"},
+        Fixed)  # fmt: skip
 
 
 def constant(data: Any, dtype: Any = None) -> Value:

@@ -28,6 +28,7 @@ def alone(members: int, sizes: list[int], seed: int, **options: Any) -> list[nn.
     return [nn.MLP(sizes, rng=generator, **options) for _ in range(members)]
 
 
+@pytest.mark.filterwarnings("ignore:softmax")
 @given(
     members=st.integers(1, 4),
     sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4),

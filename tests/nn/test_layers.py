@@ -283,9 +283,9 @@ def test_repr(module: nn.Module, text: str) -> None:
         ),
         (lambda: nn.MLP([3]), ValueError, r"\[n_in, \.\.\., n_out\], not \[3\]"),
         (lambda: nn.MLP([3, -1]), ValueError, "whole number, at least 1, not -1"),
-        (lambda: nn.Dropout(1.0), ValueError, r"\[0, 1\), not 1.0"),
-        (lambda: nn.Dropout(float("nan")), ValueError, r"\[0, 1\), not nan"),
-        (lambda: nn.Sequential(nn.Dense(2, 2), "relu"), TypeError, "not 'relu'"),
+        (lambda: nn.Dropout(1.0), ValueError, "below 1 and at least 0, got 1.0"),
+        (lambda: nn.Dropout(float("nan")), ValueError, "below 1 and at least 0, got nan"),
+        (lambda: nn.Sequential(nn.Dense(2, 2), "relu"), TypeError, "not str 'relu'"),
     ],
 )
 def test_bad_input(call: Callable[[], Any], error: type[Exception], message: str) -> None:

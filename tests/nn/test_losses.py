@@ -186,7 +186,7 @@ def test_the_derivative_is_softmax_minus_target() -> None:
 
 @given(
     batch=hnp.array_shapes(min_dims=0, max_dims=3, max_side=3),
-    classes=st.integers(1, 4),
+    classes=st.integers(2, 4),
     seed=st.integers(0, 99),
 )
 def test_any_number_of_leading_axes(batch: tuple[int, ...], classes: int, seed: int) -> None:
@@ -315,7 +315,7 @@ def test_a_loss_of_nothing(name: str) -> None:
         (lambda: nn.binary_cross_entropy_with_logits([0.5], [-1.0]), ValueError, "targets must"),
         (lambda: nn.kl_divergence([[2.0]], [[1.0]]), ValueError, "softmax"),
         (lambda: nn.hinge([0.5], [0.0]), ValueError, "targets of -1 and 1"),
-        (lambda: nn.huber([0.5], [0.0], delta=-1), ValueError, "delta must be positive"),
+        (lambda: nn.huber([0.5], [0.0], delta=-1), ValueError, "delta must be a number"),
         (lambda: nn.softmax_cross_entropy(P, [0, 1, 2, 3, 4]), ValueError, "0 to 3.*from 0 to 4"),
         (lambda: nn.softmax_cross_entropy(P, [0, 1, 2, -1, 0]), ValueError, "from -1 to 2"),
         (lambda: nn.softmax_cross_entropy(P, np.zeros(5)), TypeError, "must be integers"),

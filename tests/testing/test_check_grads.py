@@ -208,9 +208,9 @@ def test_bad_input() -> None:
         check_grads(lambda x: None, 1.0)
     with pytest.raises(GradientError, match="not finite in args"):
         check_grads(lambda x: np.sqrt(x), np.array([1.0, 0.0]))
-    with pytest.raises(ValueError, match="order is 1 or more"):
+    with pytest.raises(ValueError, match="order must be a whole number, at least 1"):
         check_grads(np.sin, 1.0, order=0)
-    with pytest.raises(ValueError, match="modes are among"):
+    with pytest.raises(ValueError, match=r"modes must be .* among"):
         check_grads(np.sin, 1.0, modes=("backward",))
 
 

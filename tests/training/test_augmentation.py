@@ -195,7 +195,7 @@ def test_without_scipy(monkeypatch: Any) -> None:
         (lambda: Shift(0.5), ValueError, "whole number, at least 0, not 0.5"),  # type: ignore[arg-type]
         (lambda: Rotate(200), ValueError, r"\[0, 180\], not 200"),
         (lambda: Flip(1.5), ValueError, r"\[0, 1\], not 1.5"),
-        (lambda: Noise(-1.0), ValueError, "not negative, but this is -1.0"),
+        (lambda: Noise(-1.0), ValueError, "at least 0, got -1.0"),
         (lambda: Shift()(np.ones((3, 4)), None), ValueError, r"of shape \(3, 4\)"),
         (lambda: Noise()(np.ones((2, 3, 4), int), None), TypeError, "must be floating, not int"),
         (lambda: Rotate()(np.ones((2, 3, 4), int), None), TypeError, "must be floating, not int"),

@@ -127,8 +127,8 @@ def test_it_can_be_used_again() -> None:
     [
         ({"monitor": "accuracy"}, "is less or more of 'accuracy' better"),
         ({"mode": "auto"}, "unknown mode 'auto'; known: min, max"),
-        ({"patience": 0}, "at least 1 epoch"),
-        ({"min_delta": -1.0}, "must not be negative"),
+        ({"patience": 0}, "at least 1, not 0"),
+        ({"min_delta": -1.0}, "at least 0, got -1.0"),
     ],
 )
 def test_errors(options: Any, match: str) -> None:

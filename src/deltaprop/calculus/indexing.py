@@ -992,6 +992,9 @@ class At:
     def __getitem__(self, index: Any) -> At:
         return At(self._x, _static(index))
 
+    def __setitem__(self, index: Any, new: Any) -> None:
+        raise TypeError("x.at[index] cannot be assigned: write x = x.at[index].set(new)")
+
     def _place(self) -> tuple[Any, tuple[int, ...]]:
         """Return the index and the shape of the entries that it selects."""
         if not self._index:

@@ -25,6 +25,7 @@ import numpy as np
 
 from ..graph import Node, refuse_masks
 from ..graph.node import MODE
+from ..habits import explained
 from ..transforms import checked
 from ..tree import Structure, flatten
 from . import numpy_executor
@@ -230,6 +231,12 @@ class Compiled(Generic[P, R]):
         recorded = record(self.function, structure, leaves)
         return self.executor.listing(recorded, self.function, structure, leaves)
 
+    def __repr__(self) -> str:
+        hits, misses, _, size = self.cache_info()
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        calls = f"programs={size}, calls={hits + misses}"
+        return f"<compiled {name}: {calls}, walker {self.walker!r}>"
+
     def cache_info(self) -> CacheInfo:
         """Return the hits, the misses and the number of programs kept."""
         size = sum(map(len, self._replays.values()))
@@ -289,6 +296,7 @@ def compile(function: Callable[P, R], **options: Unpack[Options]) -> Compiled[P,
 def compile(
     function: None = None, **options: Unpack[Options]
 ) -> Callable[[Callable[P, R]], Compiled[P, R]]: ...
+@explained
 def compile(
     function: Callable[..., Any] | None = None,
     *,

@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import nn
+from ..habits import explained, foreign
 from ..nn.losses import LossName
 from ..nn.propagation import Propagation
+from ..options import of_kind
+from ..tables import html
 from .formulas import Array, Deltas, LayerDeltas, checked, layer_deltas
 
 LIMIT = 16  # units in the last place up to which the formulas and autodiff agree
@@ -102,14 +105,38 @@ class Comparison:
         for layer, *ulps in self.rows:
             cells = ["-" if x is None else f"{x:.2g}" for x in ulps[: 3 + normalized]]
             lines.append(f"{layer:<32}" + "".join(f"{cell:>10}" for cell in cells))
+        return "\n".join([*lines, self._verdict()])
+
+    def _verdict(self) -> str:
         verdict = "agree" if self.agree else "DISAGREE"
-        return "\n".join(
-            [*lines, f"{verdict}: {self.largest:.2g} ulp at most; the limit is {LIMIT}"]
-        )
+        return f"{verdict}: {self.largest:.2g} ulp at most; the limit is {LIMIT}"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"Comparison({self.title}, {len(self.rows)} layers {self._verdict()})"
+
+    def _repr_html_(self) -> str:
+        normalized = any(row.norm is not None for row in self.rows)
+        header = [*Row._fields[: 4 + normalized]]
+        rows = [[row[0], *row[1 : 4 + normalized]] for row in self.rows]
+        return html(f"{self.title}, differences in ulp; {self._verdict()}", header, rows)
 
 
+def _shown(found: Deltas) -> str:
+    """Return the sizes of the deltas and gradients as a table, for notebooks."""
+    parts = [(layer.delta, layer.dW, layer.db) for layer in found.layers]
+    rows = [
+        [k + 1, dW.shape, *(None if x is None else float(np.abs(x).max()) for x in (delta, dW, db))]
+        for k, (delta, dW, db) in enumerate(parts)
+    ]
+    header = ["layer", "shape of W", "largest |delta|", "largest |dW|", "largest |db|"]
+    return html(f"loss {found.loss:.6g}", header, rows)
+
+
+foreign(Deltas, dict.fromkeys(("delta", "dW", "db", "Z", "A"), "write .layers[k].delta, .dW, ..."))
+Deltas._repr_html_ = _shown  # type: ignore[attr-defined]  # the formulas need only NumPy
+
+
+@explained
 def compare(
     mlp: nn.MLP,
     X: Any,
@@ -147,6 +174,7 @@ def compare(
     >>> comparison.agree
     True
     """
+    of_kind("the model", mlp, nn.MLP, "write compare(mlp, X, T)")
     built_with = mlp.layers[0].error_propagation
     if error_propagation not in (None, built_with):
         raise ValueError(

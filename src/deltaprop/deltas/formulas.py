@@ -205,7 +205,7 @@ class _Normalized:
         return h / self.s, (u * self.N).sum(axis=0), u.sum(axis=0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerDeltas:
     """Z, A and delta (N, n_out), dW (n_in, n_out) and db (n_out,) or None, of one layer.
 
@@ -246,8 +246,12 @@ class LayerDeltas:
     dgamma: Array | None = None
     dbeta: Array | None = None
 
+    def __repr__(self) -> str:
+        shapes = [f"{k} {x.shape}" for k, x in vars(self).items() if x is not None]
+        return f"LayerDeltas({', '.join(shapes)})"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Deltas:
     """The loss of a batch, and the `LayerDeltas` of every layer, first layer first.
 
@@ -269,6 +273,9 @@ class Deltas:
 
     loss: float
     layers: tuple[LayerDeltas, ...]
+
+    def __repr__(self) -> str:
+        return f"Deltas(loss {self.loss:.6g}, layers {[layer.dW.shape for layer in self.layers]})"
 
 
 def layer_deltas(
@@ -369,6 +376,8 @@ def _known(what: str, name: Any, known: Iterable[str]) -> None:
 def checked(mlp: nn.MLP, X: Any, T: Any, loss: str) -> tuple[Array, Array]:
     """Return X and T in the dtype of the model, with class labels as one-hot rows."""
     _known("loss", loss, _LOSSES)
+    if not all(hasattr(layer, "activation") for layer in getattr(mlp, "layers", [None])):
+        raise TypeError(f"the model must be an MLP, got {mlp!r}: write layer_deltas(mlp, X, T)")
     for layer in mlp.layers:
         _known("activation", layer.activation, [*_ELEMENTWISE, *_ROWWISE])
     if (output := mlp.layers[-1].activation) == _APPLIES.get(loss):

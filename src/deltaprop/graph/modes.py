@@ -210,7 +210,14 @@ def _exit(mode: Mode, *exc: object) -> None:
     mode.__exit__(*exc)
 
 
-class Mode:
+class _Called(type):
+    def __enter__(cls) -> None:
+        raise TypeError(f"{cls.__name__} must be called: write `with dp.{cls.__name__}():`")
+
+    def __exit__(cls, *exc: object) -> None: ...
+
+
+class Mode(metaclass=_Called):
     """A `with` block that sees every operation on Values; blocks nest.
 
     As a decorator, a mode covers the function body while it runs. It does not cover the time

@@ -197,6 +197,8 @@ class Primitive:
                 batched = True
             elif kind is not float and not is_operand(x):
                 x = gathered(x)
+                if isinstance(x, np.ndarray) and x.dtype.kind in "SUO" and self.smooth:
+                    raise TypeError(_no_numbers(self, x))
                 if isinstance(x, Node):
                     return self.apply(_replaced(args, len(data), x), params)
                 sources = _replaced(sources, len(data), x)
@@ -206,7 +208,11 @@ class Primitive:
         if batched or (self.reads_params and is_batched(params)):
             evaluate = self.mapped
         if variable is None:
-            result = evaluate(*data, **params) if params else evaluate(*data)
+            try:
+                result = evaluate(*data, **params) if params else evaluate(*data)
+            except TypeError as error:
+                error.add_note(f"This was {self} of {', '.join(map(repr, args))}")
+                raise
             return result if leaf is None else leaf.leaf(result, constant=True)
         keeps: Any = None
         for i in arrays:

@@ -1,7 +1,9 @@
 """Networks: activations, initialisers, losses, layers, the MLP."""
 
+import typing as _t
 from types import ModuleType as _ModuleType
 
+from ..habits import absent as _absent
 from . import scalar as scalar
 from .activations import *  # noqa: F403 - each module says in __all__ what it hands on
 from .ensemble import *  # noqa: F403
@@ -10,6 +12,9 @@ from .layers import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .module import Module as Module
 from .normalization import *  # noqa: F403
+
+if not _t.TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = _absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import isfunction
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..calculus.activations import (
@@ -22,6 +23,7 @@ from ..calculus.activations import (
 from ..calculus.elementwise import sigmoid, tanh
 from ..calculus.reductions import log_softmax, softmax
 from ..calculus.signatures import of_array
+from ..habits import explained
 from ..options import by_name
 
 Activation: TypeAlias = Callable[[Any], Any]
@@ -83,6 +85,9 @@ ActivationName: TypeAlias = Literal[
     "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu",
     "mish", "softplus", "softsign", "log_sigmoid", "hard_tanh", "softmax", "log_softmax", "swish",
 ]  # fmt: skip
+for _name in get_args(ActivationName):
+    if isfunction(globals()[_name]):  # an operation says itself what it takes
+        globals()[_name] = explained(globals()[_name])
 ACTIVATIONS: dict[str, Activation] = {name: globals()[name] for name in get_args(ActivationName)}
 
 

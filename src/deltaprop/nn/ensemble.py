@@ -11,7 +11,7 @@ import numpy as np
 from ..calculus.reductions import sum as _sum
 from ..graph import Node, as_array, raw
 from ..graph.modes import no_grad
-from ..options import whole
+from ..options import generator, whole
 from ..value import Value
 from .activations import Activation, ActivationName
 from .activations import activation as activation_by_name
@@ -78,10 +78,10 @@ class Ensemble(MLP):
         dropout: float = 0.0,
     ) -> None:
         self.members: int = whole("the number of members", members)
-        generator = np.random.default_rng(rng)
-        super().__init__(sizes, activation, output, bias, init, generator, dtype, dropout=dropout)
+        source = generator(rng)
+        super().__init__(sizes, activation, output, bias, init, source, dtype, dropout=dropout)
         self._network = partial(MLP, sizes, activation, output, bias, dtype=dtype, dropout=dropout)
-        others = [self._network(init=init, rng=generator).layers for _ in range(self.members - 1)]
+        others = [self._network(init=init, rng=source).layers for _ in range(self.members - 1)]
         for same in zip(self.layers, *others, strict=True):
             layer = same[0]
             layer.weight = Value(np.stack([each.weight.numpy() for each in same]))

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from ..options import by_name
+from ..options import by_name, generator
 
 Shape: TypeAlias = tuple[int, ...]
 # in quotes, as NumPy loads its random module on first use, which takes longer than this package
@@ -106,7 +106,7 @@ def uniform(
            [-0.9181, -0.9669]])
     """
     shape, dtype = _checked(shape, dtype)
-    return np.random.default_rng(rng).uniform(low, high, shape).astype(dtype)
+    return generator(rng).uniform(low, high, shape).astype(dtype)
 
 
 def normal(
@@ -136,7 +136,7 @@ def normal(
            [ 0.6404,  0.1049]])
     """
     shape, dtype = _checked(shape, dtype)
-    return np.random.default_rng(rng).normal(mean, std, shape).astype(dtype)
+    return generator(rng).normal(mean, std, shape).astype(dtype)
 
 
 def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: float = 1.0) -> Any:

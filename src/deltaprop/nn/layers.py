@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
+from warnings import warn
 
 import numpy as np
 
 from ..calculus.contractions import affine_, matmul
+from ..data import rectangular
 from ..graph import Node, as_array, frozen, outside, raw, shape_of
-from ..options import by_name, chosen, whole
+from ..options import brief, by_name, chosen, generator, number, sequence, whole
+from ..tables import html
 from ..value import Value
 from .activations import Activation, ActivationName
 from .activations import activation as activation_by_name
@@ -81,7 +84,7 @@ class Dense(Module):
         self._dtype = layer_dtype(dtype)
         draw = suited_to(self.activation) if init is None else initializer(init)
         shape = self.n_in, self.n_out
-        self.weight: Value = Value(draw(shape, np.random.default_rng(rng), self._dtype))
+        self.weight: Value = Value(draw(shape, generator(rng), self._dtype))
         if self.weight.shape != shape:
             raise ValueError(
                 f"the initialiser gave shape {self.weight.shape}, but was asked for {shape}"
@@ -123,9 +126,12 @@ class Dense(Module):
     def _as_input(self, x: Any) -> Any:
         if type(x) is np.ndarray and x.dtype == self._dtype:
             return x
-        given = as_array(x)
+        given = rectangular(x)
         if given.dtype.kind not in "biuf":
-            raise TypeError(f"{self!r} takes real numbers, but the input's dtype is {given.dtype}")
+            raise TypeError(
+                f"{self!r} takes an array of real numbers, but the input is {brief(x)}, of dtype "
+                f"{given.dtype}: convert it first"
+            )
         return frozen(given.astype(self._dtype))
 
     def __repr__(self) -> str:
@@ -161,10 +167,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: Rng = None) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"the probability of dropping must be in [0, 1), not {p!r}")
-        self.p = p
-        self.rng: np.random.Generator = np.random.default_rng(rng)
+        self.p: float = number("the probability of dropping", p, below=1.0)
+        self.rng: np.random.Generator = generator(rng)
 
     def __call__(self, x: Any) -> Any:
         """Return x with some entries zeroed, or x itself in evaluation mode."""
@@ -196,7 +200,10 @@ class Sequential(Module):
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for layer in layers:
             if not callable(layer):
-                raise TypeError(f"Sequential takes layers and functions, not {layer!r}")
+                raise TypeError(
+                    "Sequential takes layers and functions, Sequential(Dense(2, 3), nn.relu, ...), "
+                    f"not {brief(layer)}"
+                )
         self.layers: list[Callable[[Any], Any]] = list(layers)
 
     def __call__(self, x: Any) -> Any:
@@ -266,29 +273,28 @@ class MLP(Module):
         dropout: float = 0.0,
         normalization: Literal["batch", "layer"] | None = None,
     ) -> None:
-        if isinstance(sizes, str) or not isinstance(sizes, Iterable):
-            raise TypeError(
-                f"sizes must be one list [n_in, ..., n_out], got {sizes!r}: write MLP([2, 4, 1])"
-            )
-        self.sizes: list[int] = [whole("a width", n) for n in sizes]
+        widths = sequence("sizes [n_in, ..., n_out]", sizes, write="write MLP([2, 4, 1])")
+        self.sizes: list[int] = [whole("a width", n) for n in widths]
         if len(self.sizes) < 2:
-            raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {list(sizes)}")
-        generator = np.random.default_rng(rng)
+            raise ValueError(f"an MLP needs the widths [n_in, ..., n_out], not {widths}")
+        source = generator(rng)
         last = len(self.sizes) - 2
         self.layers: list[Dense] = [
             Dense(
                 self.sizes[i],
                 self.sizes[i + 1],
                 output if i == last else activation,
-                bias and (i == last or normalization != "batch"),
+                chosen("bias", bias, (True, False)) and (i == last or normalization != "batch"),
                 init,
-                rng=generator,
+                rng=source,
                 dtype=dtype,
                 error_propagation=error_propagation,
             )
             for i in range(last + 1)
         ]
-        self.dropout: Dropout | None = Dropout(dropout, rng=generator) if dropout else None
+        if self.sizes[-1] == 1 and output in ("softmax", "log_softmax"):
+            warn(f"{output} of one output never changes: take sigmoid, or 2 outputs", stacklevel=3)
+        self.dropout: Dropout | None = Dropout(dropout, rng=source) if dropout else None
         self.normalization: str | None = normalization
         self.norms: list[Any] | None = None
         if normalization is not None:
@@ -315,6 +321,18 @@ class MLP(Module):
     def normalized(self, k: int, z: Any) -> Any:
         """Return Z as normalised for the activation of layer k, counted from 0."""
         return self.norms[k](z) if self.norms and k < len(self.norms) else z
+
+    def _repr_html_(self) -> str:
+        """Return the layers as a table."""
+        norms: list[Any] = [*(self.norms or ()), *[None] * len(self.layers)]
+        sizes = [sum(p.size for p in layer.parameters()) for layer in self.layers]
+        rows = [
+            [f"layers.{k}", layer.weight.shape, layer.activation, norm, n]
+            for k, (layer, norm, n) in enumerate(zip(self.layers, norms, sizes, strict=False))
+        ]
+        total = sum(p.size for p in self.parameters())
+        header = ["layer", "weight", "activation", "normalization", "parameters"]
+        return html(f"{self!r}: {total:,} parameters", header, rows)
 
     def __repr__(self) -> str:
         hidden, last = self.layers[0], self.layers[-1]

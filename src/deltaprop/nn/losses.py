@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias, get_args
+from warnings import warn
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from ..calculus.signatures import Binary, of_two
 from ..graph import Custom, Elementwise, Node, as_array, as_number, frozen, raw, shape_of, verify
 from ..graph.domains import POSITIVE, Domain, case
 from ..graph.primitive import added
-from ..options import by_name, chosen
+from ..habits import explained
+from ..options import by_name, chosen, number
 
 # -- operations: fused where a chain of others would lose accuracy or, on small nets, speed
 
@@ -171,6 +173,17 @@ cross_entropy: Custom = Custom(
 )
 
 # -- checks
+
+
+def _warn_of_shares(logits: Any, squashed: tuple[str, ...], loss: str, instead: str) -> None:
+    """Warn of logits that are the result of the function that the loss applies itself."""
+    op = logits.op if isinstance(logits, Node) else None
+    if op is not None and op.name in squashed:
+        warn(
+            f"{loss} takes logits, and applies {squashed[0]} itself, got the result of {op}: give "
+            f'what goes into {op} (output="identity"), or take {instead}',
+            stacklevel=3,
+        )
 
 
 def _pair(prediction: Any, target: Any) -> tuple[Any, Any]:
@@ -336,7 +349,7 @@ def huber(
     >>> dp.nn.huber(dp.Value([1.0, 2.0]), [0.0, 5.0], reduction="none").numpy()
     array([0.5, 2.5])
     """
-    if not delta > 0:
+    if not number("huber's delta", delta) > 0:
         raise ValueError(f"huber's delta must be positive, not {delta!r}")
     d = _subtract(*_pair(prediction, target))
     near = clip(d, -delta, delta)
@@ -416,6 +429,9 @@ def binary_cross_entropy_with_logits(
     >>> z.grad
     array([-0.5,  1. ])
     """
+    _warn_of_shares(
+        prediction, ("sigmoid",), "binary_cross_entropy_with_logits", "binary_cross_entropy"
+    )
     prediction, target = _pair(prediction, target)
     verify(_are_shares, raw(target), "targets")
     return _reduce(binary_of_logits(prediction, target), reduction)
@@ -554,7 +570,14 @@ def softmax_cross_entropy(
     if not isinstance(logits, Node):
         logits = _floating("prediction", logits, np.float64)
     _refuse_complex("prediction", raw(logits))
+    _warn_of_shares(logits, ("softmax", "log_softmax"), "softmax_cross_entropy", "kl_divergence")
     q = _distribution(logits, target)
+    if raw(logits).shape[-1:] == (1,):
+        warn(
+            "softmax_cross_entropy of one class is always 0: give logits of shape (N, 2) or more, "
+            "or take binary_cross_entropy_with_logits",
+            stacklevel=2,
+        )
     shape = raw(logits).shape
     divisor: Any = float(math.prod(shape[:-1])) if reduction == "mean" else 1.0
     weight = None
@@ -634,6 +657,7 @@ def _class_weights(given: Any, classes: int, dtype: Any) -> Any:
     return weight
 
 
+@explained
 def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: Any) -> Any:
     """Return the mean of a loss, with each row multiplied by its weight.
 
@@ -657,8 +681,9 @@ def weighted(loss: Callable[..., Any], prediction: Any, target: Any, weights: An
     >>> dp.nn.weighted(dp.nn.mse, dp.Value([[1.0], [3.0]]), [[0.0], [0.0]], [2.0, 0.0]).item()
     1.0
     """
+    function = by_name("loss", loss, LOSSES)
     try:
-        values = loss(prediction, target, reduction="none")
+        values = function(prediction, target, reduction="none")
     except TypeError as error:
         raise TypeError(
             f"weights need the loss of each row, but {loss!r}(..., reduction='none') fails: {error}"

@@ -9,7 +9,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from ..data import known_dtype
 from ..graph import as_array, is_complex, outside, raw
+from ..habits import explain, foreign
+from ..options import chosen, of_kind
 from ..state import Kept, data_of
 from ..value import Value
 
@@ -52,6 +55,12 @@ class Module:
         self._training = mode
 
     def __init_subclass__(cls) -> None:
+        explain(cls)
+        if isinstance(vars(cls).get("buffers"), str):
+            raise TypeError(
+                f"{cls.__name__}.buffers must be a tuple of names, got a str: write "
+                f"buffers = ({cls.buffers!r},)"
+            )
         for name in vars(cls).get("buffers", ()):
             setattr(cls, name, Kept(name))
 
@@ -95,7 +104,7 @@ class Module:
         """The name of each buffer, and the Value that it is kept in, once."""
         return _distinct(
             [
-                (_joined(name, key), vars(item)[key])
+                (_joined(name, key), _kept(item, key))
                 for name, item in self._parts()
                 if isinstance(item, Module)
                 for key in item.buffers
@@ -118,7 +127,7 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, or with False to evaluation mode; return the module."""
         for module in self.modules():
-            module.training = mode
+            module.training = chosen("mode of train()", mode, (True, False))
         return self
 
     def eval(self) -> Self:
@@ -143,6 +152,7 @@ class Module:
             If names are missing or unexpected, shapes differ, or entries are no numbers of the
             same kind. The message lists all of these; nothing is changed then.
         """
+        of_kind("the state", state, Mapping, "give what state_dict() returned")
         self._state().set(state, f"this {type(self).__name__}")
 
     def _parts(self) -> Iterator[tuple[str, Module | Value]]:
@@ -162,6 +172,21 @@ class Module:
             elif not isinstance(item, Value):
                 entries = item.items() if isinstance(item, dict) else enumerate(item)
             ahead += reversed([(_joined(name, k), x) for k, x in entries if isinstance(x, _PARTS)])
+
+
+foreign(Module, {
+    "forward": "call the module, model(X)", "predict": "write model(X).numpy()",
+    "fit": "write dp.training.fit(model, (X, Y), loss, optimizer, epochs=10)",
+    "save": "write dp.training.save(model, path)", "load": "write dp.training.load(model, path)",
+    "register_buffer": 'list its name in the class, buffers = ("name",), and set it',
+    "backward": "write loss.backward()", "compile": "write dp.compile(function)",
+    "summary": "print the model, or draw it: dp.draw(loss, model=model)",
+    "weights": "write model.parameters(), or layer.weight", "W": "write layer.weight",
+    "weight": "write model.layers[0].weight", "b": "write layer.bias",
+    "kernel": "write layer.weight", "apply": "write for module in model.modules(): ...",
+    **dict.fromkeys(("to", "cpu", "cuda", "float", "double", "half"),
+                    'give dtype= to the constructor; dp.compile(f, executor="xla") uses a GPU'),
+})  # fmt: skip
 
 
 class State:
@@ -202,7 +227,7 @@ def evaluation(model: Any) -> Iterator[None]:
 
 def layer_dtype(dtype: Any) -> np.dtype[Any]:
     """Return the dtype of a layer's parameters; raise an error unless it is floating."""
-    if (found := np.dtype(dtype)).kind != "f":
+    if (found := known_dtype(dtype)).kind != "f":
         raise TypeError(f"a layer's dtype must be floating, not {found}")
     return found
 
@@ -213,6 +238,16 @@ _UNFIT = "\0"  # around a key that cannot be part of a name
 
 def _is_kept(module: Module, name: str) -> bool:
     return type(getattr(type(module), name, None)) is Kept
+
+
+def _kept(module: Module, name: str) -> Value:
+    if name not in vars(module):
+        raise AttributeError(
+            f"the buffer {name!r} of {type(module).__name__} is not set: set self.{name} = ... in "
+            "__init__"
+        )
+    value: Value = vars(module)[name]
+    return value
 
 
 def _joined(name: str, key: Any) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from ..habits import explain
+from ..options import brief, generator, sequence, whole
 from ..value import Value
 from .initializers import Rng
 
@@ -24,6 +24,9 @@ class ScalarModule:
     >>> isinstance(Neuron(2), ScalarModule)
     True
     """
+
+    def __init_subclass__(cls) -> None:
+        explain(cls)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the parameters."""
@@ -55,13 +58,15 @@ class Neuron(ScalarModule):
     """
 
     def __init__(self, nin: int, nonlin: bool = True, rng: Rng = None) -> None:
-        generator = np.random.default_rng(rng)
-        self.w: list[Value] = [Value(w) for w in generator.uniform(-1.0, 1.0, nin).tolist()]
+        source = generator(rng)
+        self.w: list[Value] = [Value(w) for w in source.uniform(-1, 1, whole("nin", nin)).tolist()]
         self.b: Value = Value(0.0)
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The neuron's output, a scalar Value; x holds numbers or scalar Values."""
+        if not hasattr(x, "__len__"):
+            raise TypeError(f"{self!r} takes a list of {len(self.w)} inputs, got {brief(x)}")
         if len(x) != len(self.w):
             raise ValueError(f"{self!r} takes {len(self.w)} inputs, but got {len(x)}")
         z: Any = self.b
@@ -100,8 +105,9 @@ class Layer(ScalarModule):
     """
 
     def __init__(self, nin: int, nout: int, nonlin: bool = True, rng: Rng = None) -> None:
-        generator = np.random.default_rng(rng)
-        self.neurons: list[Neuron] = [Neuron(nin, nonlin, generator) for _ in range(nout)]
+        source = generator(rng)
+        width = range(whole("nout", nout))
+        self.neurons: list[Neuron] = [Neuron(nin, nonlin, source) for _ in width]
 
     def __call__(self, x: Sequence[Any]) -> Any:
         """The neurons' outputs as a list; the output itself if there is one neuron."""
@@ -143,11 +149,13 @@ class ScalarMLP(ScalarModule):
     def __init__(
         self, nin: int, nouts: Sequence[int], nonlin: bool = True, rng: Rng = None
     ) -> None:
-        generator = np.random.default_rng(rng)
-        sizes = [nin, *nouts]
-        last = len(nouts) - 1
+        source = generator(rng)
+        sizes = [nin, *sequence("nouts", nouts, write=f"write MLP({nin!r}, [4, 1])")]
+        if len(sizes) < 2:
+            raise ValueError("nouts must have a width for each layer, got []: write MLP(2, [4, 1])")
+        last = len(sizes) - 2
         self.layers: list[Layer] = [
-            Layer(sizes[i], sizes[i + 1], nonlin and i < last, generator) for i in range(len(nouts))
+            Layer(sizes[i], sizes[i + 1], nonlin and i < last, source) for i in range(last + 1)
         ]
 
     def __call__(self, x: Sequence[Any]) -> Any:

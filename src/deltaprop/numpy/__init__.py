@@ -26,6 +26,7 @@ from ..calculus.indexing import *  # noqa: F403
 from ..calculus.reductions import *  # noqa: F403
 from ..calculus.samples import *  # noqa: F403
 from ..calculus.shaping import *  # noqa: F403
+from ..habits import lacking as _lacking
 from ..value import Value as _Value
 from . import fft as fft
 from . import linalg as linalg
@@ -67,7 +68,7 @@ if not _t.TYPE_CHECKING:  # type checkers know every name, and report any other
                 f"deltaprop.numpy has no {name} (no derivative rule): use numpy.{name} on "
                 "constants, or define {name} with deltaprop.custom_gradient"
             )
-        raise AttributeError(f"deltaprop.numpy has no {name}")
+        raise _lacking(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -20,6 +20,8 @@ from ..calculus.elementwise import kept
 from ..calculus.shaping import astype
 from ..graph import Elementwise, Node, Primitive, as_array, dtype_of, raw, shape_of
 from ..graph.domains import Domain
+from ..habits import unknown
+from ..options import brief
 from ..value import Value
 
 Function = Callable[..., Any]
@@ -64,11 +66,6 @@ def refused(name: str, key: str, value: Any) -> TypeError:
     return TypeError(f"{name}() takes no {key}=, got {given}: {way}")
 
 
-def unknown(name: str, key: str, names: Sequence[str]) -> TypeError:
-    """Return the error for an argument that neither function has."""
-    return TypeError(f"{name}() has no argument {key!r}; its arguments are {', '.join(names)}")
-
-
 def is_neutral(key: str, value: Any, default: Any = Parameter.empty) -> bool:
     """Return whether an argument has the same effect as its absence."""
     choices = (default, *_NEUTRAL.get(key, ()))
@@ -102,14 +99,25 @@ def public(name: str, function: Function, theirs: Any) -> Function:
                 if len(args) == 1 and not keywords:
                     return function(args[0])  # the most common call, in half the time
                 return function(*args, **keywords)
-            except TypeError:
-                if _fits(ours, args, keywords):
+            except (TypeError, ValueError, IndexError) as error:
+                if not isinstance(error, TypeError) or _fits(ours, args, keywords):
+                    if not hasattr(error, "__notes__"):
+                        given = [*map(shape_or_brief, args)]
+                        given += [f"{k}={shape_or_brief(x)}" for k, x in keywords.items()]
+                        error.add_note(f"This was {name}({', '.join(given)}). It takes {ours}.")
                     raise
         bound = _translated(name, ours, known, renamed, args, keywords)
         return function(*bound.args, **bound.kwargs)
 
     call.__module__, _, call.__qualname__ = name.rpartition(".")
     return call
+
+
+def shape_or_brief(x: Any) -> str:
+    """Return an array as its dtype and shape, anything else as the beginning of its repr."""
+    if isinstance(x, Node | np.ndarray):
+        return f"<{type(x).__name__} of {dtype_of(x)}, shape {shape_of(x)}>"
+    return brief(x)
 
 
 def arguments(*names: str, **defaults: Any) -> Signature:

@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .. import tree
+from ..habits import explained
 from ..options import chosen
 
 EPS = float(np.finfo(np.float64).eps)
@@ -45,6 +46,7 @@ class Slopes(NamedTuple):
     jump: np.ndarray
 
 
+@explained
 def finite_difference(
     f: Callable[[Any], Any],
     x: Any,

@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ..graph import raw
-from ..transforms import jvp, vjp
+from ..habits import explained
+from ..options import whole
+from ..transforms import checked, jvp, vjp
 from ..tree import flatten, paths, unflatten
 from ..value import constant
 from .diagnosis import Comparison, GradientError, report
@@ -21,6 +23,7 @@ MODES: Sequence[Literal["reverse", "forward"]] = ("reverse", "forward")
 ENTRIES, DIRECTIONS = (64, 4), (8, 4)
 
 
+@explained
 def check_grads(
     f: Callable[..., Any],
     *args: Any,
@@ -74,8 +77,12 @@ def check_grads(
     deltaprop.testing.diagnosis.GradientError: f by reverse mode: wrong derivative in args[0]
     ...
     """
-    if order < 1 or not modes or not set(modes) <= set(MODES):
-        raise ValueError(f"order is 1 or more, modes are among {MODES}; not {order}, {modes!r}")
+    checked(f, "check_grads")
+    whole("order", order)
+    if isinstance(modes, str) or not modes or not set(modes) <= set(MODES):
+        raise ValueError(f"modes must be a tuple of names among {MODES}, got {modes!r}")
+    if not args:
+        raise TypeError("check_grads takes the arguments of f too, got none: check_grads(f, x)")
     leaves, structure = flatten(args)
     names = paths(structure, "args")
     leaves = [raw(x) for x in leaves]

@@ -1,5 +1,8 @@
 """Training: `fit`, its callbacks and history, checkpoints, classes that are out of balance."""
 
+from typing import TYPE_CHECKING
+
+from ..habits import absent as _absent
 from .augmentation import Augmented as Augmented
 from .augmentation import Flip as Flip
 from .augmentation import Noise as Noise
@@ -24,6 +27,9 @@ __all__ = [
     "GradientFlow", "History", "Noise", "Rotate", "Run", "Shift", "balanced_weights", "fit",
     "gradient_flow", "load", "of_classes", "save",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = _absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..extras import extra
-from ..options import whole
+from ..options import generator, number, whole
 
 Transform: TypeAlias = "Callable[[Any, np.random.Generator], Any]"
 
@@ -98,7 +98,7 @@ class Rotate:
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.degrees <= 180:
+        if number("degrees", self.degrees) > 180:
             raise ValueError(f"degrees must be in [0, 180], not {self.degrees!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
@@ -149,7 +149,7 @@ class Flip:
     vertical: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.p <= 1:
+        if number("the probability p", self.p) > 1:
             raise ValueError(f"a probability is in [0, 1], not {self.p!r}")
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
@@ -182,8 +182,7 @@ class Noise:
     std: float = 0.05
 
     def __post_init__(self) -> None:
-        if not 0 <= self.std < np.inf:
-            raise ValueError(f"a standard deviation is not negative, but this is {self.std!r}")
+        number("the standard deviation", self.std)
 
     def __call__(self, images: Any, rng: np.random.Generator) -> Any:
         """Return the images with noise added."""
@@ -252,7 +251,7 @@ class Augmented:
             )
         self.transforms: tuple[Transform, ...] = tuple(transforms)
         self.batch_size: int = whole("batch_size", batch_size)
-        self.rng: np.random.Generator = np.random.default_rng(rng)
+        self.rng: np.random.Generator = generator(rng)
 
     def __len__(self) -> int:
         """Return the number of batches."""

@@ -138,7 +138,7 @@ class Stream:
             if not isinstance(item, tuple | list) or len(item) not in (2, 3):
                 raise TypeError(
                     f"the {self.what} must come in batches (X, Y) or (X, Y, weights), not "
-                    f"{type(item).__name__}"
+                    f"{type(item).__name__}: for arrays write a tuple, (X, Y)"
                 )
             # weights of a batch mean what they say: only the whole could be scaled to a mean
             yield [*Rows(item[:2], self.what).arrays, *map(as_array, item[2:])]

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..options import chosen
+from ..habits import explain
+from ..options import brief, chosen, number, whole
 from .run import Run
 
 
@@ -35,6 +36,9 @@ class Callback:
     >>> history.stopped, len(history) < 100
     ('good enough', True)
     """
+
+    def __init_subclass__(cls) -> None:
+        explain(cls)
 
     def on_train_begin(self, run: Run) -> None:
         """Called before the first epoch of a call of `fit`."""
@@ -81,14 +85,17 @@ class Best(Callback):
         mode: Literal["min", "max"] | None = None,
         min_delta: float = 0.0,
     ) -> None:
+        if not isinstance(monitor, str | None):
+            raise TypeError(f"monitor must be the name of a column, got {brief(monitor)}")
         if mode is None and monitor not in (None, "loss", "validation_loss"):
-            raise ValueError(f"is less or more of {monitor!r} better? Say mode='min' or mode='max'")
+            raise ValueError(
+                f"is less or more of {monitor!r} better? Say mode='min' or mode='max'. (The losses "
+                'are called "loss" and "validation_loss".)'
+            )
         if mode is not None:
             chosen("mode", mode, ("min", "max"))
-        if not min_delta >= 0:
-            raise ValueError(f"min_delta must not be negative, but is {min_delta!r}")
         self.monitor = monitor
-        self.min_delta = min_delta
+        self.min_delta: float = number("min_delta", min_delta)
         self.sign: float = -1.0 if mode == "max" else 1.0
         self.best: float = math.inf
         self.best_epoch: int = 0
@@ -178,9 +185,7 @@ class EarlyStopping(Best):
         restore: bool = True,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if patience < 1:
-            raise ValueError(f"patience must be at least 1 epoch, but is {patience!r}")
-        self.patience = patience
+        self.patience: int = whole("patience", patience)
         self.restore = restore
         self.weights: dict[str, np.ndarray] = {}
 

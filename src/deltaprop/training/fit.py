@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
 from typing import Any, Literal
+from warnings import warn
 
 import numpy as np
 
@@ -15,11 +16,12 @@ from ..compiler import TraceError
 from ..compiler import compile as compiled_function
 from ..graph import raw
 from ..graph.modes import no_grad
+from ..habits import explained
 from ..nn import Ensemble, Module
 from ..nn.losses import LossName, weighted
 from ..nn.losses import loss as loss_by_name
 from ..optim import Optimizer, Schedule, clip_grad_norm
-from ..options import chosen, whole
+from ..options import brief, chosen, generator, of_kind, sequence, whole
 from ..value import Value
 from .batches import Rows, Stream, source
 from .callbacks import Callback
@@ -28,9 +30,11 @@ from .history import History, known
 from .progress import Bar
 from .run import Run
 
+_DIVERGED = 1e6  # how many times its first value the loss may be
 _EVALUATED = 1024  # rows at a time, where no gradients are needed
 
 
+@partial(explained, write="fit(model, (X, Y), loss, optimizer, epochs=10)")
 def fit(
     model: Callable[..., Any],
     data: Any,
@@ -164,12 +168,13 @@ def fit(
             "give weights with the batches, (X, Y, weights)"
         )
     called = _in_order(callbacks, resume)
-    rng = np.random.default_rng(rng)
+    rng = generator(rng)
     run = Run(model, loss_by_name(loss), optimizer, schedule, epochs, rng, data, called, resume)
     judged = train if validation is None else source(validation, "validation data")
     prepare = partial(compiled_function, executor=executor) if compiled else lambda step: step
-    judge = Judge(run, judged, known(dict(metrics or {})), validation is not None, prepare)
+    judge = Judge(run, judged, known(metrics or {}), validation is not None, prepare)
     steps = Steps(run, train, batch_size, shuffle, schedule_per, clip_norm, prepare)
+    optimizer._told = True  # here the loss is watched
     try:
         _epochs(run, steps, judge, progress)
     except TraceError as error:
@@ -178,6 +183,7 @@ def fit(
             "compiled=False"
         ) from error
     finally:
+        optimizer._told = False
         run.evaluating()
     return run.history
 
@@ -185,23 +191,32 @@ def fit(
 def _fits(model: Any, optimizer: Any, schedule: Any) -> None:
     """Raise an error if model, optimiser and schedule do not belong together."""
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"the optimizer must be one of dp.optim, not {optimizer!r}")
+        raise TypeError(
+            f"the optimizer must be one of dp.optim, not {brief(optimizer)}: write "
+            "fit(model, data, loss, dp.optim.Adam(model.parameters()), epochs=10)"
+        )
+    if not callable(model):
+        raise TypeError(f"the model must be a Module or a function of X, not {brief(model)}")
+    if schedule is not None:
+        of_kind("the schedule", schedule, Schedule, "write dp.optim.StepDecay(optimizer, 10)")
     if schedule is not None and schedule.optimizer is not optimizer:
-        raise ValueError("the schedule belongs to another optimizer than the one that is given")
+        raise ValueError(
+            "the schedule belongs to another optimizer than the one that is given: make it of this"
+        )
     moved = {id(p) for p in optimizer.parameters}
     if isinstance(model, Module) and moved.isdisjoint(map(id, model.parameters())):
         raise ValueError(
             "the optimizer holds none of this model's parameters, so the model would not learn: "
-            "was the model re-created after the optimizer?"
+            "was the model "
+            "re-created after the optimizer? Make the optimizer of model.parameters()"
         )
 
 
 def _in_order(callbacks: Callback | Iterable[Callback], resume: bool) -> list[Callback]:
     """Return the callbacks, checkpoints last: they save what the other callbacks have done."""
-    found = [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
-    for callback in found:
-        if not isinstance(callback, Callback):
-            raise TypeError(f"callbacks must be instances of Callback, not {callback!r}")
+    alone = isinstance(callbacks, Callback)
+    write = "write [EarlyStopping(patience=5), ...], instances of Callback"
+    found = [callbacks] if alone else sequence("callbacks", callbacks, Callback, write)
     if resume and not any(isinstance(callback, Checkpoint) for callback in found):
         raise ValueError("resume=True needs a Checkpoint among the callbacks, to resume from")
     return sorted(found, key=lambda callback: isinstance(callback, Checkpoint))
@@ -210,7 +225,7 @@ def _in_order(callbacks: Callback | Iterable[Callback], resume: bool) -> list[Ca
 def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None:
     for callback in run.callbacks:
         callback.on_train_begin(run)
-    history = run.history
+    history, told = run.history, False
     with Bar(progress, run.epochs, run.epoch, steps.batches_per_epoch) as bar:
         while run.epoch < run.epochs and run.stopped is None:
             start = perf_counter()
@@ -223,6 +238,15 @@ def _epochs(run: Run, steps: Steps, judge: Judge, progress: bool | None) -> None
             if run.schedule is not None and steps.schedule_per == "epoch":
                 run.schedule.step(loss if validation_loss is None else validation_loss)
             history.loss.append(loss)
+            if loss > _DIVERGED * abs(history.loss[0]) and not told:
+                told = True
+                warn(
+                    f"the loss has grown from {history.loss[0]:.3g} to {loss:.3g} in epoch "
+                    f"{len(history)}: the training run diverges. Lower the learning rate "
+                    f"({rate:g}), or clip the gradients (clip_norm=1.0)",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
             if validation_loss is not None:
                 history.validation_loss.append(validation_loss)
             for name, metric in metrics.items():
@@ -293,8 +317,15 @@ def _forward(run: Run, X: Any, Y: Any, weights: Any) -> tuple[Any, Any]:
     """The prediction and the loss."""
     prediction = run.model(X)
     if weights is None:
-        return prediction, run.loss(prediction, Y)
-    return prediction, weighted(run.loss, prediction, Y, weights)
+        loss = run.loss(prediction, Y)
+    else:
+        loss = weighted(run.loss, prediction, Y, weights)
+    if not isinstance(loss, Value):
+        raise TypeError(
+            f"the loss must be a Value, computed from what the model returns, got {brief(loss)}: "
+            "compute with the prediction itself, without .item(), .numpy() and .data"
+        )
+    return prediction, loss
 
 
 # The run is an argument, bound by `partial`: through it `compile` sees each module's generators.

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
+
+from ..habits import foreign
+from ..options import of_kind
+from ..tables import cell, html
 
 _OWN = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """A plain record with one entry for each epoch; ``history["loss"]`` is a column by name.
 
@@ -50,6 +56,20 @@ class History:
 
     def __len__(self) -> int:
         return len(self.loss)
+
+    def __repr__(self) -> str:
+        columns = {"loss": self.loss, "validation_loss": self.validation_loss, **self.metrics}
+        ends = [f"{name} {cell(x[0])} -> {cell(x[-1])}" for name, x in columns.items() if x]
+        ended = [f"stopped: {self.stopped}"] if self.stopped else []
+        return f"History({', '.join([f'epochs={len(self)}', *ends, *ended])})"
+
+    def _repr_html_(self) -> str:
+        """Return the first and the last epochs as a table."""
+        columns = self.to_dict()
+        rows: list[Any] = [*zip_longest(*columns.values())]
+        if len(rows) > 10:
+            rows = [*rows[:3], ["..."] * len(columns), *rows[-6:]]
+        return html(f"{self!r}", [*columns], rows)
 
     def check(self) -> None:
         """Raise a ValueError unless the columns are lists of numbers (metrics: of anything)."""
@@ -94,8 +114,13 @@ class History:
         return plot_history(self, path)
 
 
-def known(metrics: dict[str, Any]) -> dict[str, Any]:
+foreign(History, {"history": "it is the history itself: history.loss, history.to_dict()",
+                  "val_loss": "write history.validation_loss"})  # fmt: skip
+
+
+def known(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metrics; raise an error unless they have free names and can be called."""
+    of_kind("metrics", metrics, Mapping, 'write {"accuracy": function of (target, prediction)}')
     for name, metric in metrics.items():
         if name in _OWN:
             raise ValueError(f"a metric cannot be named {name!r}: the history's own are {_OWN}")

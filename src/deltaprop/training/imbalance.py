@@ -7,10 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..options import brief
+
 
 def classes_of(target: Any) -> np.ndarray:
     """Return each row's class, (N,), from class numbers, a column of 0 and 1, or one-hot rows."""
     target = np.asarray(target)
+    if target.dtype.kind == "f" and np.any(target % 1):
+        raise ValueError(
+            f"classes must be whole numbers or one-hot rows, got numbers such as "
+            f"{target[target % 1 != 0].flat[0]:.6g}: weights and metrics of classes are for classes"
+        )
     if target.ndim == 2 and target.shape[1] > 1:
         return target.argmax(1)
     if target.ndim > 2:
@@ -100,6 +107,9 @@ def of_classes(metric: Callable[[Any, Any], Any], threshold: float = 0.0) -> Any
     >>> share_right(np.array([0, 1]), np.array([[2.0, -1.0], [0.5, 0.0]]))
     0.5
     """
+
+    if not callable(metric):
+        raise TypeError(f"of_classes takes a function of (true, predicted), not {brief(metric)}")
 
     def judged(target: Any, prediction: Any) -> Any:
         single = prediction.ndim == 1 or prediction.shape[1] == 1

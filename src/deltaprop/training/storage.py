@@ -11,14 +11,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..extras import extra
 from ..files import replacing
+from ..habits import explained
 from ..nn import Module
+from ..options import of_kind
 
+M = TypeVar("M", bound=Module)
 _FORMAT = "1"
 _HEADER = 100_000_000  # bytes: what safetensors reads
 
@@ -34,7 +37,7 @@ class CheckpointError(ValueError):
     ...     dp.training.load(dp.nn.MLP([1, 1]), file.name)
     Traceback (most recent call last):
         ...
-    deltaprop.training.storage.CheckpointError: ... is no whole safetensors file of ours: ...
+    deltaprop.training.storage.CheckpointError: ... is no whole safetensors file of ours ...
     """
 
 
@@ -75,14 +78,17 @@ def read(path: Path) -> dict[str, Any]:
     """
     library = _safetensors()
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"there is no file {path} (the current folder is {Path.cwd()})")
     path.open("rb").close()  # errors of the system are no sign of damage
     try:
         with library.safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # an AttributeError of NumPy's for 8-bit floats, ...
-        raise CheckpointError(f"{path} is no whole safetensors file of ours: {error}") from error
+        raise CheckpointError(
+            f"{path} is no whole safetensors file of ours ({error}): give a file that save or "
+            "Checkpoint wrote; dp.torch.load_state_dict takes what torch.load gives"
+        ) from error
     if not {"deltaprop", "state", "sha256"} <= metadata.keys():
         raise CheckpointError(
             f"{path} was not written by deltaprop: to take the weights of another's file, give "
@@ -166,6 +172,7 @@ def _digest(state: str, tensors: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+@explained
 def save(model: Module, path: str | os.PathLike[str]) -> None:
     """Write the parameters and buffers of a module to a safetensors file, under their names.
 
@@ -192,20 +199,27 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     >>> model, other = dp.nn.MLP([2, 3, 1], rng=0), dp.nn.MLP([2, 3, 1], rng=1)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     dp.training.save(model, f"{folder}/model.safetensors")
-    ...     dp.training.load(other, f"{folder}/model.safetensors")
+    ...     loaded = dp.training.load(other, f"{folder}/model.safetensors")
     >>> bool((other.layers[0].weight.numpy() == model.layers[0].weight.numpy()).all())
     True
     """
+    of_kind("the model", model, Module, "write save(model, path)")
     write(Path(path), model.state_dict())
 
 
-def load(model: Module, path: str | os.PathLike[str]) -> None:
+@explained
+def load(model: M, path: str | os.PathLike[str]) -> M:
     """Set the parameters and buffers of a module from a file that `save` or `Checkpoint` wrote.
 
     Parameters
     ----------
     model : Module
     path : str or path
+
+    Returns
+    -------
+    Module
+        The model that was given.
 
     Raises
     ------
@@ -224,10 +238,12 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
     >>> file = f"{folder.name}/model.safetensors"
     >>> dp.training.save(model, file)
     >>> dp.training.load(other, file)
+    MLP([2, 1], activation='identity', output='identity')
     >>> bool((other.layers[0].weight.numpy() == model.layers[0].weight.numpy()).all())
     True
     >>> folder.cleanup()
     """
+    of_kind("the model", model, Module, "write load(model, path)")
     path = Path(path)
     tree = read(path)
     weights = tree["model"] if isinstance(tree.get("model"), dict) else tree
@@ -237,3 +253,4 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
         model.load_state_dict(weights)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    return model

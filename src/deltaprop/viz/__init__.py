@@ -1,5 +1,8 @@
 """Drawings of graphs (`draw`), pages that play backpropagation (`play`), and plots."""
 
+from typing import TYPE_CHECKING
+
+from ..habits import absent as _absent
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .player import play as play
@@ -13,6 +16,9 @@ __all__ = [
     "Drawing", "draw", "play", "plot_confusion_matrix", "plot_decision_boundary", "plot_deltas",
     "plot_gradient_flow", "plot_history",
 ]  # fmt: skip
+
+if not TYPE_CHECKING:  # type checkers know every name, and report any other
+    __getattr__ = _absent(__name__)
 
 
 def __dir__() -> list[str]:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ..files import replacing
 from ..graph import Node
 from ..graph.node import variable_of
+from ..habits import explained
+from ..options import brief, whole
 from .layout import GAP_X, layered
 from .picture import Box, Picture
 
@@ -27,6 +30,7 @@ def asset(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
 
 
+@explained
 def draw(
     value: Node,
     depth: int | None = None,
@@ -74,7 +78,9 @@ def draw(
     └─ a (above)
     """
     if not isinstance(value, Node):
-        raise TypeError(f"draw takes a Value, not {type(value).__name__}")
+        raise TypeError(f"draw takes a Value, not {brief(value)}: write draw(loss)")
+    if depth is not None:
+        whole("depth", depth, 0)
     return Drawing(Picture(value, at=at, depth=depth, model=model, fold=fold, open=open))
 
 
@@ -105,7 +111,8 @@ class Drawing:
 
     def save(self, path: str | Path) -> None:
         """Write the SVG to a file."""
-        Path(path).write_text(self.svg, encoding="utf-8")
+        with replacing(Path(path)) as file:
+            file.write(self.svg.encode())
 
     def __str__(self) -> str:
         return "\n".join(_tree(self.picture.boxes))

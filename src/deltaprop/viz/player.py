@@ -25,6 +25,7 @@ from ..graph import Bilinear, Custom, Elementwise, Linear, Masked, Node, raw
 from ..graph.cotangent import ZERO, Scattered, is_excess, materialize
 from ..graph.modes import Mode
 from ..graph.node import variable_of
+from ..habits import explained
 from ..value import Value
 from .cards import Card, cards
 from .drawing import asset, plain, svg
@@ -39,6 +40,7 @@ _LONG = 9  # operations: a longer formula is not
 Step = dict[str, Any]
 
 
+@explained
 def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> Page:
     """Write a page that plays the forward pass and the backward pass, node by node.
 
@@ -89,7 +91,9 @@ def play(loss: Value, path: str | Path = "backprop.html", model: Any = None) -> 
 
 def _check(loss: Any) -> None:
     if not isinstance(loss, Value):
-        raise TypeError(f"play takes the loss, a Value, not {type(loss).__name__}")
+        raise TypeError(
+            f"play takes the loss, a Value, not {type(loss).__name__}: write play(loss, path)"
+        )
     if loss.op is None:
         raise ValueError("play takes a loss that was computed; this Value has no graph behind it")
     if loss.shape or np.iscomplexobj(loss._held):

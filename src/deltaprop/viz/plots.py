@@ -19,7 +19,9 @@ from ..deltas.comparison import LIMIT, Comparison
 from ..extras import extra
 from ..graph import raw
 from ..graph.modes import no_grad
+from ..habits import explained
 from ..nn.module import evaluation
+from ..options import of_kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,6 +75,7 @@ def _log_if_wide(panel: Any, curves: Sequence[Any]) -> None:
         panel.set_yscale("log")
 
 
+@explained
 def plot_history(
     history: Any, path: str | Path | None = None, *, axes: Axes | None = None
 ) -> Figure:
@@ -139,6 +142,7 @@ def _draw_curves(panel: Any, curves: Mapping[str, Any]) -> None:
     panel.legend(framealpha=0.75, edgecolor="none")
 
 
+@explained
 def plot_decision_boundary(
     model: Any,
     X: Any,
@@ -262,6 +266,7 @@ def _draw_regions(panel: Any, sides: Any, plane: Any) -> None:
             panel.contour(*sides, lead, [0], colors=BLACK, linewidths=0.9)
 
 
+@explained
 def plot_gradient_flow(
     flow: Mapping[str, Any],
     path: str | Path | None = None,
@@ -300,6 +305,7 @@ def plot_gradient_flow(
         dp.training.fit(model, data, "mse", optimizer, epochs=20, callbacks=[flow])
         plot_gradient_flow(flow["delta"], "flow.png", quantity="mean of |dE/dZ|")
     """
+    of_kind("flow", flow, Mapping, 'give GradientFlow()["delta"], recorded by fit')
     if not flow:
         raise ValueError("nothing to plot: the mapping of layers is empty")
     several = all(isinstance(part, Mapping) for part in flow.values())
@@ -347,6 +353,7 @@ def _beside(panel: Any, title: str) -> None:
                  loc="center left", bbox_to_anchor=(1, 0.5))  # fmt: skip
 
 
+@explained
 def plot_deltas(
     comparison: Comparison, path: str | Path | None = None, *, axes: Any = None
 ) -> Figure:
@@ -405,6 +412,7 @@ def plot_deltas(
     return _finished(figure, path, axes)
 
 
+@explained
 def plot_confusion_matrix(
     y_true: Any,
     y_pred: Any,

@@ -102,6 +102,7 @@ OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "nanstd": (lambda x: np.nanstd(x, 1), (X,)),
     "average": (lambda x: np.average(x, weights=np.abs(x)), (X,)),
     "sums of parts": (lambda x: np.add.reduceat(dp.stop_gradient(x), [0, 2]), (ROWS,)),
+    "a matrix of places behind a slice": (lambda x, i: x[:, np.stack([i, 4 - i])], (X, PLACES)),
     "arrays on both sides of a slice": (
         lambda x, i: np.expand_dims(x, 0)[i - i, :, i % 5],
         (X, PLACES),

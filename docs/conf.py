@@ -59,6 +59,7 @@ nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_render_markdown_format = "myst"
 nb_merge_streams = True
+nb_ipywidgets_js = {}  # nothing is fetched by a reader, also if ipywidgets is installed here
 nb_output_stderr = "warn"  # a stray warning of a cell is one of the build, and so an error
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist", "attrs_inline", "substitution"]
 myst_heading_anchors = 3

@@ -102,6 +102,9 @@ OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "nanstd": (lambda x: np.nanstd(x, 1), (X,)),
     "average": (lambda x: np.average(x, weights=np.abs(x)), (X,)),
     "sums of parts": (lambda x: np.add.reduceat(dp.stop_gradient(x), [0, 2]), (ROWS,)),
+    "a place beside places": (lambda x, i: x[i[0] % 4, i] * x[i[1] % 4, i[:, None]], (X, PLACES)),
+    "a new axis and a place": (lambda x, i: x[None, ..., i] + x[..., None, i], (X, PLACES)),
+    "a place before the rest": (lambda x, i: x[i % 4, ..., None], (X, PLACES)),
     "a matrix of places behind a slice": (lambda x, i: x[:, np.stack([i, 4 - i])], (X, PLACES)),
     "arrays on both sides of a slice": (
         lambda x, i: np.expand_dims(x, 0)[i - i, :, i % 5],
@@ -406,6 +409,33 @@ def test_each_sample_can_train_variables_of_its_own() -> None:
 
     is_the_loop(trained, ROWS)
     is_the_loop(stepped, ROWS)
+
+
+def test_what_is_the_same_for_all_takes_places_of_each() -> None:
+    is_the_loop(lambda a, i: a[i] * a[i[0]], ROWS[0], PLACES, axes=(None, 0))
+    is_the_loop(lambda a, i: a[:, i], X[0], PLACES, axes=(None, 0))
+
+
+def test_numbers_stay_numbers_beside_narrow_arrays() -> None:
+    ones = np.ones(2, np.float32)
+    is_the_loop(lambda x: dp.vjp(lambda x: x * ones, x)[0], ROWS[:, 0])
+    is_the_loop(lambda x: dp.jvp(lambda x: ones / (x + 9), (x,), (1.0,)), ROWS[:, 0])
+
+
+def test_the_batch_of_a_batch_crosses_along_its_own_axis() -> None:
+    given = np.moveaxis(X, 0, 1)
+    is_the_loop(lambda x: dp.jacobian(dp.vmap(np.cumsum, 1, 1))(x), given)
+    found = dp.jacobian(lambda x: dp.vmap(np.tanh, 1, -1)(x))(ROWS)
+    slopes = np.einsum("ij,jk,il->jikl", 1 - np.tanh(ROWS) ** 2, np.eye(5), np.eye(3))
+    np.testing.assert_allclose(np.moveaxis(found, 1, 0), np.moveaxis(slopes, (2, 3), (3, 2)))
+
+
+def test_checks_look_at_each_sample() -> None:
+    weights = np.array([[1.0, 2.0], [1.0, -1.0]])
+    with pytest.raises(ZeroDivisionError, match="sum to zero"):
+        dp.vmap(lambda w: np.average(np.ones(2), weights=w))(weights)
+    with pytest.raises(TypeError, match="vmap takes a function"):
+        dp.vmap(3.0)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("chunk_size", [None, 1, 2, 3])

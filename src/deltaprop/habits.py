@@ -97,10 +97,11 @@ def lacking(module: str, name: str) -> Exception:
 class Foreign:
     """An attribute that objects of other libraries have: an error that says what to write."""
 
-    __objclass__ = object  # so that help() leaves it out
-
     def __init__(self, name: str, instead: str) -> None:
         self.name, self.instead, self.__doc__ = name, instead, None
+
+    def __repr__(self) -> str:  # for help()
+        return f"<not here: {self.instead}>"
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
         if owner is None:

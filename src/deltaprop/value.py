@@ -637,12 +637,20 @@ class Value(ArrayProtocols):
         if not shape:
             raise TypeError("reshape() needs a shape, got none: v.reshape(()) gives a scalar")
         lengths = shape[0] if len(shape) == 1 else shape
-        return shaping.reshape(self, lengths, order=order, copy=copy)
+        try:
+            return shaping.reshape(self, lengths, order=order, copy=copy)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"The lengths must be integers with the product {self.size}")
+            raise
 
     def transpose(self, *axes: Any) -> Value:
         """Return the Value with its axes in the given order (one tuple or numbers), or reversed."""
         order = axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes or None
-        return shaping.transpose(self, order)
+        try:
+            return shaping.transpose(self, order)
+        except (TypeError, ValueError) as error:
+            error.add_note(f"The axes must be 0 to {self.ndim - 1}, each once; got {order}")
+            raise
 
 
 for _name, _ufunc in BINARY.items():

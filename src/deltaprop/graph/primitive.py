@@ -211,7 +211,8 @@ class Primitive:
             try:
                 result = evaluate(*data, **params) if params else evaluate(*data)
             except TypeError as error:
-                error.add_note(f"This was {self} of {', '.join(map(repr, args))}")
+                given = ", ".join(map(repr, args))
+                error.add_note(f"This was {self} of {given}: it takes numbers, arrays and Values")
                 raise
             return result if leaf is None else leaf.leaf(result, constant=True)
         keeps: Any = None

@@ -322,7 +322,7 @@ def _converted(
                 (*kinds, *[None] * ufunc.nout), signature=chosen, casting=casting
             )
         except TypeError as error:
-            raise TypeError(f"{name}(): {error}") from None
+            raise TypeError(f"{name}(): {error}: take another dtype, or x.astype(dtype)") from None
     given = [astype(x, to, copy=False) for x, to in zip(xs, loops, strict=False)]
     return given, loops[len(xs) :]
 

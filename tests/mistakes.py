@@ -451,8 +451,6 @@ np.sin(v, v)
     TypeError: numpy.sin() cannot write a Value into an arr | write a Value into an array (out=, or +=
 np.sin(v, out=np.zeros(3))
     TypeError: numpy.sin() cannot write a Value into an arr | write a Value into an array (out=, or +=
-np.maximum(v)
-    TypeError: l arguments but 1 was given | maximum() takes from 2 to 3 positional a
 np.max(v, 0.0)
     TypeError: This was deltaprop.numpy.max( | It takes (
 np.einsum(v, v)
@@ -1754,7 +1752,7 @@ training.save(m, "nofolder/model.safetensors")
 training.save(m, ".")
     IsADirectoryError: got .
 training.save(m, None)
-    TypeError: not NoneType
+    TypeError: os.PathLike object
 training.save(m.state_dict(), "x.safetensors")
     TypeError: got dict {'layers.0.weight' | write save(model, path)
 training.save(m.parameters(), "x.safetensors")
@@ -1786,7 +1784,7 @@ training.EarlyStopping(monitor="val_loss")
 training.Checkpoint()
     TypeError: Checkpoint() missing 1 required positional a | write Checkpoint(folder, every=1, monito
 training.Checkpoint(m)
-    TypeError: not MLP
+    TypeError: os.PathLike object
 training.History()["x"]
     KeyError: loss"
 training.Augmented(X, Y)

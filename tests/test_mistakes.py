@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,17 @@ def test_names_of_others_hide_nothing() -> None:
     v = Value(1.0)
     assert not any(hasattr(v, name) for name in ("label", "to", "requires_grad"))
     assert {"label", "to", "cuda"}.isdisjoint(dir(v))
+
+
+def test_a_tree_that_can_be_called_is_a_tree() -> None:
+    @dataclass
+    class Line:
+        slope: Any
+
+        def __call__(self, x: Any) -> Any:
+            return self.slope * x
+
+    assert dp.grad(lambda line: dp.stop_gradient(line)(line.slope))(Line(3.0)).slope == 3.0
 
 
 # -- what is shown

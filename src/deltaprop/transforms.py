@@ -841,6 +841,6 @@ def stop_gradient(x: R) -> R:
     >>> dp.grad(lambda x: x * dp.stop_gradient(x))(3.0)
     3.0
     """
-    if callable(x):
+    if callable(x) and flatten(x)[1].kind is None:  # no tree that can be called
         raise TypeError(f"stop_gradient takes values, got {brief(x)}: write stop_gradient(f(x))")
     return tree_map(lambda leaf: leaf.detach() if isinstance(leaf, Value) else leaf, x)

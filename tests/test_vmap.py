@@ -130,6 +130,7 @@ OF_SAMPLES: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("name", OF_SAMPLES)
+@pytest.mark.filterwarnings("ignore:number returned")  # on raw data, on purpose
 def test_functions_of_a_sample(name: str) -> None:
     f, xs = OF_SAMPLES[name]
     is_the_loop_with_derivatives(f, *xs, rtol=1e-7)
@@ -534,3 +535,17 @@ def test_random_expressions_against_jax() -> None:
     found: list[str] = []
     generate(5, 9, lambda f, xs: found.extend(mismatches(f, xs)), max_steps=5)
     assert not found, "\n".join(found)
+
+
+def test_a_sample_that_was_kept_is_an_error_once_the_batch_has_ended() -> None:
+    kept: list[Any] = []
+
+    def f(x: Any) -> Any:
+        kept.append(x)
+        return x
+
+    dp.vmap(f)(np.ones((3, 2)))
+    with pytest.raises(dp.BatchError, match="kept from inside"):
+        dp.grad(lambda w: dnp.sum(w), has_aux=False)(kept[0])
+    with pytest.raises(dp.BatchError, match="kept from inside"):
+        dp.vmap(lambda y: y * kept[0])(np.ones((4, 2)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .calculus import shaping
 from .graph import DATA, Node, as_array, copied, raw, shape_of
-from .graph.batches import Level, is_of
+from .graph.batches import Level, is_of, refuse_leaks
 from .graph.batching import Batching, Randomness, batch, unbatch
 from .habits import explained
 from .transforms import MUST_RETURN_NUMBERS, called, checked, checked_chunk, is_variable, named_of
@@ -105,7 +105,10 @@ def vmap(
             pairs = zip(leaves, axes, strict=True)
             part = [_part(x, axis, start, stop) if step < size else x for x, axis in pairs]
             with Batching(stop - start, randomness, drawn) as block:
-                pieces.append(_run(f, structure, part, axes, block.level, out_axes))
+                try:
+                    pieces.append(_run(f, structure, part, axes, block.level, out_axes))
+                finally:
+                    block.level.ended = True
         (results, shape, places), *_ = pieces
         for k, axis in enumerate(places if len(pieces) > 1 else ()):
             if axis is not None:
@@ -204,6 +207,7 @@ def _run(
                 f"vmap: out_axes is None for result {k}, but it differs between the samples: name "
                 "an axis"
             )
+        refuse_leaks(raw(y))
         if not is_variable(y):
             held = [raw(y)] if axis is None else [*leaves, *outputs[:k]]
             y = Value.leaf(raw(y), constant=True) if wrap else _own(raw(y), held)

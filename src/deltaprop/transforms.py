@@ -38,7 +38,7 @@ from .graph import (
     raw,
     shape_of,
 )
-from .graph.batches import BatchError, by_entry
+from .graph.batches import BatchError, by_entry, refuse_leaks
 from .graph.batching import Batching, unbatch
 from .graph.cotangent import as_gradient
 from .graph.domains import case
@@ -151,6 +151,8 @@ class Evaluation:
         A result that depends on an outer variable is a Value with its gradient. Any other result
         is plain data that the caller may change, or a constant if the arguments were Values.
         """
+        for x in leaves:
+            refuse_leaks(raw(x))
         if self.nested and not self.inner:
             outward = _outward(leaves, self.start)
         return [

@@ -46,12 +46,13 @@ class BatchError(TypeError):
 class Level:
     """One run of `vmap`: how many samples there are, and the serial number of its beginning."""
 
-    __slots__ = ("rank", "size", "start")
+    __slots__ = ("ended", "rank", "size", "start")
 
     def __init__(self, size: int, start: int) -> None:
         self.rank: int = next(_ranks)
         self.size: int = size
         self.start: int = start
+        self.ended = False
 
     def whole(self, x: Any) -> Any:
         """Return the data of all samples, the same for each if they are not batched."""
@@ -295,6 +296,15 @@ def refuse_samples(serial: int, data: Any) -> None:
         raise BatchError(
             f"vmap: {data!r} are written to a variable from outside the function, which has one "
             "number for all samples: return them, and write what vmap returns"
+        )
+
+
+def refuse_leaks(data: Any) -> None:
+    """Raise an error if results are samples of a batch that has ended."""
+    if isinstance(data, Batched) and data.level.ended:
+        raise BatchError(
+            f"vmap: {data!r} were kept from inside a function that vmap has run: return them from "
+            "the function"
         )
 
 

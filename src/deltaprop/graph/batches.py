@@ -256,7 +256,13 @@ def _ducks_in(x: Any) -> Iterator[Any]:
 
 def is_batched(x: Any) -> bool:
     """Return whether arguments or parameters contain batched data."""
-    return any(type(found) is Batched for found in _ducks_in(x))
+    kind = type(x)
+    if kind is tuple or kind is list or kind is dict:
+        for item in x.values() if kind is dict else x:  # noqa: SIM110 - any() takes three times as long
+            if is_batched(item):
+                return True
+        return False
+    return kind is Batched
 
 
 def top_of(x: Any) -> Level:

@@ -121,8 +121,9 @@ def _in_jax(trial: Trial) -> list[Any]:
 
     from ..testing.in_jax import in_jax
 
-    gradient = jax.grad(trial.loss(in_jax(trial.f)), trial.argnums)
-    return list(map(np.asarray, jax.jit(jax.vmap(gradient, trial.axes))(*trial.given)))
+    with jax.enable_x64(True):  # here alone: the setting is the whole process's
+        gradient = jax.grad(trial.loss(in_jax(trial.f)), trial.argnums)
+        return list(map(np.asarray, jax.jit(jax.vmap(gradient, trial.axes))(*trial.given)))
 
 
 # -- many of them -------------------------------------------------------------------------

@@ -283,13 +283,6 @@ def test_bad_input(call: Callable[[], Any], error: type[Exception], message: str
         call()
 
 
-def test_the_player_writes_no_wrong_formulas(tmp_path: Any) -> None:
-    mlp = nn.MLP([2, 3, 1], normalization="layer", rng=0)
-    loss = nn.mse(mlp([[0.0, 1.0], [1.0, 2.0]]), [[1.0], [0.0]])
-    with pytest.raises(ValueError, match="no formulas for normalised layers"):
-        dp.play(loss, tmp_path / "page.html", model=mlp)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("given", [np.float32, np.float64])
 def test_buffers_keep_the_layers_dtype(dtype: Any, given: Any) -> None:

@@ -13,8 +13,6 @@ import numpy as np
 
 from deltaprop.testing.expressions import Expression
 
-jax.config.update("jax_enable_x64", True)
-
 SPECIAL: dict[str, Callable[..., Any]] = {
     "gelu": partial(jax.nn.gelu, approximate=False),
     "norm": jnp.linalg.norm,

@@ -52,7 +52,7 @@ class Level:
         self.rank: int = next(_ranks)
         self.size: int = size
         self.start: int = start
-        self.ended = False
+        self.ended: bool = False
 
     def whole(self, x: Any) -> Any:
         """Return the data of all samples, the same for each if they are not batched."""

@@ -13,6 +13,7 @@ from .graph import DATA, Node, as_array, copied, raw, shape_of
 from .graph.batches import Level, is_of, refuse_leaks
 from .graph.batching import Batching, Randomness, batch, unbatch
 from .habits import explained
+from .options import is_integer
 from .transforms import MUST_RETURN_NUMBERS, called, checked, checked_chunk, is_variable, named_of
 from .tree import Structure, described, flatten, paths, unflatten
 from .value import Value
@@ -120,7 +121,7 @@ def vmap(
 
 def _axes(what: str, axes: Any, structure: Structure) -> list[int | None]:
     """Return an axis for each leaf, given one axis for a whole tree or one for each child."""
-    if axes is None or (isinstance(axes, int | np.integer) and not isinstance(axes, bool)):
+    if axes is None or is_integer(axes):
         return [None if axes is None else int(axes)] * len(paths(structure, ""))
     kind, keys = structure.kind or int, structure.keys
     children: Any = None

@@ -45,6 +45,17 @@ def by_name(
     return given if callable(given) else known[chosen(kind, given, known)]
 
 
+def is_integer(given: Any) -> bool:
+    """Return whether something is an integer, of Python or NumPy; truth values are not.
+
+    Examples
+    --------
+    >>> is_integer(3), is_integer(3.0), is_integer(True)
+    (True, False, False)
+    """
+    return isinstance(given, int | np.integer) and not isinstance(given, bool)
+
+
 def whole(what: str, given: Any, least: int = 1) -> int:
     """Return a whole number that is at least `least`.
 

@@ -18,6 +18,7 @@ from .data import shown
 from .graph import Node, is_array, raw
 from .graph.arrays import MASKED
 from .graph.modes import is_recording
+from .options import is_integer
 
 
 class LostGradient(TypeError):  # noqa: N818 - users see its base, TypeError
@@ -61,7 +62,7 @@ class ArrayProtocols(Node):
 
     def __index__(self) -> int:
         number = self._number("an index")
-        if not isinstance(number, int | np.integer) or isinstance(number, bool):
+        if not is_integer(number):
             raise TypeError(f"an index must be an integer, got {self!r}")
         return operator.index(number)
 

@@ -47,7 +47,7 @@ from .graph.modes import depth, is_recording, recording, running
 from .graph.node import _serial, parents, topological_order
 from .graph.reverse import sweep
 from .habits import explained
-from .options import brief
+from .options import brief, is_integer
 from .protocols import LostGradient
 from .tree import Structure, described, flatten, matched, paths, tree_map, unflatten
 from .value import Value
@@ -320,7 +320,7 @@ def _positions(argnums: Any, what: str) -> Positions:
     several = np.ndim(argnums) > 0 if not isinstance(argnums, set | dict) else True
     given = list(argnums) if several else [argnums]
     for i in given:
-        if isinstance(i, bool | np.bool) or not isinstance(i, int | np.integer):
+        if not is_integer(i):
             raise TypeError(
                 f"{what}: argnums must be the position of an argument or a sequence of positions, "
                 f"got {argnums!r}"
@@ -705,8 +705,7 @@ _LARGEST = 1 << 26  # bytes of an array that a pass carries
 
 def checked_chunk(chunk_size: Any) -> None:
     """Raise a ValueError unless `chunk_size` is a positive integer or None."""
-    whole = isinstance(chunk_size, int | np.integer) and not isinstance(chunk_size, bool)
-    if chunk_size is not None and not (whole and chunk_size > 0):
+    if chunk_size is not None and not (is_integer(chunk_size) and chunk_size > 0):
         raise ValueError(f"chunk_size must be a positive integer or None, got {chunk_size!r}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from ..options import by_name, generator
+from ..options import by_name, generator, is_integer
 
 Shape: TypeAlias = tuple[int, ...]
 # in quotes, as NumPy loads its random module on first use, which takes longer than this package
@@ -180,7 +180,7 @@ def orthogonal(shape: Shape, rng: Rng = None, dtype: Any = np.float64, gain: flo
 def _checked(shape: Any, dtype: Any) -> tuple[Shape, Any]:
     """A tuple of sizes and a dtype of real or complex numbers, or a TypeError."""
     sizes = tuple(shape) if isinstance(shape, tuple | list) else ()
-    whole = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in sizes)
+    whole = all(is_integer(n) for n in sizes)
     if not isinstance(shape, tuple | list) or not whole:
         raise TypeError(
             f"the shape must be a tuple of integers, such as (n_in, n_out), got {shape!r}: write "

@@ -13,13 +13,13 @@ from .sizes import SOURCE, code_lines, sizes
 # The most code lines that a part may have: see `python -m tests.sizes`. A row goes down with its
 # part; it goes up only in a commit that says why.
 ROWS = {
-    "core": 7_856, "graph": 2_578, "calculus": 2_474, "value": 1_066, "numpy": 777,
+    "core": 7_847, "graph": 2_566, "calculus": 2_474, "value": 1_069, "numpy": 777,
     "transforms": 961,
-    "engine": 2_941,
+    "engine": 2_923,
     "school": 3_180, "nn": 1_187, "optim": 460, "deltas": 343, "training": 1_190,
-    "annexes": 5_509, "functions": 1_335, "xla": 603, "testing": 1_071, "viz": 1_396,
+    "annexes": 5_511, "functions": 1_335, "xla": 605, "testing": 1_071, "viz": 1_396,
     "bridges": 1_104,
-    "everything": 19_486,
+    "everything": 19_461,
 }  # fmt: skip
 
 SLACK = 0.02  # how much a part may fall before its row must follow

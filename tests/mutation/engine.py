@@ -12,6 +12,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 from zlib import crc32
 
+from deltaprop.graph import arrays
+
 from .changes import CHANGES_OF_THE_ENGINE, Source, mutated
 from .mutants import Mutant, _numbered, _path, _recoded
 
@@ -19,6 +21,8 @@ MODULES = (
     "forms", "memory", "table", "walkers", "native", "boundary", "numpy_executor", "tiles", "lanes",
     "passes", "program", "compiled",
 )  # fmt: skip
+# what the program's own functions call, and batches too
+SHARED = (arrays.ducks_in, arrays.mapped)
 # what only people read, or how long something takes
 OTHERS = {
     "numpy_executor.listing", "boundary.input_names", "program.listed", "program._text",
@@ -40,6 +44,8 @@ def engine(names: Sequence[str] = MODULES, share: int = 1) -> list[Mutant]:
             continue  # the walker in C was not built
         for function in functions_of(module):
             found += _of_function(function)
+    for function in SHARED if "program" in names else ():
+        found += _of_function(function)
     return [m for m in _numbered(found) if crc32(m.name.encode()) % share == 0]
 
 

@@ -16,7 +16,7 @@ _REASONS: dict[str, list[str]] = {
         "batches.Batched.__array_function__: if function in _ALONG and is_of(args[0], level): given = signature(... -> pass",
     ],
     "parameters of other operations contain no data": [
-        "batches.run: op.reads_params and next(_ducks_in(params), None) is not None -> next(_ducks_in(params), None) is not None",
+        "batches.run: op.reads_params and next(ducks_in(params), None) is not None -> next(ducks_in(params), None) is not None",
     ],
     "there is one argument, which has the axes of the result": ["conj, word: stacked"],
 }

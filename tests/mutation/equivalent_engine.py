@@ -12,7 +12,7 @@ _REASONS: dict[str, list[str]] = {
     ],
     'only says which of two ways is taken, and both give the same numbers': [
         "forms._kind: real and y.dtype.kind in 'biufc' -> y.dtype.kind in 'biufc'",
-        'table.Made.__init__: if next(symbols_in((nested, call.params)), None) is None: self.gett... -> pass',
+        'table.Made.__init__: if next(ducks_in((nested, call.params)), None) is None: self.getter... -> pass',
         'table.Made.__init__: (nested, call.params) -> (call.params, nested)',
         'table.Table._reduce: function == np.maximum.reduce and len(x.shape) == 2 and (1 < x.shap... -> function == np.maximum.reduce',
         'table._chooses: ufunc is np.maximum or ufunc is np.minimum -> ufunc is np.maximum',
@@ -78,8 +78,8 @@ _REASONS: dict[str, list[str]] = {
         "program.flops: if getattr(call.function, 'moves', call.name in ('pack', 'part')): ... -> pass",
     ],
     'a slice holds no symbol: its bounds are integers': [
-        'program.symbols_in: (x.start, x.stop, x.step) -> (x.start, x.step, x.stop)',
-        'program.symbols_in: if isinstance(x, slice): yield from symbols_in((x.start, x.stop, x.... -> pass',
+        'arrays.ducks_in: (x.start, x.stop, x.step) -> (x.start, x.step, x.stop)',
+        'arrays.ducks_in: if isinstance(x, slice): yield from ducks_in((x.start, x.stop, x.step)) -> pass',
     ],
     'done twice, for a signal can break off only one of them': [
         'compiled.Replay._drawing: consume(starmap(call, drawn)) -> pass',

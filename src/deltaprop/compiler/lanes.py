@@ -16,7 +16,8 @@ import numpy as np
 
 from ..calculus.elementwise import add, power
 from ..graph import REGISTRY, Elementwise, as_number
-from .program import Call, Program, Variable, symbols_in
+from ..graph.arrays import ducks_in
+from .program import Call, Program, Variable
 
 _FLOAT = np.dtype(float)
 # the operations that NumPy takes for arrays to these powers
@@ -33,7 +34,7 @@ def lanes(program: Program) -> Program:
     if len(inside) < _FEWEST:
         return program
     made = {call.result for call in inside}
-    outer = [x for call in after for x in call.reads] + list(symbols_in(program.outputs))
+    outer = [x for call in after for x in call.reads] + list(ducks_in(program.outputs))
     wanted = list(dict.fromkeys(x for x in outer if x in made))
     inputs = list(dict.fromkeys(x for call in inside for x in call.reads if x not in made))
     vector = Vector(inside, inputs, wanted)

@@ -19,10 +19,11 @@ from ..calculus.activations import SQRT_HALF
 from ..calculus.linalg import _without
 from ..calculus.special import SQRT_PI
 from ..graph import REGISTRY, DuckArray, Primitive
+from ..graph.arrays import ducks_in, mapped
 from ..graph.modes import Mode
 from ..graph.node import MODE
 from .lanes import Vector, entry, scalar_entry
-from .program import Call, mapped, symbols_in
+from .program import Call
 
 special = jax.scipy.special
 _SPACES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
@@ -88,7 +89,7 @@ class Lowered(DuckArray):
             raise lacks(function.__name__)
         if function in _TRIANGLES:
             kwargs = {**kwargs, "symmetrize_input": False}
-        strong = [x.dtype for x in symbols_in((args, kwargs)) if not x.number]
+        strong = [x.dtype for x in ducks_in((args, kwargs)) if not x.number]
         args, kwargs = (
             mapped(x, lambda s: _settled(s, strong) if s.number else s.array)
             for x in (args, kwargs)
@@ -176,7 +177,7 @@ class Lowering(Mode):
         self.faults: list[tuple[str, Any]] = []
 
     def record(self, entered: Any, primitive: Primitive, args: Any, params: Any) -> Any:  # noqa: ARG002
-        if next(symbols_in((tuple(args), params)), None) is None:
+        if next(ducks_in((tuple(args), params)), None) is None:
             return primitive.apply(args, params)
         return applied(primitive, args, params)
 
@@ -209,7 +210,7 @@ def _index(index: Any, shape: tuple[int, ...]) -> Any:
     """An index in JAX's terms; recorded positions in it are checked when the program has run."""
     entries = index if isinstance(index, tuple) else (index,)
     entries = tuple([np.asarray(i) if isinstance(i, list) else i for i in entries])
-    if next(symbols_in(entries), None) is None:
+    if next(ducks_in(entries), None) is None:
         return entries
     wide = [i for i in entries if i is not None and i is not Ellipsis]
     missing = len(shape) - sum([_width(i) for i in wide])

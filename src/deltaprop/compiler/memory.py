@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.arrays import ducks_in
 from .forms import kind, shows, succeeds
 from .lanes import entry, scalar_entry
-from .program import Call, Program, Variable, run, symbols_in
+from .program import Call, Program, Variable, run
 from .tiles import Region
 
 _ALIGNMENT = 64
@@ -178,7 +179,7 @@ class Memory:
                     last[root] = i
             for root in self._holds.get(call.result, ()):
                 last[root] = len(program.calls)  # as long as the tuple, whoever reads that
-        for x in symbols_in(program.outputs):
+        for x in ducks_in(program.outputs):
             for root in self.roots(x):
                 last[root] = len(program.calls)
         return last

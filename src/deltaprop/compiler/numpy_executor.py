@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import shape_of
+from ..graph.arrays import ducks_in
 from .boundary import Runners, fetches, input_names, results, stores
 from .forms import shows
 from .memory import Memory, View, part_of
 from .passes import dead_code, optimised
-from .program import Call, Program, Variable, alias, flops, listed, symbols_in
+from .program import Call, Program, Variable, alias, flops, listed
 from .recording import Place, Recorded
 from .table import Table
 from .tiles import Region, are_shared, regions
@@ -106,7 +107,7 @@ class Plan:
         self.table: Table = Table(self.memory, self.program.calls, self.regions, self.shared)
         self.whole: dict[Variable, Any] = {}
         targets = {x: self._target(x) for x in self.program.inputs if elsewhere.get(x) is None}
-        fresh = {x for x in symbols_in(self.results) if x in elsewhere}
+        fresh = {x for x in ducks_in(self.results) if x in elsewhere}
         self.fresh: set[Variable] = fresh.difference(self.program.inputs)
         self.ends: tuple[Any, ...] = (
             fetches(recorded, targets, self.homes),
@@ -137,7 +138,7 @@ class Plan:
         for leaf in self.leaves:
             if leaf.before is not None and isinstance(leaf.output, Variable):
                 homes.setdefault(leaf.output, leaf.before)
-        gradients = [*symbols_in([x.output for x in self.leaves if x.place.name == "_grad"])]
+        gradients = [*ducks_in([x.output for x in self.leaves if x.place.name == "_grad"])]
         self.regions: list[Region] = regions(program)
         self.shared: bool = bool(self.regions) and are_shared(self.regions, program)
         self.memory: Memory = Memory(program, elsewhere, homes, self.regions, gradients)
@@ -148,12 +149,12 @@ class Plan:
         inputs = self.program.inputs
         pointed = {*inputs} - {x for place, x in recorded.reads if place.name == "_grad"}
         made = {c.result: c for c in self.program.calls}
-        origins = Counter(_origin(x, made) for x in symbols_in(self.program.outputs))
+        origins = Counter(_origin(x, made) for x in ducks_in(self.program.outputs))
         for x in inputs:
             lies = x.dense or (not x.boxed and _is_reversed(x))
             if x in pointed and x not in elsewhere and x.shape and x.nbytes > _SMALL and lies:
                 elsewhere[x] = None
-        for y in symbols_in(self.results):
+        for y in ducks_in(self.results):
             alone = origins[y] == 1 and y in made and _origin(y, made) is y
             if alone and not y.boxed and y.shape and y.nbytes > _SMALL:
                 elsewhere[y] = None

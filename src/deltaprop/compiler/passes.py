@@ -9,8 +9,9 @@ import numpy as np
 
 from ..calculus.elementwise import maximum, minimum, power
 from ..graph import REGISTRY, Elementwise
+from ..graph.arrays import ducks_in
 from .lanes import POWERS, lanes
-from .program import Call, Program, Variable, alias, is_draw, rewritten, symbols_in
+from .program import Call, Program, Variable, alias, is_draw, rewritten
 
 
 def dead_code(program: Program) -> Program:
@@ -20,7 +21,7 @@ def dead_code(program: Program) -> Program:
 
 def without_dead_code(program: Program) -> tuple[Program, set[Variable]]:
     """The program without the calls whose results nobody needs; and all that is needed."""
-    needed: set[Variable] = set(symbols_in(program.outputs))
+    needed: set[Variable] = set(ducks_in(program.outputs))
     kept: list[Call] = []
     for call in reversed(program.calls):
         if call.effect or call.result in needed:

@@ -7,13 +7,14 @@ and constants and gives a symbol. Nothing here knows how it is executed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..graph import DuckArray, as_number
+from ..graph.arrays import mapped
 
 _FLOAT = np.dtype(float)
 
@@ -210,38 +211,6 @@ def rewritten(call: Call, known: Mapping[Any, Any]) -> Call:
     return Call(
         call.function, args, params, call.result, call.item, call.effect, reads, call.recompute_id
     )
-
-
-def symbols_in(x: Any) -> Iterator[Any]:
-    """The symbols in nested containers, slices included."""
-    if isinstance(x, DuckArray):
-        yield x
-    elif isinstance(x, (tuple, list)):
-        for item in x:
-            yield from symbols_in(item)
-    elif isinstance(x, dict):
-        yield from symbols_in(tuple(x.values()))
-    elif isinstance(x, slice):
-        yield from symbols_in((x.start, x.stop, x.step))
-
-
-def mapped(x: Any, change: Callable[[Any], Any], wanted: type = DuckArray) -> Any:
-    """The containers `x` with `change` applied to the symbols (or whatever is wanted) in them."""
-    kind = type(x)
-    if kind is tuple:
-        return tuple([mapped(item, change, wanted) for item in x])
-    if isinstance(x, wanted):
-        return change(x)
-    if kind is float or kind is int or kind is np.ndarray:
-        return x
-    if isinstance(x, (tuple, list)):
-        items = [mapped(item, change, wanted) for item in x]
-        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
-    if isinstance(x, dict):
-        return {key: mapped(item, change, wanted) for key, item in x.items()}
-    if isinstance(x, slice):
-        return slice(*[mapped(i, change, wanted) for i in (x.start, x.stop, x.step)])
-    return x
 
 
 def substituted(x: Any, known: Mapping[Any, Any]) -> Any:

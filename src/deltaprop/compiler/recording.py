@@ -23,6 +23,7 @@ import numpy as np
 
 from ..data import shown
 from ..graph import Elementwise, Node, Primitive, as_number, gathered, narrow, raw
+from ..graph.arrays import ducks_in
 from ..graph.batches import Batched, is_batched
 from ..graph.modes import Mode
 from ..graph.node import LARGE, TO_COME, Extra, _serial, is_mutable
@@ -32,7 +33,7 @@ from ..graph.scalars import as_scalar, remember
 from ..tree import Structure, flatten, unflatten
 from ..value import Value
 from .passes import without_dead_code
-from .program import Call, Program, Variable, alias, run, symbols_in
+from .program import Call, Program, Variable, alias, run
 from .randomness import Watch
 from .traced import (
     SHAPED,
@@ -239,7 +240,7 @@ class Trace(Mode, Outside):
                 batched = batched or kind is Batched
         if batched or (primitive.reads_params and is_batched(params)):
             return primitive.apply(args, params)  # which asks for operations on all samples
-        if known and next(symbols_in((data, params)), None) is None:
+        if known and next(ducks_in((data, params)), None) is None:
             return primitive.apply(args, params)
         floats = floats and isinstance(primitive, Elementwise)
         if floats and slots and variable and primitive.smooth and len(data) < 3:
@@ -304,12 +305,12 @@ class Trace(Mode, Outside):
             elif isinstance(x, Node):
                 raise refused(f"{name} of data and a Value", "Use the one of deltaprop.numpy")
             else:
-                given.extend(symbols_in(x))
+                given.extend(ducks_in(x))
                 data.append(values(x))
                 x = variables(x)
             safe.append(x)
         if params:
-            given += symbols_in(params)
+            given += ducks_in(params)
         for x in given:
             if x in self.aliases:
                 self.current(x)

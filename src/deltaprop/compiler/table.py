@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..graph import as_number
+from ..graph.arrays import ducks_in
 from ..graph.cotangent import adds_by_product, ones
 from .forms import REDUCTIONS, SUM_TO, kind, ufunc_of
 from .memory import Memory, View
-from .program import Call, Variable, is_draw, substituted, symbols_in
+from .program import Call, Variable, is_draw, substituted
 from .tiles import Region, scratch_places, tile_shape
 from .traced import UnfitError
 
@@ -335,7 +336,7 @@ class Made:
         self.known: Any = known
         nested = [x for x in call.args if not isinstance(x, Variable)]
         self.getters: Any = None
-        if next(symbols_in((nested, call.params)), None) is None:
+        if next(ducks_in((nested, call.params)), None) is None:
             self.getters = [known[x] if isinstance(x, Variable) else fixed(x) for x in call.args]
 
     def __call__(self) -> None:

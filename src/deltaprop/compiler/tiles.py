@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.arrays import ducks_in
 from .forms import kind
-from .program import Call, Program, Variable, flops, symbols_in
+from .program import Call, Program, Variable, flops
 from .turns import beside, threads
 
 _CACHE = 1 << 19  # bytes of a tile in all arrays: about half of a core's own cache
@@ -96,7 +97,7 @@ def scratch_places(region: Region) -> tuple[dict[Variable, int], list[Any]]:
 def _region(calls: Sequence[Call], program: Program) -> Region:
     mine = set(calls)
     others = {x for call in program.calls if call not in mine for x in call.reads}
-    needed = others.union(symbols_in(program.outputs))
+    needed = others.union(ducks_in(program.outputs))
     rows = {x for call in calls for x in call.reads if x.shape and x.size < call.result.size}
     return Region(tuple(calls), {call.result for call in calls} - needed, rows)
 

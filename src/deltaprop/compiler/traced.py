@@ -13,11 +13,11 @@ import numpy as np
 from ..calculus import indexing, shaping
 from ..data import shown
 from ..graph import REGISTRY, Node, as_number
-from ..graph.arrays import BINARY
+from ..graph.arrays import BINARY, ducks_in, mapped
 from ..graph.batches import Batched
 from ..graph.modes import caller
 from ..graph.node import absent
-from .program import NO_PARAMS, Call, Variable, mapped, run, symbols_in
+from .program import NO_PARAMS, Call, Variable, run
 from .turns import change
 
 # answered from shapes and dtypes alone
@@ -166,7 +166,7 @@ class Traced(Variable):
         emit(check, args, {}, effect=always)
 
     def __getitem__(self, index: Any) -> Any:
-        if any(i.dtype.kind == "b" and i.shape for i in symbols_in(index)):
+        if any(i.dtype.kind == "b" and i.shape for i in ducks_in(index)):
             raise refused("an array is indexed with recorded truth values", SHAPED)
         return indexing.getitem(self, index)
 
@@ -320,7 +320,7 @@ def guard() -> None:
 def emit(function: Any, args: Any, params: dict[str, Any], **how: Any) -> Any:
     """Note a call in the recording that its arguments belong to."""
     known = args and isinstance(args[0], Traced)
-    first = args[0] if known else next(symbols_in((args, params)))
+    first = args[0] if known else next(ducks_in((args, params)))
     return _live(first._trace).emit(function, args, params, **how)
 
 
@@ -341,7 +341,7 @@ def _live(trace: Any) -> Any:
 
 def foreign(function: Any, args: Any, params: dict[str, Any]) -> Any:
     """As `emit`, of a function that may do anything: it must give data, and write nowhere."""
-    trace = next(symbols_in((args, params)))._trace
+    trace = next(ducks_in((args, params)))._trace
     if trace.thread == get_ident() and function not in UNSHAPED:
         name = getattr(function, "__name__", function)
         data = values(args), values(params)

@@ -25,13 +25,14 @@ import jax
 import numpy as np
 
 from ..graph import copied
+from ..graph.arrays import ducks_in
 from ..graph.node import is_mutable
 from ..tree import Structure
 from .boundary import Boundary, Runners, fetches, input_names, results, stores
 from .lanes import Vector, lanes
 from .lowering import Lowered, Lowering, lowered
 from .passes import PASSES, moves_little
-from .program import Call, Program, Variable, flops, is_draw, listed, substituted, symbols_in
+from .program import Call, Program, Variable, flops, is_draw, listed, substituted
 from .recording import Place, Recorded
 from .sharding import Layout
 from .table import Made
@@ -73,7 +74,7 @@ class Split:
                 self.after.append(call)
         self.before: list[Call] = [call for call in program.calls if call.result in early]
         known = {*program.inputs, *draws}
-        wanted = [*symbols_in(program.outputs), *[x for c in self.after for x in c.reads]]
+        wanted = [*ducks_in(program.outputs), *[x for c in self.after for x in c.reads]]
         self.wanted: list[Any] = [x for x in dict.fromkeys(wanted) if x not in known]
         needed = self._behind(self.wanted, known)
         self.inside: list[Call] = [call for call in program.calls if call.result in needed]
@@ -211,7 +212,7 @@ class _Replay:
         self.wanted = [[new[x] for x in xs] for xs in self.state]
         rest = self.made.difference(new.values())
         self.wanted += _together(x for x in split.wanted if x in rest)
-        uses = Counter(symbols_in([*outputs, *left.values()]))  # twice what is left
+        uses = Counter(ducks_in([*outputs, *left.values()]))  # twice what is left
         self.alone = {xs[0] for xs in self.wanted if len(xs) == 1 and uses[xs[0]] == 1}
         alone = (None, None, np.asarray)
         self.parts = [

@@ -6,7 +6,7 @@ has a shape and a dtype, but its numbers may be known only later, or be somewher
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -92,6 +92,38 @@ for _name, _ufunc in BINARY.items():
     setattr(DuckArray, f"__r{_name}__", _operator(_ufunc, reflected=True))
 
 DATA = (float, np.ndarray, DuckArray, np.generic, int, complex)  # most common first
+
+
+def ducks_in(x: Any) -> Iterator[Any]:
+    """Yield the duck arrays in nested containers, slices included."""
+    if isinstance(x, DuckArray):
+        yield x
+    elif isinstance(x, (tuple, list)):
+        for item in x:
+            yield from ducks_in(item)
+    elif isinstance(x, dict):
+        yield from ducks_in(tuple(x.values()))
+    elif isinstance(x, slice):
+        yield from ducks_in((x.start, x.stop, x.step))
+
+
+def mapped(x: Any, change: Callable[[Any], Any], wanted: type = DuckArray) -> Any:
+    """Return nested containers with `change` applied to the duck arrays (or others) in them."""
+    kind = type(x)
+    if kind is tuple:
+        return tuple([mapped(item, change, wanted) for item in x])
+    if isinstance(x, wanted):
+        return change(x)
+    if kind is float or kind is int or kind is np.ndarray:
+        return x
+    if isinstance(x, (tuple, list)):
+        items = [mapped(item, change, wanted) for item in x]
+        return type(x)(*items) if hasattr(x, "_fields") else type(x)(items)
+    if isinstance(x, dict):
+        return {key: mapped(item, change, wanted) for key, item in x.items()}
+    if isinstance(x, slice):
+        return slice(*[mapped(i, change, wanted) for i in (x.start, x.stop, x.step)])
+    return x
 
 
 def is_known(x: Any) -> bool:

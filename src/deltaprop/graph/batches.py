@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from .arrays import DATA, DuckArray, as_number, is_array, verify
+from .arrays import DATA, DuckArray, as_number, ducks_in, is_array, mapped, verify
 
 Word: TypeAlias = Callable[[Any, "Level", Any, Any], Any]
 _ranks = count(1)
@@ -56,7 +56,7 @@ class Level:
 
     def whole(self, x: Any) -> Any:
         """Return the data of all samples, the same for each if they are not batched."""
-        if isinstance(x, Batched) and x.level is self:
+        if is_of(x, self):
             return x.whole
         return np.broadcast_to(x, (self.size, *np.shape(x)))
 
@@ -145,7 +145,7 @@ class Batched(DuckArray):
     def verify(self, check: Callable[..., None], args: Any, always: bool) -> None:
         level = top_of(args)
         for i in range(level.size):
-            verify(check, *_replaced(args, partial(_sample, level, i)), always=always)
+            verify(check, *mapped(args, partial(_sample, level, i), Batched), always=always)
 
     def __getattr__(self, name: str) -> Any:
         if name in _NUMBERS:
@@ -245,15 +245,6 @@ _NUMBERS = {"dumps", "item", "numpy", "tobytes", "tolist"}
 # -- what is batched ----------------------------------------------------------------------
 
 
-def _ducks_in(x: Any) -> Iterator[Any]:
-    """Yield the duck arrays in arguments or parameters, also in tuples, lists and dicts."""
-    if isinstance(x, DuckArray):
-        yield x
-    elif isinstance(x, tuple | list | dict):
-        for item in x.values() if isinstance(x, dict) else x:
-            yield from _ducks_in(item)
-
-
 def is_batched(x: Any) -> bool:
     """Return whether arguments or parameters contain batched data."""
     kind = type(x)
@@ -268,9 +259,9 @@ def is_batched(x: Any) -> bool:
 def top_of(x: Any) -> Level:
     """Return the latest level of the batched data in `x`, of which there are some."""
     top: Any = None
-    for found in _ducks_in(x) if type(x) is not tuple else x:
+    for found in ducks_in(x) if type(x) is not tuple else x:
         if type(found) is not Batched:
-            found = max(_ducks_in(found), key=_rank, default=None)
+            found = max(ducks_in(found), key=_rank, default=None)
         if found is not None and (top is None or found.rank > top.rank):
             top = found
     level: Level = top.level
@@ -314,24 +305,13 @@ def refuse_leaks(data: Any) -> None:
         )
 
 
-def _replaced(x: Any, new: Callable[[Any], Any], kind: type = Batched) -> Any:
-    """Return arguments or parameters with other data in the place of batched ones."""
-    if isinstance(x, kind):
-        return new(x)
-    if isinstance(x, dict):
-        return {key: _replaced(item, new, kind) for key, item in x.items()}
-    if type(x) is tuple or type(x) is list:
-        return type(x)([_replaced(item, new, kind) for item in x])
-    return x
-
-
 def stand_ins(x: Any) -> Any:
     """Return arguments with arrays of the same shape and dtype for those that are not known."""
 
     def array(x: DuckArray) -> np.ndarray:
         return np.ndarray(x.shape, x.dtype, _NOTHING, strides=(0,) * len(x.shape))
 
-    return _replaced(x, array, DuckArray)
+    return mapped(x, array)
 
 
 _NOTHING = bytes(32)  # of the largest dtype
@@ -346,7 +326,7 @@ def _sample(level: Level, i: int, b: Batched) -> Any:
 def run(op: Any, *data: Any, **params: Any) -> Any:
     """Return an operation on data that may be recorded, or batched at an earlier level."""
     ducks = any(isinstance(x, DuckArray) for x in data)
-    if ducks or (op.reads_params and next(_ducks_in(params), None) is not None):
+    if ducks or (op.reads_params and next(ducks_in(params), None) is not None):
         return op(*data, **params)
     return op.evaluate(*data, **params)
 
@@ -358,7 +338,7 @@ def looped(function: Any, level: Level, args: Any, params: Any) -> Any:
     """Return the results of a function of each sample, stacked."""
 
     def row(pick: Callable[[Batched], Any]) -> Any:
-        return function(*_replaced(args, pick), **_replaced(params, pick))
+        return function(*mapped(args, pick, Batched), **mapped(params, pick, Batched))
 
     rows = [row(partial(_sample, level, i)) for i in range(level.size)]
     # if there is no sample to tell the shape of the result, an invented one does
@@ -504,6 +484,11 @@ def matmul(_op: Any, level: Level, data: Any, _params: Any) -> Any:
 # -- indices ------------------------------------------------------------------------------
 
 
+def order_of(ndim: int, source: Any, destination: Any) -> tuple[int, ...]:
+    """Return the order of axes in which some are moved: a shape (0, 1, ...) shows where they go."""
+    return np.moveaxis(np.empty(range(ndim)), source, destination).shape
+
+
 class Led(NamedTuple):
     """The index of all samples; NumPy puts `axes` of what it reads to another place."""
 
@@ -517,8 +502,7 @@ class Led(NamedTuple):
         if self.source == self.destination or not self.axes:
             return entries
         ends = [range(at, at + self.axes) for at in (self.source, self.destination)]
-        axes = np.moveaxis(np.empty(range(entries.ndim)), *reversed(ends) if back else ends).shape
-        return entries.transpose(axes)
+        return entries.transpose(order_of(entries.ndim, *reversed(ends) if back else ends))
 
 
 def led(index: Any, ndim: int, level: Level, batched: bool) -> Led | None:

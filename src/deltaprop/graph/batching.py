@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .batches import BatchError, Level, is_of, run
+from .batches import BatchError, Level, is_of, order_of, run
 from .cotangent import Selection
 from .modes import Mode, _Entered
 from .node import Node, _serial
@@ -39,8 +39,9 @@ def _crosses(forward: Any) -> Any:
 
 def moved_axis(x: Any, start: int, end: int) -> Any:
     """Return an array with one axis at another place."""
-    axes = start != end and np.moveaxis(np.empty(range(np.ndim(x))), start, end).shape
-    return run(named("transpose"), x, axes=axes) if axes else x
+    if start == end:
+        return x
+    return run(named("transpose"), x, axes=order_of(np.ndim(x), start, end))
 
 
 def _batch(x: Any, axis: int, level: Level) -> Any:
@@ -59,43 +60,20 @@ def _total(g: Any, level: Level) -> Any:
     return g.total() if is_of(g, level) else g * level.size
 
 
-batch: Selection
-unbatch: Selection
-enter: Selection
-total: Selection
+def _boundary(name: str, forward: Any, transpose: Any, **facts: Any) -> Selection:
+    """Return an operation that carries data across the boundary of a batch."""
+    word = _crosses(forward)
+    return Selection(name, forward, transpose, decomposed=True, batch=word, **facts)
 
-batch = Selection(
-    "batch",
-    _batch,
-    lambda g, x, axis, level: unbatch(g, axis=axis, level=level),
-    picks=True,
-    decomposed=True,
-    batch=_crosses(_batch),
+
+batch: Selection = _boundary(
+    "batch", _batch, lambda g, x, axis, level: unbatch(g, axis=axis, level=level), picks=True
 )
-unbatch = Selection(
-    "unbatch",
-    _unbatch,
-    lambda g, x, axis, level: batch(g, axis=axis, level=level),
-    picks=True,
-    decomposed=True,
-    batch=_crosses(_unbatch),
+unbatch: Selection = _boundary(
+    "unbatch", _unbatch, lambda g, x, axis, level: batch(g, axis=axis, level=level), picks=True
 )
-enter = Selection(
-    "enter",
-    _enter,
-    lambda g, x, level: total(g, level=level),
-    picks=True,
-    decomposed=True,
-    batch=_crosses(_enter),
-)
-total = Selection(
-    "total",
-    _total,
-    lambda g, x, level: enter(g, level=level),
-    adds=True,
-    decomposed=True,
-    batch=_crosses(_total),
-)
+enter: Selection = _boundary("enter", _enter, lambda g, x, level: total(g, level=level), picks=True)
+total: Selection = _boundary("total", _total, lambda g, x, level: enter(g, level=level), adds=True)
 enter.enters = True
 _BOUNDARY = (batch, enter)
 

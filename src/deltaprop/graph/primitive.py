@@ -241,8 +241,7 @@ class Primitive:
 
     def repeated(self, *data: Any, **params: Any) -> Any:
         """Return the operation on data that a node saved."""
-        batched = any(type(x) is Batched for x in data)
-        return (self.mapped if batched else self.evaluate)(*data, **params)
+        return (self.mapped if is_batched(data) else self.evaluate)(*data, **params)
 
     def mapped(self, *data: Any, **params: Any) -> Any:
         """Return the operation on data of which some stand for a batch."""
